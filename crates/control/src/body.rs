@@ -1,0 +1,69 @@
+//! Request bodies, read within bounds of size, time and memory.
+
+use axum::body::{Body, HttpBody};
+use axum::http::StatusCode;
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+
+use crate::error::ApiError;
+use crate::pending::Held;
+use crate::router::Door;
+
+/// What a body may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimit {
+    /// How it is called in a refusal.
+    pub what: &'static str,
+    /// Its largest size.
+    pub bytes_max: usize,
+    /// The key of the configuration that says so.
+    pub key: &'static str,
+}
+
+impl BodyLimit {
+    fn exceeded(self) -> ApiError {
+        ApiError::too_large(self.what, self.bytes_max, self.key)
+    }
+}
+
+/// Reads a whole body. Its bytes are counted as they come, so that a client that announces much and
+/// sends little takes no room from others.
+pub(crate) async fn read(
+    door: &Door,
+    body: Body,
+    limit: BodyLimit,
+) -> Result<(Vec<u8>, Held), ApiError> {
+    // A length that is announced is refused before anything is read.
+    if body.size_hint().lower() > limit.bytes_max as u64 {
+        return Err(limit.exceeded());
+    }
+    match timeout(door.config.timeouts.body, collect(door, body, limit)).await {
+        Ok(result) => result,
+        Err(_) => Err(ApiError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            "the body did not arrive in time",
+        )),
+    }
+}
+
+async fn collect(
+    door: &Door,
+    mut body: Body,
+    limit: BodyLimit,
+) -> Result<(Vec<u8>, Held), ApiError> {
+    let mut bytes = Vec::new();
+    let mut held = Held::default();
+    while let Some(frame) = body.frame().await {
+        let broken = |_| ApiError::bad_request("broken_body", "the body broke off");
+        let Ok(data) = frame.map_err(broken)?.into_data() else {
+            continue; // Trailers carry nothing for us.
+        };
+        if data.len() > limit.bytes_max - bytes.len() {
+            return Err(limit.exceeded());
+        }
+        door.pending.hold(data.len(), &mut held).await?;
+        bytes.extend_from_slice(&data);
+    }
+    Ok((bytes, held))
+}

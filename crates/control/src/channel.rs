@@ -1,0 +1,76 @@
+//! `GET` and `DELETE /pub/{channel}`, and the name of the channel in the path.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use switchboard_hub::ChannelName;
+
+use crate::error::ApiError;
+use crate::info::ChannelInfo;
+use crate::pending::{Answer, Held};
+use crate::router::{Door, unix_ms};
+
+/// Exact counts, by asking every shard.
+pub(crate) async fn report(
+    State(door): State<Arc<Door>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let name = name_in(&uri, &door)?;
+    let deadline = door.deadline();
+    let answers: Vec<_> = (0..door.backbone.shards())
+        .map(|shard| {
+            Answer::ask(Held::default(), |reply| {
+                door.backbone.report(shard, name.clone(), reply);
+            })
+        })
+        .collect();
+    let mut reports = Vec::with_capacity(answers.len());
+    for answer in answers {
+        reports.push(answer.by(deadline).await?);
+    }
+    let info = ChannelInfo::of_reports(&reports, unix_ms()).ok_or_else(unknown_channel)?;
+    Ok(info.respond(StatusCode::OK, &headers))
+}
+
+/// Ends the channel: its log goes, its subscribers are closed.
+pub(crate) async fn delete(State(door): State<Arc<Door>>, uri: Uri) -> Result<Response, ApiError> {
+    let name = name_in(&uri, &door)?;
+    let answer = Answer::ask(Held::default(), |reply| door.backbone.delete(name, reply));
+    if answer.by(door.deadline()).await? {
+        Ok(StatusCode::OK.into_response())
+    } else {
+        Err(unknown_channel())
+    }
+}
+
+/// The channel that a path names, percent-decoded and checked.
+pub(crate) fn name_in(uri: &Uri, door: &Door) -> Result<ChannelName, ApiError> {
+    let segment = uri.path().strip_prefix("/pub/").unwrap_or("");
+    if segment.contains(',') {
+        // Where one listens, a comma separates channels; here it would silently make another one.
+        return Err(ApiError::bad_request(
+            "bad_channel",
+            "publish to one channel at a time; a comma in a name is written %2C",
+        ));
+    }
+    check_namespace(ChannelName::decode(segment)?, door)
+}
+
+/// Refuses names of unknown namespaces, when the configuration is strict.
+pub(crate) fn check_namespace(name: ChannelName, door: &Door) -> Result<ChannelName, ApiError> {
+    match (&door.config.strict_namespaces, name.namespace()) {
+        (Some(known), Some(namespace)) if !known.contains(namespace) => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "unknown_namespace",
+            format!("no [namespace.NAME] is named {namespace:?} (strict_namespaces)"),
+        )),
+        _ => Ok(name),
+    }
+}
+
+fn unknown_channel() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "unknown_channel", "no such channel")
+}

@@ -1,0 +1,158 @@
+//! Who may come in: those with the key, or without a key those who are no web page.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::config::ApiKey;
+use crate::error::ApiError;
+use crate::router::Door;
+
+/// Lets a request through or refuses it, before anything of its body is read.
+pub(crate) async fn guard(
+    State(door): State<Arc<Door>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    match &door.config.api_key {
+        // Load balancers ask for health and have no key; the answer tells nothing.
+        Some(_) if request.uri().path() == "/health" => {}
+        Some(key) => check_key(key, request.headers())?,
+        None => check_local(&request)?,
+    }
+    Ok(next.run(request).await)
+}
+
+fn check_key(key: &ApiKey, headers: &HeaderMap) -> Result<(), ApiError> {
+    let own = headers
+        .get("x-api-key")
+        .map(axum::http::HeaderValue::as_bytes);
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| bearer(value.as_bytes()));
+    if own
+        .into_iter()
+        .chain(bearer)
+        .any(|given| key.matches(given))
+    {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "send the API key as `X-API-Key` or `Authorization: Bearer`",
+    ))
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer ";
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    scheme
+        .eq_ignore_ascii_case(SCHEME)
+        .then(|| token.trim_ascii())
+}
+
+/// A web page open on this machine could reach the door on loopback. Browsers give it away: by
+/// `Origin`, or by a `Host` that some attacker's name server points to 127.0.0.1.
+fn check_local(request: &Request) -> Result<(), ApiError> {
+    let refuse =
+        |code, message: &'static str| Err(ApiError::new(StatusCode::FORBIDDEN, code, message));
+    if request.headers().contains_key(header::ORIGIN) {
+        return refuse(
+            "forbidden_origin",
+            "requests of web pages (with `Origin`) need an API key (api_key)",
+        );
+    }
+    let hosts = request.headers().get_all(header::HOST).iter();
+    let target = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    let mut hosts = hosts.map(axum::http::HeaderValue::as_bytes).chain(target);
+    if hosts.all(is_loopback) {
+        return Ok(());
+    }
+    refuse(
+        "forbidden_host",
+        "without an API key (api_key) `Host` must be localhost, 127.0.0.1 or [::1]",
+    )
+}
+
+/// Whether a `Host` names this machine's loopback: `localhost`, 127.0.0.0/8 or `[::1]`, with any
+/// port.
+fn is_loopback(host: &[u8]) -> bool {
+    let Ok(host) = str::from_utf8(host) else {
+        return false;
+    };
+    let end = if host.starts_with('[') {
+        host.find(']').map(|at| at + 1)
+    } else {
+        host.find(':')
+    };
+    let (name, port) = host.split_at(end.unwrap_or(host.len()));
+    let port_is_number = port.is_empty()
+        || port
+            .strip_prefix(':')
+            .is_some_and(|digits| digits.parse::<u16>().is_ok());
+    let address = match name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+    {
+        Some(v6) => v6.parse().map(IpAddr::V6).ok(),
+        None => name.parse().map(IpAddr::V4).ok(),
+    };
+    port_is_number
+        && (name.eq_ignore_ascii_case("localhost")
+            || address.is_some_and(|address| address.is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_hosts_are_known_by_their_whole_name() {
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1",
+            "127.9.9.9:8001",
+            "[::1]",
+            "[::1]:1",
+        ] {
+            assert!(is_loopback(host.as_bytes()), "{host}");
+        }
+        for host in [
+            "",
+            ":",
+            "localhost.",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "[::1",
+            "::1",
+            "[::2]",
+            "[::1]x",
+            "[127.0.0.1]",
+            "localhost:",
+            "localhost:x",
+            "a@localhost",
+            "0.0.0.0",
+            "localhost:1:2",
+            "127.1",
+        ] {
+            assert!(!is_loopback(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn bearer_scheme_is_case_insensitive() {
+        assert_eq!(bearer(b"BEARER  abc "), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"Basic abc"), None);
+        assert_eq!(bearer(b"bear"), None);
+    }
+}

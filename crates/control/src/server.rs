@@ -1,0 +1,142 @@
+//! The listener of the internal door and the thread it lives in.
+
+use std::io;
+use std::net::TcpListener as StdListener;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
+
+use crate::backbone::Backbone;
+use crate::config::ControlConfig;
+use crate::router::{Door, router};
+
+/// A running internal door, on a thread and a runtime of its own.
+#[derive(Debug)]
+pub struct Control {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Control {
+    /// Starts to serve. When this returns, requests are answered.
+    pub fn start(
+        listener: StdListener,
+        config: ControlConfig,
+        backbone: Arc<dyn Backbone>,
+    ) -> io::Result<Self> {
+        const WORKERS: usize = 2;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("control")
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || {
+                let shutdown = async {
+                    // A `Control` that was dropped stops as well.
+                    let _ = stopped.await;
+                };
+                runtime.block_on(serve(listener, config, backbone, shutdown))
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Stops: no new connections; requests under way get a moment ([`crate::Timeouts::stop`]).
+    pub fn stop(mut self) -> io::Result<()> {
+        drop(self.stop.take());
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::Error::other("the internal door panicked")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Serves until `shutdown` is ready.
+pub async fn serve(
+    listener: StdListener,
+    config: ControlConfig,
+    backbone: Arc<dyn Backbone>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let slots = Arc::new(Semaphore::new(config.connections_max));
+    let timeouts = config.timeouts;
+    let door = Door::new(config, backbone);
+    let service = TowerToHyperService::new(router(Arc::clone(&door)));
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(timeouts.head)
+        .max_buf_size(HEAD_BYTES_MAX);
+
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let (stream, slot) = tokio::select! {
+            accepted = accept(&listener, &slots) => accepted,
+            () = &mut shutdown => break,
+        };
+        if let Err(error) = prepare(&stream, timeouts.write) {
+            tracing::debug!(%error, "a connection of the internal door was gone at once");
+            continue;
+        }
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection of the internal door ended early");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if timeout(timeouts.stop, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests at the internal door were cut off by the stop");
+    }
+    Ok(())
+}
+
+/// Bytes of a request that are buffered, so the largest head.
+const HEAD_BYTES_MAX: usize = 32 * 1_024;
+
+/// The next connection, once there is a slot for it.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let slot = Arc::clone(slots).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, slot),
+            Err(error) => {
+                // Out of descriptors or memory: without a pause this would spin.
+                tracing::warn!(%error, "the internal door cannot accept");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// No delay for answers, and an end for clients that do not take theirs.
+fn prepare(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+    let timeout_ms = u32::try_from(write_timeout.as_millis()).unwrap_or(u32::MAX);
+    stream.set_nodelay(true)?;
+    set_tcp_user_timeout(stream, timeout_ms)?;
+    Ok(())
+}

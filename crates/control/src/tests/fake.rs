@@ -1,0 +1,128 @@
+//! Shards that remember what they were told.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use switchboard_hub::{
+    Accounting, ChannelName, Draft, Epoch, HomeReport, Position, Publication, Receipt, ShardReport,
+};
+
+use crate::backbone::{Backbone, Reply};
+
+/// Two shards; every channel lives on the second one.
+#[derive(Default)]
+pub(super) struct Shards {
+    pub channels: Mutex<HashMap<String, Vec<Arc<Publication>>>>,
+    /// Somebody listens to every channel.
+    pub subscribed: AtomicBool,
+    /// Questions stay unanswered; they are kept here.
+    pub silent: AtomicBool,
+    unanswered: Mutex<Vec<Reply<Receipt>>>,
+}
+
+impl Shards {
+    pub(super) fn last(&self, channel: &str) -> Arc<Publication> {
+        Arc::clone(self.channels.lock().unwrap()[channel].last().unwrap())
+    }
+
+    pub(super) fn payloads(&self, channel: &str) -> Vec<Vec<u8>> {
+        let channels = self.channels.lock().unwrap();
+        channels
+            .get(channel)
+            .into_iter()
+            .flatten()
+            .map(|publication| publication.payload().to_vec())
+            .collect()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.channels.lock().unwrap().values().map(Vec::len).sum()
+    }
+
+    pub(super) fn drop_unanswered(&self) {
+        self.unanswered.lock().unwrap().clear();
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+
+    fn subscribers(&self) -> u64 {
+        u64::from(self.subscribed.load(Ordering::Relaxed))
+    }
+}
+
+fn position(offset: usize) -> Position {
+    Position {
+        epoch: Epoch::from_random(0),
+        offset: offset as u64,
+    }
+}
+
+impl Backbone for Shards {
+    fn shards(&self) -> usize {
+        2
+    }
+
+    fn publish(&self, name: ChannelName, draft: Draft, reply: Reply<Receipt>) {
+        if self.is_silent() {
+            self.unanswered.lock().unwrap().push(reply);
+            return;
+        }
+        let mut channels = self.channels.lock().unwrap();
+        let log = channels.entry(name.to_string()).or_default();
+        let offset = log.len() + 1;
+        log.push(Publication::new(
+            offset as u64,
+            0,
+            draft,
+            &Arc::new(Accounting::default()),
+        ));
+        reply(Receipt {
+            position: position(offset),
+            subscribers: self.subscribers(),
+            subscribed: self.subscribers() > 0,
+            messages: offset as u64,
+            last_requested_ms: None,
+        });
+    }
+
+    fn delete(&self, name: ChannelName, reply: Reply<bool>) {
+        reply(
+            self.channels
+                .lock()
+                .unwrap()
+                .remove(name.as_str())
+                .is_some(),
+        );
+    }
+
+    fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>) {
+        if self.is_silent() {
+            return;
+        }
+        let channels = self.channels.lock().unwrap();
+        let home = channels
+            .get(name.as_str())
+            .filter(|_| shard == 1)
+            .map(|log| HomeReport {
+                position: position(log.len()),
+                messages: log.len() as u64,
+                bytes: 0,
+                last_publication_ms: Some(0),
+            });
+        reply(ShardReport {
+            subscribers: self.subscribers(),
+            last_requested_ms: None,
+            home,
+        });
+    }
+
+    fn counters(&self) -> Vec<Vec<(&'static str, u64)>> {
+        vec![
+            vec![("connections", 3), ("short", 1)],
+            vec![("connections", 4)],
+        ]
+    }
+}

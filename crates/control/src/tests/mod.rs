@@ -1,0 +1,117 @@
+//! The door as requests see it, with shards that are not there.
+
+mod access;
+mod batch;
+mod channel;
+mod fake;
+mod publish;
+mod socket;
+mod status;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::config::{ControlConfig, Timeouts};
+use crate::router::{Door, router};
+use fake::Shards;
+
+/// An answer with its whole body.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn text(&self) -> &str {
+        str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The status and the code of a refusal, which must be of the one form for all.
+    fn refusal(&self) -> (u16, String) {
+        let json = self.json();
+        assert_eq!(self.headers["content-type"], "application/json");
+        assert!(
+            json["error"]["message"]
+                .as_str()
+                .is_some_and(|message| message.len() > 5)
+        );
+        (
+            self.status.as_u16(),
+            json["error"]["code"].as_str().unwrap().to_owned(),
+        )
+    }
+}
+
+/// A door of its own for every test.
+struct Bench {
+    shards: Arc<Shards>,
+    door: Arc<Door>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(ControlConfig::default())
+    }
+
+    fn with(config: ControlConfig) -> Self {
+        let shards = Arc::new(Shards::default());
+        let door = Door::new(config, Arc::clone(&shards) as _);
+        Self { shards, door }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        let response = router(Arc::clone(&self.door))
+            .oneshot(request)
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
+        self.send(Method::POST, path, headers, body).await
+    }
+
+    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.send(Method::GET, path, headers, Body::empty()).await
+    }
+}
+
+/// Timeouts so short that tests may wait for them.
+fn short() -> Timeouts {
+    let ms = std::time::Duration::from_millis;
+    Timeouts {
+        head: ms(200),
+        body: ms(50),
+        room: ms(20),
+        shard: ms(50),
+        write: ms(200),
+        stop: ms(200),
+    }
+}

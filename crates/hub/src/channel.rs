@@ -1,0 +1,197 @@
+//! What a shard keeps of one channel.
+
+use crate::log::Log;
+use crate::roster::Roster;
+use crate::table::Links;
+use crate::{ChannelName, Epoch, Position, ShardId, SlowPolicy};
+
+/// Stands for a time that never was.
+const NEVER: u64 = u64::MAX;
+
+/// The mark where a new channel's subscribers start. High enough that offset 0 of any stream has a
+/// mark above zero, whatever its head is when the home answers.
+const FIRST_MARK: u64 = 1 << 62;
+
+/// A channel on its home shard, or its mirror on another one.
+///
+/// Cursors are kept as marks: an offset plus the channel's `base`, the mark of offset 0. When a
+/// stream is deleted, the base moves up past every mark in use: a mark below the base is a
+/// subscriber of the lost stream. While a mirror waits for its home, subscribers take the mark where
+/// the unknown head will be, and the answer sets the base to fit. Both cost nothing per subscriber.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) name: ChannelName,
+    /// The low half of the name's hash.
+    pub(crate) hash: u32,
+    /// The next channel whose name fell into the same bucket.
+    pub(crate) next_in_bucket: u32,
+    pub(crate) links: Links,
+    pub(crate) epoch: Epoch,
+    pub(crate) base: u64,
+    pub(crate) log: Log,
+    pub(crate) ready: Roster,
+    /// Subscribers whose sockets were full; they pull.
+    pub(crate) blocked: Option<Box<Roster>>,
+    pub(crate) role: Role,
+    /// Since when nobody is interested, while it stands in a list of idle channels.
+    pub(crate) idle_since_ms: u64,
+    last_requested_ms: u64,
+    pub(crate) policy: SlowPolicy,
+    /// In which size class of logs it stands, if in any.
+    pub(crate) size_class: Option<u8>,
+}
+
+/// Whether this shard is the channel's home.
+#[derive(Debug)]
+pub(crate) enum Role {
+    Home(Home),
+    Mirror(Mirror),
+}
+
+#[derive(Debug)]
+pub(crate) struct Home {
+    /// At most one per other shard.
+    pub(crate) mirrors: Vec<RemoteMirror>,
+    last_publication_ms: u64,
+}
+
+/// What the home knows of a mirror.
+#[derive(Debug)]
+pub(crate) struct RemoteMirror {
+    pub(crate) generation: u64,
+    pub(crate) channel: u32,
+    /// As last reported.
+    pub(crate) subscribers: u32,
+    pub(crate) shard: ShardId,
+}
+
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    pub(crate) generation: u64,
+    /// When the number of subscribers is to be reported, while it stands in the list for that.
+    pub(crate) report_due_ms: u64,
+    /// The number as last reported.
+    pub(crate) reported: u32,
+    pub(crate) home: ShardId,
+    /// The home has answered.
+    pub(crate) joined: bool,
+}
+
+impl Home {
+    pub(crate) fn last_publication_ms(&self) -> Option<u64> {
+        (self.last_publication_ms != NEVER).then_some(self.last_publication_ms)
+    }
+
+    pub(crate) fn set_last_publication_ms(&mut self, time_ms: Option<u64>) {
+        self.last_publication_ms = time_ms.unwrap_or(NEVER);
+    }
+
+    /// Subscribers of other shards.
+    pub(crate) fn remote_subscribers(&self) -> u64 {
+        self.mirrors
+            .iter()
+            .map(|mirror| u64::from(mirror.subscribers))
+            .sum()
+    }
+}
+
+impl Role {
+    pub(crate) fn new_home() -> Self {
+        Self::Home(Home {
+            mirrors: Vec::new(),
+            last_publication_ms: NEVER,
+        })
+    }
+}
+
+impl Channel {
+    pub(crate) fn new(name: ChannelName, hash: u32, epoch: Epoch, role: Role) -> Self {
+        Self {
+            name,
+            hash,
+            next_in_bucket: 0,
+            links: Links::default(),
+            epoch,
+            base: FIRST_MARK,
+            log: Log::new(0),
+            ready: Roster::default(),
+            blocked: None,
+            role,
+            idle_since_ms: 0,
+            last_requested_ms: NEVER,
+            policy: SlowPolicy::default(),
+            size_class: None,
+        }
+    }
+
+    pub(crate) fn subscribers(&self) -> usize {
+        self.ready.len() + self.blocked.as_ref().map_or(0, |blocked| blocked.len())
+    }
+
+    /// Neither this shard nor, at the home, any other has use for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.subscribers() == 0
+            && match &self.role {
+                Role::Home(home) => home.mirrors.is_empty(),
+                Role::Mirror(_) => true,
+            }
+    }
+
+    /// The mark of the last publication.
+    pub(crate) fn head_mark(&self) -> u64 {
+        self.base + self.log.head()
+    }
+
+    /// The mark of the oldest publication kept, or of the next one.
+    pub(crate) fn first_mark(&self) -> u64 {
+        self.base + self.log.first()
+    }
+
+    /// Where it stands; unknown to a mirror that waits for its home.
+    pub(crate) fn position(&self) -> Option<Position> {
+        match &self.role {
+            Role::Mirror(mirror) if !mirror.joined => None,
+            _ => Some(Position {
+                epoch: self.epoch,
+                offset: self.log.head(),
+            }),
+        }
+    }
+
+    pub(crate) fn last_requested_ms(&self) -> Option<u64> {
+        (self.last_requested_ms != NEVER).then_some(self.last_requested_ms)
+    }
+
+    pub(crate) fn request(&mut self, now_ms: u64) {
+        self.last_requested_ms = now_ms;
+    }
+
+    /// Below which mark a blocked subscriber must hear of it. With the other policies than
+    /// `disconnect` it hears of a lag when it pulls.
+    pub(crate) fn blocked_limit(&self) -> u64 {
+        match self.policy {
+            SlowPolicy::Disconnect => self.first_mark() - 1,
+            SlowPolicy::Skip | SlowPolicy::Latest => self.base,
+        }
+    }
+
+    pub(crate) fn ready_has_work(&self) -> bool {
+        let ready = &self.ready;
+        !ready.is_empty() && (ready.in_pass() || ready.floor() < self.head_mark())
+    }
+
+    pub(crate) fn blocked_has_work(&self) -> bool {
+        self.blocked
+            .as_ref()
+            .is_some_and(|blocked| blocked.in_pass() || blocked.floor() < self.blocked_limit())
+    }
+
+    /// The mark that a subscriber goes on from after a lag, by the policy.
+    pub(crate) fn mark_after_lag(&self) -> u64 {
+        let kept = self.first_mark() - 1;
+        match self.policy {
+            SlowPolicy::Disconnect | SlowPolicy::Skip => kept,
+            SlowPolicy::Latest => kept.max(self.head_mark() - 1),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! How much the logs may hold.
+
+use super::Hub;
+use crate::channel::Channel;
+use crate::table::{Link, List, Table};
+
+/// Publications that one step of trimming drops at most.
+const TRIM_MAX: usize = 1024;
+
+/// Logs by the power of two of their bytes: finding the largest, within a factor of two, and moving
+/// a log from class to class take constant time.
+#[derive(Debug)]
+pub(super) struct SizeClasses {
+    lists: [List; 64],
+    /// A bit for each list that is not empty.
+    occupied: u64,
+}
+
+impl SizeClasses {
+    pub(super) fn new() -> Self {
+        Self {
+            lists: std::array::from_fn(|_| List::new(Link::Size)),
+            occupied: 0,
+        }
+    }
+
+    /// Puts a channel where its log belongs by its size.
+    pub(super) fn place(&mut self, table: &mut Table, index: u32) {
+        let channel = &mut table[index];
+        let class = channel.log.bytes().checked_ilog2().map(|class| class as u8);
+        let before = channel.size_class;
+        if before == class {
+            return;
+        }
+        channel.size_class = class;
+        if let Some(before) = before {
+            let list = &mut self.lists[usize::from(before)];
+            list.remove(table, index);
+            if list.len() == 0 {
+                self.occupied &= !(1 << before);
+            }
+        }
+        if let Some(class) = class {
+            self.lists[usize::from(class)].push(table, index);
+            self.occupied |= 1 << class;
+        }
+    }
+
+    fn largest(&self) -> Option<u32> {
+        let class = self.occupied.checked_ilog2()?;
+        self.lists[class as usize].first()
+    }
+}
+
+impl Hub {
+    /// Brings the logs back under their limits after one of them grew.
+    pub(super) fn log_grew(&mut self, now_ms: u64, index: u32) {
+        self.trim(index);
+        self.sizes.place(&mut self.table, index);
+        while self.log_bytes > self.limits.shard_log_bytes_max
+            && let Some(largest) = self.sizes.largest()
+        {
+            self.log_bytes -= self.table[largest].log.drop_oldest();
+            self.sizes.place(&mut self.table, largest);
+            self.mark_dirty(largest);
+            self.restart_ttl(now_ms, largest);
+        }
+        self.mark_dirty(index);
+    }
+
+    /// Drops what is over the channel's limits and what no ready subscriber waits for.
+    pub(super) fn trim(&mut self, index: u32) {
+        for _ in 0..TRIM_MAX {
+            if !self.can_trim(&self.table[index]) {
+                break;
+            }
+            self.log_bytes -= self.table[index].log.drop_oldest();
+        }
+        self.sizes.place(&mut self.table, index);
+    }
+
+    /// Ready subscribers are behind because this shard has not served them yet: that is no reason
+    /// to call them slow, so what they wait for stays (until the shard's budget takes it). The
+    /// newest publication stays, or nobody could ever get one that is over the limit alone.
+    fn can_trim(&self, channel: &Channel) -> bool {
+        let log = &channel.log;
+        let over =
+            log.len() > self.limits.log_publications_max || log.bytes() > self.limits.log_bytes_max;
+        let ready = &channel.ready;
+        over && log.len() > 1 && (ready.is_empty() || channel.first_mark() <= ready.floor())
+    }
+
+    /// Queues the channel for [`next_work`](Hub::next_work) if there is something to do.
+    pub(super) fn mark_dirty(&mut self, index: u32) {
+        let channel = &self.table[index];
+        if channel.ready_has_work() || channel.blocked_has_work() || self.can_trim(channel) {
+            self.dirty.push(&mut self.table, index);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Fan-out: from cursors behind the head to slices of work.
+
+use super::Hub;
+use crate::channel::Channel;
+use crate::{Seat, SlowPolicy, Work, WorkKind};
+
+impl Hub {
+    /// Fills `work` with the next slice: at most `sends_max` targets which all get the same
+    /// publications, at most `bytes_max` of frames unless one publication alone is larger. False,
+    /// and `work` empty, when nothing is left to do.
+    ///
+    /// Channels take turns slice by slice. The cursors of the targets have been moved already: who
+    /// could not be sent everything must be [blocked](Hub::block).
+    pub fn next_work(&mut self, sends_max: usize, bytes_max: usize, work: &mut Work) -> bool {
+        work.clear();
+        let sends_max = sends_max.max(1);
+        for _ in 0..self.dirty.len() {
+            let Some(index) = self.dirty.first() else {
+                break;
+            };
+            self.dirty.remove(&mut self.table, index);
+            let channel = &mut self.table[index];
+            work.channel = index;
+            let found = serve_blocked(channel, sends_max, work)
+                || serve_ready(channel, sends_max, bytes_max, work);
+            self.trim(index);
+            self.mark_dirty(index);
+            if found {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A slice of those among the blocked who must go: the stream was deleted, or they fell off the log.
+fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bool {
+    if !channel.blocked_has_work() {
+        return false;
+    }
+    let (base, limit) = (channel.base, channel.blocked_limit());
+    let Some(blocked) = &mut channel.blocked else {
+        return false;
+    };
+    if !blocked.in_pass() {
+        blocked.begin_pass(limit, u64::MAX);
+    }
+    let Some(mark) = blocked.find(|mark| mark < limit) else {
+        return false;
+    };
+    let index = work.channel;
+    let seat = |place| Seat::blocked(index, place);
+    if mark < base {
+        work.kind = WorkKind::Deleted;
+        let treat = |mark: u64| (mark < base).then_some(mark);
+        blocked.take(treat, false, sends_max, seat, &mut work.targets);
+    } else {
+        work.kind = WorkKind::Lagged;
+        let treat = |mark: u64| (base <= mark && mark < limit).then_some(mark);
+        blocked.take(treat, false, sends_max, seat, &mut work.targets);
+    }
+    true
+}
+
+/// A slice of those who are behind the head.
+fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: &mut Work) -> bool {
+    let index = work.channel;
+    let seat = |place| Seat::ready(index, place);
+    let (base, first, head) = (channel.base, channel.first_mark(), channel.head_mark());
+    while channel.ready_has_work() {
+        if !channel.ready.in_pass() {
+            channel.ready.begin_pass(head, head);
+        }
+        let goal = channel.ready.goal();
+        // Nobody: the pass is over. What came meanwhile makes another one.
+        let Some(mark) = channel.ready.find(|mark| mark < goal) else {
+            continue;
+        };
+        let after_lag = channel.mark_after_lag();
+        let ready = &mut channel.ready;
+        if mark < base {
+            work.kind = WorkKind::Deleted;
+            let treat = |mark: u64| (mark < base).then_some(mark);
+            ready.take(treat, false, sends_max, seat, &mut work.targets);
+        } else if mark + 1 >= first {
+            work.kind = WorkKind::Deliver;
+            let until = goal - base;
+            let reached = base
+                + channel
+                    .log
+                    .copy(mark - base, until, bytes_max, &mut work.publications);
+            ready.leave_behind(reached);
+            let treat = |other: u64| (other == mark).then_some(reached);
+            ready.take(treat, false, sends_max, seat, &mut work.targets);
+        } else if channel.policy == SlowPolicy::Disconnect {
+            work.kind = WorkKind::Lagged;
+            let treat = |mark: u64| (base <= mark && mark + 1 < first).then_some(mark);
+            ready.take(treat, false, sends_max, seat, &mut work.targets);
+        } else {
+            work.kind = WorkKind::Skipped {
+                missed: mark + 1 - base..=after_lag - base,
+            };
+            let treat = |other: u64| (other == mark).then_some(after_lag);
+            ready.take(treat, true, sends_max, seat, &mut work.targets);
+        }
+        return true;
+    }
+    false
+}

@@ -1,0 +1,119 @@
+//! Channels that nobody is interested in: remembered for a while, and not too many.
+
+use super::Hub;
+use crate::channel::Role;
+use crate::table::List;
+use crate::{Message, Outbox};
+
+/// Steps of one tick; a step forgets a channel or drops a publication.
+const STEPS_MAX: usize = 1024;
+
+impl Hub {
+    /// Somebody is interested in the channel.
+    pub(super) fn wake(&mut self, index: u32) {
+        let (list, table) = match self.table[index].role {
+            Role::Home(_) => (&mut self.idle_homes, &mut self.table),
+            Role::Mirror(_) => (&mut self.idle_mirrors, &mut self.table),
+        };
+        list.remove(table, index);
+    }
+
+    /// Notes that nobody is interested in the channel, if that is so. The channel may be gone
+    /// afterwards.
+    pub(super) fn settle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
+        let channel = &mut self.table[index];
+        let list = match channel.role {
+            Role::Home(_) => &mut self.idle_homes,
+            Role::Mirror(_) => &mut self.idle_mirrors,
+        };
+        if channel.is_idle() && !list.contains(&self.table, index) {
+            self.table[index].idle_since_ms = now_ms;
+            list.push(&mut self.table, index);
+            self.bound_idle(out);
+        }
+    }
+
+    /// Something happened to a channel that may be idle: its time starts anew. The channel may be
+    /// gone afterwards.
+    pub(super) fn renew_idle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
+        self.wake(index);
+        self.settle(now_ms, index, out);
+    }
+
+    /// What is remembered of an idle channel outlives its log: when the budget took the last
+    /// publication, the time starts anew.
+    pub(super) fn restart_ttl(&mut self, now_ms: u64, index: u32) {
+        let channel = &mut self.table[index];
+        let is_home = matches!(channel.role, Role::Home(_));
+        if is_home && channel.log.is_empty() && channel.is_idle() {
+            channel.idle_since_ms = now_ms;
+            self.idle_homes.remove(&mut self.table, index);
+            self.idle_homes.push(&mut self.table, index);
+        }
+    }
+
+    fn bound_idle(&mut self, out: &mut Outbox) {
+        while self.channels_idle() > self.limits.channels_idle_max {
+            let since = |list: &List| list.first().map(|index| self.table[index].idle_since_ms);
+            let oldest = match (since(&self.idle_mirrors), since(&self.idle_homes)) {
+                (Some(mirror), Some(home)) if home < mirror => self.idle_homes.first(),
+                (Some(_), _) => self.idle_mirrors.first(),
+                (None, _) => self.idle_homes.first(),
+            };
+            let Some(index) = oldest else { return };
+            self.forget(index, out);
+        }
+    }
+
+    /// Forgets mirrors after `mirror_linger_ms`. A home loses its log after `meta_ttl_ms`, and
+    /// after as much time again its epoch and offset.
+    pub(super) fn expire(&mut self, now_ms: u64, out: &mut Outbox) {
+        let mut steps = 0;
+        while steps < STEPS_MAX
+            && let Some(index) = self.idle_mirrors.first()
+            && self.is_over(now_ms, index, self.limits.mirror_linger_ms)
+        {
+            steps += 1 + self.table[index].log.len();
+            self.forget(index, out);
+        }
+        steps = 0;
+        while steps < STEPS_MAX
+            && let Some(index) = self.idle_homes.first()
+            && self.is_over(now_ms, index, self.limits.meta_ttl_ms)
+        {
+            steps += 1 + self.table[index].log.len();
+            if self.table[index].log.is_empty() {
+                self.forget(index, out);
+            } else {
+                self.clear_log(index);
+                self.renew_idle(now_ms, index, out);
+            }
+        }
+    }
+
+    fn is_over(&self, now_ms: u64, index: u32, ttl_ms: u64) -> bool {
+        self.table[index].idle_since_ms.saturating_add(ttl_ms) <= now_ms
+    }
+
+    /// Removes an idle channel; a mirror leaves its home.
+    pub(super) fn forget(&mut self, index: u32, out: &mut Outbox) {
+        self.clear_log(index);
+        self.wake(index);
+        self.dirty.remove(&mut self.table, index);
+        self.presence.remove(&mut self.table, index);
+        let channel = &self.table[index];
+        debug_assert!(channel.is_idle());
+        if let Role::Mirror(mirror) = &channel.role {
+            let (name, generation) = (channel.name.clone(), mirror.generation);
+            out.push((
+                mirror.home,
+                Message::Leave {
+                    from: self.id,
+                    name,
+                    generation,
+                },
+            ));
+        }
+        self.table.remove(index);
+    }
+}

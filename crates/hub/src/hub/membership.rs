@@ -1,0 +1,54 @@
+//! Coming and going of subscribers.
+
+use super::Hub;
+use crate::roster::{Entry, Roster};
+use crate::{ChannelName, Moved, Outbox, Seat, SlowPolicy, Subscriber};
+
+impl Hub {
+    /// Subscribes to a channel from now on: to what this shard, or while a join is under way the
+    /// channel's home, has not seen yet. Any name is taken; who may subscribe to what and how often
+    /// is the caller's business. The policy holds for all the channel's subscribers here; the last
+    /// one given counts.
+    pub fn subscribe(
+        &mut self,
+        now_ms: u64,
+        name: &ChannelName,
+        policy: SlowPolicy,
+        who: Subscriber,
+        out: &mut Outbox,
+    ) -> Seat {
+        let index = self.find_or_open(name, out);
+        let channel = &mut self.table[index];
+        channel.policy = policy;
+        channel.request(now_ms);
+        let mark = channel.head_mark();
+        let place = channel.ready.push(Entry { who, mark });
+        self.wake(index);
+        self.presence_changed(now_ms, index, out);
+        Seat::ready(index, place)
+    }
+
+    /// Gives a seat up. Whoever is moved by that must be told its new seat.
+    pub fn unsubscribe(&mut self, now_ms: u64, seat: Seat, out: &mut Outbox) -> Option<Moved> {
+        let (_, moved) = self.stand_up(seat);
+        self.presence_changed(now_ms, seat.channel, out);
+        self.settle(now_ms, seat.channel, out);
+        moved
+    }
+
+    /// Takes a subscriber from its seat.
+    pub(super) fn stand_up(&mut self, seat: Seat) -> (Entry, Option<Moved>) {
+        let channel = &mut self.table[seat.channel];
+        let roster = if seat.is_blocked() {
+            channel.blocked.get_or_insert_default()
+        } else {
+            &mut channel.ready
+        };
+        let entry = roster.get(seat.index());
+        let moved = roster.remove(seat.index()).map(|who| Moved { who, seat });
+        if channel.blocked.as_deref().is_some_and(Roster::is_empty) {
+            channel.blocked = None;
+        }
+        (entry, moved)
+    }
+}

@@ -1,0 +1,69 @@
+//! The mirror's side: what the home sends. What is meant for a mirror that is gone is ignored.
+
+use std::sync::Arc;
+
+use super::Hub;
+use crate::channel::Role;
+use crate::log::Log;
+use crate::{Epoch, Publication};
+
+impl Hub {
+    /// The home's answer: all who subscribed meanwhile start at its head.
+    pub(super) fn joined(
+        &mut self,
+        now_ms: u64,
+        index: u32,
+        generation: u64,
+        epoch: Epoch,
+        head: u64,
+        log: Vec<Arc<Publication>>,
+    ) {
+        if !self.is_mirror(index, generation, false) {
+            return;
+        }
+        let channel = &mut self.table[index];
+        if let Role::Mirror(mirror) = &mut channel.role {
+            mirror.joined = true;
+        }
+        channel.epoch = epoch;
+        channel.base = channel.head_mark() - head;
+        channel.log = Log::seeded(head, log);
+        self.log_bytes += channel.log.bytes();
+        self.log_grew(now_ms, index);
+    }
+
+    /// The next publication.
+    pub(super) fn deliver(
+        &mut self,
+        now_ms: u64,
+        index: u32,
+        generation: u64,
+        publication: Arc<Publication>,
+    ) {
+        if self.is_mirror(index, generation, true) {
+            let expected = self.table[index].log.head() + 1;
+            assert_eq!(
+                publication.offset(),
+                expected,
+                "a message between shards was lost"
+            );
+            self.append(now_ms, index, publication);
+        }
+    }
+
+    /// The home deleted the stream.
+    pub(super) fn deleted(&mut self, index: u32, generation: u64, epoch: Epoch) {
+        if self.is_mirror(index, generation, true) {
+            self.restart_stream(index, epoch);
+        }
+    }
+
+    fn is_mirror(&self, index: u32, generation: u64, joined: bool) -> bool {
+        self.table
+            .get(index)
+            .is_some_and(|channel| match &channel.role {
+                Role::Mirror(mirror) => mirror.generation == generation && mirror.joined == joined,
+                Role::Home(_) => false,
+            })
+    }
+}

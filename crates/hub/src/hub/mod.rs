@@ -1,0 +1,261 @@
+//! One shard's share of all channels.
+
+mod budget;
+mod fanout;
+mod home;
+mod idle;
+mod laggard;
+mod membership;
+mod mirror;
+mod presence;
+mod stream;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::channel::{Channel, Mirror, Role};
+use crate::table::{Link, List, Table};
+use crate::{
+    Accounting, ChannelName, Epoch, HomeReport, Limits, Message, Outbox, Position, Router, ShardId,
+    ShardReport,
+};
+use budget::SizeClasses;
+
+/// The channels of one shard: those that live here and the mirrors of others that somebody here
+/// listens to.
+///
+/// Between two calls of [`next_work`](Hub::next_work) anything may be called in any order. Times
+/// are Unix milliseconds and must not go back.
+#[derive(Debug)]
+pub struct Hub {
+    id: ShardId,
+    router: Router,
+    limits: Limits,
+    /// State of the generator that makes epochs.
+    epoch_seed: u64,
+    /// The last generation that a mirror of this shard was given.
+    generation: u64,
+    accounting: Arc<Accounting>,
+    table: Table,
+    /// Channels with work, in the order of their turns.
+    dirty: List,
+    /// Mirrors without subscribers, oldest first.
+    idle_mirrors: List,
+    /// Channels of this home that no shard is interested in, oldest first.
+    idle_homes: List,
+    /// Mirrors whose number of subscribers is to be reported, by the time when.
+    presence: List,
+    sizes: SizeClasses,
+    log_bytes: usize,
+}
+
+impl Hub {
+    /// A hub for one of the router's shards. The seed should be random, since epochs are made of it.
+    pub fn new(
+        id: ShardId,
+        router: Router,
+        limits: Limits,
+        seed: u64,
+        accounting: Arc<Accounting>,
+    ) -> Self {
+        Self {
+            id,
+            router,
+            limits,
+            // Hubs that are given the same seed must not make the same epochs.
+            epoch_seed: mix(seed ^ mix(u64::from(id.0))),
+            generation: 0,
+            accounting,
+            table: Table::new(),
+            dirty: List::new(Link::Dirty),
+            idle_mirrors: List::new(Link::Idle),
+            idle_homes: List::new(Link::Idle),
+            presence: List::new(Link::Presence),
+            sizes: SizeClasses::new(),
+            log_bytes: 0,
+        }
+    }
+
+    /// Takes a message that another shard's hub addressed to this one. Messages of one shard must
+    /// come in the order in which they were sent, and none may be lost.
+    pub fn handle(&mut self, now_ms: u64, message: Message, out: &mut Outbox) {
+        match message {
+            Message::Join {
+                from,
+                name,
+                channel,
+                generation,
+            } => {
+                self.join(now_ms, &name, from, channel, generation, out);
+            }
+            Message::Leave {
+                from,
+                name,
+                generation,
+            } => {
+                self.leave(now_ms, &name, from, generation, out);
+            }
+            Message::Presence {
+                from,
+                name,
+                generation,
+                subscribers,
+            } => {
+                self.note_presence(now_ms, &name, from, generation, subscribers);
+            }
+            Message::Publish { name, draft } => {
+                self.publish_home(now_ms, &name, draft, out);
+            }
+            Message::Joined {
+                channel,
+                generation,
+                epoch,
+                head,
+                log,
+            } => {
+                self.joined(now_ms, channel, generation, epoch, head, log);
+            }
+            Message::Deliver {
+                channel,
+                generation,
+                publication,
+            } => {
+                self.deliver(now_ms, channel, generation, publication);
+            }
+            Message::Deleted {
+                channel,
+                generation,
+                epoch,
+            } => {
+                self.deleted(channel, generation, epoch);
+            }
+        }
+    }
+
+    /// Housekeeping: forgets what was idle for long enough and reports numbers of subscribers to
+    /// the homes, at most once per second and channel. The work of one call is bounded, so call it
+    /// often (each 100 ms, say).
+    pub fn tick(&mut self, now_ms: u64, out: &mut Outbox) {
+        self.expire(now_ms, out);
+        self.report_presence(now_ms, out);
+    }
+
+    /// What this shard knows about a channel.
+    pub fn report(&self, name: &ChannelName) -> ShardReport {
+        let Some(index) = self.find(name) else {
+            return ShardReport::default();
+        };
+        let channel = &self.table[index];
+        let home = match &channel.role {
+            Role::Home(home) => Some(HomeReport {
+                position: Position {
+                    epoch: channel.epoch,
+                    offset: channel.log.head(),
+                },
+                messages: channel.log.len() as u64,
+                bytes: channel.log.bytes() as u64,
+                last_publication_ms: home.last_publication_ms(),
+            }),
+            Role::Mirror(_) => None,
+        };
+        ShardReport {
+            subscribers: channel.subscribers() as u64,
+            last_requested_ms: channel.last_requested_ms(),
+            home,
+        }
+    }
+
+    /// The name of the channel with this index (see [`Seat`](crate::Seat)), while it exists.
+    pub fn name(&self, channel: u32) -> Option<&ChannelName> {
+        self.table.get(channel).map(|channel| &channel.name)
+    }
+
+    /// Where the channel with this index stands on this shard; none while its home has not answered.
+    pub fn position(&self, channel: u32) -> Option<Position> {
+        self.table.get(channel)?.position()
+    }
+
+    /// Bytes that all logs of this shard hold.
+    pub fn log_bytes(&self) -> usize {
+        self.log_bytes
+    }
+
+    /// Channels that this shard knows, idle ones too.
+    pub fn channels(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Channels that this shard remembers though nobody is interested.
+    pub fn channels_idle(&self) -> usize {
+        self.idle_mirrors.len() + self.idle_homes.len()
+    }
+
+    fn find(&self, name: &ChannelName) -> Option<u32> {
+        self.table.find(self.router.hash(name) as u32, name)
+    }
+
+    /// The channel's index; if this shard does not know it, it is made here when this is its home,
+    /// and else mirrored.
+    fn find_or_open(&mut self, name: &ChannelName, out: &mut Outbox) -> u32 {
+        let hash = self.router.hash(name);
+        if let Some(index) = self.table.find(hash as u32, name) {
+            return index;
+        }
+        let home = self.router.shard_of(hash);
+        if home == self.id {
+            let epoch = self.next_epoch();
+            return self.table.insert(Channel::new(
+                name.clone(),
+                hash as u32,
+                epoch,
+                Role::new_home(),
+            ));
+        }
+        self.open_mirror(name, hash as u32, home, out)
+    }
+
+    fn open_mirror(
+        &mut self,
+        name: &ChannelName,
+        hash: u32,
+        home: ShardId,
+        out: &mut Outbox,
+    ) -> u32 {
+        self.generation += 1;
+        let generation = self.generation;
+        // A join counts as one subscriber.
+        let role = Role::Mirror(Mirror {
+            generation,
+            report_due_ms: 0,
+            reported: 1,
+            home,
+            joined: false,
+        });
+        let unknown = Epoch::from_random(0);
+        let channel = self
+            .table
+            .insert(Channel::new(name.clone(), hash, unknown, role));
+        let join = Message::Join {
+            from: self.id,
+            name: name.clone(),
+            channel,
+            generation,
+        };
+        out.push((home, join));
+        channel
+    }
+
+    fn next_epoch(&mut self) -> Epoch {
+        self.epoch_seed = self.epoch_seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        Epoch::from_random(mix(self.epoch_seed))
+    }
+}
+
+/// The finalizer of splitmix64.
+fn mix(mut state: u64) -> u64 {
+    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    state ^ (state >> 31)
+}

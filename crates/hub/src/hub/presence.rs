@@ -1,0 +1,64 @@
+//! Numbers of subscribers, told to the homes.
+
+use super::Hub;
+use crate::channel::Role;
+use crate::{Message, Outbox};
+
+/// A number that changes is reported at most this often.
+const REPORT_INTERVAL_MS: u64 = 1000;
+
+/// Reports of one tick.
+const REPORTS_MAX: usize = 1024;
+
+impl Hub {
+    /// Tells the home at once when the first subscriber of a mirror came or the last one left, and
+    /// else plans a report.
+    pub(super) fn presence_changed(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
+        let planned = self.presence.contains(&self.table, index);
+        let channel = &mut self.table[index];
+        let subscribers = channel.subscribers() as u32;
+        let Role::Mirror(mirror) = &mut channel.role else {
+            return;
+        };
+        if (mirror.reported == 0) != (subscribers == 0) {
+            self.report_presence_of(index, out);
+        } else if mirror.reported != subscribers && !planned {
+            mirror.report_due_ms = now_ms + REPORT_INTERVAL_MS;
+            self.presence.push(&mut self.table, index);
+        }
+    }
+
+    /// Sends the reports that are due.
+    pub(super) fn report_presence(&mut self, now_ms: u64, out: &mut Outbox) {
+        for _ in 0..REPORTS_MAX {
+            let Some(index) = self.presence.first() else {
+                return;
+            };
+            match &self.table[index].role {
+                Role::Mirror(mirror) if mirror.report_due_ms > now_ms => return,
+                _ => self.report_presence_of(index, out),
+            }
+        }
+    }
+
+    fn report_presence_of(&mut self, index: u32, out: &mut Outbox) {
+        self.presence.remove(&mut self.table, index);
+        let channel = &mut self.table[index];
+        let subscribers = channel.subscribers() as u32;
+        let Role::Mirror(mirror) = &mut channel.role else {
+            return;
+        };
+        if mirror.reported == subscribers {
+            return;
+        }
+        mirror.reported = subscribers;
+        let (name, generation) = (channel.name.clone(), mirror.generation);
+        let report = Message::Presence {
+            from: self.id,
+            name,
+            generation,
+            subscribers,
+        };
+        out.push((mirror.home, report));
+    }
+}

@@ -1,0 +1,149 @@
+//! What happens to a channel's stream: publications and deletion.
+
+use std::mem;
+use std::sync::Arc;
+
+use super::Hub;
+use crate::channel::Role;
+use crate::log::Log;
+use crate::{ChannelName, Draft, Epoch, Message, Outbox, Position, Publication, Receipt};
+
+impl Hub {
+    /// Publishes: at once when this shard is the channel's home, else by a message to the home.
+    pub fn publish(&mut self, now_ms: u64, name: &ChannelName, draft: Draft, out: &mut Outbox) {
+        let home = self.router.home(name);
+        if home == self.id {
+            self.publish_home(now_ms, name, draft, out);
+        } else {
+            out.push((
+                home,
+                Message::Publish {
+                    name: name.clone(),
+                    draft,
+                },
+            ));
+        }
+    }
+
+    /// Publishes and says what became of it. Only the channel's home can do that: calling it on
+    /// another shard is a bug and panics.
+    pub fn publish_home(
+        &mut self,
+        now_ms: u64,
+        name: &ChannelName,
+        draft: Draft,
+        out: &mut Outbox,
+    ) -> Receipt {
+        self.assert_home(name);
+        let index = self.find_or_open(name, out);
+        let channel = &mut self.table[index];
+        let offset = channel.log.head() + 1;
+        let publication = Publication::new(offset, now_ms, draft, &self.accounting);
+        let local = channel.subscribers() as u64;
+        let mut remote = 0;
+        if let Role::Home(home) = &mut channel.role {
+            home.set_last_publication_ms(Some(now_ms));
+            remote = home.remote_subscribers();
+            out.extend(home.mirrors.iter().map(|mirror| {
+                let (channel, generation) = (mirror.channel, mirror.generation);
+                let publication = Arc::clone(&publication);
+                (
+                    mirror.shard,
+                    Message::Deliver {
+                        channel,
+                        generation,
+                        publication,
+                    },
+                )
+            }));
+        }
+        let position = Position {
+            epoch: channel.epoch,
+            offset,
+        };
+        let last_requested_ms = channel.last_requested_ms();
+        self.append(now_ms, index, publication);
+        let messages = self.table[index].log.len() as u64;
+        self.renew_idle(now_ms, index, out);
+        Receipt {
+            position,
+            subscribers: local + remote,
+            subscribed: local + remote > 0,
+            messages,
+            last_requested_ms,
+        }
+    }
+
+    /// Deletes the channel's stream: its subscribers on all shards get
+    /// [`WorkKind::Deleted`](crate::WorkKind::Deleted), and who comes later finds a new epoch. False
+    /// if there was nothing to delete. Only for the channel's home, as
+    /// [`publish_home`](Hub::publish_home).
+    pub fn delete_home(&mut self, name: &ChannelName, out: &mut Outbox) -> bool {
+        self.assert_home(name);
+        let Some(index) = self.find(name) else {
+            return false;
+        };
+        let channel = &self.table[index];
+        if channel.is_idle() {
+            let existed = channel.log.head() > 0;
+            self.forget(index, out);
+            return existed;
+        }
+        let epoch = self.next_epoch();
+        let channel = &mut self.table[index];
+        if let Role::Home(home) = &mut channel.role {
+            home.set_last_publication_ms(None);
+            out.extend(home.mirrors.iter().map(|mirror| {
+                let (channel, generation) = (mirror.channel, mirror.generation);
+                (
+                    mirror.shard,
+                    Message::Deleted {
+                        channel,
+                        generation,
+                        epoch,
+                    },
+                )
+            }));
+        }
+        self.restart_stream(index, epoch);
+        true
+    }
+
+    fn assert_home(&self, name: &ChannelName) {
+        assert_eq!(
+            self.router.home(name),
+            self.id,
+            "this shard is not the home of {name}"
+        );
+    }
+
+    /// Adds the next publication to the log.
+    pub(super) fn append(&mut self, now_ms: u64, index: u32, publication: Arc<Publication>) {
+        self.log_bytes += publication.cost_bytes();
+        self.table[index].log.push(publication);
+        self.log_grew(now_ms, index);
+    }
+
+    /// Begins a new stream. The marks of all who sit here are below the new base, and that is how
+    /// fan-out finds them.
+    pub(super) fn restart_stream(&mut self, index: u32, epoch: Epoch) {
+        self.clear_log(index);
+        let channel = &mut self.table[index];
+        channel.base = channel.head_mark() + 1;
+        channel.log = Log::new(0);
+        channel.epoch = epoch;
+        channel.ready.abandon_pass();
+        if let Some(blocked) = &mut channel.blocked {
+            blocked.abandon_pass();
+        }
+        self.mark_dirty(index);
+    }
+
+    /// Drops all that is kept; the head stays.
+    pub(super) fn clear_log(&mut self, index: u32) {
+        let log = &mut self.table[index].log;
+        let empty = Log::new(log.head());
+        self.log_bytes -= mem::replace(log, empty).bytes();
+        self.sizes.place(&mut self.table, index);
+    }
+}

@@ -1,0 +1,190 @@
+use super::*;
+use crate::table::Links;
+
+#[test]
+fn entries_and_channels_are_small() {
+    assert_eq!(size_of::<crate::roster::Entry>(), 16);
+    assert_eq!(size_of::<Seat>(), 8);
+    assert_eq!(size_of::<Links>(), 32);
+    assert!(size_of::<Channel>() <= 264, "{}", size_of::<Channel>());
+}
+
+#[test]
+fn subscribing_to_random_names_for_ever_stays_bounded() {
+    let limits = Limits {
+        channels_idle_max: 500,
+        ..roomy()
+    };
+    let router = Router::new(2);
+    let accounting = Arc::new(Accounting::default());
+    let hub = |id| {
+        Hub::new(
+            ShardId(id),
+            router.clone(),
+            limits.clone(),
+            1,
+            accounting.clone(),
+        )
+    };
+    let mut hubs = [hub(0), hub(1)];
+    for i in 0..200_000u32 {
+        let mut out = Outbox::new();
+        let who = Subscriber { conn: i, nth: 0 };
+        let seat = hubs[0].subscribe(0, &name(&format!("r{i}")), SlowPolicy::Skip, who, &mut out);
+        hubs[0].unsubscribe(0, seat, &mut out);
+        while let Some((to, message)) = (!out.is_empty()).then(|| out.remove(0)) {
+            hubs[usize::from(to.0)].handle(0, message, &mut out);
+        }
+        assert!(hubs.iter().all(|hub| hub.channels() <= 500 + 500));
+    }
+    // The home keeps those that are mirrored, and the idle ones.
+    assert_eq!(hubs.each_ref().map(Hub::channels_idle), [500, 500]);
+    hubs.iter().for_each(invariants::assert_sound);
+}
+
+#[test]
+fn publishing_to_random_names_for_ever_stays_bounded() {
+    let limits = Limits {
+        channels_idle_max: 500,
+        ..roomy()
+    };
+    let mut single = Single::new(limits);
+    for i in 0..200_000 {
+        single.publish(&format!("r{i}"), b"x");
+        assert!(single.hub.channels() <= 500);
+    }
+    assert_eq!(single.accounting.count(), 500);
+    assert_eq!(single.accounting.bytes(), single.hub.log_bytes());
+    invariants::assert_sound(&single.hub);
+}
+
+#[test]
+fn the_oldest_idle_channel_goes_first_and_use_makes_young() {
+    let mut single = Single::new(Limits {
+        channels_idle_max: 2,
+        ..roomy()
+    });
+    let seat = single.subscribe("used", SlowPolicy::Skip, 0);
+    single.publish("used", b"x");
+    single.publish("a", b"x");
+    single.publish("b", b"x");
+    single.publish("a", b"x");
+    single.publish("c", b"x");
+    let offset = |single: &Single, channel| {
+        single
+            .hub
+            .report(&name(channel))
+            .home
+            .map(|home| home.position.offset)
+    };
+    assert_eq!(
+        ["a", "b", "c"].map(|channel| offset(&single, channel)),
+        [Some(2), None, Some(1)]
+    );
+    assert_eq!(offset(&single, "used"), Some(1));
+    single.unsubscribe(seat);
+    assert_eq!(
+        ["a", "c", "used"].map(|c| offset(&single, c)),
+        [None, Some(1), Some(1)]
+    );
+}
+
+#[test]
+fn an_idle_channel_loses_its_log_first_and_then_its_epoch() {
+    let mut single = Single::new(Limits {
+        meta_ttl_ms: 100,
+        ..roomy()
+    });
+    let position = single.publish("a", b"x").position;
+    let home = |single: &Single| single.hub.report(&name("a")).home;
+    single.tick(99);
+    assert_eq!(home(&single).unwrap().messages, 1);
+    single.tick(1);
+    assert_eq!(
+        home(&single).map(|home| (home.position, home.messages)),
+        Some((position, 0))
+    );
+    assert_eq!(single.accounting.count(), 0);
+    single.tick(99);
+    assert_eq!(home(&single).unwrap().position, position);
+    single.tick(1);
+    assert_eq!(home(&single), None);
+    let again = single.publish("a", b"x").position;
+    assert_eq!(again.offset, 1);
+    assert_ne!(again.epoch, position.epoch);
+}
+
+#[test]
+fn metadata_outlives_a_log_that_the_budget_took() {
+    let limits = Limits {
+        meta_ttl_ms: 100,
+        shard_log_bytes_max: 3000,
+        ..Limits::default()
+    };
+    let mut single = Single::new(limits);
+    let position = single.publish("a", &[0; 2000]).position;
+    single.tick(90);
+    single.publish("b", &[0; 1000]);
+    let home = |single: &Single| single.hub.report(&name("a")).home;
+    assert_eq!(home(&single).unwrap().messages, 0);
+    single.tick(90);
+    assert_eq!(home(&single).unwrap().position, position);
+    single.tick(10);
+    assert_eq!(home(&single), None);
+}
+
+#[test]
+fn a_tick_does_a_bounded_part_and_the_next_ones_the_rest() {
+    let mut single = Single::new(roomy());
+    for i in 0..5000 {
+        let seat = single.subscribe(&format!("c{i}"), SlowPolicy::Skip, 0);
+        single.unsubscribe(seat);
+    }
+    single.tick(3_600_000);
+    assert!((3000..5000).contains(&single.hub.channels()));
+    for _ in 0..5 {
+        single.tick(0);
+    }
+    assert_eq!(single.hub.channels(), 0);
+}
+
+#[test]
+fn the_largest_log_gives_first() {
+    let mut single = Single::new(Limits {
+        shard_log_bytes_max: 100_000,
+        ..Limits::default()
+    });
+    for i in 0..50 {
+        single.publish(&format!("small{i}"), &[0; 100]);
+    }
+    for _ in 0..1000 {
+        single.publish("large", &[0; 1000]);
+        assert!(single.hub.log_bytes() <= 100_000);
+    }
+    for i in 0..50 {
+        let report = single.hub.report(&name(&format!("small{i}")));
+        assert_eq!(report.home.unwrap().messages, 1);
+    }
+    assert!(single.hub.report(&name("large")).home.unwrap().bytes > 70_000);
+    invariants::assert_sound(&single.hub);
+}
+
+#[test]
+fn everything_is_given_back_when_the_hub_goes() {
+    let mut single = Single::new(roomy());
+    single.subscribe("a", SlowPolicy::Skip, 0);
+    for _ in 0..10 {
+        single.publish("a", b"x");
+    }
+    single.slice(1, 1 << 16);
+    let Single {
+        hub,
+        work,
+        accounting,
+        ..
+    } = single;
+    drop(hub);
+    assert_eq!(accounting.count(), 10);
+    drop(work);
+    assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
+}

@@ -1,0 +1,252 @@
+use super::*;
+
+const KEPT: usize = 4;
+
+/// A channel whose log keeps four publications, and one subscriber who is blocked at `cursor` after
+/// `published` publications.
+fn blocked(policy: SlowPolicy, cursor: u64, published: u64) -> (Single, Seat) {
+    let mut single = Single::new(Limits {
+        log_publications_max: KEPT,
+        ..roomy()
+    });
+    let seat = single.subscribe("a", policy, 0);
+    for _ in 0..=cursor {
+        single.publish("a", b"x");
+    }
+    single.slices();
+    let (seat, moved) = single.hub.block(seat, cursor);
+    assert!(seat.is_blocked() && moved.is_none());
+    for _ in cursor + 1..published {
+        single.publish("a", b"x");
+    }
+    (single, seat)
+}
+
+fn pull(single: &Single, seat: Seat, bytes_max: usize) -> (Pull, Vec<u64>) {
+    let mut publications = Vec::new();
+    let pull = single.hub.pull(seat, bytes_max, &mut publications);
+    (pull, offsets(&publications))
+}
+
+#[test]
+fn fan_out_leaves_the_blocked_alone_and_they_pull() {
+    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 1, 4);
+    assert_eq!(single.slices(), []);
+    assert_eq!(pull(&single, seat, 6), (Pull::More, vec![2, 3]));
+    assert_eq!(pull(&single, seat, 6), (Pull::More, vec![2, 3]));
+    single.hub.advance(seat, 3);
+    assert_eq!(pull(&single, seat, 1), (Pull::More, vec![4]));
+    single.hub.advance(seat, 4);
+    assert_eq!(pull(&single, seat, 1), (Pull::CaughtUp, vec![]));
+    let (seat, moved) = single.hub.unblock(seat);
+    assert!(!seat.is_blocked() && moved.is_none());
+    assert_eq!(single.slices(), []);
+    single.publish("a", b"x");
+    assert_eq!(single.slices(), [(vec![0], vec![5])]);
+}
+
+#[test]
+fn who_comes_back_behind_the_head_is_served() {
+    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 1, 3);
+    single.hub.unblock(seat);
+    assert_eq!(single.slices(), [(vec![0], vec![2, 3])]);
+}
+
+#[test]
+fn one_publication_too_many_is_a_lag_and_not_one_earlier() {
+    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 1, KEPT as u64 + 1);
+    assert_eq!(pull(&single, seat, 1000).1, [2, 3, 4, 5]);
+    assert_eq!(single.slices(), []);
+    single.publish("a", b"x");
+    assert_eq!(pull(&single, seat, 1000).0, Pull::Lagged { missed: 2..=2 });
+    assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
+    assert_eq!(single.work.kind, WorkKind::Lagged);
+    assert_eq!(
+        single.work.targets,
+        [(Subscriber { conn: 0, nth: 0 }, seat)]
+    );
+    single.unsubscribe(seat);
+    assert_eq!(single.slices(), []);
+}
+
+#[test]
+fn with_skip_a_laggard_goes_on_with_the_oldest_kept() {
+    let (mut single, seat) = blocked(SlowPolicy::Skip, 2, 10);
+    assert_eq!(single.slices(), []);
+    assert_eq!(
+        pull(&single, seat, 1000),
+        (Pull::Lagged { missed: 3..=6 }, vec![])
+    );
+    single.hub.advance(seat, 6);
+    assert_eq!(pull(&single, seat, 1000), (Pull::More, vec![7, 8, 9, 10]));
+}
+
+#[test]
+fn with_latest_a_laggard_goes_on_with_the_newest() {
+    let (mut single, seat) = blocked(SlowPolicy::Latest, 2, 10);
+    assert_eq!(single.slices(), []);
+    assert_eq!(
+        pull(&single, seat, 1000),
+        (Pull::Lagged { missed: 3..=9 }, vec![])
+    );
+    single.hub.advance(seat, 9);
+    assert_eq!(pull(&single, seat, 1000), (Pull::More, vec![10]));
+}
+
+#[test]
+fn who_comes_back_too_late_is_told_in_fan_out() {
+    for (policy, missed, rest) in [
+        (SlowPolicy::Skip, 3..=6, vec![7, 8, 9, 10]),
+        (SlowPolicy::Latest, 3..=9, vec![10]),
+    ] {
+        let (mut single, seat) = blocked(policy, 2, 10);
+        single.hub.unblock(seat);
+        assert_eq!(single.slice(9, 1000), Some((vec![0], vec![])));
+        assert_eq!(single.work.kind, WorkKind::Skipped { missed });
+        assert_eq!(single.slice(9, 1000), Some((vec![0], rest)));
+        assert_eq!(single.slice(9, 1000), None);
+    }
+    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 2, 10);
+    let (seat, _) = single.hub.unblock(seat);
+    assert_eq!(single.slice(9, 1000), Some((vec![0], vec![])));
+    assert_eq!(single.work.kind, WorkKind::Lagged);
+    assert_eq!(single.work.targets[0].1, seat);
+}
+
+#[test]
+fn the_budget_of_the_shard_makes_even_ready_subscribers_lag() {
+    let budget = 10_000;
+    let mut single = Single::new(Limits {
+        shard_log_bytes_max: budget,
+        ..roomy()
+    });
+    single.subscribe("a", SlowPolicy::Skip, 0);
+    single.subscribe("b", SlowPolicy::Skip, 1);
+    single.publish("b", b"small");
+    for _ in 0..100 {
+        single.publish("a", &[0; 1000]);
+        assert!(single.hub.log_bytes() <= budget);
+    }
+    let kept = single.hub.report(&name("a")).home.unwrap().messages;
+    assert!((1..10).contains(&kept));
+    assert_eq!(
+        single.slice(9, 1 << 20),
+        Some((vec![1], vec![1])),
+        "the largest log gives first"
+    );
+    assert_eq!(single.slice(9, 1 << 20), Some((vec![0], vec![])));
+    assert_eq!(
+        single.work.kind,
+        WorkKind::Skipped {
+            missed: 1..=100 - kept
+        }
+    );
+    assert_eq!(
+        single.slice(9, 1 << 20),
+        Some((vec![0], (101 - kept..=100).collect()))
+    );
+}
+
+#[test]
+fn a_publication_over_the_budget_is_missed_and_said_so() {
+    for policy in [SlowPolicy::Skip, SlowPolicy::Latest] {
+        let mut single = Single::new(Limits {
+            shard_log_bytes_max: 1000,
+            ..Limits::default()
+        });
+        single.subscribe("a", policy, 0);
+        single.publish("a", &[0; 1000]);
+        assert_eq!((single.hub.log_bytes(), single.accounting.count()), (0, 0));
+        assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
+        assert_eq!(single.work.kind, WorkKind::Skipped { missed: 1..=1 });
+        assert_eq!(single.slice(9, 9), None);
+    }
+}
+
+#[test]
+fn the_newest_publication_stays_though_it_is_over_the_limit_of_the_channel() {
+    let mut single = Single::new(Limits {
+        log_bytes_max: 10,
+        ..roomy()
+    });
+    for _ in 0..3 {
+        assert_eq!(single.publish("a", &[0; 100]).messages, 1);
+    }
+    assert_eq!(single.accounting.count(), 1);
+}
+
+#[test]
+fn deletion_finds_the_blocked() {
+    for policy in [SlowPolicy::Disconnect, SlowPolicy::Skip, SlowPolicy::Latest] {
+        let (mut single, seat) = blocked(policy, 1, 3);
+        assert!(single.delete("a"));
+        single.publish("a", b"new");
+        assert_eq!(pull(&single, seat, 1000), (Pull::Deleted, vec![]));
+        single.hub.advance(seat, 1);
+        assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
+        assert_eq!(single.work.kind, WorkKind::Deleted);
+        assert_eq!(single.work.targets[0].1, seat);
+        single.unsubscribe(seat);
+        assert_eq!(single.slices(), []);
+    }
+}
+
+#[test]
+fn who_is_blocked_after_a_deletion_still_hears_of_it() {
+    let mut single = Single::new(roomy());
+    let seat = single.subscribe("a", SlowPolicy::Disconnect, 0);
+    single.publish("a", b"x");
+    single.slices();
+    single.delete("a");
+    let (seat, _) = single.hub.block(seat, 0);
+    assert_eq!(pull(&single, seat, 9).0, Pull::Deleted);
+    single.slice(9, 9);
+    assert_eq!(
+        (&single.work.kind, single.work.targets.len()),
+        (&WorkKind::Deleted, 1)
+    );
+}
+
+#[test]
+fn many_laggards_are_found_in_slices() {
+    let mut single = Single::new(Limits {
+        log_publications_max: KEPT,
+        ..roomy()
+    });
+    let mut seats: Vec<Seat> = (0..600)
+        .map(|conn| single.subscribe("a", SlowPolicy::Disconnect, conn))
+        .collect();
+    for cursor in 1..=KEPT as u64 {
+        single.publish("a", b"x");
+        while single.hub.next_work(256, 1000, &mut single.work) {}
+        // From the last to the first, so that nobody is moved.
+        for conn in (1..600).rev().filter(|conn| conn % 4 == cursor as u32 % 4) {
+            let (seat, moved) = single.hub.block(seats[conn as usize], cursor);
+            seats[conn as usize] = seat;
+            if let Some(moved) = moved {
+                seats[moved.who.conn as usize] = moved.seat;
+            }
+        }
+    }
+    let mut closed = 0;
+    while seats.len() - closed > 1 {
+        single.publish("a", b"x");
+        while single.hub.next_work(64, 1000, &mut single.work) {
+            if single.work.kind == WorkKind::Lagged {
+                assert!(single.work.targets.len() <= 64);
+                for (_, seat) in std::mem::take(&mut single.work.targets) {
+                    single.unsubscribe(seat);
+                    closed += 1;
+                }
+            }
+        }
+        invariants::assert_sound(&single.hub);
+        let lagged = (single.hub.report(&name("a")).home.unwrap().position.offset - KEPT as u64)
+            .saturating_sub(1);
+        assert_eq!(
+            closed,
+            599.min(lagged as usize * 150),
+            "150 at each cursor, but conn 0"
+        );
+    }
+}

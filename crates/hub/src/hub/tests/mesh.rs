@@ -1,0 +1,431 @@
+//! Several hubs and a carrier that delivers when it likes, in order from each to each.
+
+use std::collections::{HashMap, VecDeque};
+
+use proptest::prelude::*;
+
+use super::model::{Station, Truth};
+use super::*;
+
+const CHANNELS: usize = 6;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Subscribe {
+        hub: usize,
+        channel: usize,
+    },
+    Unsubscribe {
+        hub: usize,
+        nth: usize,
+    },
+    Publish {
+        hub: usize,
+        channel: usize,
+        count: u8,
+        bytes: usize,
+    },
+    Delete {
+        channel: usize,
+    },
+    Carry {
+        from: usize,
+        to: usize,
+        count: usize,
+    },
+    Work {
+        hub: usize,
+        sends_max: usize,
+        bytes_max: usize,
+        full: u32,
+    },
+    Pull {
+        hub: usize,
+        nth: usize,
+        bytes_max: usize,
+    },
+    Unblock {
+        hub: usize,
+        nth: usize,
+    },
+    Tick {
+        hub: usize,
+        passed_ms: u64,
+    },
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let hub = 0usize..3;
+    let channel = 0..CHANNELS;
+    let bytes_max = prop_oneof![Just(1usize), Just(60), Just(400), Just(1 << 16)];
+    let full = prop_oneof![3 => Just(0u32), 2 => any::<u32>(), 1 => Just(u32::MAX)];
+    prop_oneof![
+        4 => (hub.clone(), channel.clone())
+            .prop_map(|(hub, channel)| Op::Subscribe { hub, channel }),
+        2 => (hub.clone(), 0usize..64).prop_map(|(hub, nth)| Op::Unsubscribe { hub, nth }),
+        6 => (hub.clone(), channel.clone(), 1u8..9, 0usize..200)
+            .prop_map(|(hub, channel, count, bytes)| Op::Publish { hub, channel, count, bytes }),
+        1 => channel.prop_map(|channel| Op::Delete { channel }),
+        6 => (hub.clone(), hub.clone(), 1usize..6)
+            .prop_map(|(from, to, count)| Op::Carry { from, to, count }),
+        5 => (hub.clone(), 1usize..5, bytes_max.clone(), full).prop_map(
+            |(hub, sends_max, bytes_max, full)| Op::Work { hub, sends_max, bytes_max, full }
+        ),
+        2 => (hub.clone(), 0usize..64, bytes_max)
+            .prop_map(|(hub, nth, bytes_max)| Op::Pull { hub, nth, bytes_max }),
+        1 => (hub.clone(), 0usize..64).prop_map(|(hub, nth)| Op::Unblock { hub, nth }),
+        2 => (hub, 0u64..12).prop_map(|(hub, passed_ms)| Op::Tick { hub, passed_ms }),
+    ]
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    (
+        prop_oneof![Just(1usize), Just(3), Just(10), Just(1024)],
+        prop_oneof![Just(500usize), Just(1 << 20)],
+        prop_oneof![Just(2000usize), Just(8000), Just(1 << 26)],
+        prop_oneof![Just(1usize), Just(100)],
+    )
+        .prop_map(|(publications, bytes, shard_bytes, idle)| Limits {
+            log_publications_max: publications,
+            log_bytes_max: bytes,
+            shard_log_bytes_max: shard_bytes,
+            channels_idle_max: idle,
+            meta_ttl_ms: 40,
+            mirror_linger_ms: 10,
+        })
+}
+
+struct Mesh {
+    names: Vec<ChannelName>,
+    hubs: Vec<Hub>,
+    stations: Vec<Station>,
+    /// What is in flight, by sender and receiver.
+    wires: HashMap<(usize, usize), VecDeque<Message>>,
+    truth: Truth,
+    accounting: Arc<Accounting>,
+    now_ms: u64,
+    published: u64,
+    /// The furthest that each stream was seen to stand.
+    heads: HashMap<(ChannelName, Epoch), u64>,
+}
+
+impl Mesh {
+    /// The channel with index i lives on hub i modulo their number.
+    fn new(hubs: usize, limits: &Limits) -> Self {
+        let router = Router::new(hubs as u16);
+        let accounting = Arc::new(Accounting::default());
+        let find = |channel: usize| {
+            let home = ShardId((channel % hubs) as u16);
+            let mut names = (0..).map(|i| name(&format!("{channel}:{i}")));
+            names.find(|name| router.home(name) == home).unwrap()
+        };
+        let hub = |id: usize| {
+            let id = ShardId(id as u16);
+            Hub::new(
+                id,
+                router.clone(),
+                limits.clone(),
+                7,
+                Arc::clone(&accounting),
+            )
+        };
+        Self {
+            names: (0..CHANNELS).map(find).collect(),
+            hubs: (0..hubs).map(hub).collect(),
+            stations: (0..hubs).map(|_| Station::default()).collect(),
+            wires: HashMap::new(),
+            truth: Truth::default(),
+            accounting,
+            now_ms: 0,
+            published: 0,
+            heads: HashMap::new(),
+        }
+    }
+
+    fn policy(channel: usize) -> SlowPolicy {
+        [SlowPolicy::Disconnect, SlowPolicy::Skip, SlowPolicy::Latest][channel / 2 % 3]
+    }
+
+    /// Lets one hub do something and puts on the wires what it sends.
+    fn at<R>(
+        &mut self,
+        hub: usize,
+        act: impl FnOnce(&mut Hub, &mut Station, &mut Truth, u64, &mut Outbox) -> R,
+    ) -> R {
+        let mut out = Outbox::new();
+        let station = &mut self.stations[hub];
+        let result = act(
+            &mut self.hubs[hub],
+            station,
+            &mut self.truth,
+            self.now_ms,
+            &mut out,
+        );
+        self.stations[hub].look(&self.hubs[hub]);
+        invariants::assert_sound(&self.hubs[hub]);
+        for (to, message) in out {
+            let to = usize::from(to.0);
+            assert_ne!(to, hub, "a message to itself");
+            self.wires.entry((hub, to)).or_default().push_back(message);
+        }
+        self.watch_streams();
+        result
+    }
+
+    fn watch_streams(&mut self) {
+        for (channel, name) in self.names.iter().enumerate() {
+            let home = &self.hubs[channel % self.hubs.len()];
+            if let Some(home) = home.report(name).home {
+                let seen = self
+                    .heads
+                    .entry((name.clone(), home.position.epoch))
+                    .or_default();
+                assert!(home.position.offset >= *seen);
+                *seen = home.position.offset;
+            }
+        }
+    }
+
+    fn apply(&mut self, op: &Op) {
+        let hubs = self.hubs.len();
+        match *op {
+            Op::Subscribe { hub, channel } => {
+                let name = self.names[channel].clone();
+                self.at(hub % hubs, |hub, station, _, now, out| {
+                    station.subscribe(hub, now, &name, Self::policy(channel), out);
+                });
+            }
+            Op::Unsubscribe { hub, nth } => self.at(hub % hubs, |hub, station, _, now, out| {
+                if let Some(conn) = station.pick(None, nth) {
+                    station.unsubscribe(hub, now, conn, out);
+                }
+            }),
+            Op::Publish {
+                hub,
+                channel,
+                count,
+                bytes,
+            } => {
+                for _ in 0..count {
+                    self.publish(hub % hubs, channel, bytes);
+                }
+            }
+            Op::Delete { channel } => {
+                let name = self.names[channel].clone();
+                self.at(channel % hubs, |hub, _, _, _, out| {
+                    hub.delete_home(&name, out)
+                });
+            }
+            Op::Carry { from, to, count } => {
+                for _ in 0..count {
+                    self.carry(from % hubs, to % hubs);
+                }
+            }
+            Op::Work {
+                hub,
+                sends_max,
+                bytes_max,
+                full,
+            } => {
+                self.at(hub % hubs, |hub, station, truth, now, out| {
+                    station.work(hub, now, (sends_max, bytes_max, full), truth, out)
+                });
+            }
+            Op::Pull {
+                hub,
+                nth,
+                bytes_max,
+            } => {
+                self.at(hub % hubs, |hub, station, truth, now, out| {
+                    if let Some(conn) = station.pick(Some(true), nth) {
+                        station.pull(hub, now, (conn, bytes_max), truth, out);
+                    }
+                });
+            }
+            Op::Unblock { hub, nth } => self.at(hub % hubs, |hub, station, _, _, _| {
+                if let Some(conn) = station.pick(Some(true), nth) {
+                    station.unblock(hub, conn);
+                }
+            }),
+            Op::Tick { hub, passed_ms } => {
+                self.now_ms += passed_ms;
+                self.at(hub % hubs, |hub, _, _, now, out| hub.tick(now, out));
+            }
+        }
+    }
+
+    fn publish(&mut self, hub: usize, channel: usize, bytes: usize) {
+        self.published += 1;
+        let name = self.names[channel].clone();
+        let mut payload = format!("{name}/{}/", self.published).into_bytes();
+        payload.resize(payload.len() + bytes, b'x');
+        let draft = Draft::new(Kind::Binary, &payload);
+        self.at(hub, |hub, _, _, now, out| {
+            hub.publish(now, &name, draft, out);
+        });
+    }
+
+    fn carry(&mut self, from: usize, to: usize) -> bool {
+        let Some(message) = self
+            .wires
+            .get_mut(&(from, to))
+            .and_then(VecDeque::pop_front)
+        else {
+            return false;
+        };
+        self.at(to, |hub, _, _, now, out| hub.handle(now, message, out));
+        true
+    }
+
+    /// Lets everything come to rest: all that is in flight arrives, all can take everything.
+    fn rest(&mut self) {
+        let mut busy = true;
+        while busy {
+            busy = false;
+            for from in 0..self.hubs.len() {
+                for to in 0..self.hubs.len() {
+                    while self.carry(from, to) {
+                        busy = true;
+                    }
+                }
+                busy |= self.at(from, |hub, station, truth, now, out| {
+                    let mut worked = false;
+                    while station.work(hub, now, (256, 1 << 16, 0), truth, out) {
+                        worked = true;
+                    }
+                    while let Some(conn) = station.pick(Some(true), 0) {
+                        worked = true;
+                        while !station.pull(hub, now, (conn, 100), truth, out) {}
+                        if station.listeners.contains_key(&conn) {
+                            station.unblock(hub, conn);
+                        }
+                    }
+                    worked
+                });
+            }
+        }
+    }
+
+    /// Everybody has everything, and the home knows their number.
+    fn assert_served(&mut self) {
+        for (channel, name) in self.names.clone().into_iter().enumerate() {
+            let home = &self.hubs[channel % self.hubs.len()];
+            let stand = home.report(&name).home.map(|home| home.position);
+            let mut count = 0;
+            for station in &self.stations {
+                for listener in station.listeners.values().filter(|l| l.name == name) {
+                    assert!(!listener.doomed, "nobody told it of the deletion");
+                    assert_eq!(listener.at, stand, "not all came to a listener of {name}");
+                    count += 1;
+                }
+            }
+            self.published += 1;
+            let draft = Draft::new(Kind::Binary, format!("{name}/end").as_bytes());
+            let receipt = self.at(channel % self.hubs.len(), |hub, _, _, now, out| {
+                hub.publish_home(now, &name, draft, out)
+            });
+            assert_eq!(receipt.subscribers, count, "the home counts wrongly");
+            assert_eq!(receipt.subscribed, count > 0);
+        }
+        let heads: u64 = self.heads.values().sum();
+        assert_eq!(heads, self.published, "a publication was lost or doubled");
+    }
+
+    /// When all have gone and time has passed, nothing is left.
+    fn assert_nothing_stays(mut self) {
+        for hub in 0..self.hubs.len() {
+            self.at(hub, |hub, station, _, now, out| {
+                while let Some(conn) = station.pick(None, 0) {
+                    station.unsubscribe(hub, now, conn, out);
+                }
+            });
+        }
+        for _ in 0..3 {
+            self.rest();
+            self.now_ms += 40;
+            for hub in 0..self.hubs.len() {
+                self.at(hub, |hub, _, _, now, out| hub.tick(now, out));
+            }
+        }
+        for hub in &self.hubs {
+            assert_eq!((hub.channels(), hub.log_bytes()), (0, 0));
+            assert_eq!((hub.dirty.len(), hub.presence.len()), (0, 0));
+        }
+        self.rest();
+        drop(self.stations);
+        assert_eq!((self.accounting.count(), self.accounting.bytes()), (0, 0));
+    }
+}
+
+fn run(hubs: usize, limits: &Limits, ops: &[Op]) {
+    let mut mesh = Mesh::new(hubs, limits);
+    for op in ops {
+        mesh.apply(op);
+    }
+    mesh.rest();
+    mesh.now_ms += 1000;
+    for hub in 0..hubs {
+        mesh.at(hub, |hub, _, _, now, out| hub.tick(now, out));
+    }
+    mesh.rest();
+    mesh.assert_served();
+    mesh.rest();
+    mesh.assert_nothing_stays();
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    #[test]
+    fn one_hub_serves_everybody_exactly(
+        limits in limits(),
+        ops in prop::collection::vec(op(), 1..200),
+    ) {
+        run(1, &limits, &ops);
+    }
+
+    #[test]
+    fn hubs_that_hear_of_each_other_late_serve_everybody_exactly(
+        limits in limits(),
+        ops in prop::collection::vec(op(), 1..250),
+    ) {
+        run(3, &limits, &ops);
+    }
+
+    #[test]
+    fn two_hubs_with_one_channel(
+        limits in limits(),
+        ops in prop::collection::vec(op(), 1..250),
+    ) {
+        let ops: Vec<Op> = ops.into_iter().map(narrowed).collect();
+        run(2, &limits, &ops);
+    }
+}
+
+/// The same with a single channel, so that everything meets there.
+fn narrowed(op: Op) -> Op {
+    match op {
+        Op::Subscribe { hub, channel } => Op::Subscribe {
+            hub,
+            channel: channel / 2 * 2 % 4,
+        },
+        Op::Publish {
+            hub, bytes, count, ..
+        } => Op::Publish {
+            hub,
+            channel: 0,
+            count,
+            bytes,
+        },
+        Op::Delete { .. } => Op::Delete { channel: 0 },
+        other => other,
+    }
+}

@@ -1,0 +1,313 @@
+use super::*;
+
+/// Two hubs; `a` is the home of the channel, `b` mirrors it.
+struct Pair {
+    name: ChannelName,
+    a: Hub,
+    b: Hub,
+    to_a: Outbox,
+    to_b: Outbox,
+    work: Work,
+}
+
+const A: ShardId = ShardId(0);
+const B: ShardId = ShardId(1);
+
+impl Pair {
+    fn new(limits: &Limits) -> Self {
+        let router = Router::new(2);
+        let accounting = Arc::new(Accounting::default());
+        let hub = |id| {
+            Hub::new(
+                id,
+                router.clone(),
+                limits.clone(),
+                1,
+                Arc::clone(&accounting),
+            )
+        };
+        let name = (0..99)
+            .map(|i| name(&format!("c{i}")))
+            .find(|name| router.home(name) == A);
+        Self {
+            name: name.unwrap(),
+            a: hub(A),
+            b: hub(B),
+            to_a: Outbox::new(),
+            to_b: Outbox::new(),
+            work: Work::default(),
+        }
+    }
+
+    fn subscribe(&mut self, conn: u32) -> Seat {
+        let who = Subscriber { conn, nth: 0 };
+        self.b
+            .subscribe(0, &self.name, SlowPolicy::Disconnect, who, &mut self.to_a)
+    }
+
+    fn unsubscribe(&mut self, now_ms: u64, seat: Seat) {
+        self.b.unsubscribe(now_ms, seat, &mut self.to_a);
+    }
+
+    fn publish(&mut self) -> Receipt {
+        let draft = Draft::new(Kind::Text, b"x");
+        self.a.publish_home(0, &self.name, draft, &mut self.to_b)
+    }
+
+    /// Carries to the home what was sent to it until now.
+    fn carry_to_a(&mut self) {
+        for (to, message) in std::mem::take(&mut self.to_a) {
+            assert_eq!(to, A);
+            self.a.handle(0, message, &mut self.to_b);
+        }
+        invariants::assert_sound(&self.a);
+    }
+
+    fn carry_to_b(&mut self) {
+        for (to, message) in std::mem::take(&mut self.to_b) {
+            assert_eq!(to, B);
+            self.b.handle(0, message, &mut self.to_a);
+        }
+        invariants::assert_sound(&self.b);
+    }
+
+    fn received(&mut self) -> Vec<(Vec<u32>, Vec<u64>)> {
+        let mut received = Vec::new();
+        while self.b.next_work(256, 1 << 16, &mut self.work) {
+            received.push((conns(&self.work), offsets(&self.work.publications)));
+        }
+        received
+    }
+}
+
+#[test]
+fn who_waits_for_the_home_starts_where_the_home_stood_when_it_heard_of_the_join() {
+    let mut pair = Pair::new(&roomy());
+    pair.publish();
+    let seat = pair.subscribe(0);
+    assert_eq!(pair.b.position(seat.channel), None);
+    pair.publish();
+    pair.subscribe(1);
+    pair.carry_to_a();
+    pair.publish();
+    pair.subscribe(2);
+    assert_eq!(pair.received(), []);
+    pair.carry_to_b();
+    assert_eq!(
+        pair.b.position(seat.channel),
+        pair.a.report(&pair.name).home.map(|h| h.position)
+    );
+    assert_eq!(pair.received(), [(vec![2, 1, 0], vec![3])]);
+}
+
+#[test]
+fn the_log_comes_with_the_join() {
+    let mut pair = Pair::new(&Limits {
+        log_publications_max: 5,
+        ..roomy()
+    });
+    for _ in 0..9 {
+        pair.publish();
+    }
+    pair.subscribe(0);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    assert_eq!(pair.b.log_bytes(), pair.a.log_bytes());
+    assert_eq!(
+        pair.b.log_bytes(),
+        pair.a.report(&pair.name).home.unwrap().bytes as usize
+    );
+    assert_eq!(pair.received(), []);
+}
+
+#[test]
+fn a_mirror_lingers_and_takes_its_next_subscriber_without_a_join() {
+    let mut pair = Pair::new(&roomy());
+    let seat = pair.subscribe(0);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    pair.unsubscribe(0, seat);
+    pair.b.tick(9_999, &mut pair.to_a);
+    pair.publish();
+    pair.carry_to_b();
+    pair.subscribe(1);
+    assert!(
+        !pair
+            .to_a
+            .iter()
+            .any(|(_, message)| matches!(message, Message::Join { .. }))
+    );
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), [(vec![1], vec![2])]);
+}
+
+#[test]
+fn leave_and_join_again_while_publications_are_in_flight() {
+    let mut pair = Pair::new(&roomy());
+    let seat = pair.subscribe(0);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    pair.unsubscribe(0, seat);
+    pair.publish();
+    pair.b.tick(10_000, &mut pair.to_a);
+    assert_eq!(pair.b.channels(), 0);
+    let again = pair.subscribe(1);
+    assert_eq!(
+        again.channel, seat.channel,
+        "the same index, so only the generation differs"
+    );
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), []);
+    pair.carry_to_a();
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), [(vec![1], vec![3])]);
+}
+
+#[test]
+fn an_answer_to_a_join_that_was_given_up_is_ignored() {
+    let mut pair = Pair::new(&roomy());
+    let seat = pair.subscribe(0);
+    pair.unsubscribe(0, seat);
+    pair.b.tick(10_000, &mut pair.to_a);
+    pair.subscribe(1);
+    let second_join = pair.to_a.split_off(3);
+    assert!(matches!(second_join[..], [(A, Message::Join { .. })]));
+    pair.carry_to_a();
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.b.position(seat.channel), None);
+    pair.to_a.extend(second_join);
+    pair.publish();
+    pair.carry_to_a();
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), [(vec![1], vec![3])]);
+}
+
+#[test]
+fn a_join_replaces_the_mirror_that_the_home_knows() {
+    let mut pair = Pair::new(&roomy());
+    pair.subscribe(0);
+    pair.carry_to_a();
+    let join = |generation| Message::Join {
+        from: B,
+        name: pair.name.clone(),
+        channel: 7,
+        generation,
+    };
+    let leave = Message::Leave {
+        from: B,
+        name: pair.name.clone(),
+        generation: 8,
+    };
+    let join = join(9);
+    pair.a.handle(0, join, &mut pair.to_b);
+    pair.a.handle(0, leave, &mut pair.to_b);
+    pair.to_b.clear();
+    pair.publish();
+    assert!(matches!(
+        pair.to_b[..],
+        [(
+            B,
+            Message::Deliver {
+                channel: 7,
+                generation: 9,
+                ..
+            }
+        )]
+    ));
+}
+
+#[test]
+fn deletion_crosses_a_join() {
+    let mut pair = Pair::new(&roomy());
+    pair.publish();
+    pair.subscribe(0);
+    assert!(pair.a.delete_home(&pair.name, &mut pair.to_b));
+    pair.carry_to_a();
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), [(vec![0], vec![1])]);
+}
+
+#[test]
+fn deletion_reaches_a_mirror_in_its_place() {
+    let mut pair = Pair::new(&roomy());
+    pair.subscribe(0);
+    pair.carry_to_a();
+    pair.publish();
+    assert!(pair.a.delete_home(&pair.name, &mut pair.to_b));
+    pair.publish();
+    pair.carry_to_b();
+    pair.subscribe(1);
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), [(vec![1], vec![2]), (vec![0], vec![])]);
+    assert_eq!(pair.work.kind, WorkKind::Deleted);
+}
+
+#[test]
+fn a_publish_from_another_shard_goes_by_the_home() {
+    let mut pair = Pair::new(&roomy());
+    pair.subscribe(0);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    let draft = Draft::new(Kind::Text, b"from b");
+    pair.b.publish(5, &pair.name, draft, &mut pair.to_a);
+    assert_eq!(pair.received(), []);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), [(vec![0], vec![1])]);
+    assert_eq!(pair.b.report(&pair.name).home, None);
+}
+
+#[test]
+fn hubs_with_the_same_seed_make_different_epochs() {
+    let mut pair = Pair::new(&roomy());
+    assert_ne!(pair.a.next_epoch(), pair.b.next_epoch());
+    assert_ne!(pair.a.next_epoch(), pair.a.next_epoch());
+}
+
+#[test]
+#[should_panic(expected = "not the home")]
+fn only_the_home_gives_receipts() {
+    let mut pair = Pair::new(&roomy());
+    pair.b
+        .publish_home(0, &pair.name, Draft::new(Kind::Text, b""), &mut pair.to_a);
+}
+
+#[test]
+fn the_home_hears_at_once_of_the_first_and_the_last_and_else_once_a_second() {
+    let mut pair = Pair::new(&roomy());
+    let counted = |pair: &mut Pair| {
+        pair.carry_to_a();
+        let receipt = pair.publish();
+        assert_eq!(receipt.subscribed, receipt.subscribers > 0);
+        receipt.subscribers
+    };
+    let seat = pair.subscribe(0);
+    assert_eq!(counted(&mut pair), 1);
+    for conn in 1..50 {
+        pair.subscribe(conn);
+    }
+    assert!(pair.to_a.is_empty());
+    pair.b.tick(999, &mut pair.to_a);
+    assert_eq!(counted(&mut pair), 1);
+    pair.b.tick(1000, &mut pair.to_a);
+    assert_eq!(pair.to_a.len(), 1);
+    assert_eq!(counted(&mut pair), 50);
+    pair.b.tick(9000, &mut pair.to_a);
+    assert!(pair.to_a.is_empty());
+    for _ in 0..50 {
+        pair.unsubscribe(9000, seat);
+    }
+    assert_eq!(pair.to_a.len(), 1);
+    assert_eq!(counted(&mut pair), 0);
+    pair.subscribe(0);
+    assert_eq!(counted(&mut pair), 1);
+    pair.b.tick(10_000, &mut pair.to_a);
+    assert!(pair.to_a.is_empty(), "what was planned is done");
+}

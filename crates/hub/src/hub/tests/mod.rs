@@ -1,0 +1,108 @@
+mod bounds;
+mod fanout;
+mod invariants;
+mod laggards;
+mod mesh;
+mod mirrors;
+mod model;
+mod reports;
+
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    Draft, Kind, Message, Moved, Publication, Pull, Receipt, Seat, SlowPolicy, Subscriber, Work,
+    WorkKind,
+};
+
+/// Limits that no test reaches by chance.
+fn roomy() -> Limits {
+    Limits {
+        shard_log_bytes_max: usize::MAX,
+        ..Limits::default()
+    }
+}
+
+/// One hub that is home to everything, and what a shard would keep beside it.
+struct Single {
+    hub: Hub,
+    accounting: Arc<Accounting>,
+    out: Outbox,
+    work: Work,
+    now_ms: u64,
+}
+
+impl Single {
+    fn new(limits: Limits) -> Self {
+        let accounting = Arc::new(Accounting::default());
+        let hub = Hub::new(
+            ShardId(0),
+            Router::new(1),
+            limits,
+            1,
+            Arc::clone(&accounting),
+        );
+        Self {
+            hub,
+            accounting,
+            out: Outbox::new(),
+            work: Work::default(),
+            now_ms: 1000,
+        }
+    }
+
+    fn subscribe(&mut self, channel: &str, policy: SlowPolicy, conn: u32) -> Seat {
+        let who = Subscriber { conn, nth: 0 };
+        self.hub
+            .subscribe(self.now_ms, &name(channel), policy, who, &mut self.out)
+    }
+
+    fn unsubscribe(&mut self, seat: Seat) -> Option<Moved> {
+        self.hub.unsubscribe(self.now_ms, seat, &mut self.out)
+    }
+
+    fn publish(&mut self, channel: &str, payload: &[u8]) -> Receipt {
+        let draft = Draft::new(Kind::Binary, payload);
+        self.hub
+            .publish_home(self.now_ms, &name(channel), draft, &mut self.out)
+    }
+
+    fn delete(&mut self, channel: &str) -> bool {
+        self.hub.delete_home(&name(channel), &mut self.out)
+    }
+
+    fn tick(&mut self, passed_ms: u64) {
+        self.now_ms += passed_ms;
+        self.hub.tick(self.now_ms, &mut self.out);
+    }
+
+    /// The next slice: the connections and the offsets.
+    fn slice(&mut self, sends_max: usize, bytes_max: usize) -> Option<(Vec<u32>, Vec<u64>)> {
+        let found = self.hub.next_work(sends_max, bytes_max, &mut self.work);
+        // Until those who must go have gone, the floors are not theirs.
+        if matches!(self.work.kind, WorkKind::Deliver | WorkKind::Skipped { .. }) {
+            invariants::assert_sound(&self.hub);
+        }
+        found.then(|| (conns(&self.work), offsets(&self.work.publications)))
+    }
+
+    /// All slices with all the limits of a shard.
+    fn slices(&mut self) -> Vec<(Vec<u32>, Vec<u64>)> {
+        std::iter::from_fn(|| self.slice(256, 1 << 16)).collect()
+    }
+}
+
+fn name(name: &str) -> ChannelName {
+    ChannelName::new(name).unwrap()
+}
+
+fn conns(work: &Work) -> Vec<u32> {
+    work.targets.iter().map(|(who, _)| who.conn).collect()
+}
+
+fn offsets(publications: &[Arc<Publication>]) -> Vec<u64> {
+    publications
+        .iter()
+        .map(|publication| publication.offset())
+        .collect()
+}

@@ -1,0 +1,41 @@
+//! Channels, offsets, logs and cursors: what a shard knows about who hears what.
+//!
+//! There is one [`Hub`] per shard. It sees no socket, clock or runtime: time comes in as `now_ms`,
+//! what other shards must hear goes out as [`Message`]s, and what the shard must send to its
+//! connections comes out as [`Work`].
+//!
+//! A channel lives on its home shard, which the [`Router`] finds by a keyed hash of the name. The
+//! home numbers the publications; every shard that has subscribers mirrors the bounded log. A
+//! subscriber is a cursor in that log and nothing else: nobody has a queue.
+#![forbid(unsafe_code)]
+
+mod accounting;
+mod channel;
+mod hub;
+mod limits;
+mod log;
+mod message;
+mod name;
+mod paged;
+mod policy;
+mod position;
+mod publication;
+mod report;
+mod roster;
+mod router;
+mod seat;
+mod table;
+mod work;
+
+pub use accounting::Accounting;
+pub use hub::Hub;
+pub use limits::Limits;
+pub use message::{Message, Outbox};
+pub use name::{ChannelName, NameError, parse_list};
+pub use policy::SlowPolicy;
+pub use position::{Epoch, Position, PositionError};
+pub use publication::{Draft, Kind, Publication};
+pub use report::{HomeReport, Receipt, ShardReport};
+pub use router::{Router, ShardId};
+pub use seat::{Moved, Seat, Subscriber};
+pub use work::{Pull, Work, WorkKind};

@@ -1,0 +1,86 @@
+//! What hubs say to each other. The shards carry it, in order from each shard to each other.
+
+use std::sync::Arc;
+
+use crate::{ChannelName, Draft, Epoch, Publication, ShardId};
+
+/// What the shard must carry to other shards. Nothing in it is for the shard itself.
+pub type Outbox = Vec<(ShardId, Message)>;
+
+/// A message from one hub to another.
+///
+/// A mirror is named by its hub's channel index and a generation that is never used twice in that
+/// hub. What names a mirror that has gone meanwhile is ignored, so a leave and a re-join cannot mix
+/// up what is in flight.
+#[derive(Debug)]
+pub enum Message {
+    /// To the home: keep my mirror up to date from now on; it has one subscriber.
+    Join {
+        /// Who asks.
+        from: ShardId,
+        /// The channel.
+        name: ChannelName,
+        /// The mirror's channel index.
+        channel: u32,
+        /// The mirror's generation.
+        generation: u64,
+    },
+    /// From the home: where the stream stands and what it keeps. Later publications follow.
+    Joined {
+        /// The mirror's channel index.
+        channel: u32,
+        /// The mirror's generation.
+        generation: u64,
+        /// The stream's epoch.
+        epoch: Epoch,
+        /// The last offset that was given.
+        head: u64,
+        /// The publications kept, without a gap up to `head`.
+        log: Vec<Arc<Publication>>,
+    },
+    /// To the home: the mirror is gone.
+    Leave {
+        /// Whose mirror.
+        from: ShardId,
+        /// The channel.
+        name: ChannelName,
+        /// The mirror's generation.
+        generation: u64,
+    },
+    /// To the home: how many subscribers the mirror has.
+    Presence {
+        /// Whose mirror.
+        from: ShardId,
+        /// The channel.
+        name: ChannelName,
+        /// The mirror's generation.
+        generation: u64,
+        /// Their number.
+        subscribers: u32,
+    },
+    /// From the home: the next publication.
+    Deliver {
+        /// The mirror's channel index.
+        channel: u32,
+        /// The mirror's generation.
+        generation: u64,
+        /// What was published.
+        publication: Arc<Publication>,
+    },
+    /// To the home: publish this.
+    Publish {
+        /// The channel.
+        name: ChannelName,
+        /// What to publish.
+        draft: Draft,
+    },
+    /// From the home: the stream was deleted; one with a new epoch begins at offset 1.
+    Deleted {
+        /// The mirror's channel index.
+        channel: u32,
+        /// The mirror's generation.
+        generation: u64,
+        /// The new stream's epoch.
+        epoch: Epoch,
+    },
+}

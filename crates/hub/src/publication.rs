@@ -1,0 +1,192 @@
+//! What is published.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
+
+use crate::Accounting;
+
+/// Whether a payload is text or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8.
+    Text,
+    /// Anything.
+    Binary,
+}
+
+impl Kind {
+    fn opcode(self) -> Opcode {
+        match self {
+            Self::Text => Opcode::Text,
+            Self::Binary => Opcode::Binary,
+        }
+    }
+}
+
+/// A publication that has no place in its channel yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    kind: Kind,
+    header_bytes: u8,
+    frame: Bytes,
+    content_type: Option<Box<str>>,
+    event: Option<Box<str>>,
+}
+
+impl Draft {
+    /// Builds the server's WebSocket frame around the payload, once for all who will get it. The
+    /// caller has checked that text is UTF-8.
+    pub fn new(kind: Kind, payload: &[u8]) -> Self {
+        debug_assert!(kind == Kind::Binary || str::from_utf8(payload).is_ok());
+        let mut header = [0; HEADER_BYTES_MAX];
+        let used = encode_header(&mut header, true, kind.opcode(), payload.len() as u64, None);
+        let mut frame = Vec::with_capacity(used + payload.len());
+        frame.extend_from_slice(&header[..used]);
+        frame.extend_from_slice(payload);
+        Self {
+            kind,
+            header_bytes: used as u8,
+            frame: Bytes::from(frame),
+            content_type: None,
+            event: None,
+        }
+    }
+
+    /// Adds the payload's media type, which those who listen by HTTP will see.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: &str) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+
+    /// Adds the name of the event, which those who listen to an event stream will see.
+    #[must_use]
+    pub fn with_event(mut self, event: &str) -> Self {
+        self.event = Some(event.into());
+        self
+    }
+
+    /// The payload alone.
+    pub fn payload(&self) -> &[u8] {
+        &self.frame[usize::from(self.header_bytes)..]
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        self.frame.len() + text(&self.content_type) + text(&self.event)
+    }
+}
+
+/// One message of a channel. It never changes and is shared by all who keep or send it.
+#[derive(Debug)]
+pub struct Publication {
+    offset: u64,
+    time_ms: u64,
+    draft: Draft,
+    accounting: Arc<Accounting>,
+}
+
+impl Publication {
+    /// Gives a draft its place and counts its bytes until it is dropped.
+    pub fn new(offset: u64, time_ms: u64, draft: Draft, accounting: &Arc<Accounting>) -> Arc<Self> {
+        let publication = Self {
+            offset,
+            time_ms,
+            draft,
+            accounting: Arc::clone(accounting),
+        };
+        accounting.add(publication.cost_bytes());
+        Arc::new(publication)
+    }
+
+    /// Its number in the channel, from 1.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// When the home shard took it, in Unix milliseconds.
+    pub fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
+    /// Text or binary.
+    pub fn kind(&self) -> Kind {
+        self.draft.kind
+    }
+
+    /// The payload's media type, if the publisher named one.
+    pub fn content_type(&self) -> Option<&str> {
+        self.draft.content_type.as_deref()
+    }
+
+    /// The event's name, if the publisher named one.
+    pub fn event(&self) -> Option<&str> {
+        self.draft.event.as_deref()
+    }
+
+    /// The payload alone.
+    pub fn payload(&self) -> &[u8] {
+        self.draft.payload()
+    }
+
+    /// The payload as one unmasked WebSocket frame (RFC 6455, section 5.2).
+    pub fn frame(&self) -> &Bytes {
+        &self.draft.frame
+    }
+
+    /// The memory that it takes: its bytes, itself, and the counters of the shared pointer.
+    pub fn cost_bytes(&self) -> usize {
+        self.draft.heap_bytes() + size_of::<Self>() + 2 * size_of::<usize>()
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        self.accounting.subtract(self.cost_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_frame_is_header_and_payload_in_one() {
+        for (payload_bytes, header) in [
+            (0, vec![0x81, 0]),
+            (125, vec![0x81, 125]),
+            (126, vec![0x81, 126, 0, 126]),
+            (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let payload = vec![b'x'; payload_bytes];
+            let draft = Draft::new(Kind::Text, &payload);
+            assert_eq!(draft.payload(), payload);
+            assert_eq!(&draft.frame[..header.len()], header);
+            assert_eq!(draft.frame.len(), header.len() + payload_bytes);
+        }
+        assert_eq!(Draft::new(Kind::Binary, &[0xff]).frame[..], [0x82, 1, 0xff]);
+    }
+
+    #[test]
+    fn is_counted_while_it_lives() {
+        let accounting = Arc::new(Accounting::default());
+        let draft = Draft::new(Kind::Text, b"hi")
+            .with_content_type("text/plain")
+            .with_event("e");
+        let publication = Publication::new(7, 99, draft, &accounting);
+        let other = Arc::clone(&publication);
+        assert_eq!(accounting.count(), 1);
+        assert_eq!(accounting.bytes(), publication.cost_bytes());
+        assert!(accounting.bytes() > "hitext/plaine".len());
+        assert_eq!((publication.offset(), publication.time_ms()), (7, 99));
+        assert_eq!(publication.content_type(), Some("text/plain"));
+        assert_eq!(publication.event(), Some("e"));
+        assert_eq!(publication.kind(), Kind::Text);
+        drop(publication);
+        assert_eq!(accounting.count(), 1);
+        drop(other);
+        assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
+    }
+}

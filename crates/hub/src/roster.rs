@@ -1,0 +1,154 @@
+//! Subscribers of one channel, and the passes that serve them.
+
+use crate::paged::Paged;
+use crate::{Seat, Subscriber};
+
+/// A subscriber: sixteen bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) who: Subscriber,
+    /// Its cursor, as the channel counts (see [`Channel`](crate::channel::Channel)).
+    pub(crate) mark: u64,
+}
+
+/// The ready or the blocked subscribers of a channel.
+///
+/// A pass visits them from the last to the first and may stop anywhere. Meanwhile entries may come
+/// (at the end, where the pass has been) and go (the last one fills the hole, so at worst it is
+/// visited twice). Marks decide what an entry needs, so a second visit repeats nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    entries: Paged<Entry>,
+    /// No mark is below it, but for those that a pass reported and that should be gone.
+    floor: u64,
+    /// What the floor will be when the pass ends.
+    next_floor: u64,
+    /// Where the pass leads.
+    goal: u64,
+    /// The pass has still to visit the entries below this index; 0 when there is no pass.
+    unvisited: u32,
+}
+
+impl Roster {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn get(&self, index: u32) -> Entry {
+        self.entries.get(index as usize)
+    }
+
+    pub(crate) fn push(&mut self, entry: Entry) -> u32 {
+        if self.entries.is_empty() {
+            self.floor = entry.mark;
+        }
+        self.lower_floor(entry.mark);
+        self.entries.push(entry) as u32
+    }
+
+    /// Removes an entry; returns who sits at its index now, if somebody was moved there.
+    pub(crate) fn remove(&mut self, index: u32) -> Option<Subscriber> {
+        let moved = self.entries.swap_remove(index as usize);
+        self.unvisited = self.unvisited.min(self.entries.len() as u32);
+        moved.map(|entry| entry.who)
+    }
+
+    pub(crate) fn set_mark(&mut self, index: u32, mark: u64) {
+        self.entries.get_mut(index as usize).mark = mark;
+        self.lower_floor(mark);
+    }
+
+    /// A lower bound of all marks.
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    fn lower_floor(&mut self, mark: u64) {
+        self.floor = self.floor.min(mark);
+        self.next_floor = self.next_floor.min(mark);
+    }
+
+    /// Says that entries with this mark stay behind when the pass ends.
+    pub(crate) fn leave_behind(&mut self, mark: u64) {
+        self.next_floor = self.next_floor.min(mark);
+    }
+
+    pub(crate) fn in_pass(&self) -> bool {
+        self.unvisited > 0
+    }
+
+    /// Where the pass leads.
+    pub(crate) fn goal(&self) -> u64 {
+        self.goal
+    }
+
+    /// Begins a pass. `floor` holds at its end for all that it will not leave behind.
+    pub(crate) fn begin_pass(&mut self, goal: u64, floor: u64) {
+        self.goal = goal;
+        self.next_floor = floor;
+        self.unvisited = self.entries.len() as u32;
+    }
+
+    /// Gives the pass up, so that the next one visits everybody.
+    pub(crate) fn abandon_pass(&mut self) {
+        self.unvisited = 0;
+    }
+
+    /// Passes over entries that need nothing; returns the mark of the first one that does. The pass
+    /// is over when there is none.
+    pub(crate) fn find(&mut self, needs_something: impl Fn(u64) -> bool) -> Option<u64> {
+        while self.unvisited > 0 {
+            let (start, page) = self.entries.page_before(self.unvisited as usize);
+            for (at, entry) in page.iter().enumerate().rev() {
+                if needs_something(entry.mark) {
+                    self.unvisited = (start + at) as u32 + 1;
+                    return Some(entry.mark);
+                }
+                self.next_floor = self.next_floor.min(entry.mark);
+            }
+            self.unvisited = start as u32;
+        }
+        self.floor = self.next_floor;
+        None
+    }
+
+    /// Takes entries into `targets`, at most `targets_max`, as long as `treat` gives them their next
+    /// mark. The pass goes on behind them, or with `again` visits them once more.
+    pub(crate) fn take(
+        &mut self,
+        treat: impl Fn(u64) -> Option<u64>,
+        again: bool,
+        targets_max: usize,
+        seat: impl Fn(u32) -> Seat,
+        targets: &mut Vec<(Subscriber, Seat)>,
+    ) {
+        let mut end = self.unvisited as usize;
+        let mut wanted = targets_max;
+        targets.reserve(wanted.min(end));
+        while wanted > 0 && end > 0 {
+            let (start, page) = self.entries.page_before(end);
+            let mut taken = 0;
+            for (at, entry) in page.iter_mut().enumerate().rev().take(wanted) {
+                let Some(mark) = treat(entry.mark) else {
+                    wanted = taken;
+                    break;
+                };
+                entry.mark = mark;
+                targets.push((entry.who, seat((start + at) as u32)));
+                taken += 1;
+            }
+            wanted -= taken;
+            end -= taken;
+        }
+        if !again {
+            self.unvisited = end as u32;
+            if end == 0 {
+                self.floor = self.next_floor;
+            }
+        }
+    }
+}

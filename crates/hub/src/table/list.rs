@@ -1,0 +1,122 @@
+//! Lists of channels, linked through the channels themselves: no list allocates, and a channel that
+//! goes leaves all of them in constant time.
+
+use super::{NONE, Table};
+
+/// Stands for: in no list of this kind.
+const OUT: u32 = u32::MAX - 1;
+
+/// The kinds of lists; a channel stands in at most one list of each kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Link {
+    /// Channels with work to do.
+    Dirty,
+    /// Channels that nobody is interested in.
+    Idle,
+    /// Mirrors whose number of subscribers is to be reported.
+    Presence,
+    /// Logs of about the same size.
+    Size,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Neighbours {
+    previous: u32,
+    next: u32,
+}
+
+/// A channel's place in the lists.
+#[derive(Debug)]
+pub(crate) struct Links([Neighbours; 4]);
+
+impl Default for Links {
+    fn default() -> Self {
+        Self(
+            [Neighbours {
+                previous: OUT,
+                next: OUT,
+            }; 4],
+        )
+    }
+}
+
+/// A list, oldest first.
+#[derive(Debug)]
+pub(crate) struct List {
+    link: Link,
+    first: u32,
+    last: u32,
+    len: usize,
+}
+
+impl List {
+    pub(crate) fn new(link: Link) -> Self {
+        Self {
+            link,
+            first: NONE,
+            last: NONE,
+            len: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn first(&self) -> Option<u32> {
+        (self.first != NONE).then_some(self.first)
+    }
+
+    /// Whether a channel is in this list; it must be in no other of this kind.
+    pub(crate) fn contains(&self, table: &Table, index: u32) -> bool {
+        table[index].links.0[self.link as usize].next != OUT
+    }
+
+    fn neighbours<'t>(&self, table: &'t mut Table, index: u32) -> &'t mut Neighbours {
+        &mut table[index].links.0[self.link as usize]
+    }
+
+    /// Appends a channel, unless it is there already.
+    pub(crate) fn push(&mut self, table: &mut Table, index: u32) {
+        let last = self.last;
+        let neighbours = self.neighbours(table, index);
+        if neighbours.next != OUT {
+            return;
+        }
+        *neighbours = Neighbours {
+            previous: last,
+            next: NONE,
+        };
+        if last == NONE {
+            self.first = index;
+        } else {
+            self.neighbours(table, last).next = index;
+        }
+        self.last = index;
+        self.len += 1;
+    }
+
+    /// Takes a channel out, if it is in this list; it must be in no other of this kind.
+    pub(crate) fn remove(&mut self, table: &mut Table, index: u32) {
+        let neighbours = self.neighbours(table, index);
+        let Neighbours { previous, next } = *neighbours;
+        if next == OUT {
+            return;
+        }
+        *neighbours = Neighbours {
+            previous: OUT,
+            next: OUT,
+        };
+        if previous == NONE {
+            self.first = next;
+        } else {
+            self.neighbours(table, previous).next = next;
+        }
+        if next == NONE {
+            self.last = previous;
+        } else {
+            self.neighbours(table, next).previous = previous;
+        }
+        self.len -= 1;
+    }
+}

@@ -1,0 +1,65 @@
+//! What the shard has to do for its subscribers.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use crate::{Publication, Seat, Subscriber};
+
+/// What a slice of [`Work`] asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WorkKind {
+    /// Send the publications to all targets. Their cursors stand behind the last one already.
+    #[default]
+    Deliver,
+    /// Policy `disconnect`: the targets' cursors fell off the log. Close them and unsubscribe them
+    /// before the next call; until then nothing is delivered to them.
+    Lagged,
+    /// Policies `skip` and `latest`: tell the targets that they missed exactly these offsets. Their
+    /// cursors stand behind them already.
+    Skipped {
+        /// The offsets that the targets will never get.
+        missed: RangeInclusive<u64>,
+    },
+    /// The channel was deleted: close the targets and unsubscribe them before the next call.
+    Deleted,
+}
+
+/// One slice of fan-out; its buffers are reused from call to call.
+///
+/// The seats are those at the time of the call. Whoever removes or blocks targets one after another
+/// in the given order finds each seat still valid when its turn comes.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// What to do.
+    pub kind: WorkKind,
+    /// The channel, by the hub's index (as in [`Seat`]).
+    pub channel: u32,
+    /// For whom.
+    pub targets: Vec<(Subscriber, Seat)>,
+    /// With `Deliver`: what to send, in order and without a gap; never empty.
+    pub publications: Vec<Arc<Publication>>,
+}
+
+impl Work {
+    pub(crate) fn clear(&mut self) {
+        self.targets.clear();
+        self.publications.clear();
+    }
+}
+
+/// What a pull found for a blocked subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// Publications that follow the cursor.
+    More,
+    /// The cursor stands at the head.
+    CaughtUp,
+    /// The cursor fell off the log. With `disconnect`, close. With `skip` and `latest`, announce
+    /// the gap, `advance` to its end and pull again.
+    Lagged {
+        /// The offsets that the subscriber will never get.
+        missed: RangeInclusive<u64>,
+    },
+    /// The channel was deleted: close and unsubscribe.
+    Deleted,
+}

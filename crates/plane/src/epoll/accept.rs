@@ -1,0 +1,99 @@
+//! The listeners of an epoll plane.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use super::set::{EpollSet, Token};
+use crate::PlaneStats;
+use crate::backoff::{AcceptError, Backoff};
+use crate::socket;
+
+#[derive(Debug)]
+struct Listener {
+    fd: OwnedFd,
+    /// Clients may be waiting: epoll says so only once.
+    waiting: bool,
+}
+
+/// Accepts in bounded batches. The listeners are edge-triggered, so that clients who wait while
+/// there is no room for them cause no further events.
+#[derive(Debug)]
+pub(super) struct Acceptor {
+    listeners: Vec<Listener>,
+    backoff: Backoff,
+    next: usize,
+}
+
+impl Acceptor {
+    pub(super) fn new(listeners: Vec<OwnedFd>, set: &EpollSet) -> io::Result<Self> {
+        for (which, fd) in listeners.iter().enumerate() {
+            socket::set_nonblocking(fd.as_fd(), true)?;
+            set.add(fd.as_fd(), Token::Listener(which), libc::EPOLLIN)?;
+        }
+        let listeners = listeners
+            .into_iter()
+            .map(|fd| Listener { fd, waiting: true })
+            .collect();
+        Ok(Self {
+            listeners,
+            backoff: Backoff::new(),
+            next: 0,
+        })
+    }
+
+    /// Closes the listeners; the kernel resets who waits in their queues.
+    pub(super) fn stop(&mut self) {
+        self.listeners.clear();
+    }
+
+    /// epoll says that a client waits.
+    pub(super) fn ring(&mut self, which: usize) {
+        if let Some(listener) = self.listeners.get_mut(which) {
+            listener.waiting = true;
+        }
+    }
+
+    /// Whether `accept` would do something now.
+    pub(super) fn has_more(&self) -> bool {
+        !self.backoff.is_pausing() && self.listeners.iter().any(|listener| listener.waiting)
+    }
+
+    /// The next client, from the listeners in turn; None when nobody waits or accepting pauses.
+    pub(super) fn accept(&mut self, stats: &mut PlaneStats) -> Option<(OwnedFd, SocketAddr)> {
+        if self.backoff.is_paused() {
+            return None;
+        }
+        let count = self.listeners.len();
+        for turn in 0..count {
+            let which = (self.next + turn) % count;
+            if !self.listeners[which].waiting {
+                continue;
+            }
+            self.next = which + 1;
+            match socket::accept(self.listeners[which].fd.as_fd()) {
+                Ok(accepted) => {
+                    self.backoff.succeeded();
+                    stats.accepts += 1;
+                    return Some(accepted);
+                }
+                Err(libc::EAGAIN) => self.listeners[which].waiting = false,
+                Err(errno) => {
+                    self.failed(errno, stats);
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn failed(&mut self, errno: i32, stats: &mut PlaneStats) {
+        stats.accepts_failed += 1;
+        if AcceptError::from_errno(errno) == AcceptError::Exhausted
+            && self.backoff.pause(Instant::now())
+        {
+            stats.accepts_paused += 1;
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The epoll plane: ordinary descriptors, one edge-triggered epoll set, one system call for each
+//! receive and each send. It makes no `io_uring` call.
+
+mod accept;
+mod set;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use crate::arena::Arena;
+use crate::limits::descriptors_max;
+use crate::ready::{self, ReadyQueue};
+use crate::slots::{Flags, FreeSlots, Slots};
+use crate::socket::{self, RESET_ON_CLOSE};
+use crate::wake::EventFd;
+use crate::{
+    Chunk, Close, ConnId, Event, Plane, PlaneConfig, PlaneStats, SendException, SendResult, Waker,
+};
+use accept::Acceptor;
+use set::{EpollSet, Token};
+
+/// Events of one poll at most, and of one question to epoll.
+const EVENTS_MAX: usize = 1_024;
+/// Clients that one poll accepts at most.
+const ACCEPTS_MAX: usize = 256;
+
+const READ: i32 = libc::EPOLLIN | libc::EPOLLRDHUP;
+const HANGUP: i32 = libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR;
+const BROKEN: i32 = libc::EPOLLHUP | libc::EPOLLERR;
+
+/// Moves bytes with epoll.
+pub struct EpollPlane {
+    set: EpollSet,
+    wake: Arc<EventFd>,
+    acceptor: Acceptor,
+    slots: Slots,
+    free: FreeSlots,
+    sockets: Box<[Option<OwnedFd>]>,
+    ready: ReadyQueue,
+    arena: Arena,
+    stats: PlaneStats,
+}
+
+impl EpollPlane {
+    /// Makes the plane. It can hold no more connections than the process may have descriptors.
+    pub fn new(config: PlaneConfig) -> io::Result<Self> {
+        let set = EpollSet::new(EVENTS_MAX)?;
+        let wake = Arc::new(EventFd::new()?);
+        set.add(wake.as_fd(), Token::Wake, libc::EPOLLIN)?;
+        let connections_max = config.connections_max.min(descriptors_max());
+        Ok(Self {
+            acceptor: Acceptor::new(config.listeners, &set)?,
+            set,
+            wake,
+            slots: Slots::new(connections_max),
+            free: FreeSlots::new(connections_max),
+            sockets: (0..connections_max).map(|_| None).collect(),
+            ready: ReadyQueue::default(),
+            arena: Arena::new(config.receives_max, config.receive_bytes_max),
+            stats: PlaneStats::default(),
+        })
+    }
+
+    /// Puts a socket into a slot and into the set.
+    fn adopt(&mut self, socket: OwnedFd, interest: i32, flags: u32) -> io::Result<ConnId> {
+        let slot = self.free.take();
+        let slot = slot.ok_or_else(|| io::Error::from_raw_os_error(libc::ENFILE))?;
+        let conn = ConnId::new(slot, self.slots.open(slot, flags));
+        if let Err(error) = self.set.add(socket.as_fd(), Token::Conn(conn), interest) {
+            self.release(conn);
+            return Err(error);
+        }
+        self.sockets[slot as usize] = Some(socket);
+        Ok(conn)
+    }
+
+    fn release(&mut self, conn: ConnId) {
+        self.slots.close(conn.index());
+        self.slots.free(conn.index());
+        self.free.put(conn.index());
+        self.sockets[conn.index() as usize] = None;
+    }
+
+    /// The flags and the descriptor of a connection that is open.
+    fn get(&mut self, conn: ConnId) -> Option<(&mut Flags, RawFd)> {
+        let flags = self.slots.get(conn.index(), conn.generation())?;
+        let socket = self.sockets[conn.index() as usize].as_ref()?;
+        Some((flags, socket.as_raw_fd()))
+    }
+
+    fn ask(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        for nth in 0..self.set.ask()? {
+            match self.set.event(nth) {
+                (Token::Conn(conn), bits) => self.on_readiness(conn, bits, events),
+                (Token::Listener(which), _) => self.acceptor.ring(which),
+                // Edge-triggered: the counter needs no reading.
+                (Token::Wake, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn on_readiness(&mut self, conn: ConnId, bits: i32, events: &mut Vec<Event>) {
+        let Some((flags, fd)) = self.get(conn) else {
+            return;
+        };
+        if flags.has(Flags::CONNECTING) {
+            if bits & (libc::EPOLLOUT | BROKEN) == 0 {
+                return;
+            }
+            flags.clear(Flags::CONNECTING);
+            let errno = socket::take_error(fd);
+            if errno != 0 {
+                flags.set(Flags::ENDED);
+                events.push(Event::Ended {
+                    conn,
+                    error: Some(errno),
+                });
+                return;
+            }
+            events.push(Event::Connected { conn });
+        }
+        let Some(flags) = self.slots.get(conn.index(), conn.generation()) else {
+            return;
+        };
+        if bits & (libc::EPOLLOUT | BROKEN) != 0 && flags.take(Flags::WANTS_WRITE) {
+            events.push(Event::Writable { conn });
+        }
+        if bits & HANGUP != 0 {
+            flags.set(Flags::HANGUP);
+        }
+        if bits & (READ | HANGUP) != 0 {
+            self.ready.mark(conn, flags);
+        }
+    }
+
+    fn accept(&mut self, events: &mut Vec<Event>) {
+        for _ in 0..ACCEPTS_MAX {
+            if self.free.is_exhausted() {
+                return;
+            }
+            let Some((socket, peer)) = self.acceptor.accept(&mut self.stats) else {
+                return;
+            };
+            match self.adopt(socket, READ, 0) {
+                Ok(conn) => events.push(Event::Accepted { conn, peer }),
+                Err(_) => self.stats.accepts_failed += 1,
+            }
+        }
+    }
+
+    fn receive(&mut self, events: &mut Vec<Event>, events_max: usize) {
+        while events.len() < events_max && self.arena.has_room() {
+            let Some(conn) = self.ready.pop() else { return };
+            let (index, generation) = (conn.index(), conn.generation());
+            let Some(flags) = self.slots.get(index, generation) else {
+                continue;
+            };
+            let Some(socket) = &self.sockets[index as usize] else {
+                continue;
+            };
+            if !ready::claim(flags) {
+                continue;
+            }
+            let Some(start) = self.arena.take() else {
+                return;
+            };
+            let room = self.arena.receive_bytes_max();
+            // SAFETY: the arena gave `room` bytes at `start` to this receive.
+            let result =
+                unsafe { socket::receive(socket.as_raw_fd(), self.arena.pointer(start), room) };
+            let len = usize::try_from(result).unwrap_or(0);
+            self.arena.keep(start, len);
+            self.stats.receives += u64::from(len > 0);
+            let filled = len == room;
+            events.extend(ready::conclude(
+                conn,
+                flags,
+                result,
+                start,
+                filled,
+                &mut self.ready,
+            ));
+        }
+    }
+}
+
+impl Plane for EpollPlane {
+    fn name(&self) -> &'static str {
+        "epoll"
+    }
+
+    fn poll(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        self.arena.reset();
+        let events_max = events.len() + EVENTS_MAX;
+        self.ask(events)?;
+        self.accept(events);
+        self.receive(events, events_max);
+        Ok(())
+    }
+
+    fn received(&mut self, at: Chunk) -> &mut [u8] {
+        self.arena.bytes(at)
+    }
+
+    fn has_more(&self) -> bool {
+        !self.ready.is_empty() || (self.acceptor.has_more() && !self.free.is_exhausted())
+    }
+
+    fn send_batch<'b, I>(&mut self, sends: I, exceptions: &mut Vec<SendException>)
+    where
+        I: IntoIterator<Item = (ConnId, &'b [u8])>,
+    {
+        for (conn, bytes) in sends {
+            let result = match self.get(conn) {
+                _ if bytes.is_empty() => continue,
+                Some((_, fd)) => SendResult::from_return(socket::send(fd, bytes), bytes.len()),
+                None => Some(SendResult::Failed(libc::EBADF)),
+            };
+            let Some(result) = result else { continue };
+            self.stats.count(result);
+            exceptions.push(SendException { conn, result });
+        }
+    }
+
+    fn pause_read(&mut self, conn: ConnId) {
+        if let Some((flags, _)) = self.get(conn) {
+            flags.set(Flags::PAUSED);
+        }
+    }
+
+    fn resume_read(&mut self, conn: ConnId) {
+        if let Some(flags) = self.slots.get(conn.index(), conn.generation()) {
+            flags.clear(Flags::PAUSED);
+            self.ready.mark(conn, flags);
+        }
+    }
+
+    fn want_write(&mut self, conn: ConnId) {
+        let Some((flags, fd)) = self.get(conn) else {
+            return;
+        };
+        if flags.has(Flags::WANTS_WRITE) {
+            return;
+        }
+        flags.set(Flags::WANTS_WRITE);
+        // SAFETY: the descriptor is open, since the slot is, and the borrow ends in this call.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        // It can only fail for lack of kernel memory; then a later edge or the owner's deadline
+        // has to help.
+        let _ = self
+            .set
+            .change(fd, Token::Conn(conn), READ | libc::EPOLLOUT);
+    }
+
+    fn shutdown_write(&mut self, conn: ConnId) {
+        if let Some((_, fd)) = self.get(conn) {
+            socket::shutdown_write(fd);
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, how: Close) {
+        if self.get(conn).is_none() {
+            return;
+        }
+        if let (Close::Reset, Some(socket)) = (how, &self.sockets[conn.index() as usize]) {
+            let linger = socket::set(
+                socket.as_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_LINGER,
+                &RESET_ON_CLOSE,
+            );
+            self.stats.resets_refused += u64::from(linger.is_err());
+        }
+        self.release(conn);
+    }
+
+    fn stop_accepting(&mut self) {
+        self.acceptor.stop();
+    }
+
+    fn connect(&mut self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<ConnId> {
+        let socket = socket::begin_connect(&to, from)?;
+        let conn = self.adopt(socket, READ | libc::EPOLLOUT, Flags::CONNECTING)?;
+        self.stats.connects += 1;
+        Ok(conn)
+    }
+
+    fn wait_fd(&self) -> BorrowedFd<'_> {
+        self.set.as_fd()
+    }
+
+    fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.wake))
+    }
+
+    fn stats(&self) -> PlaneStats {
+        PlaneStats {
+            connections: u64::from(self.free.used()),
+            ..self.stats
+        }
+    }
+}
+
+impl fmt::Debug for EpollPlane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EpollPlane")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! Which connections are to be received from, and what a receive means.
+
+use std::collections::VecDeque;
+
+use crate::slots::Flags;
+use crate::{Chunk, ConnId, Event};
+
+/// Entries that an empty queue may keep room for.
+const CAPACITY_KEPT: usize = 4_096;
+
+/// Connections that may have bytes, in the order in which they became ready. Readiness comes as
+/// edges, so a connection leaves the queue for good only when a receive found the socket empty.
+#[derive(Default, Debug)]
+pub(crate) struct ReadyQueue(VecDeque<ConnId>);
+
+impl ReadyQueue {
+    /// Puts a connection at the end, once.
+    pub(crate) fn mark(&mut self, conn: ConnId, flags: &mut Flags) {
+        if flags.has(Flags::QUEUED | Flags::PAUSED | Flags::ENDED | Flags::CONNECTING) {
+            return;
+        }
+        flags.set(Flags::QUEUED);
+        self.0.push_back(conn);
+    }
+
+    /// The one that waited longest. It may be closed, paused or ended meanwhile; see [`claim`].
+    pub(crate) fn pop(&mut self) -> Option<ConnId> {
+        let conn = self.0.pop_front();
+        if conn.is_none() && self.0.capacity() > CAPACITY_KEPT {
+            self.0 = VecDeque::new();
+        }
+        conn
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Whether a connection that left the queue is to be received from.
+pub(crate) fn claim(flags: &mut Flags) -> bool {
+    flags.clear(Flags::QUEUED);
+    !flags.has(Flags::PAUSED | Flags::ENDED)
+}
+
+/// Draws the conclusions from a receive: `result` bytes at `start`, or a negative errno.
+/// `filled` says that the kernel may have more.
+pub(crate) fn conclude(
+    conn: ConnId,
+    flags: &mut Flags,
+    result: i32,
+    start: usize,
+    filled: bool,
+    ready: &mut ReadyQueue,
+) -> Option<Event> {
+    match result {
+        1.. => {
+            if filled || flags.has(Flags::HANGUP) {
+                ready.mark(conn, flags);
+            }
+            let bytes = Chunk {
+                start: start as u32,
+                len: result.cast_unsigned(),
+            };
+            Some(Event::Received { conn, bytes })
+        }
+        0 => {
+            flags.set(Flags::ENDED);
+            Some(Event::Ended { conn, error: None })
+        }
+        _ if result == -libc::EAGAIN => None,
+        _ if result == -libc::EINTR => {
+            ready.mark(conn, flags);
+            None
+        }
+        _ => {
+            flags.set(Flags::ENDED);
+            Some(Event::Ended {
+                conn,
+                error: Some(-result),
+            })
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Accepts in flight.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+
+use crate::address::RawAddress;
+use crate::backoff::Backoff;
+
+/// Accepts in flight for one listener at most.
+const IN_FLIGHT_MAX: u32 = 32;
+
+struct Listener {
+    fd: OwnedFd,
+    in_flight: u32,
+}
+
+/// The listeners, and one address buffer for each accept that may be in flight.
+pub(super) struct Acceptor {
+    listeners: Vec<Listener>,
+    buffers: AddressBuffers,
+    /// For each buffer in use, its listener and the ring that it was posted on.
+    posted: Box<[Option<(usize, usize)>]>,
+    unused: Vec<u32>,
+    pub(super) backoff: Backoff,
+}
+
+impl Acceptor {
+    pub(super) fn new(listeners: Vec<OwnedFd>) -> Self {
+        let count = IN_FLIGHT_MAX * listeners.len() as u32;
+        Self {
+            listeners: listeners
+                .into_iter()
+                .map(|fd| Listener { fd, in_flight: 0 })
+                .collect(),
+            buffers: AddressBuffers::new(count as usize),
+            posted: vec![None; count as usize].into(),
+            unused: (0..count).rev().collect(),
+            backoff: Backoff::new(),
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        self.posted.len() as u32 - self.unused.len() as u32
+    }
+
+    /// The listener that should have one more accept in flight, given that `free` slots are
+    /// neither used nor promised. Listeners share the last slots evenly.
+    pub(super) fn due(&self, free: u32) -> Option<usize> {
+        if free == 0 {
+            return None;
+        }
+        let in_flight: u32 = self
+            .listeners
+            .iter()
+            .map(|listener| listener.in_flight)
+            .sum();
+        let share = (free + in_flight).div_ceil(self.listeners.len().max(1) as u32);
+        let fewest = (0..self.listeners.len()).min_by_key(|&i| self.listeners[i].in_flight)?;
+        let due = self.listeners[fewest].in_flight < share.min(IN_FLIGHT_MAX);
+        due.then_some(fewest)
+    }
+
+    /// Takes a buffer for an accept: the listener, the buffer's pointers, and its number.
+    pub(super) fn launch(
+        &mut self,
+        listener: usize,
+        ring: usize,
+    ) -> Option<(RawFd, (*mut libc::sockaddr, *mut libc::socklen_t), u32)> {
+        let number = self.unused.pop()?;
+        self.posted[number as usize] = Some((listener, ring));
+        let listener = &mut self.listeners[listener];
+        listener.in_flight += 1;
+        Some((
+            listener.fd.as_raw_fd(),
+            self.buffers.prepare(number as usize),
+            number,
+        ))
+    }
+
+    /// An accept is complete: what the kernel wrote, and whether the listener is still there.
+    pub(super) fn land(&mut self, number: u32) -> Option<(SocketAddr, bool)> {
+        let (listener, _) = self.posted.get_mut(number as usize)?.take()?;
+        self.unused.push(number);
+        let listener = self.listeners.get_mut(listener);
+        let listening = listener.is_some();
+        if let Some(listener) = listener {
+            listener.in_flight -= 1;
+        }
+        Some((self.buffers.read(number as usize), listening))
+    }
+
+    /// Closes the listeners. The accepts that [`posted`](Self::posted) names hold them open until
+    /// they are cancelled.
+    pub(super) fn stop(&mut self) {
+        self.listeners.clear();
+    }
+
+    /// The accepts in flight: ring and buffer number.
+    pub(super) fn posted(&self) -> impl Iterator<Item = (usize, u32)> {
+        let numbered = self.posted.iter().enumerate();
+        numbered.filter_map(|(number, posted)| posted.map(|(_, ring)| (ring, number as u32)))
+    }
+}
+
+/// Addresses that the kernel fills in; owned through a raw pointer since it writes between two
+/// looks at them.
+struct AddressBuffers {
+    base: NonNull<[RawAddress]>,
+}
+
+impl AddressBuffers {
+    fn new(count: usize) -> Self {
+        let buffers = vec![RawAddress::empty(); count].into_boxed_slice();
+        Self {
+            base: NonNull::from(Box::leak(buffers)),
+        }
+    }
+
+    fn at(&self, number: usize) -> NonNull<RawAddress> {
+        assert!(number < self.base.len());
+        // SAFETY: inside the allocation, as just asserted.
+        unsafe { self.base.cast::<RawAddress>().add(number) }
+    }
+
+    fn prepare(&mut self, number: usize) -> (*mut libc::sockaddr, *mut libc::socklen_t) {
+        let buffer = self.at(number);
+        // SAFETY: no accept with this buffer is in flight, so nobody else looks at it.
+        unsafe { buffer.write(RawAddress::empty()) };
+        RawAddress::pointers(buffer)
+    }
+
+    fn read(&self, number: usize) -> SocketAddr {
+        // SAFETY: the accept with this buffer is complete, so nobody writes to it.
+        unsafe { self.at(number).read() }.to_socket_addr()
+    }
+}
+
+impl Drop for Acceptor {
+    fn drop(&mut self) {
+        if self.in_flight() > 0 {
+            // The kernel may still write to them: leaked rather than freed.
+            return;
+        }
+        // SAFETY: this is the box that `new` leaked, and no accept uses it any more.
+        drop(unsafe { Box::from_raw(self.buffers.base.as_ptr()) });
+    }
+}

@@ -1,0 +1,157 @@
+//! What each completion means.
+
+use io_uring::cqueue;
+
+use super::UringPlane;
+use super::operation::{BROKEN, HANGUP};
+use super::tag::{Op, Tag};
+use crate::backoff::AcceptError;
+use crate::ready;
+use crate::slots::Flags;
+use crate::{Close, Event, Plane as _, SendException, SendResult};
+
+impl UringPlane {
+    /// Takes all completions of all rings and notes what they mean. It makes a system call only
+    /// when a completion queue overflowed.
+    pub(super) fn collect(&mut self) {
+        let mut completions = std::mem::take(&mut self.completions);
+        for ring in 0..self.rings.len() {
+            self.rings[ring].drain(&mut completions);
+            for completion in completions.drain(..) {
+                self.on_completion(ring, &completion);
+            }
+        }
+        self.completions = completions;
+    }
+
+    fn on_completion(&mut self, ring: usize, completion: &cqueue::Entry) {
+        let tag = Tag::unpack(completion.user_data());
+        let result = completion.result();
+        match tag.op {
+            Op::Poll => self.on_poll(ring, tag, result, cqueue::more(completion.flags())),
+            Op::Receive => {
+                let more = cqueue::sock_nonempty(completion.flags());
+                self.on_receive(tag.index, result, more);
+            }
+            Op::Send => {
+                let conn = self.conn(ring, tag.index, tag.generation);
+                let result = SendResult::from_return(result, usize::MAX);
+                self.exceptions
+                    .extend(result.map(|result| SendException { conn, result }));
+            }
+            Op::Writable => self.on_writable(ring, tag),
+            Op::Connect => self.on_connect(ring, tag, result),
+            Op::Accept => self.on_accept(ring, tag.index, result),
+            Op::Close => {
+                if self.rings[ring].slots.free(tag.index) {
+                    self.give_slot_back(ring);
+                }
+            }
+            Op::Reset => self.stats.resets_refused += u64::from(result < 0),
+            Op::Install => self.installed = Some(result),
+            Op::Other => {}
+        }
+    }
+
+    fn on_poll(&mut self, ring: usize, tag: Tag, result: i32, more: bool) {
+        let conn = self.conn(ring, tag.index, tag.generation);
+        let Some(flags) = self.rings[ring].slots.get(tag.index, tag.generation) else {
+            return;
+        };
+        if result < 0 {
+            // The kernel could not arm it: the connection would be deaf.
+            flags.clear(Flags::POLLED);
+            flags.set(Flags::ENDED);
+            self.pending.push_back(Event::Ended {
+                conn,
+                error: Some(-result),
+            });
+            return;
+        }
+        if result & HANGUP != 0 {
+            flags.set(Flags::HANGUP);
+        }
+        self.ready.mark(conn, flags);
+        if !more {
+            flags.clear(Flags::POLLED);
+            // A new poll begins with what is the case, so nothing is missed.
+            if !flags.has(Flags::ENDED) {
+                self.stats.polls_rearmed += 1;
+                self.arm_poll(ring, tag.index, tag.generation);
+            }
+        }
+    }
+
+    fn on_receive(&mut self, number: u32, result: i32, more: bool) {
+        let Some(&(conn, start)) = self.receives.get(number as usize) else {
+            return;
+        };
+        self.receives_in_flight -= 1;
+        let room = self.arena.receive_bytes_max();
+        let (ring, slot) = self.place(conn);
+        let Some(flags) = self.rings[ring].slots.get(slot, conn.generation()) else {
+            return;
+        };
+        self.stats.receives += u64::from(result > 0);
+        let filled = more || usize::try_from(result).is_ok_and(|len| len == room);
+        let event = ready::conclude(conn, flags, result, start, filled, &mut self.ready);
+        self.pending.extend(event);
+    }
+
+    fn on_writable(&mut self, ring: usize, tag: Tag) {
+        let conn = self.conn(ring, tag.index, tag.generation);
+        let Some(flags) = self.rings[ring].slots.get(tag.index, tag.generation) else {
+            return;
+        };
+        if flags.take(Flags::WANTS_WRITE) {
+            self.pending.push_back(Event::Writable { conn });
+        }
+    }
+
+    fn on_connect(&mut self, ring: usize, tag: Tag, result: i32) {
+        let conn = self.conn(ring, tag.index, tag.generation);
+        let Some(flags) = self.rings[ring].slots.get(tag.index, tag.generation) else {
+            return;
+        };
+        flags.clear(Flags::CONNECTING);
+        if result < 0 || result & BROKEN != 0 {
+            // A receive tells the reason.
+            flags.set(Flags::HANGUP);
+            self.ready.mark(conn, flags);
+            return;
+        }
+        self.pending.push_back(Event::Connected { conn });
+        self.arm_poll(ring, tag.index, tag.generation);
+    }
+
+    fn on_accept(&mut self, ring: usize, buffer: u32, result: i32) {
+        let Some((peer, listening)) = self.acceptor.land(buffer) else {
+            return;
+        };
+        let Ok(slot) = u32::try_from(result) else {
+            self.give_slot_back(ring);
+            self.on_accept_error(-result, listening);
+            return;
+        };
+        let generation = self.rings[ring].slots.open(slot, 0);
+        let conn = self.conn(ring, slot, generation);
+        if !listening {
+            self.close(conn, Close::Reset);
+            return;
+        }
+        self.acceptor.backoff.succeeded();
+        self.stats.accepts += 1;
+        self.pending.push_back(Event::Accepted { conn, peer });
+        self.arm_poll(ring, slot, generation);
+    }
+
+    fn on_accept_error(&mut self, errno: i32, listening: bool) {
+        if !listening {
+            return;
+        }
+        self.stats.accepts_failed += 1;
+        if AcceptError::from_errno(errno) == AcceptError::Exhausted {
+            self.pause_accepts();
+        }
+    }
+}

@@ -1,0 +1,509 @@
+//! The `io_uring` plane: direct descriptors in several rings, multishot polls for idle
+//! connections, receives and sends that are over when their submission is.
+//!
+//! A ring's table of direct descriptors is limited to `RLIMIT_NOFILE` entries, but its entries do
+//! not count as descriptors of the process. So a plane has as many rings as its connections need;
+//! they are made one after another and fill one after another. One eventfd stands for all.
+
+mod accept;
+mod completion;
+mod operation;
+mod probe;
+mod ring;
+mod tag;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use io_uring::{cqueue, squeue};
+
+use crate::arena::Arena;
+use crate::limits::descriptors_max;
+use crate::ready::{self, ReadyQueue};
+use crate::slots::Flags;
+use crate::socket;
+use crate::wake::EventFd;
+use crate::{
+    Chunk, Close, ConnId, Event, Plane, PlaneConfig, PlaneStats, SendException, SendResult, Waker,
+};
+use accept::Acceptor;
+pub(crate) use probe::probe;
+use ring::{Ring, RingSize};
+use tag::{Op, Tag};
+
+/// Direct descriptors of a ring at most, unless the configuration says otherwise.
+const SLOTS_MAX: u32 = 16_384;
+/// Events of one poll at most, apart from what one round of completions adds.
+const EVENTS_MAX: usize = 1_024;
+/// Submissions of one poll at most; each can lead to further work.
+const ROUNDS_MAX: u32 = 8;
+/// Times that a poll looks for receives that did not complete at once.
+const FINISH_ATTEMPTS_MAX: u32 = 1_000;
+/// Milliseconds that a dropped plane waits for its accepts to be cancelled.
+const DROP_PATIENCE_MS: u32 = 100;
+
+/// Moves bytes with `io_uring`.
+pub struct UringPlane {
+    rings: Vec<Ring>,
+    size: RingSize,
+    connections_max: u32,
+    /// Slots of all rings that are open, closing, or promised to an accept.
+    taken: u32,
+    acceptor: Acceptor,
+    ready: ReadyQueue,
+    arena: Arena,
+    /// Receives in flight, by number: who, and where in the arena. Empty outside of `poll`.
+    receives: Vec<(ConnId, usize)>,
+    receives_in_flight: usize,
+    /// Events that no poll has reported yet.
+    pending: VecDeque<Event>,
+    /// What the sends of the current batch ran into.
+    exceptions: Vec<SendException>,
+    /// What the last `Op::Install` said.
+    installed: Option<i32>,
+    /// Reused memory.
+    completions: Vec<cqueue::Entry>,
+    wake: Arc<EventFd>,
+    stats: PlaneStats,
+    /// The rings obey the thread that made them only.
+    _thread: PhantomData<*const ()>,
+}
+
+impl UringPlane {
+    /// Makes the plane and its first ring.
+    ///
+    /// # Errors
+    /// What the kernel answers when it does not let this process have a ring.
+    pub fn new(config: PlaneConfig) -> io::Result<Self> {
+        let slots = config
+            .slots_per_ring
+            .unwrap_or_else(|| descriptors_max().min(SLOTS_MAX));
+        Self::with_ring_size(config, RingSize::for_slots(slots.max(1)))
+    }
+
+    fn with_ring_size(config: PlaneConfig, size: RingSize) -> io::Result<Self> {
+        for listener in &config.listeners {
+            // With O_NONBLOCK the kernel would fail an accept instead of waiting for a client.
+            socket::set_nonblocking(listener.as_fd(), false)?;
+        }
+        let mut plane = Self {
+            rings: Vec::new(),
+            size,
+            connections_max: config.connections_max,
+            taken: 0,
+            acceptor: Acceptor::new(config.listeners),
+            ready: ReadyQueue::default(),
+            arena: Arena::new(config.receives_max, config.receive_bytes_max),
+            receives: Vec::new(),
+            receives_in_flight: 0,
+            pending: VecDeque::new(),
+            exceptions: Vec::new(),
+            installed: None,
+            completions: Vec::new(),
+            wake: Arc::new(EventFd::new()?),
+            stats: PlaneStats::default(),
+            _thread: PhantomData,
+        };
+        plane.add_ring()?;
+        Ok(plane)
+    }
+
+    fn add_ring(&mut self) -> io::Result<usize> {
+        self.rings.push(Ring::new(self.size, self.wake.as_fd())?);
+        Ok(self.rings.len() - 1)
+    }
+
+    /// The first ring with a free slot, a new one if need be.
+    fn ring_with_room(&mut self) -> io::Result<usize> {
+        match self.rings.iter().position(Ring::has_room) {
+            Some(ring) => Ok(ring),
+            None => self.add_ring(),
+        }
+    }
+
+    fn free(&self) -> u32 {
+        self.connections_max.saturating_sub(self.taken)
+    }
+
+    fn take_slot(&mut self, ring: usize) {
+        self.rings[ring].taken += 1;
+        self.taken += 1;
+    }
+
+    fn give_slot_back(&mut self, ring: usize) {
+        self.rings[ring].taken -= 1;
+        self.taken -= 1;
+    }
+
+    fn conn(&self, ring: usize, slot: u32, generation: u32) -> ConnId {
+        ConnId::new(ring as u32 * self.size.slots + slot, generation)
+    }
+
+    /// The ring and the slot of a connection, open or not; the ring may not exist.
+    fn place(&self, conn: ConnId) -> (usize, u32) {
+        (
+            (conn.index() / self.size.slots) as usize,
+            conn.index() % self.size.slots,
+        )
+    }
+
+    /// The flags of a connection that is open, its ring and its slot.
+    fn get(&mut self, conn: ConnId) -> Option<(&mut Flags, usize, u32)> {
+        let (ring, slot) = self.place(conn);
+        let flags = self
+            .rings
+            .get_mut(ring)?
+            .slots
+            .get(slot, conn.generation())?;
+        Some((flags, ring, slot))
+    }
+
+    /// Queues an operation that points to nothing, or to what lives for ever.
+    fn push(&mut self, ring: usize, entry: &squeue::Entry) {
+        // SAFETY: see above; operations that point to memory do not come here.
+        unsafe { self.rings[ring].push(entry) };
+    }
+
+    fn arm_poll(&mut self, ring: usize, slot: u32, generation: u32) {
+        let Some(flags) = self.rings[ring].slots.get(slot, generation) else {
+            return;
+        };
+        flags.set(Flags::POLLED);
+        self.push(ring, &operation::poll(slot, generation));
+    }
+
+    /// Keeps accepts in flight, as many as there are slots for.
+    fn post_accepts(&mut self) {
+        if self.acceptor.backoff.is_paused() {
+            return;
+        }
+        while let Some(listener) = self.acceptor.due(self.free()) {
+            let Ok(ring) = self.ring_with_room() else {
+                self.pause_accepts();
+                return;
+            };
+            let Some((fd, address, buffer)) = self.acceptor.launch(listener, ring) else {
+                return;
+            };
+            self.take_slot(ring);
+            // SAFETY: the buffer belongs to this accept until it lands; a plane that is dropped
+            // before leaks the buffers.
+            unsafe { self.rings[ring].push(&operation::accept(fd, address, buffer)) };
+        }
+    }
+
+    fn pause_accepts(&mut self) {
+        if self.acceptor.backoff.pause(Instant::now()) {
+            self.stats.accepts_paused += 1;
+        }
+    }
+
+    /// Queues receives from those who are ready, as far as the arena and the events go. Returns
+    /// how many.
+    fn queue_receives(&mut self, receives_max: usize) -> usize {
+        let mut queued = 0;
+        while queued < receives_max && self.arena.has_room() {
+            let Some(conn) = self.ready.pop() else { break };
+            let Some((flags, ring, slot)) = self.get(conn) else {
+                continue;
+            };
+            if !ready::claim(flags) {
+                continue;
+            }
+            let Some(start) = self.arena.take() else {
+                break;
+            };
+            let number = self.receives.len() as u32;
+            self.receives.push((conn, start));
+            let room = self.arena.receive_bytes_max() as u32;
+            let entry = operation::receive(slot, self.arena.pointer(start), room, number);
+            // SAFETY: the arena gave `room` bytes at `start` to this receive, and takes them back
+            // only after all receives are complete.
+            unsafe { self.rings[ring].push(&entry) };
+            queued += 1;
+        }
+        self.receives_in_flight += queued;
+        queued
+    }
+
+    /// Hands everything queued to the kernel; false when nothing was.
+    fn submit(&mut self) -> bool {
+        let mut any = false;
+        for ring in &mut self.rings {
+            any |= ring.has_more();
+            ring.submit();
+        }
+        any
+    }
+
+    /// Receives are complete when their submission is. This waits for a kernel that had to put
+    /// completions aside, because the arena must not be used again before.
+    fn finish_receives(&mut self) -> io::Result<()> {
+        for attempt in 0..FINISH_ATTEMPTS_MAX {
+            if self.receives_in_flight == 0 {
+                self.receives.clear();
+                return Ok(());
+            }
+            if attempt > 0 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.submit();
+            self.collect();
+        }
+        Err(io::Error::other(
+            "a receive with MSG_DONTWAIT does not complete",
+        ))
+    }
+
+    /// Reports pending events. Received bytes must not wait for another poll.
+    fn report(&mut self, all: bool, events: &mut Vec<Event>) {
+        let count = if all {
+            self.pending.len()
+        } else {
+            self.pending.len().min(EVENTS_MAX)
+        };
+        let rings = &self.rings;
+        let slots = self.size.slots;
+        let is_open = |conn: ConnId| {
+            let ring = rings.get((conn.index() / slots) as usize);
+            ring.is_some_and(|r| r.slots.is_open(conn.index() % slots, conn.generation()))
+        };
+        // An event may be about a connection that was closed after it was noted.
+        events.extend(
+            self.pending
+                .drain(..count)
+                .filter(|event| is_open(event.conn())),
+        );
+    }
+
+    /// Cancels the operations that would keep the socket open after its close.
+    fn cancel_armed(&mut self, ring: usize, slot: u32, generation: u32, flags: Flags) {
+        for (flag, op) in [
+            (Flags::POLLED, Op::Poll),
+            (Flags::WANTS_WRITE, Op::Writable),
+            (Flags::CONNECTING, Op::Connect),
+        ] {
+            if flags.has(flag) {
+                let target = Tag::new(op, slot, generation);
+                self.push(ring, &operation::cancel(target));
+            }
+        }
+    }
+
+    /// Copies a descriptor into a free slot of the ring's table.
+    fn install(&mut self, ring: usize, fd: RawFd) -> io::Result<u32> {
+        let fd = Box::into_raw(Box::new(fd));
+        self.installed = None;
+        // SAFETY: `fd` is freed only after the operation is complete.
+        unsafe { self.rings[ring].push(&operation::install(fd)) };
+        self.rings[ring].submit();
+        self.collect();
+        let Some(result) = self.installed.take() else {
+            return Err(io::Error::other(
+                "the kernel does not install a direct descriptor",
+            ));
+        };
+        // SAFETY: it comes from `into_raw` above, and the kernel is done with it.
+        let slot = unsafe { Box::from_raw(fd) }.cast_unsigned();
+        match result {
+            1 => Ok(slot),
+            ..=-1 => Err(io::Error::from_raw_os_error(-result)),
+            _ => Err(io::Error::other("the kernel installs no direct descriptor")),
+        }
+    }
+}
+
+impl Plane for UringPlane {
+    fn name(&self) -> &'static str {
+        "io_uring"
+    }
+
+    fn poll(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        self.finish_receives()?;
+        self.arena.reset();
+        // The order matters: what comes after the counter is cleared makes it readable again, what
+        // came before is collected here. The system call also makes the kernel complete what it
+        // was about to; that needs no further wake-up, since it is collected too.
+        for ring in &mut self.rings {
+            ring.quiet();
+        }
+        self.wake.clear();
+        for ring in &mut self.rings {
+            ring.loud();
+        }
+        self.collect();
+        let mut received = 0;
+        for _ in 0..ROUNDS_MAX {
+            let room = EVENTS_MAX.saturating_sub(self.pending.len());
+            if room > 0 {
+                self.post_accepts();
+                received += self.queue_receives(room);
+            }
+            if !self.submit() {
+                break;
+            }
+            self.collect();
+        }
+        self.finish_receives()?;
+        self.report(received > 0, events);
+        Ok(())
+    }
+
+    fn received(&mut self, at: Chunk) -> &mut [u8] {
+        self.arena.bytes(at)
+    }
+
+    fn has_more(&self) -> bool {
+        !self.pending.is_empty()
+            || !self.ready.is_empty()
+            || self.rings.iter().any(Ring::has_more)
+            || (!self.acceptor.backoff.is_pausing() && self.acceptor.due(self.free()).is_some())
+    }
+
+    fn send_batch<'b, I>(&mut self, sends: I, exceptions: &mut Vec<SendException>)
+    where
+        I: IntoIterator<Item = (ConnId, &'b [u8])>,
+    {
+        for (conn, bytes) in sends {
+            if bytes.is_empty() {
+                continue;
+            }
+            let Some((_, ring, slot)) = self.get(conn) else {
+                let result = SendResult::Failed(libc::EBADF);
+                self.exceptions.push(SendException { conn, result });
+                continue;
+            };
+            let entry = operation::send(slot, conn.generation(), bytes);
+            // SAFETY: the bytes live as long as this call, and the send is over when the
+            // submission below is, thanks to its flags.
+            unsafe { self.rings[ring].push(&entry) };
+        }
+        self.submit();
+        self.collect();
+        for exception in &self.exceptions {
+            self.stats.count(exception.result);
+        }
+        exceptions.append(&mut self.exceptions);
+    }
+
+    fn pause_read(&mut self, conn: ConnId) {
+        if let Some((flags, ..)) = self.get(conn) {
+            flags.set(Flags::PAUSED);
+        }
+    }
+
+    fn resume_read(&mut self, conn: ConnId) {
+        let (ring, slot) = self.place(conn);
+        let Some(ring) = self.rings.get_mut(ring) else {
+            return;
+        };
+        if let Some(flags) = ring.slots.get(slot, conn.generation()) {
+            flags.clear(Flags::PAUSED);
+            self.ready.mark(conn, flags);
+        }
+    }
+
+    fn want_write(&mut self, conn: ConnId) {
+        let Some((flags, ring, slot)) = self.get(conn) else {
+            return;
+        };
+        if flags.has(Flags::WANTS_WRITE | Flags::CONNECTING) {
+            return;
+        }
+        flags.set(Flags::WANTS_WRITE);
+        self.push(
+            ring,
+            &operation::poll_out(Op::Writable, slot, conn.generation()),
+        );
+    }
+
+    fn shutdown_write(&mut self, conn: ConnId) {
+        if let Some((_, ring, slot)) = self.get(conn) {
+            self.push(ring, &operation::shutdown_write(slot));
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, how: Close) {
+        let Some((flags, ring, slot)) = self.get(conn) else {
+            return;
+        };
+        let flags = *flags;
+        self.rings[ring].slots.close(slot);
+        if how == Close::Reset {
+            self.push(ring, &operation::reset_on_close(slot));
+        }
+        self.cancel_armed(ring, slot, conn.generation(), flags);
+        self.push(ring, &operation::close(slot, conn.generation()));
+    }
+
+    fn stop_accepting(&mut self) {
+        self.acceptor.stop();
+        let posted: Vec<_> = self.acceptor.posted().collect();
+        for (ring, buffer) in posted {
+            self.push(ring, &operation::cancel(Tag::new(Op::Accept, buffer, 0)));
+        }
+        self.submit();
+        self.collect();
+    }
+
+    fn connect(&mut self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<ConnId> {
+        if self.free() == 0 {
+            return Err(io::Error::from_raw_os_error(libc::ENFILE));
+        }
+        let ring = self.ring_with_room()?;
+        let socket = socket::begin_connect(&to, from)?;
+        let slot = self.install(ring, socket.as_raw_fd())?;
+        self.take_slot(ring);
+        let generation = self.rings[ring].slots.open(slot, Flags::CONNECTING);
+        self.push(ring, &operation::poll_out(Op::Connect, slot, generation));
+        self.stats.connects += 1;
+        Ok(self.conn(ring, slot, generation))
+    }
+
+    fn wait_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.wake))
+    }
+
+    fn stats(&self) -> PlaneStats {
+        PlaneStats {
+            connections: u64::from(self.taken - self.acceptor.in_flight()),
+            rings: self.rings.len() as u64,
+            completion_overflows: self.rings.iter().map(Ring::overflows).sum(),
+            ..self.stats
+        }
+    }
+}
+
+impl Drop for UringPlane {
+    fn drop(&mut self) {
+        // Closes that are queued take effect, and no accept writes into freed memory.
+        self.stop_accepting();
+        for _ in 0..DROP_PATIENCE_MS {
+            if self.acceptor.in_flight() == 0 && !self.submit() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            self.collect();
+        }
+    }
+}
+
+impl fmt::Debug for UringPlane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UringPlane")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}

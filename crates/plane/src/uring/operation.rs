@@ -1,0 +1,119 @@
+//! Submission entries. All of them are for direct descriptors, except that listeners are ordinary
+//! descriptors.
+
+use io_uring::opcode;
+use io_uring::squeue::{Entry, Flags};
+use io_uring::types::{DestinationSlot, Fd, Fixed};
+use std::os::fd::RawFd;
+
+use super::tag::{Op, Tag};
+use crate::socket::RESET_ON_CLOSE;
+
+/// Poll results that mean: the stream has an end, receive until it is reached.
+pub(super) const HANGUP: i32 = (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) as i32;
+/// Poll results that mean: the connection is broken.
+pub(super) const BROKEN: i32 = (libc::POLLHUP | libc::POLLERR) as i32;
+
+/// With these flags a send is over when the submission is: a full send needs no completion, a
+/// short one completes with its count, a full socket with EAGAIN. With fewer flags the rest of a
+/// short send would be lost without a word.
+pub(super) const SEND_FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+
+fn tagged(entry: Entry, tag: Tag) -> Entry {
+    entry.user_data(tag.pack())
+}
+
+/// Says when there is something to read, again and again, at the edges.
+pub(super) fn poll(slot: u32, generation: u32) -> Entry {
+    let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
+    let entry = opcode::PollAdd::new(Fixed(slot), events)
+        .multi(true)
+        .build();
+    tagged(entry, Tag::new(Op::Poll, slot, generation))
+}
+
+/// Says once that there is room to send (`Op::Writable`) or that a connect ended (`Op::Connect`).
+pub(super) fn poll_out(op: Op, slot: u32, generation: u32) -> Entry {
+    let entry = opcode::PollAdd::new(Fixed(slot), libc::POLLOUT as u32).build();
+    tagged(entry, Tag::new(op, slot, generation))
+}
+
+/// `to` must stay valid for `len` bytes until the completion.
+pub(super) fn receive(slot: u32, to: *mut u8, len: u32, number: u32) -> Entry {
+    let entry = opcode::Recv::new(Fixed(slot), to, len)
+        .flags(libc::MSG_DONTWAIT)
+        .build();
+    tagged(entry, Tag::new(Op::Receive, number, 0))
+}
+
+/// The bytes must stay valid until the submission is over.
+pub(super) fn send(slot: u32, generation: u32, bytes: &[u8]) -> Entry {
+    let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), len)
+        .flags(SEND_FLAGS)
+        .build();
+    tagged(
+        entry.flags(Flags::SKIP_SUCCESS),
+        Tag::new(Op::Send, slot, generation),
+    )
+}
+
+/// Accepts one client into a direct descriptor that the kernel chooses. The pointers must stay
+/// valid until the completion.
+pub(super) fn accept(
+    listener: RawFd,
+    (addr, len): (*mut libc::sockaddr, *mut libc::socklen_t),
+    buffer: u32,
+) -> Entry {
+    let slot = DestinationSlot::auto_target();
+    let entry = opcode::Accept::new(Fd(listener), addr, len)
+        .file_index(Some(slot))
+        .build();
+    tagged(entry, Tag::new(Op::Accept, buffer, 0))
+}
+
+/// Ends an operation by its tag, which is cheap; by descriptor the kernel would search.
+pub(super) fn cancel(target: Tag) -> Entry {
+    let entry = opcode::AsyncCancel::new(target.pack())
+        .build()
+        .flags(Flags::SKIP_SUCCESS);
+    tagged(entry, Tag::new(Op::Other, 0, 0))
+}
+
+pub(super) fn close(slot: u32, generation: u32) -> Entry {
+    let entry = opcode::Close::new(Fixed(slot)).build();
+    tagged(entry, Tag::new(Op::Close, slot, generation))
+}
+
+/// Makes the close that follows a reset.
+pub(super) fn reset_on_close(slot: u32) -> Entry {
+    let entry = opcode::SetSockOpt::new(
+        Fixed(slot),
+        libc::SOL_SOCKET as u32,
+        libc::SO_LINGER as u32,
+        (&raw const RESET_ON_CLOSE).cast(),
+        size_of::<libc::linger>() as u32,
+    );
+    tagged(
+        entry.build().flags(Flags::SKIP_SUCCESS),
+        Tag::new(Op::Reset, slot, 0),
+    )
+}
+
+pub(super) fn shutdown_write(slot: u32) -> Entry {
+    let entry = opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build();
+    tagged(
+        entry.flags(Flags::SKIP_SUCCESS),
+        Tag::new(Op::Other, slot, 0),
+    )
+}
+
+/// Copies a descriptor into a free slot of the table; the kernel replaces the descriptor at `fd`
+/// by the number of the slot. The pointer must stay valid until the completion.
+pub(super) fn install(fd: *mut RawFd) -> Entry {
+    // All bits set: the kernel chooses the slot (IORING_FILE_INDEX_ALLOC).
+    let entry = opcode::FilesUpdate::new(fd.cast_const(), 1)
+        .offset(-1)
+        .build();
+    tagged(entry, Tag::new(Op::Install, 0, 0))
+}

@@ -1,0 +1,198 @@
+//! How connections end.
+
+use std::io::{ErrorKind, Read as _};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use switchboard_plane::{Close, ConnId, SendResult};
+
+use crate::harness::{Bench, Make, Seen, read, reset, write};
+
+/// What is left to read until the end of the stream.
+fn read_to_end(mut client: &TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).unwrap();
+    all
+}
+
+pub(crate) fn fin_comes_after_what_was_sent<P: Make>() {
+    let mut bench = Bench::<P>::new();
+    let (client, conn) = bench.pair();
+    assert_eq!(bench.send(conn, b"goodbye"), None);
+    bench.plane.close(conn, Close::Fin);
+    bench.poll();
+    assert_eq!(read_to_end(&client), b"goodbye");
+}
+
+pub(crate) fn reset_reaches_the_peer<P: Make>() {
+    let mut bench = Bench::<P>::new();
+    let (client, conn) = bench.pair();
+    while bench.send(conn, &[0; 65_536]).is_none() {}
+    bench.plane.want_write(conn);
+    bench.plane.close(conn, Close::Reset);
+    bench.poll();
+    let error = loop {
+        match read(&client, &mut [0; 65_536]) {
+            Ok(count) => assert_ne!(count, 0, "FIN instead of RST"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    bench.until("slot free", |bench| bench.plane.stats().connections == 0);
+    assert_eq!(bench.plane.stats().resets_refused, 0);
+}
+
+pub(crate) fn a_peers_fin_leaves_the_other_direction_open<P: Make>() {
+    let mut bench = Bench::<P>::new();
+    let (client, conn) = bench.pair();
+    write(&client, b"last words");
+    client.shutdown(Shutdown::Write).unwrap();
+    bench.expect(&Seen::Ended(conn, None));
+    assert_eq!(bench.take_bytes(conn), b"last words");
+    assert_eq!(bench.send(conn, b"still here"), None);
+    bench.plane.close(conn, Close::Fin);
+    bench.poll();
+    assert_eq!(read_to_end(&client), b"still here");
+    assert_eq!(bench.seen, [], "the end is told once");
+}
+
+pub(crate) fn shutting_down_leaves_reading_open<P: Make>() {
+    let mut bench = Bench::<P>::new();
+    let (client, conn) = bench.pair();
+    assert_eq!(bench.send(conn, b"close frame"), None);
+    bench.plane.shutdown_write(conn);
+    bench.poll();
+    assert_eq!(read_to_end(&client), b"close frame");
+    write(&client, b"answer");
+    assert_eq!(bench.receive(conn, 6), b"answer");
+    let exception = bench.send(conn, b"too late").unwrap();
+    assert_eq!(exception.result, SendResult::Failed(libc::EPIPE));
+    drop(client);
+    bench.expect(&Seen::Ended(conn, None));
+    bench.plane.close(conn, Close::Fin);
+    bench.until("slot free", |bench| bench.plane.stats().connections == 0);
+}
+
+pub(crate) fn a_peers_reset_is_an_error<P: Make>() {
+    let mut bench = Bench::<P>::new();
+    let (client, conn) = bench.pair();
+    reset(client);
+    bench.expect(&Seen::Ended(conn, Some(libc::ECONNRESET)));
+    assert!(matches!(
+        bench.send(conn, b"x").unwrap().result,
+        SendResult::Failed(_)
+    ));
+    bench.plane.close(conn, Close::Fin);
+    bench.until("slot free", |bench| bench.plane.stats().connections == 0);
+    assert_eq!(bench.seen, []);
+}
+
+pub(crate) fn stale_names_are_ignored<P: Make>() {
+    let mut bench = Bench::<P>::new();
+    let (old_client, old) = bench.pair();
+    bench.plane.close(old, Close::Fin);
+    bench.until("slot free", |bench| bench.plane.stats().connections == 0);
+    drop(old_client);
+    let (client, new) = bench.pair();
+    assert_eq!(old.index(), new.index(), "the slot is used again");
+    assert_ne!(old, new);
+    for stale in [
+        old,
+        ConnId::new(3_999, 1),
+        ConnId::new(u32::MAX, 0),
+        ConnId::new(1, u32::MAX),
+    ] {
+        bench.plane.pause_read(stale);
+        bench.plane.resume_read(stale);
+        bench.plane.want_write(stale);
+        bench.plane.shutdown_write(stale);
+        bench.plane.close(stale, Close::Reset);
+        let exception = bench.send(stale, b"for nobody").unwrap();
+        assert_eq!(exception.conn, stale);
+        assert_eq!(exception.result, SendResult::Failed(libc::EBADF));
+    }
+    write(&client, b"alive");
+    assert_eq!(bench.receive(new, 5), b"alive");
+    assert_eq!(bench.send(new, b"yes"), None);
+    bench.plane.close(new, Close::Fin);
+    bench.poll();
+    assert_eq!(read_to_end(&client), b"yes");
+    assert_eq!(bench.seen, []);
+}
+
+pub(crate) fn unread_bytes_of_a_finished_peer_come_first<P: Make>() {
+    let mut bench = Bench::<P>::new();
+    for _ in 0..200 {
+        let (client, conn) = bench.pair();
+        write(&client, b"a");
+        bench.poll();
+        write(&client, b"b");
+        drop(client);
+        bench.expect(&Seen::Ended(conn, None));
+        assert_eq!(bench.take_bytes(conn), b"ab");
+        bench.plane.close(conn, Close::Fin);
+    }
+}
+
+pub(crate) fn a_dropped_plane_closes_everything<P: Make>() {
+    let mut bench = Bench::<P>::with(|config| config.slots_per_ring = Some(8));
+    let pairs = bench.pairs(20);
+    let waiting = bench.client();
+    let addr = bench.addr;
+    bench.plane.close(pairs[0].1, Close::Reset);
+    drop(bench);
+    for (nth, (client, _)) in pairs.iter().enumerate() {
+        let read = read(client, &mut [0]);
+        match nth {
+            0 => assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset),
+            _ => assert_eq!(read.unwrap(), 0),
+        }
+    }
+    // Accepted or not, it ends.
+    assert!(!matches!(read(&waiting, &mut [0]), Ok(1..)));
+    assert!(TcpStream::connect(addr).is_err());
+}
+
+pub(crate) fn a_closed_connection_has_no_more_events<P: Make>() {
+    let mut bench = Bench::<P>::with(|config| config.receives_max = 1);
+    for _ in 0..50 {
+        let pairs = bench.pairs(3);
+        for (client, conn) in &pairs {
+            write(client, &[1; 50_000]);
+            bench.plane.want_write(*conn);
+        }
+        bench.poll();
+        for (_, conn) in &pairs {
+            bench.plane.close(*conn, Close::Reset);
+        }
+        bench.seen.clear();
+        bench.until("slots free", |bench| bench.plane.stats().connections == 0);
+        assert_eq!(bench.seen, []);
+    }
+}
+
+pub(crate) fn stopping_refuses_clients_and_keeps_connections<P: Make>() {
+    let mut bench = Bench::<P>::with(|config| config.connections_max = 1);
+    let (client, conn) = bench.pair();
+    let queued = bench.client();
+    bench.watch(Duration::from_millis(10));
+    bench.plane.stop_accepting();
+    let begun = Instant::now();
+    assert_eq!(
+        read(&queued, &mut [0]).unwrap_err().kind(),
+        ErrorKind::ConnectionReset
+    );
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(
+        TcpStream::connect(bench.addr).unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
+    write(&client, b"on");
+    assert_eq!(bench.receive(conn, 2), b"on");
+    bench.plane.stop_accepting();
+    bench.plane.close(conn, Close::Fin);
+    bench.until("slot free", |bench| bench.plane.stats().connections == 0);
+    bench.watch(Duration::from_millis(10));
+    assert_eq!(bench.seen, []);
+    assert!(!bench.plane.has_more());
+}

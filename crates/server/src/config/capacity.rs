@@ -1,0 +1,194 @@
+//! How many connections fit, why no more, and what they cost in memory.
+
+use std::fmt;
+
+use super::keys::Settings;
+use super::machine::Machine;
+use super::value::PlaneChoice;
+
+/// User memory of an idle subscribed connection, in bytes.
+const USER_BYTES: u64 = 128;
+/// Kernel memory of an idle connection, in bytes: its socket, its file and its armed poll.
+const KERNEL_BYTES: u64 = 4_300;
+/// Receive arena, rings and tables of a shard, in bytes.
+const SHARD_BYTES: u64 = 8 << 20;
+/// The program, its threads and the internal door when idle, in bytes.
+const PROGRAM_BYTES: u64 = 32 << 20;
+/// Descriptors of the program and the internal door that are not connections of clients.
+const OWN_DESCRIPTORS: u64 = 64;
+/// Listeners, rings and wake-ups of a shard, and the slots it keeps to refuse with 503.
+const SHARD_DESCRIPTORS: u64 = 16 + switchboard_shard::RESERVED_SLOTS as u64;
+/// Connections that one index can address.
+const SLOTS_MAX: u64 = 1 << 24;
+
+/// What the configuration asks of this machine at full load.
+#[derive(Clone, Debug)]
+pub(crate) struct Capacity {
+    /// Client connections of all shards together.
+    pub connections_max: u32,
+    /// Everything that bounds connections here, the tightest first.
+    pub bounds: Vec<Bound>,
+    /// Logs, arenas and everything else that does not grow with connections, in bytes.
+    pub fixed_bytes: u64,
+    /// Memory that may be used, in bytes.
+    pub budget_bytes: u64,
+    /// What will carry the connections.
+    pub plane: ExpectedPlane,
+}
+
+/// What will carry the connections, as far as one can tell before the start.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum ExpectedPlane {
+    /// epoll, because it was asked for or because `io_uring` is refused for this reason.
+    Epoll { refusal: Option<String> },
+    /// `io_uring`.
+    IoUring,
+}
+
+impl ExpectedPlane {
+    fn new(settings: &Settings, machine: &Machine) -> Self {
+        match settings.plane {
+            PlaneChoice::Auto => match (machine.io_uring_refusal)() {
+                None => Self::IoUring,
+                refusal => Self::Epoll { refusal },
+            },
+            PlaneChoice::Epoll => Self::Epoll { refusal: None },
+            PlaneChoice::IoUring => Self::IoUring,
+        }
+    }
+}
+
+impl fmt::Display for ExpectedPlane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Epoll { refusal: None } => f.write_str("epoll"),
+            Self::Epoll {
+                refusal: Some(reason),
+            } => {
+                write!(f, "epoll, since io_uring cannot run here: {reason}")
+            }
+            Self::IoUring => f.write_str("io_uring"),
+        }
+    }
+}
+
+/// One thing that bounds the number of connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    /// Connections it allows.
+    pub connections: u64,
+    /// A configuration that asks for more cannot work; without it the figure is an estimate.
+    pub hard: bool,
+    /// Why this many.
+    pub reason: String,
+}
+
+impl Capacity {
+    /// What `settings` come to on `machine` with that many shards.
+    pub(crate) fn new(settings: &Settings, machine: &Machine, shards: usize) -> Self {
+        let shards = shards as u64;
+        let logs = shards.saturating_mul(settings.shard_log_bytes_max as u64);
+        let pending = settings.publish_pending_bytes_max as u64;
+        let fixed_bytes = logs
+            .saturating_add(shards * SHARD_BYTES)
+            .saturating_add(pending)
+            .saturating_add(PROGRAM_BYTES);
+        // A quarter is left to the rest of the machine and to buffers of busy connections.
+        let budget_bytes = machine.memory_bytes / 4 * 3;
+        // Logs are seldom full: they may not take more than half from connections.
+        let memory = budget_bytes
+            .saturating_sub(fixed_bytes)
+            .max(budget_bytes / 2);
+
+        let plane = ExpectedPlane::new(settings, machine);
+        let mut bounds = vec![
+            Bound {
+                connections: memory / (USER_BYTES + KERNEL_BYTES),
+                hard: false,
+                reason: format!(
+                    "memory: three quarters of {}, less {} for logs and arenas, at {USER_BYTES} B \
+                     user and {KERNEL_BYTES} B kernel memory each",
+                    bytes(machine.memory_bytes),
+                    bytes(fixed_bytes.min(budget_bytes / 2)),
+                ),
+            },
+            Bound {
+                connections: machine.files_free / 20 * 19,
+                hard: true,
+                reason: "open files of the whole system (fs.file-max), less one in twenty".into(),
+            },
+            Bound {
+                connections: SLOTS_MAX,
+                hard: true,
+                reason: "slots of the tables".into(),
+            },
+        ];
+        if plane != ExpectedPlane::IoUring {
+            let internal = u64::from(settings.internal_connections_max);
+            let own = OWN_DESCRIPTORS + internal + shards * SHARD_DESCRIPTORS;
+            bounds.push(Bound {
+                connections: machine.descriptors_max.saturating_sub(own),
+                hard: true,
+                reason: format!(
+                    "descriptors: with epoll each connection needs one of {} (ulimit -n), {own} \
+                     are kept for the server itself",
+                    machine.descriptors_max
+                ),
+            });
+        }
+        bounds.sort_by_key(|bound| bound.connections);
+        let possible = bounds
+            .first()
+            .map_or(SLOTS_MAX, |bound| bound.connections)
+            .max(1);
+        let connections_max = settings
+            .connections_max
+            .unwrap_or(u32::try_from(possible).unwrap_or(u32::MAX));
+        Self {
+            connections_max,
+            bounds,
+            fixed_bytes,
+            budget_bytes,
+            plane,
+        }
+    }
+
+    /// The tightest bound of the kind that `wanted` connections would break.
+    pub(crate) fn broken_by(&self, wanted: u32, hard: bool) -> Option<&Bound> {
+        let wanted = u64::from(wanted);
+        self.bounds
+            .iter()
+            .find(|bound| bound.hard == hard && bound.connections < wanted)
+    }
+
+    /// User and kernel memory of all connections, in bytes.
+    pub(crate) fn connection_bytes(&self) -> (u64, u64) {
+        let connections = u64::from(self.connections_max);
+        (connections * USER_BYTES, connections * KERNEL_BYTES)
+    }
+
+    /// All memory at full load, in bytes.
+    pub(crate) fn full_load_bytes(&self) -> u64 {
+        let (user, kernel) = self.connection_bytes();
+        self.fixed_bytes.saturating_add(user).saturating_add(kernel)
+    }
+}
+
+/// A number of bytes for people.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut scaled = count as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        if scaled < 1_024.0 {
+            break;
+        }
+        scaled /= 1_024.0;
+        unit = next;
+    }
+    if unit == "B" {
+        format!("{count} B")
+    } else {
+        format!("{scaled:.1} {unit}")
+    }
+}

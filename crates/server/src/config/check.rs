@@ -1,0 +1,312 @@
+//! From what was written to what holds: every key against its bounds, then against the others and
+//! the machine.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tracing_subscriber::EnvFilter;
+
+use super::Config;
+use super::capacity::Capacity;
+use super::error::{Problem, Value};
+use super::keys::Settings;
+use super::machine::Machine;
+use super::namespaces::Namespaces;
+use super::raw::Raw;
+use super::table::Source;
+
+/// Checks everything; all problems are returned together.
+pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>> {
+    let mut problems = raw.problems.clone();
+    let Some(settings) = Settings::collect(raw, &mut problems) else {
+        return Err(problems);
+    };
+    let namespaces = Namespaces::collect(raw, &settings, &mut problems);
+    let mut checker = Checker {
+        raw,
+        machine,
+        settings,
+        problems,
+        warnings: Vec::new(),
+    };
+    let cpus = checker.cpus();
+    checker.listen();
+    checker.internal_listen();
+    checker.allowed_origins();
+    checker.sizes();
+    checker.times();
+    checker.log();
+    let capacity = checker.capacity(cpus.len());
+    let Checker {
+        settings,
+        problems,
+        warnings,
+        ..
+    } = checker;
+    let Some(namespaces) = namespaces.filter(|_| problems.is_empty()) else {
+        return Err(problems);
+    };
+    let origins = Settings::KEYS
+        .iter()
+        .map(|key| raw.find(key).map(|(_, origin)| origin));
+    Ok(Config {
+        origins: origins.collect(),
+        settings,
+        namespaces,
+        cpus,
+        capacity,
+        warnings,
+    })
+}
+
+struct Checker<'a> {
+    raw: &'a Raw,
+    machine: &'a Machine,
+    settings: Settings,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Checker<'_> {
+    /// Notes that the value of a key is wrong beside the others or on this machine.
+    fn refuse(&mut self, name: &str, right: impl Into<String>) {
+        let key = Settings::KEYS.iter().find(|key| key.name == name);
+        let written = key.and_then(|key| self.raw.find(key));
+        let default = || {
+            key.and_then(|key| (key.default)())
+                .map_or(Value::None, Value::Shown)
+        };
+        let (value, origin) = written.map_or_else(
+            || (default(), None),
+            |(value, origin)| (Value::Shown(value.to_string()), Some(origin)),
+        );
+        self.problems.push(Problem {
+            key: name.to_owned(),
+            value,
+            origin,
+            right: right.into(),
+        });
+    }
+
+    fn is_default(&self, name: &str) -> bool {
+        let key = Settings::KEYS.iter().find(|key| key.name == name);
+        key.and_then(|key| self.raw.find(key)).is_none()
+    }
+
+    /// The core of each shard.
+    fn cpus(&mut self) -> Vec<usize> {
+        let allowed = &self.machine.cpus;
+        if let Some(pin) = self.settings.pin.clone() {
+            if self.settings.cores.is_some() {
+                self.refuse(
+                    "pin",
+                    "excludes `cores`: name the cores or their number, not both",
+                );
+            }
+            if let Some(cpu) = pin.0.iter().find(|cpu| !allowed.contains(cpu)) {
+                let right =
+                    format!("core {cpu} is not among those this process may use: {allowed:?}");
+                self.refuse("pin", right);
+            }
+            return pin.0;
+        }
+        let count = self
+            .settings
+            .cores
+            .map_or(allowed.len(), |cores| cores as usize);
+        if count > allowed.len() {
+            let right = format!(
+                "this process may use {} cores, so at most that",
+                allowed.len()
+            );
+            self.refuse("cores", right);
+        }
+        allowed.iter().copied().take(count).collect()
+    }
+
+    fn listen(&mut self) {
+        if !self.machine.ipv6 {
+            if self.is_default("listen") {
+                self.settings.listen.retain(SocketAddr::is_ipv4);
+                self.warnings
+                    .push("no IPv6 on this machine: listening on IPv4 only".to_owned());
+            } else if let Some(address) = self.settings.listen.iter().find(|a| a.is_ipv6()) {
+                let right = format!("this machine has no IPv6: leave {address} out");
+                self.refuse("listen", right);
+            }
+        }
+        if self.settings.listen.is_empty() {
+            self.refuse("listen", "must name at least one address");
+        }
+        let addresses = self.settings.listen.clone();
+        for (at, address) in addresses.iter().enumerate() {
+            if addresses
+                .iter()
+                .take(at)
+                .any(|other| overlap(*address, *other))
+            {
+                self.refuse("listen", format!("covers {address} twice: name each once"));
+            }
+        }
+    }
+
+    fn internal_listen(&mut self) {
+        let internal = self.settings.internal_listen;
+        if !internal.ip().to_canonical().is_loopback() && self.settings.api_key.is_none() {
+            self.refuse(
+                "internal_listen",
+                "everyone who reaches this address could publish: set `api_key`, or listen on \
+                 loopback (127.0.0.1 or [::1])",
+            );
+        }
+        if self
+            .settings
+            .listen
+            .iter()
+            .any(|public| overlap(internal, *public))
+        {
+            self.refuse(
+                "internal_listen",
+                "must differ from the addresses in `listen`",
+            );
+        }
+        if internal.is_ipv6() && !self.machine.ipv6 {
+            self.refuse(
+                "internal_listen",
+                "this machine has no IPv6: use an IPv4 address",
+            );
+        }
+    }
+
+    fn allowed_origins(&mut self) {
+        let wrong = self
+            .settings
+            .allowed_origins
+            .iter()
+            .find_map(|origin| wrong_origin(origin));
+        if let Some(right) = wrong {
+            self.refuse("allowed_origins", right);
+        }
+    }
+
+    /// What must fit into what.
+    fn sizes(&mut self) {
+        let settings = &self.settings;
+        let sizes = [
+            ("log_bytes_max", settings.log_bytes_max),
+            ("shard_log_bytes_max", settings.shard_log_bytes_max),
+            ("message_bytes_max", settings.message_bytes_max),
+            ("publish_bytes_max", settings.publish_bytes_max),
+            ("batch_bytes_max", settings.batch_bytes_max),
+            (
+                "publish_pending_bytes_max",
+                settings.publish_pending_bytes_max,
+            ),
+        ];
+        let size = |name| {
+            sizes
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map_or(0, |(_, size)| *size)
+        };
+        let fits = [
+            ("log_bytes_max", "shard_log_bytes_max"),
+            ("message_bytes_max", "log_bytes_max"),
+            ("publish_bytes_max", "log_bytes_max"),
+            ("publish_bytes_max", "batch_bytes_max"),
+            ("publish_bytes_max", "publish_pending_bytes_max"),
+            ("batch_bytes_max", "publish_pending_bytes_max"),
+        ];
+        for (small, large) in fits {
+            if size(small) > size(large) {
+                let right = format!(
+                    "must not be larger than `{large}`, which is {}",
+                    size(large)
+                );
+                self.refuse(small, right);
+            }
+        }
+    }
+
+    fn times(&mut self) {
+        let settings = &self.settings;
+        if settings.close_timeout_ms > settings.stop_timeout_ms {
+            let right = format!(
+                "must not be longer than `stop_timeout_ms`, which is {}",
+                settings.stop_timeout_ms
+            );
+            self.refuse("close_timeout_ms", right);
+        }
+    }
+
+    fn log(&mut self) {
+        if let Err(error) = EnvFilter::try_new(&self.settings.log) {
+            let right = format!("must be a filter such as info or info,switchboard=debug: {error}");
+            self.refuse("log", right);
+        }
+    }
+
+    fn capacity(&mut self, shards: usize) -> Capacity {
+        let capacity = Capacity::new(&self.settings, self.machine, shards);
+        if let Some(wanted) = self.settings.connections_max {
+            if let Some(bound) = capacity.broken_by(wanted, true) {
+                let right = format!(
+                    "at most {} are possible. {}",
+                    bound.connections, bound.reason
+                );
+                self.refuse("connections_max", right);
+            } else if let Some(bound) = capacity.broken_by(wanted, false) {
+                self.warnings.push(format!(
+                    "connections_max = {wanted} is more than about {} that fit. {}",
+                    bound.connections, bound.reason
+                ));
+            }
+            if (wanted as usize) < shards {
+                self.refuse(
+                    "connections_max",
+                    format!("must be at least one for each of {shards} shards"),
+                );
+            }
+        }
+        capacity
+    }
+}
+
+/// Two listeners would get in each other's way. The families never do: IPv6 sockets take IPv6 only.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = |ip: IpAddr| ip.is_unspecified();
+    one.port() == other.port()
+        && one.port() != 0
+        && one.is_ipv4() == other.is_ipv4()
+        && (one.ip() == other.ip() || any(one.ip()) || any(other.ip()))
+}
+
+/// What is wrong with an origin, if anything: browsers send scheme and authority, in lower case,
+/// without the scheme's own port, and it is compared exactly.
+fn wrong_origin(origin: &str) -> Option<String> {
+    let shape = "must be origins such as https://example.org or http://localhost:3000";
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return Some(format!("{shape}; {origin:?} has no scheme"));
+    };
+    let own_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "/",
+    };
+    let why = if origin.contains('*') {
+        "patterns are not supported, name each origin"
+    } else if authority.contains(['/', '?', '#', '@']) {
+        "an origin ends after host and port, without a path or a slash"
+    } else if scheme.is_empty() || authority.is_empty() {
+        "scheme and host must not be empty"
+    } else if origin
+        .bytes()
+        .any(|byte| !byte.is_ascii_graphic() || byte.is_ascii_uppercase())
+    {
+        "browsers send it in lower case and ASCII (xn-- for other scripts)"
+    } else if authority.ends_with(own_port) {
+        "browsers leave the usual port of the scheme out"
+    } else {
+        return None;
+    };
+    Some(format!("{shape}; in {origin:?}: {why}"))
+}

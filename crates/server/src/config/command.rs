@@ -1,0 +1,124 @@
+//! The command line, made from the table of keys.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
+
+use super::keys::Settings;
+use super::table::Key;
+use super::value::Form;
+
+/// What the command line said.
+#[derive(Debug)]
+pub(crate) struct CommandLine {
+    /// `--check-config`.
+    pub check_only: bool,
+    /// `--config FILE`.
+    pub file: Option<PathBuf>,
+    /// The other flags by the name of their key; items of a list joined with commas.
+    pub values: BTreeMap<&'static str, String>,
+}
+
+/// Reads the arguments, the program's name first.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<CommandLine, clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    let values = Settings::KEYS.iter().filter_map(|key| {
+        let given: Vec<&str> = matches
+            .get_many::<String>(key.name)?
+            .map(String::as_str)
+            .collect();
+        Some((key.name, given.join(",")))
+    });
+    Ok(CommandLine {
+        check_only: matches.get_flag(CHECK),
+        file: matches.get_one::<PathBuf>(FILE).cloned(),
+        values: values.collect(),
+    })
+}
+
+/// The whole command with its help.
+pub(crate) fn command() -> Command {
+    Command::new("switchboard")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .long_about(format!("{ABOUT}\n\n{START}"))
+        .after_long_help(SPELLING)
+        .max_term_width(100)
+        .arg(
+            Arg::new(FILE)
+                .long(FILE)
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(ValueHint::FilePath)
+                .help("Read this TOML file; without it none is read"),
+        )
+        .arg(
+            Arg::new(CHECK)
+                .long(CHECK)
+                .action(ArgAction::SetTrue)
+                .help("Print every value in force, where it came from and what it means, and exit"),
+        )
+        .args(Settings::KEYS.iter().map(argument))
+}
+
+const FILE: &str = "config";
+const CHECK: &str = "check-config";
+
+const ABOUT: &str = "A push server: clients hold one WebSocket open, backends hand over a message \
+                     once, and it reaches everyone who listens.";
+
+const START: &str = "Started without any option it serves clients on port 8000 and backends on \
+                     127.0.0.1:8001.\n\n  Listen:   open http://localhost:8000/ in a browser, or \
+                     ws://localhost:8000/sub/demo:lobby\n  Publish:  curl -d hello \
+                     http://127.0.0.1:8001/pub/demo:lobby";
+
+const SPELLING: &str = "Every option above but --config and --check-config is also a key of the \
+                        file and an environment variable, in the same spelling: \
+                        --internal-listen is internal_listen = \"...\" and \
+                        SWITCHBOARD_INTERNAL_LISTEN. A flag wins over the environment, the \
+                        environment over the file. Only the file has tables: [namespace.NAME] \
+                        with the keys publish, publish_per_second, slow_policy and lossy_raw; \
+                        [namespace.default] holds for all other channels.\n\nExit codes: 0 \
+                        stopped as asked, 64 wrong configuration, 69 what was asked for is not \
+                        available (a port, io_uring), 71 the system refused something.";
+
+fn argument(key: &'static Key) -> Arg {
+    let first = key
+        .explanation
+        .split_inclusive(". ")
+        .next()
+        .unwrap_or(key.explanation);
+    let default = (key.default)()
+        .map(|value| plain(&value))
+        .filter(|value| !value.is_empty());
+    let default = default.map_or(String::new(), |value| format!(" [default: {value}]"));
+    let argument = Arg::new(key.name)
+        .long(key.flag())
+        .value_name(key.placeholder())
+        .help_heading(key.topic)
+        .help(format!(
+            "{}{default}",
+            first.trim_end().trim_end_matches('.')
+        ))
+        .long_help(format!("{}{default}", key.explanation));
+    match key.form {
+        Form::List => argument.action(ArgAction::Append),
+        Form::Switch => argument
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
+        Form::Number | Form::Text => argument,
+    }
+}
+
+/// A value of the file as a flag would say it.
+fn plain(value: &str) -> String {
+    let items = value
+        .strip_prefix('[')
+        .and_then(|value| value.strip_suffix(']'));
+    items.unwrap_or(value).replace('"', "").replace(", ", ",")
+}

@@ -1,0 +1,78 @@
+//! The configuration: flags, environment and file become one checked [`Config`].
+//!
+//! Stages: [`raw`] holds exactly what was written, [`check`] holds it against the table in [`keys`]
+//! and against the [`machine`], and only what passed becomes a [`Config`]. Nothing binds before.
+
+mod capacity;
+mod check;
+mod command;
+mod error;
+mod keys;
+mod machine;
+mod namespaces;
+mod raw;
+mod report;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::ffi::OsString;
+
+pub(crate) use capacity::Capacity;
+pub(crate) use error::ConfigError;
+pub(crate) use keys::Settings;
+pub(crate) use namespaces::{Namespace, Namespaces};
+pub(crate) use value::{PlaneChoice, SlowPolicy};
+
+use machine::Machine;
+use raw::{Origin, Raw};
+use report::Report;
+
+/// A configuration that passed every check.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The value of every key.
+    pub settings: Settings,
+    /// The rules of each namespace.
+    pub namespaces: Namespaces,
+    /// The core of each shard; as many as there are shards, at least one.
+    pub cpus: Vec<usize>,
+    /// How many connections, and what they cost.
+    pub capacity: Capacity,
+    /// What the person who starts the server should know; logged at start.
+    pub warnings: Vec<String>,
+    /// Where the value of each key came from, in the order of [`Settings::KEYS`].
+    origins: Vec<Option<Origin>>,
+}
+
+/// What the command line asked for.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Print this and stop.
+    Print(String),
+    /// Start the server.
+    Run(Box<Config>),
+}
+
+impl Config {
+    /// Reads arguments, environment, file and machine, and checks them all.
+    pub(crate) fn load(
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Task, ConfigError> {
+        let raw = Raw::read(arguments, environment).map_err(ConfigError::CommandLine)?;
+        let config = check::check(&raw, &Machine::read()).map_err(ConfigError::Problems)?;
+        Ok(if raw.check_only {
+            Task::Print(Report { config: &config }.to_string())
+        } else {
+            Task::Run(Box::new(config))
+        })
+    }
+
+    /// Connections that one shard may hold: its share, rounded up.
+    pub(crate) fn connections_per_shard_max(&self) -> u32 {
+        let shards = u32::try_from(self.cpus.len()).unwrap_or(u32::MAX).max(1);
+        self.capacity.connections_max.div_ceil(shards)
+    }
+}

@@ -1,0 +1,150 @@
+//! `--check-config`: every value in force, where it came from and what it means, then the figures
+//! that follow from them. What is printed is itself a configuration file.
+
+use std::fmt::{self, Write as _};
+
+use super::Config;
+use super::capacity::bytes;
+use super::keys::Settings;
+use super::namespaces::Namespace;
+use super::raw::Origin;
+use super::table::Key;
+
+/// The whole report.
+pub(crate) struct Report<'a> {
+    /// What is reported.
+    pub config: &'a Config,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "# Switchboard {}: the configuration in force.",
+            env!("CARGO_PKG_VERSION")
+        )?;
+        self.keys(f)?;
+        let namespaces = &self.config.namespaces;
+        writeln!(f, "\n\n# ==== Namespaces ====")?;
+        write_namespace(f, super::namespaces::DEFAULT, &namespaces.default, true)?;
+        for (name, namespace) in &namespaces.named {
+            write_namespace(f, name, namespace, false)?;
+        }
+        self.figures(f)
+    }
+}
+
+impl Report<'_> {
+    fn keys(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.config.settings.shown();
+        let mut topic = "";
+        for ((key, value), origin) in Settings::KEYS.iter().zip(shown).zip(&self.config.origins) {
+            if key.topic != topic {
+                topic = key.topic;
+                writeln!(f, "\n\n# ==== {topic} ====")?;
+            }
+            writeln!(f)?;
+            write_comment(f, key.explanation, 0)?;
+            let origin = origin
+                .as_ref()
+                .map_or("default".to_owned(), |origin| name(origin, key));
+            match value {
+                Some(value) => writeln!(f, "{} = {value} # {origin}", key.name)?,
+                None if origin == "default" => writeln!(f, "# {} is not set", key.name)?,
+                None => writeln!(f, "# {} is set and not shown # {origin}", key.name)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config {
+            capacity,
+            cpus,
+            warnings,
+            ..
+        } = self.config;
+        let (user, kernel) = capacity.connection_bytes();
+        writeln!(f, "\n\n# ==== What follows from it ====\n#")?;
+        let mut line = |name: &str, text: String| write_comment(f, &format!("{name}: {text}"), 4);
+        line("shards", format!("{}, on cores {cpus:?}", cpus.len()))?;
+        line("plane", capacity.plane.to_string())?;
+        line(
+            "connections",
+            format!(
+                "{}, in each shard up to {}",
+                capacity.connections_max,
+                self.config.connections_per_shard_max()
+            ),
+        )?;
+        for bound in &capacity.bounds {
+            line(
+                "  possible",
+                format!("{} by {}", bound.connections, bound.reason),
+            )?;
+        }
+        line(
+            "memory at full load",
+            format!(
+                "{} of {} that may be used: {} user and {} kernel memory of connections, {} logs, \
+             publications under way, arenas and the program itself",
+                bytes(capacity.full_load_bytes()),
+                bytes(capacity.budget_bytes),
+                bytes(user),
+                bytes(kernel),
+                bytes(capacity.fixed_bytes),
+            ),
+        )?;
+        for warning in warnings {
+            line("warning", warning.clone())?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a value came from, in the spelling that was used.
+fn name(origin: &Origin, key: &Key) -> String {
+    match origin {
+        Origin::Environment => format!("environment {}", key.variable()),
+        Origin::File(path) => format!("file {}", path.display()),
+        Origin::Flag => format!("flag --{}", key.flag()),
+    }
+}
+
+fn write_namespace(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    namespace: &Namespace,
+    explain: bool,
+) -> fmt::Result {
+    let mut header = toml::Table::new();
+    header.insert(name.to_owned(), toml::Value::Boolean(true));
+    // The library knows which names need quotes.
+    let quoted = header.to_string();
+    let quoted = quoted.rsplit_once(" = ").map_or(name, |(quoted, _)| quoted);
+    writeln!(f, "\n[namespace.{quoted}]")?;
+    for (key, value) in Namespace::KEYS.iter().zip(namespace.shown()) {
+        if explain {
+            write_comment(f, key.explanation, 0)?;
+        }
+        if let Some(value) = value {
+            writeln!(f, "{} = {value}", key.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Text as comment lines of a readable width; `hanging` spaces before all but the first.
+fn write_comment(f: &mut fmt::Formatter<'_>, text: &str, hanging: usize) -> fmt::Result {
+    const WIDTH: usize = 96;
+    let indent = text.len() - text.trim_start().len();
+    let mut line = format!("#{:indent$}", "");
+    for word in text.split_whitespace() {
+        if line.len() + 1 + word.len() > WIDTH {
+            writeln!(f, "{line}")?;
+            line = format!("#{:hanging$}", "");
+        }
+        write!(line, " {word}")?;
+    }
+    writeln!(f, "{line}")
+}

@@ -1,0 +1,270 @@
+//! How each type of value is written and read.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+/// How the value of a key is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Form {
+    /// Items in an array in the file; elsewhere one after another with commas.
+    List,
+    /// A whole number; `_` may group digits.
+    Number,
+    /// `true` or `false`; as a flag its name alone means `true`.
+    Switch,
+    /// Any other text.
+    Text,
+}
+
+/// A type that a key can have.
+pub(crate) trait Setting: Sized {
+    /// How it is written.
+    const FORM: Form;
+    /// What stands for a value, or an item of a list, in `--help`.
+    const PLACEHOLDER: &'static str;
+    /// Values of this type are never printed.
+    const SECRET: bool = false;
+    /// Reads a value; the error is a sentence that says what would be right.
+    fn parse(text: &str) -> Result<Self, String>;
+    /// The value as the file would say it; none when unset.
+    fn show(&self) -> Option<String>;
+    /// The value as a number, for bounds.
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl<T: Setting> Setting for Option<T> {
+    const FORM: Form = T::FORM;
+    const PLACEHOLDER: &'static str = T::PLACEHOLDER;
+    const SECRET: bool = T::SECRET;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        T::parse(text).map(Some)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(T::show)
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.as_ref().and_then(T::number)
+    }
+}
+
+impl<T: Setting> Setting for Vec<T> {
+    const FORM: Form = Form::List;
+    const PLACEHOLDER: &'static str = T::PLACEHOLDER;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Self::new());
+        }
+        text.split(',').map(|item| T::parse(item.trim())).collect()
+    }
+
+    fn show(&self) -> Option<String> {
+        let items: Vec<String> = self.iter().filter_map(T::show).collect();
+        Some(format!("[{}]", items.join(", ")))
+    }
+}
+
+impl Setting for bool {
+    const FORM: Form = Form::Switch;
+    const PLACEHOLDER: &'static str = "true|false";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("must be true or false".to_owned()),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+macro_rules! number {
+    ($($type:ty)+) => { $(
+        impl Setting for $type {
+            const FORM: Form = Form::Number;
+            const PLACEHOLDER: &'static str = "N";
+
+            fn parse(text: &str) -> Result<Self, String> {
+                let digits = text.replace('_', "");
+                let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                let number = if plain { digits.parse().ok() } else { None };
+                number.ok_or_else(|| {
+                    format!("must be a whole number from 0 to {}, without a unit", Self::MAX)
+                })
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(self.to_string())
+            }
+
+            fn number(&self) -> Option<u64> {
+                u64::try_from(*self).ok()
+            }
+        }
+    )+ };
+}
+number!(u32 usize);
+
+impl Setting for String {
+    const FORM: Form = Form::Text;
+    const PLACEHOLDER: &'static str = "TEXT";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("must not be empty; leave it out to get the default".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(toml::Value::from(self.as_str()).to_string())
+    }
+}
+
+impl Setting for SocketAddr {
+    const FORM: Form = Form::Text;
+    const PLACEHOLDER: &'static str = "ADDRESS";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| {
+            "must be an IP address and a port, such as 127.0.0.1:8000 or [::1]:8000".to_owned()
+        })
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(format!("\"{self}\""))
+    }
+}
+
+/// A secret: compared and passed on, never printed.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// The secret itself.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Setting for Secret {
+    const FORM: Form = Form::Text;
+    const PLACEHOLDER: &'static str = "KEY";
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        const BYTES_MIN: usize = 16;
+        if text.len() < BYTES_MIN || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!(
+                "must be {BYTES_MIN} or more visible ASCII characters without spaces, for example \
+                 from `openssl rand -hex 32`"
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn show(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Numbers of processors, in the order they were named, each once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct CpuList(pub Vec<usize>);
+
+impl CpuList {
+    /// Far above any machine, so that `0-99999999` cannot ask for the memory to list them.
+    const CPU_MAX: usize = 4_095;
+
+    fn range(text: &str) -> Option<std::ops::RangeInclusive<usize>> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first <= last && last <= Self::CPU_MAX).then_some(first..=last)
+    }
+}
+
+impl Setting for CpuList {
+    const FORM: Form = Form::Text;
+    const PLACEHOLDER: &'static str = "CORES";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut cpus = Vec::new();
+        for part in text.split(',') {
+            let range = Self::range(part.trim()).ok_or_else(|| {
+                "must be numbers of cores and ranges of them, such as 0,2-3".to_owned()
+            })?;
+            for cpu in range {
+                if cpus.contains(&cpu) {
+                    return Err(format!("names core {cpu} twice; name each once"));
+                }
+                cpus.push(cpu);
+            }
+        }
+        Ok(Self(cpus))
+    }
+
+    fn show(&self) -> Option<String> {
+        let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        Some(format!("\"{}\"", names.join(",")))
+    }
+}
+
+/// A type whose values are a few words.
+macro_rules! choice {
+    ($type:ty: $($text:literal = $value:expr),+) => {
+        impl Setting for $type {
+            const FORM: Form = Form::Text;
+            const PLACEHOLDER: &'static str = "CHOICE";
+
+            fn parse(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok($value),)+
+                    _ => Err(format!("must be one of: {}", [$($text),+].join(", "))),
+                }
+            }
+
+            fn show(&self) -> Option<String> {
+                let text = $(if *self == $value { $text } else)+ { return None };
+                Some(format!("\"{text}\""))
+            }
+        }
+    };
+}
+
+/// Which plane to use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PlaneChoice {
+    /// `io_uring` where the kernel allows it, else epoll.
+    Auto,
+    /// epoll.
+    Epoll,
+    /// `io_uring`, or no start at all.
+    IoUring,
+}
+choice!(PlaneChoice: "auto" = Self::Auto, "io_uring" = Self::IoUring, "epoll" = Self::Epoll);
+
+/// What happens to a subscriber whose place fell off the log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SlowPolicy {
+    /// Close it with 4008, so that it comes back.
+    Disconnect,
+    /// Only the newest publication.
+    Latest,
+    /// Go on with the oldest that is kept.
+    Skip,
+}
+choice!(SlowPolicy: "disconnect" = Self::Disconnect, "skip" = Self::Skip, "latest" = Self::Latest);

@@ -1,0 +1,122 @@
+//! From the checked configuration to what each part is told.
+
+use std::io;
+use std::time::Duration;
+
+use switchboard_control::{ApiKey, ControlConfig, Timeouts as DoorTimeouts};
+use switchboard_hub::{Limits as HubLimits, SlowPolicy as HubPolicy};
+use switchboard_plane::ListenOptions;
+use switchboard_shard::{
+    Config as ShardConfig, HeadLimits, MessageLimits, Namespace, Namespaces, Timeouts,
+};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{self, Config, Settings, SlowPolicy};
+use crate::page;
+
+/// Logs go to standard error.
+pub(crate) fn log(config: &Config) {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&config.settings.log))
+        .with_writer(io::stderr)
+        .with_target(false)
+        .init();
+}
+
+pub(crate) fn listen_options(settings: &Settings) -> ListenOptions {
+    let unless_zero = |value: u32| (value > 0).then_some(value);
+    ListenOptions {
+        backlog: settings.backlog,
+        notsent_lowat_bytes: unless_zero(settings.notsent_lowat_bytes),
+        send_buffer_bytes: unless_zero(settings.send_buffer_bytes),
+        user_timeout_ms: unless_zero(settings.tcp_user_timeout_ms),
+        ..ListenOptions::default()
+    }
+}
+
+pub(crate) fn shard_config(config: &Config) -> ShardConfig {
+    let settings = &config.settings;
+    ShardConfig {
+        connections_max: config.connections_per_shard_max(),
+        head: HeadLimits {
+            bytes_max: settings.head_bytes_max,
+            headers_max: settings.headers_max,
+            target_bytes_max: settings.head_bytes_max / 2,
+        },
+        message: MessageLimits {
+            frame_bytes_max: settings.message_bytes_max as u64,
+            message_bytes_max: settings.message_bytes_max,
+            fragments_max: settings.fragments_max,
+        },
+        channels_per_connection_max: settings.channels_per_connection_max as usize,
+        hub: HubLimits {
+            log_publications_max: settings.log_publications_max as usize,
+            log_bytes_max: settings.log_bytes_max,
+            shard_log_bytes_max: settings.shard_log_bytes_max,
+            ..HubLimits::default()
+        },
+        namespaces: namespaces(config),
+        allowed_origins: settings.allowed_origins.clone(),
+        echo: settings.echo,
+        page: page::render(config),
+        timeouts: Timeouts {
+            handshake_ms: settings.handshake_timeout_ms.into(),
+            http_idle_ms: settings.http_idle_timeout_ms.into(),
+            ping_interval_ms: settings.ping_interval_ms.into(),
+            pong_ms: settings.pong_timeout_ms.into(),
+            close_ms: settings.close_timeout_ms.into(),
+            stall_ms: settings.stall_timeout_ms.into(),
+            stop_ms: (settings.stop_timeout_ms - door_stop_ms(settings)).into(),
+        },
+    }
+}
+
+fn namespaces(config: &Config) -> Namespaces {
+    let rules = |name: &str, namespace: &config::Namespace| Namespace {
+        name: name.to_owned(),
+        publish: namespace.publish,
+        publish_per_second: namespace.publish_per_second,
+        slow_policy: match namespace.slow_policy {
+            SlowPolicy::Disconnect => HubPolicy::Disconnect,
+            SlowPolicy::Latest => HubPolicy::Latest,
+            SlowPolicy::Skip => HubPolicy::Skip,
+        },
+    };
+    let named = config
+        .namespaces
+        .named
+        .iter()
+        .map(|(name, namespace)| rules(name, namespace));
+    Namespaces::new(
+        rules("default", &config.namespaces.default),
+        named.collect(),
+        config.settings.strict_namespaces,
+    )
+}
+
+pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlConfig {
+    let settings = &config.settings;
+    let names = || config.namespaces.named.keys().cloned().collect();
+    ControlConfig {
+        api_key: settings
+            .api_key
+            .as_ref()
+            .map(|key| ApiKey::new(key.expose())),
+        publish_bytes_max: settings.publish_bytes_max,
+        batch_bytes_max: settings.batch_bytes_max,
+        pending_bytes_max: settings.publish_pending_bytes_max,
+        connections_max: settings.internal_connections_max as usize,
+        strict_namespaces: settings.strict_namespaces.then(names),
+        plane,
+        timeouts: DoorTimeouts {
+            stop: Duration::from_millis(door_stop_ms(settings).into()),
+            ..DoorTimeouts::default()
+        },
+        ..ControlConfig::default()
+    }
+}
+
+/// The internal door's part of the time for a stop: a tenth; the shards have the rest.
+fn door_stop_ms(settings: &Settings) -> u32 {
+    settings.stop_timeout_ms / 10
+}

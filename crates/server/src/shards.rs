@@ -1,0 +1,141 @@
+//! The shards' threads: each pinned to its core, with its own plane and listeners.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::{io, thread};
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+use switchboard_hub::{Accounting, Router, ShardId};
+use switchboard_plane::epoll::EpollPlane;
+use switchboard_plane::uring::UringPlane;
+use switchboard_plane::{ListenOptions, Plane, PlaneConfig};
+use switchboard_shard::run::{self, Clock, Driver};
+use switchboard_shard::{Config, Handle, Shard};
+
+/// What all shards have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    pub(crate) config: Arc<Config>,
+    pub(crate) handles: Vec<Handle>,
+    pub(crate) router: Router,
+    pub(crate) accounting: Arc<Accounting>,
+    pub(crate) clock: Clock,
+    pub(crate) plane: PlaneKind,
+}
+
+/// The plane that was chosen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PlaneKind {
+    IoUring,
+    Epoll,
+}
+
+impl PlaneKind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::IoUring => "io_uring",
+            Self::Epoll => "epoll",
+        }
+    }
+}
+
+/// A shard's thread.
+pub(crate) type ShardThread = JoinHandle<io::Result<()>>;
+
+/// Starts the thread of shard `id` on `cpu` and waits until its plane stands.
+pub(crate) fn spawn(
+    id: ShardId,
+    cpu: usize,
+    listeners: Vec<OwnedFd>,
+    common: Common,
+) -> io::Result<ShardThread> {
+    let (ready, stands) = mpsc::channel();
+    let thread = thread::Builder::new()
+        .name(format!("shard-{}", id.0))
+        .spawn(move || {
+            pin(cpu)?;
+            let connections_max = common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
+            let plane_config = PlaneConfig::new(listeners, connections_max);
+            match common.plane {
+                PlaneKind::IoUring => {
+                    let plane = UringPlane::new(plane_config);
+                    start(plane, id, &common, Driver::IoUring, &ready)
+                }
+                PlaneKind::Epoll => {
+                    let plane = EpollPlane::new(plane_config);
+                    start(plane, id, &common, Driver::Legacy, &ready)
+                }
+            }
+        })?;
+    match stands.recv() {
+        Ok(()) => Ok(thread),
+        Err(mpsc::RecvError) => match thread.join() {
+            Ok(Err(error)) => Err(error),
+            _ => Err(io::Error::other("the shard's thread ended before it began")),
+        },
+    }
+}
+
+fn start<P: Plane>(
+    plane: io::Result<P>,
+    id: ShardId,
+    common: &Common,
+    driver: Driver,
+    ready: &mpsc::Sender<()>,
+) -> io::Result<()> {
+    let seed = getrandom::u64().map_err(io::Error::other)?;
+    let shard = Shard::new(
+        plane?,
+        id,
+        &common.handles,
+        Arc::clone(&common.config),
+        common.router.clone(),
+        Arc::clone(&common.accounting),
+        seed,
+        common.clock.now_ms(),
+    );
+    // The receiver waits for this message or for the end of the thread.
+    let _ = ready.send(());
+    run::run(shard, driver, common.clock)
+}
+
+fn pin(cpu: usize) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set)?;
+    Ok(())
+}
+
+/// One listening socket for each shard on each address, and the addresses with their real ports.
+///
+/// A second server could bind the same port with `SO_REUSEPORT` and silently take half of the
+/// clients, so a bind without it is tried first.
+pub(crate) fn listen(
+    addresses: &[SocketAddr],
+    shards: usize,
+    options: &ListenOptions,
+) -> Result<(Vec<Vec<OwnedFd>>, Vec<SocketAddr>), ListenError> {
+    let mut per_shard: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
+    let mut bound = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let error = |source| ListenError { address, source };
+        switchboard_plane::probe_port(address).map_err(error)?;
+        let mut address_of_all = address;
+        for listeners in &mut per_shard {
+            let listener = switchboard_plane::listen(address_of_all, options).map_err(error)?;
+            address_of_all = switchboard_plane::local_addr(listener.as_fd()).map_err(error)?;
+            listeners.push(listener);
+        }
+        bound.push(address_of_all);
+    }
+    Ok((per_shard, bound))
+}
+
+/// A door that cannot be opened.
+#[derive(Debug)]
+pub(crate) struct ListenError {
+    pub(crate) address: SocketAddr,
+    pub(crate) source: io::Error,
+}

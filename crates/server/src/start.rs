@@ -1,0 +1,223 @@
+//! Starts everything in order and waits for the end.
+//!
+//! The order: the plane is chosen, the internal door listens, then the public one, so whoever sees
+//! the public door open may publish at once.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use switchboard_control::Control;
+use switchboard_hub::{Accounting, Router, ShardId};
+use switchboard_plane::choice::probe_io_uring;
+use switchboard_shard::Handle;
+use switchboard_shard::run::Clock;
+
+use crate::backbone::Shards;
+use crate::config::{Config, PlaneChoice};
+use crate::derive;
+use crate::shards::{self, Common, ListenError, PlaneKind, ShardThread};
+
+/// Why the server could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The plane that was asked for cannot run here.
+    #[error("io_uring cannot run here: {0}; use --plane epoll, or auto to fall back by itself")]
+    IoUringRefused(String),
+    /// An address of the public door cannot be listened on.
+    #[error("listen: {address}: {}", in_use(source))]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    /// The address of the internal door cannot be listened on.
+    #[error("internal_listen: {address}: {}", in_use(source))]
+    InternalListen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    /// The machine refuses something that everything needs.
+    #[error("{what}: {source}")]
+    Machine {
+        what: &'static str,
+        source: io::Error,
+    },
+}
+
+fn in_use(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        "another program listens there; stop it or choose another port".to_owned()
+    } else {
+        error.to_string()
+    }
+}
+
+impl From<ListenError> for StartError {
+    fn from(ListenError { address, source }: ListenError) -> Self {
+        Self::Listen { address, source }
+    }
+}
+
+impl StartError {
+    /// The exit code by sysexits: 69 for what is not available, 71 for what the system refuses.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::IoUringRefused(_) | Self::Listen { .. } | Self::InternalListen { .. } => 69,
+            Self::Machine { .. } => 71,
+        }
+    }
+}
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(config: &Config) -> Result<(), StartError> {
+    abort_on_panic();
+    derive::log(config);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    // Before the first thread, so that every thread leaves them to the one that waits for them.
+    let signals = Signals::new([SIGINT, SIGTERM]).map_err(machine("signals"))?;
+    let (plane, reason) = choose_plane(config.settings.plane)?;
+    let shards = config.cpus.len();
+    let internal = listen_internal(config.settings.internal_listen)?;
+    let internal_address = internal.local_addr().map_err(machine("internal_listen"))?;
+    let options = derive::listen_options(&config.settings);
+    let (listeners, addresses) = shards::listen(&config.settings.listen, shards, &options)?;
+
+    let common = Common {
+        config: Arc::new(derive::shard_config(config)),
+        handles: Handle::set(u16::try_from(shards).unwrap_or(u16::MAX)),
+        router: Router::new(u16::try_from(shards).unwrap_or(u16::MAX)),
+        accounting: Arc::new(Accounting::default()),
+        clock: Clock::new(),
+        plane,
+    };
+    let backbone = Arc::new(Shards::new(common.router.clone(), common.handles.clone()));
+    let door = derive::control_config(config, plane.name());
+    let control = Control::start(internal, door, Arc::clone(&backbone) as Arc<_>)
+        .map_err(machine("internal door"))?;
+    let mut threads = Vec::with_capacity(shards);
+    for ((id, cpu), listeners) in (0..).zip(&config.cpus).zip(listeners) {
+        let thread = shards::spawn(ShardId(id), *cpu, listeners, common.clone());
+        threads.push(thread.map_err(machine("shard"))?);
+    }
+    announce(config, &addresses, internal_address, plane, &reason);
+    stop_on_signal(signals, Arc::clone(&backbone), control)?;
+    wait(threads)
+}
+
+/// A panic is a bug of ours and could leave a shard half alive: end with its message. In release
+/// builds the compiler does that; this is for the others.
+fn abort_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        std::process::abort();
+    }));
+}
+
+fn machine(what: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |source| StartError::Machine { what, source }
+}
+
+fn choose_plane(choice: PlaneChoice) -> Result<(PlaneKind, String), StartError> {
+    if choice == PlaneChoice::Epoll {
+        return Ok((PlaneKind::Epoll, "as configured".to_owned()));
+    }
+    match (probe_io_uring(), choice) {
+        (Ok(()), PlaneChoice::Auto) => Ok((
+            PlaneKind::IoUring,
+            "the kernel allows it and passed the self-test".to_owned(),
+        )),
+        (Ok(()), _) => Ok((PlaneKind::IoUring, "as configured".to_owned())),
+        (Err(refusal), PlaneChoice::Auto) => Ok((
+            PlaneKind::Epoll,
+            format!("io_uring cannot run here: {refusal}"),
+        )),
+        (Err(refusal), _) => Err(StartError::IoUringRefused(refusal.to_string())),
+    }
+}
+
+fn listen_internal(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|source| StartError::InternalListen { address, source })
+}
+
+/// The one line that says what runs.
+fn announce(
+    config: &Config,
+    addresses: &[SocketAddr],
+    internal: SocketAddr,
+    plane: PlaneKind,
+    reason: &str,
+) {
+    let doors: Vec<String> = addresses
+        .iter()
+        .map(|address| format!("http://{address}"))
+        .collect();
+    let demo = match config.namespaces.named.get("demo") {
+        Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
+        _ => "",
+    };
+    tracing::info!(
+        "listening on {}, internal door http://{internal}; {} shards on cores {:?}; plane {} \
+         ({reason}); {} connections at most, {} B a client message{demo}",
+        doors.join(" and "),
+        config.cpus.len(),
+        config.cpus,
+        plane.name(),
+        config.capacity.connections_max,
+        config.settings.message_bytes_max,
+    );
+}
+
+/// The first signal stops in order, a second one at once.
+fn stop_on_signal(
+    mut signals: Signals,
+    backbone: Arc<Shards>,
+    control: Control,
+) -> Result<(), StartError> {
+    let wait = move || {
+        let mut control = Some(control);
+        for signal in signals.forever() {
+            let Some(control) = control.take() else {
+                tracing::warn!("stopping at once");
+                std::process::exit(128 + signal);
+            };
+            tracing::info!("stopping: no new connections, WebSockets are closed with 1001");
+            let backbone = Arc::clone(&backbone);
+            // On a thread of its own, so that a second signal is heard meanwhile. The internal door
+            // goes first: while the shards live, requests under way get their answers.
+            std::thread::spawn(move || {
+                if let Err(error) = control.stop() {
+                    tracing::warn!(%error, "the internal door did not stop cleanly");
+                }
+                backbone.stop();
+            });
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(wait);
+    thread.map(drop).map_err(machine("signals"))
+}
+
+/// Waits for all shards. One that breaks takes the server with it: a part of the clients without
+/// service would be worse.
+fn wait(threads: Vec<ShardThread>) -> Result<(), StartError> {
+    for thread in threads {
+        match thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(source)) => {
+                return Err(StartError::Machine {
+                    what: "shard",
+                    source,
+                });
+            }
+            Err(_) => return Err(machine("shard")(io::Error::other("panicked"))),
+        }
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

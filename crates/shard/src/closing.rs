@@ -1,0 +1,139 @@
+//! How connections end: the closing handshake, refusals, the peer's end.
+
+use switchboard_plane::{Close, ConnId};
+use switchboard_ws::close;
+
+use crate::connection::{State, Then};
+use crate::core::{Action, Core};
+use crate::time::Tick;
+
+/// Starts the closing handshake: no more publications, our Close frame, and then the peer's is
+/// awaited until the deadline (RFC 6455 section 7.1.2).
+pub(crate) fn close_websocket(core: &mut Core, id: ConnId, code: u16, reason: &str) {
+    let deadline = core.now.after_ms(core.config.timeouts.close_ms);
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    if !connection.state.is_open_websocket() {
+        return;
+    }
+    tracing::debug!(peer = ?connection.peer, code, reason, "closing");
+    connection.state = State::Closing;
+    connection.deadline = deadline;
+    core.leave_channels(id);
+    core.reply(id, |out| close::write_close(out, code, reason, None));
+}
+
+/// The peer broke the protocol: our Close frame, and nothing it sends is looked at any more
+/// (RFC 6455 section 7.1.7).
+pub(crate) fn fail_websocket(core: &mut Core, id: ConnId, code: u16, reason: &str) {
+    let answered = core
+        .slab
+        .get(id)
+        .is_some_and(|connection| connection.state == State::Closing);
+    core.counters.closed_protocol.add(1);
+    if !answered {
+        close_websocket(core, id, code, reason);
+    }
+    linger(core, id);
+}
+
+/// The last bytes are queued: end our side after them and drop whatever else arrives, because a
+/// close with unread bytes would reset the connection and the peer might never see the answer.
+pub(crate) fn linger(core: &mut Core, id: ConnId) {
+    let deadline = core.now.after_ms(core.config.timeouts.close_ms);
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    if connection.state == State::Closing {
+        core.counters
+            .websockets_open
+            .set(core.counters.websockets_open.get().saturating_sub(1));
+    }
+    connection.state = State::Lingering;
+    connection.deadline = deadline;
+    core.finish(id, Then::Shutdown);
+}
+
+/// The peer ended its side, or the connection broke.
+pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    let owes_answer = error.is_none()
+        && !connection.state.is_open_websocket()
+        && connection.state != State::Closing
+        && connection
+            .busy
+            .as_ref()
+            .is_some_and(|busy| !busy.is_flushed() || !busy.input.is_empty() && connection.blocked);
+    if owes_answer {
+        connection.busy().peer_ended = true;
+        core.finish(id, Then::Close);
+        return;
+    }
+    core.remove(id, Close::Fin);
+}
+
+/// Ends the connections whose replies are flushed now; those still blocked end when they are not.
+pub(crate) fn finish_flushed(core: &mut Core) {
+    while let Some(id) = core.finishing.pop() {
+        if core
+            .slab
+            .get(id)
+            .is_some_and(|connection| !connection.blocked)
+        {
+            finish_now(core, id);
+        }
+    }
+}
+
+/// Does what was to follow the last flushed byte.
+pub(crate) fn finish_now(core: &mut Core, id: ConnId) {
+    let Some(busy) = core
+        .slab
+        .get_mut(id)
+        .and_then(|connection| connection.busy.as_mut())
+    else {
+        return;
+    };
+    let then = std::mem::take(&mut busy.then);
+    let peer_ended = busy.peer_ended;
+    match then {
+        Then::Go => {}
+        Then::Shutdown if !peer_ended => core.actions.push(Action::ShutdownWrite(id)),
+        Then::Shutdown | Then::Close => core.remove(id, Close::Fin),
+    }
+}
+
+/// The server stops: WebSockets are told (1001), a request under way gets its answer and all else
+/// is closed.
+pub(crate) fn stop_connection(core: &mut Core, id: ConnId) {
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    match connection.state {
+        State::Subscribed | State::Echo => {
+            close_websocket(core, id, close::GOING_AWAY, "the server is stopping");
+        }
+        State::Head | State::Refusing if !connection.blocked => core.remove(id, Close::Fin),
+        State::Head | State::Refusing => core.finish(id, Then::Close),
+        State::Closing | State::Lingering => {}
+    }
+}
+
+/// Ends a connection whose time has run out in a state that owes the peer nothing more. What is
+/// still unsent is dropped with a reset, which frees the kernel's memory at once; otherwise it
+/// would stay as an orphan for minutes.
+pub(crate) fn cut(core: &mut Core, id: ConnId) {
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    let how = if connection.blocked {
+        Close::Reset
+    } else {
+        Close::Fin
+    };
+    connection.deadline = Tick::NEVER;
+    core.remove(id, how);
+}

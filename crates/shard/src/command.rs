@@ -1,0 +1,84 @@
+//! What the rest of the program may ask of a shard.
+
+use std::fmt;
+use std::sync::Arc;
+
+use switchboard_hub::{ChannelName, Draft, Receipt, ShardReport};
+
+use crate::counters::Counters;
+use crate::mailbox::{Letter, Mailbox};
+
+/// Called once, on the shard's thread, with the answer. Must be quick and must not block.
+pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
+
+/// A request to one shard.
+pub enum Command {
+    /// Publish. To be sent to the channel's home shard.
+    Publish {
+        /// The channel.
+        name: ChannelName,
+        /// The message.
+        draft: Draft,
+        /// Gets what became of it.
+        reply: Reply<Receipt>,
+    },
+    /// Delete the channel and end its subscribers. To be sent to the channel's home shard.
+    Delete {
+        /// The channel.
+        name: ChannelName,
+        /// Gets whether it existed.
+        reply: Reply<bool>,
+    },
+    /// Tell what this shard knows of a channel.
+    Report {
+        /// The channel.
+        name: ChannelName,
+        /// Gets the report.
+        reply: Reply<ShardReport>,
+    },
+    /// Stop accepting, close every WebSocket with 1001, and end.
+    Stop,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publish { name, .. } => write!(f, "Publish({name})"),
+            Self::Delete { name, .. } => write!(f, "Delete({name})"),
+            Self::Report { name, .. } => write!(f, "Report({name})"),
+            Self::Stop => f.write_str("Stop"),
+        }
+    }
+}
+
+/// The outside of a running shard: what other threads hold of it.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl Handle {
+    pub(crate) fn new() -> Self {
+        Self {
+            mailbox: Arc::new(Mailbox::default()),
+            counters: Arc::new(Counters::default()),
+        }
+    }
+
+    /// Handles of `count` shards to be. They know each other from the start.
+    pub fn set(count: u16) -> Vec<Self> {
+        (0..count).map(|_| Self::new()).collect()
+    }
+
+    /// Queues a command. Never blocks and never fails; a shard that has ended drops it, and with
+    /// it the reply.
+    pub fn send(&self, command: Command) {
+        self.mailbox.send(Letter::Command(command));
+    }
+
+    /// What the shard has counted so far.
+    pub fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.counters.snapshot()
+    }
+}

@@ -1,0 +1,234 @@
+//! One connection as plain data.
+//!
+//! What every idle subscriber needs stands in [`Connection`]; what only a busy connection needs is
+//! boxed in [`Busy`] and dropped when it is idle again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use switchboard_hub::{Publication, Seat};
+use switchboard_plane::ConnId;
+use switchboard_ws::message::Receiver;
+
+use crate::rate::TokenBucket;
+use crate::time::Tick;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum State {
+    /// Waiting for a request head, or in the middle of one.
+    Head,
+    /// The shard is full: the request will be answered with 503.
+    Refusing,
+    /// A WebSocket on `/echo`.
+    Echo,
+    /// A WebSocket on `/sub`.
+    Subscribed,
+    /// Our Close frame is on its way; the peer's is awaited.
+    Closing,
+    /// Nothing more will be said; whatever arrives is dropped until the peer ends.
+    Lingering,
+}
+
+impl State {
+    /// A WebSocket that has not begun to close.
+    pub(crate) fn is_open_websocket(self) -> bool {
+        matches!(self, Self::Echo | Self::Subscribed)
+    }
+}
+
+/// One connection. Its size is part of the memory budget, and a test holds it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnId,
+    /// What only busy connections need.
+    pub(crate) busy: Option<Box<Busy>>,
+    pub(crate) peer: Peer,
+    pub(crate) state: State,
+    /// The namespace of its first channel.
+    pub(crate) namespace: u16,
+    /// When the peer was last heard.
+    pub(crate) last_seen: Tick,
+    /// When the present state runs out; what happens then depends on the state.
+    pub(crate) deadline: Tick,
+    /// The seat in its first channel, while subscribed.
+    pub(crate) seat: Option<Seat>,
+    /// A ping is out and unanswered.
+    pub(crate) pinged: bool,
+    /// The socket is full: something is held back, and `Writable` is awaited.
+    pub(crate) blocked: bool,
+    /// Reading is paused.
+    pub(crate) paused: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnId, peer: SocketAddr, now: Tick) -> Self {
+        Self {
+            id,
+            busy: None,
+            peer: Peer::from(peer),
+            state: State::Head,
+            namespace: 0,
+            last_seen: now,
+            deadline: Tick::NEVER,
+            seat: None,
+            pinged: false,
+            blocked: false,
+            paused: false,
+        }
+    }
+
+    /// The busy part, made when it is not there.
+    pub(crate) fn busy(&mut self) -> &mut Busy {
+        self.busy.get_or_insert_default()
+    }
+
+    /// Whether a full socket gets a deadline of its own. An ending connection has one already, which
+    /// progress does not move.
+    pub(crate) fn has_stall_deadline(&self) -> bool {
+        !matches!(self.state, State::Closing | State::Lingering)
+    }
+
+    /// Drops the busy part when nothing is in it.
+    pub(crate) fn settle(&mut self, now_ms: u64) {
+        if self.busy.as_ref().is_some_and(|busy| busy.is_empty(now_ms)) {
+            self.busy = None;
+        }
+    }
+
+    /// All seats with their numbers.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = Seat> {
+        let more = self.busy.as_ref().map_or(&[][..], |busy| &busy.more_seats);
+        self.seat.into_iter().chain(more.iter().copied())
+    }
+
+    /// Stores where the `nth` of its channels sits now.
+    pub(crate) fn set_seat(&mut self, nth: u16, seat: Seat) {
+        if nth == 0 {
+            self.seat = Some(seat);
+        } else if let Some(slot) = self.busy().more_seats.get_mut(usize::from(nth) - 1) {
+            *slot = seat;
+        }
+    }
+}
+
+/// What a connection needs only while it is busy.
+#[derive(Debug, Default)]
+pub(crate) struct Busy {
+    /// Bytes received and not yet used: a partial head, or requests that wait for the output.
+    pub(crate) input: Vec<u8>,
+    /// How much of `input` has been searched for the end of the head.
+    pub(crate) scanned: usize,
+    /// A frame or message in the middle.
+    pub(crate) receiver: Option<Receiver>,
+    /// The rest of a publication that the socket did not take whole.
+    pub(crate) partial: Option<Partial>,
+    /// Bytes to send after it: replies and control frames, never publications.
+    pub(crate) output: Vec<u8>,
+    /// How much of `output` has been sent.
+    pub(crate) output_sent: usize,
+    /// What to do when all of it is sent.
+    pub(crate) then: Then,
+    /// The seats beyond the first.
+    pub(crate) more_seats: Vec<Seat>,
+    /// How often it may still publish.
+    pub(crate) bucket: Option<TokenBucket>,
+    /// The peer has ended its side.
+    pub(crate) peer_ended: bool,
+}
+
+impl Busy {
+    /// Nothing is held back.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.partial.is_none() && self.output_sent == self.output.len()
+    }
+
+    fn is_empty(&self, now_ms: u64) -> bool {
+        self.input.is_empty()
+            && self.receiver.is_none()
+            && self.is_flushed()
+            && self.then == Then::Go
+            && self.more_seats.is_empty()
+            && self
+                .bucket
+                .as_ref()
+                .is_none_or(|bucket| bucket.is_full(now_ms))
+            && !self.peer_ended
+    }
+}
+
+/// The rest of a publication: shared bytes and how far they went, never a copy.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    pub(crate) publication: Arc<Publication>,
+    pub(crate) sent: usize,
+}
+
+/// What follows when the output is flushed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Then {
+    /// Go on.
+    #[default]
+    Go,
+    /// End our side and wait for the peer's end, so that the last bytes are not lost to a reset.
+    Shutdown,
+    /// Close.
+    Close,
+}
+
+/// A peer's address in 20 bytes instead of `SocketAddr`'s 32.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer {
+    address: [u8; 16],
+    port: u16,
+    is_v4: bool,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(addr: SocketAddr) -> Self {
+        let address = match addr.ip() {
+            std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            std::net::IpAddr::V6(v6) => v6.octets(),
+        };
+        Self {
+            address,
+            port: addr.port(),
+            is_v4: addr.is_ipv4(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let v6 = std::net::Ipv6Addr::from(self.address);
+        let ip = match v6.to_ipv4_mapped() {
+            Some(v4) if self.is_v4 => v4.into(),
+            _ => std::net::IpAddr::V6(v6),
+        };
+        SocketAddr::new(ip, self.port).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_fits_its_memory_budget() {
+        // 128 B per idle subscribed connection in all: this, 16 B in the subscriber set and 8 B in
+        // the plane.
+        assert!(
+            size_of::<Option<Connection>>() <= 72,
+            "{}",
+            size_of::<Option<Connection>>()
+        );
+    }
+
+    #[test]
+    fn a_peer_shows_the_address_it_was_made_from() {
+        for text in ["127.0.0.1:80", "[::1]:8000", "[::ffff:10.0.0.1]:5"] {
+            let addr: SocketAddr = text.parse().unwrap();
+            assert_eq!(format!("{:?}", Peer::from(addr)), text);
+        }
+    }
+}

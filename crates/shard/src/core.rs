@@ -1,0 +1,189 @@
+//! Everything of a shard but its plane: the connections, the hub, and what they want done.
+//!
+//! Code in here decides and never touches a socket. Replies are collected in `outgoing`, other
+//! wishes in `actions`; the turn hands both to the plane at the end of each stage.
+
+use std::sync::Arc;
+
+use switchboard_hub::{Hub, Moved, Outbox, Subscriber};
+use switchboard_plane::{Close, ConnId};
+
+use crate::config::Config;
+use crate::connection::{Connection, State, Then};
+use crate::counters::Counters;
+use crate::outgoing::Outgoing;
+use crate::slab::Slab;
+use crate::time::Tick;
+
+/// What the plane shall do for a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    Close(ConnId, Close),
+    PauseRead(ConnId),
+    ResumeRead(ConnId),
+    ShutdownWrite(ConnId),
+    WantWrite(ConnId),
+}
+
+/// Replies to one connection that may wait for its socket before its reading is paused.
+pub(crate) const REPLY_BYTES_MAX: usize = 64 << 10;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) config: Arc<Config>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) slab: Slab,
+    pub(crate) hub: Hub,
+    pub(crate) outbox: Outbox,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) actions: Vec<Action>,
+    /// Connections to be shut down or closed once their replies are flushed.
+    pub(crate) finishing: Vec<ConnId>,
+    /// Connections that hold input back until their replies are flushed.
+    pub(crate) deferred: Vec<ConnId>,
+    /// Publishers whose reading is paused because a mailbox is over its bound.
+    pub(crate) held_publishers: Vec<ConnId>,
+    /// Whether some mailbox is over its bound.
+    pub(crate) mailbox_over_bound: bool,
+    /// The server is stopping: no new requests.
+    pub(crate) stopping: bool,
+    pub(crate) start_ms: u64,
+    pub(crate) now_ms: u64,
+    pub(crate) now: Tick,
+}
+
+impl Core {
+    pub(crate) fn new(config: Arc<Config>, counters: Arc<Counters>, hub: Hub, now_ms: u64) -> Self {
+        Self {
+            config,
+            counters,
+            slab: Slab::default(),
+            hub,
+            outbox: Outbox::new(),
+            outgoing: Outgoing::default(),
+            actions: Vec::new(),
+            finishing: Vec::new(),
+            deferred: Vec::new(),
+            held_publishers: Vec::new(),
+            mailbox_over_bound: false,
+            stopping: false,
+            start_ms: now_ms,
+            now_ms,
+            now: Tick::at(now_ms, now_ms),
+        }
+    }
+
+    /// Time goes on; it never goes back.
+    pub(crate) fn set_now(&mut self, now_ms: u64) {
+        self.now_ms = self.now_ms.max(now_ms);
+        self.now = Tick::at(self.start_ms, self.now_ms);
+    }
+
+    /// Queues a reply: with the batch of this stage, or behind what a full socket holds back.
+    pub(crate) fn reply(&mut self, id: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(connection) = self.slab.get_mut(id) else {
+            return;
+        };
+        if !connection.blocked {
+            self.outgoing.push(id, write);
+            return;
+        }
+        let busy = connection.busy();
+        write(&mut busy.output);
+        if busy.output.len() - busy.output_sent > REPLY_BYTES_MAX {
+            self.pause(id);
+        }
+    }
+
+    /// Whether so many replies wait for this connection that it should not be read further.
+    pub(crate) fn replies_are_enough(&self, id: ConnId) -> bool {
+        self.outgoing.pending_bytes(id) > REPLY_BYTES_MAX
+            || self
+                .slab
+                .get(id)
+                .is_some_and(|connection| connection.blocked)
+    }
+
+    pub(crate) fn pause(&mut self, id: ConnId) {
+        if let Some(connection) = self.slab.get_mut(id)
+            && !connection.paused
+        {
+            connection.paused = true;
+            self.actions.push(Action::PauseRead(id));
+        }
+    }
+
+    pub(crate) fn resume(&mut self, id: ConnId) {
+        if let Some(connection) = self.slab.get_mut(id)
+            && connection.paused
+        {
+            connection.paused = false;
+            self.actions.push(Action::ResumeRead(id));
+        }
+    }
+
+    /// After its replies are flushed, the connection shall end in this way.
+    pub(crate) fn finish(&mut self, id: ConnId, then: Then) {
+        if let Some(connection) = self.slab.get_mut(id) {
+            connection.busy().then = then;
+            self.finishing.push(id);
+        }
+    }
+
+    /// Gives up the seats in all channels.
+    pub(crate) fn leave_channels(&mut self, id: ConnId) {
+        let Some(connection) = self.slab.get_mut(id) else {
+            return;
+        };
+        let first = connection.seat.take();
+        let more = connection
+            .busy
+            .as_mut()
+            .map_or_else(Vec::new, |busy| std::mem::take(&mut busy.more_seats));
+        for seat in first.into_iter().chain(more) {
+            let moved = self.hub.unsubscribe(self.now_ms, seat, &mut self.outbox);
+            self.follow(moved);
+        }
+    }
+
+    /// Somebody's seat has moved because another left: remember it.
+    pub(crate) fn follow(&mut self, moved: Option<Moved>) {
+        let Some(Moved {
+            who: Subscriber { conn, nth },
+            seat,
+        }) = moved
+        else {
+            return;
+        };
+        let id = self.slab.at(conn).map(|connection| connection.id);
+        if let Some(connection) = id.and_then(|id| self.slab.get_mut(id)) {
+            connection.set_seat(nth, seat);
+        }
+    }
+
+    /// The connection is over: everything it had is given back.
+    pub(crate) fn remove(&mut self, id: ConnId, how: Close) {
+        self.leave_channels(id);
+        let Some(connection) = self.slab.remove(id) else {
+            return;
+        };
+        if connection.blocked {
+            self.counters
+                .connections_blocked
+                .set(self.counters.connections_blocked.get().saturating_sub(1));
+        }
+        if is_websocket(&connection) {
+            self.counters
+                .websockets_open
+                .set(self.counters.websockets_open.get().saturating_sub(1));
+        }
+        self.counters.connections_closed.add(1);
+        self.counters.connections_open.set(self.slab.open() as u64);
+        self.actions.push(Action::Close(id, how));
+    }
+}
+
+/// Counted in `websockets_open`: from the handshake to the end of the Close handshake.
+fn is_websocket(connection: &Connection) -> bool {
+    connection.state.is_open_websocket() || connection.state == State::Closing
+}

@@ -1,0 +1,123 @@
+//! What one shard has done since it started, as plain numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One number. Only its own shard writes it, anybody may read it, so an addition is a load and a
+/// store without a locked instruction.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. To be called by the owning shard's thread only.
+    pub fn add(&self, n: u64) {
+        self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Sets a gauge. To be called by the owning shard's thread only.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    /// The value now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Everything a shard counts. Gauges say so; all else only grows.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: Counter,)+
+        }
+
+        impl Counters {
+            /// All names and values, in the order of their declaration.
+            pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name.get()),)+]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Gauge: connections open now, in whatever state.
+    connections_open,
+    /// Gauge: WebSocket connections open now.
+    websockets_open,
+    /// Connections accepted.
+    connections_accepted,
+    /// Connections ended, by either side.
+    connections_closed,
+    /// Times accepting was paused because descriptors or slots had run out.
+    accepts_paused,
+    /// Requests answered with 503 because the shard was full.
+    refused_full,
+    /// Requests refused with another 4xx or 5xx status.
+    refused_request,
+    /// Handshakes or requests that did not arrive in time.
+    timed_out_head,
+    /// WebSocket connections closed for breaking the protocol (1002, 1007, 1009).
+    closed_protocol,
+    /// WebSocket connections closed by policy (1008).
+    closed_policy,
+    /// Subscribers closed with 4008: too slow, resume.
+    closed_slow,
+    /// Peers that answered neither ping nor anything else in time.
+    closed_dead,
+    /// WebSocket handshakes completed.
+    handshakes,
+    /// Publications accepted from clients of this shard.
+    published_by_clients,
+    /// Publications accepted by this shard as the home of their channel.
+    publications,
+    /// Publications handed to subscribers (one for each publication and subscriber).
+    deliveries,
+    /// Sends made to hand them over; less than `deliveries` when several went in one send.
+    delivery_sends,
+    /// Bytes received from clients.
+    bytes_received,
+    /// Sends that took only a part of their bytes.
+    sends_short,
+    /// Sends that found the socket full.
+    sends_refused,
+    /// Sends that failed, because the peer was gone.
+    sends_failed,
+    /// Gauge: connections whose socket is full now.
+    connections_blocked,
+    /// Pings sent to silent peers.
+    pings_sent,
+    /// Gauge: channels this shard knows.
+    channels,
+    /// Gauge: bytes in this shard's channel logs.
+    log_bytes,
+    /// Messages received from other shards and from the internal door.
+    mailbox_messages,
+    /// Times this shard had to wake another one.
+    wakeups_sent,
+    /// Turns of the loop.
+    turns,
+    /// Times the loop went to sleep.
+    sleeps,
+    /// Multishot polls that ended and were armed again (`io_uring` only).
+    polls_rearmed,
+    /// Completion queue overflows (`io_uring` only).
+    completion_overflows,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshot_names_every_counter_with_its_value() {
+        let counters = Counters::default();
+        counters.deliveries.add(2);
+        counters.deliveries.add(3);
+        counters.connections_open.set(7);
+        let snapshot = counters.snapshot();
+        assert!(snapshot.contains(&("deliveries", 5)));
+        assert!(snapshot.contains(&("connections_open", 7)));
+    }
+}

@@ -1,0 +1,41 @@
+//! One core of the server.
+//!
+//! A [`Shard`] is one synchronous function, [`Shard::turn`], over plain data: the connections, the
+//! channels this core knows, and a [`Plane`](switchboard_plane::Plane) that moves the bytes. A
+//! turn takes what the plane and the mailbox have, answers, does one slice of fan-out and one step
+//! of the sweep, and says when it wants to be called again. [`run`] hosts it on monoio, one pinned
+//! thread per core; tests drive it over the simulated plane.
+//!
+//! The files, in the order in which a client meets them: `admission` (accept, full), `http` and
+//! `response` (requests, handshake), `websocket` (frames, client publications), `fanout`
+//! (publications out), `blocked` (full sockets), `sweep` (pings, deadlines), `closing` (every end).
+#![forbid(unsafe_code)]
+
+mod admission;
+mod blocked;
+mod closing;
+mod command;
+mod config;
+mod connection;
+mod core;
+mod counters;
+mod fanout;
+mod http;
+mod mailbox;
+mod outgoing;
+mod rate;
+mod response;
+pub mod run;
+mod slab;
+mod sweep;
+mod time;
+mod turn;
+mod websocket;
+
+pub use admission::RESERVED_SLOTS;
+pub use command::{Command, Handle, Reply};
+pub use config::{Config, ECHO_LIMITS, Namespace, Namespaces, Timeouts};
+pub use counters::{Counter, Counters};
+pub use switchboard_ws::head::HeadLimits;
+pub use switchboard_ws::message::MessageLimits;
+pub use turn::{Next, Shard};

@@ -1,0 +1,103 @@
+//! The loop of one shard: turn, and sleep through monoio. The only file that names it.
+
+use std::io;
+use std::net::TcpStream;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use monoio::time::TimeDriver;
+use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
+use switchboard_plane::Plane;
+
+use crate::turn::{Next, Shard};
+
+/// A busy shard goes through monoio's park at least this often.
+const PARK_EVERY: Duration = Duration::from_millis(5);
+
+/// Milliseconds since 1970 that only grow: the wall clock when the clock was made, and monotonic
+/// time from then on.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+    start_unix_ms: u64,
+}
+
+impl Clock {
+    /// A clock that agrees with the wall clock now.
+    pub fn new() -> Self {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            start: Instant::now(),
+            start_unix_ms: to_ms(since_epoch),
+        }
+    }
+
+    /// The time now.
+    pub fn now_ms(&self) -> u64 {
+        self.start_unix_ms + to_ms(self.start.elapsed())
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn to_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Which of monoio's drivers waits for the plane.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Driver {
+    /// monoio's own ring.
+    IoUring,
+    /// epoll: not one `io_uring` call is made.
+    Legacy,
+}
+
+/// Turns the shard on this thread until it has stopped.
+///
+/// # Errors
+/// When the runtime cannot be made or the plane breaks.
+pub fn run<P: Plane>(shard: Shard<P>, driver: Driver, clock: Clock) -> io::Result<()> {
+    match driver {
+        Driver::IoUring => RuntimeBuilder::<TimeDriver<IoUringDriver>>::new()
+            .build()?
+            .block_on(turn_until_stopped(shard, clock)),
+        Driver::Legacy => RuntimeBuilder::<TimeDriver<LegacyDriver>>::new()
+            .build()?
+            .block_on(turn_until_stopped(shard, clock)),
+    }
+}
+
+async fn turn_until_stopped<P: Plane>(mut shard: Shard<P>, clock: Clock) -> io::Result<()> {
+    // monoio waits for readiness through its socket types only; this one is never read or written.
+    let fd = shard.plane().wait_fd().try_clone_to_owned()?;
+    let readiness = monoio::net::TcpStream::from_std(TcpStream::from(fd))?;
+    let mut parked_at = Instant::now();
+    loop {
+        match shard.turn(clock.now_ms())? {
+            Next::Ended => return Ok(()),
+            Next::Now if parked_at.elapsed() < PARK_EVERY => continue,
+            Next::Now => {
+                // Through the park and straight back: monoio starves what else it runs otherwise.
+                shard.plane().waker().wake();
+                readiness.readable(false).await?;
+            }
+            Next::At(deadline_ms) => {
+                if !shard.try_sleep() {
+                    continue;
+                }
+                let sleep = Duration::from_millis(deadline_ms.saturating_sub(clock.now_ms()));
+                if let Ok(ready) = monoio::time::timeout(sleep, readiness.readable(false)).await {
+                    ready?;
+                }
+                shard.awake();
+            }
+        }
+        parked_at = Instant::now();
+    }
+}

@@ -1,0 +1,458 @@
+//! One turn of a shard: everything that can be done now, in bounded portions, without waiting.
+
+use std::sync::Arc;
+
+use switchboard_hub::{Accounting, Hub, Router, ShardId};
+use switchboard_plane::{Close, ConnId, Event, Plane, SendException, SendResult};
+
+use crate::admission;
+use crate::blocked::CatchUp;
+use crate::closing;
+use crate::command::{Command, Handle};
+use crate::config::Config;
+use crate::connection::State;
+use crate::core::{Action, Core};
+use crate::counters::Counters;
+use crate::fanout::Fanout;
+use crate::http::{self, Progress};
+use crate::mailbox::{Letter, Mailbox};
+use crate::sweep::{self, Sweep};
+use crate::websocket;
+
+/// Client publications waiting in one mailbox beyond which their publishers are not read.
+const MAILBOX_PUBLISH_BYTES_MAX: usize = 8 << 20;
+
+/// Housekeeping while no connection is open.
+const IDLE_STEP_MS: u64 = 1_000;
+
+/// What the loop does after a turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// There is more to do: turn again at once.
+    Now,
+    /// Nothing to do until then (in the caller's milliseconds), unless the plane or the mailbox
+    /// says so.
+    At(u64),
+    /// The stop is complete.
+    Ended,
+}
+
+/// One core's part of the server: its plane, its connections, its channels.
+///
+/// It knows no runtime. Time comes in with every turn, so the simulated plane drives the same code.
+#[derive(Debug)]
+pub struct Shard<P> {
+    plane: P,
+    core: Core,
+    id: ShardId,
+    mailbox: Arc<Mailbox>,
+    peers: Vec<Arc<Mailbox>>,
+    letters: Vec<Letter>,
+    letters_out: Vec<Vec<Letter>>,
+    events: Vec<Event>,
+    exceptions: Vec<SendException>,
+    fanout: Fanout,
+    catch_up: CatchUp,
+    sweep: Sweep,
+    next_step_ms: u64,
+    stop: Option<Stop>,
+}
+
+/// A stop under way.
+#[derive(Debug)]
+struct Stop {
+    /// When it is to be complete.
+    at_ms: u64,
+    /// The first page of connections that has not been told.
+    next_page: usize,
+}
+
+impl<P: Plane> Shard<P> {
+    /// A shard on `plane`. `handles` are those of all shards, in the order of their ids; `seed`
+    /// makes the epochs of its channels.
+    pub fn new(
+        plane: P,
+        id: ShardId,
+        handles: &[Handle],
+        config: Arc<Config>,
+        router: Router,
+        accounting: Arc<Accounting>,
+        seed: u64,
+        now_ms: u64,
+    ) -> Self {
+        let own = &handles[usize::from(id.0)];
+        own.mailbox.set_waker(plane.waker());
+        let hub = Hub::new(id, router, config.hub.clone(), seed, accounting);
+        Self {
+            plane,
+            core: Core::new(config, Arc::clone(&own.counters), hub, now_ms),
+            id,
+            mailbox: Arc::clone(&own.mailbox),
+            peers: handles
+                .iter()
+                .map(|handle| Arc::clone(&handle.mailbox))
+                .collect(),
+            letters: Vec::new(),
+            letters_out: handles.iter().map(|_| Vec::new()).collect(),
+            events: Vec::new(),
+            exceptions: Vec::new(),
+            fanout: Fanout::default(),
+            catch_up: CatchUp::default(),
+            sweep: Sweep::default(),
+            next_step_ms: now_ms,
+            stop: None,
+        }
+    }
+
+    /// Does what can be done now.
+    ///
+    /// # Errors
+    /// When the plane as a whole is broken.
+    pub fn turn(&mut self, now_ms: u64) -> std::io::Result<Next> {
+        self.core.set_now(now_ms);
+        self.core.counters.turns.add(1);
+        self.read_mailbox();
+        self.plane.poll(&mut self.events)?;
+        self.handle_events();
+        self.continue_deferred();
+        let more_work = self.fanout.slice(&mut self.core, &mut self.plane);
+        self.flush();
+        self.stop_step();
+        if now_ms >= self.next_step_ms {
+            self.step(now_ms);
+        }
+        self.carry_letters();
+        self.hold_or_release_publishers();
+        Ok(self.next(more_work))
+    }
+
+    /// To be asked right before sleeping, after a turn that said [`Next::At`]. False when a letter
+    /// came meanwhile: then turn again.
+    pub fn try_sleep(&self) -> bool {
+        let may = self.mailbox.try_sleep();
+        if may {
+            self.core.counters.sleeps.add(1);
+        }
+        may
+    }
+
+    /// To be told after a sleep, whoever ended it.
+    pub fn awake(&self) {
+        self.mailbox.awake();
+    }
+
+    /// The plane, for what the loop needs of it.
+    pub fn plane(&self) -> &P {
+        &self.plane
+    }
+
+    fn next(&self, more_work: bool) -> Next {
+        let mut stop_is_due = false;
+        if let Some(stop) = &self.stop {
+            if self.core.slab.open() == 0 {
+                return Next::Ended;
+            }
+            stop_is_due = stop.next_page < self.core.slab.page_count();
+        }
+        if more_work || stop_is_due || self.plane.has_more() || !self.core.deferred.is_empty() {
+            return Next::Now;
+        }
+        Next::At(self.next_step_ms)
+    }
+
+    fn read_mailbox(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.mailbox.take(&mut letters);
+        self.core
+            .counters
+            .mailbox_messages
+            .add(letters.len() as u64);
+        for letter in letters.drain(..) {
+            match letter {
+                Letter::Hub(message) => {
+                    self.core
+                        .hub
+                        .handle(self.core.now_ms, message, &mut self.core.outbox);
+                }
+                Letter::Command(command) => self.obey(command),
+            }
+        }
+        self.letters = letters;
+    }
+
+    fn obey(&mut self, command: Command) {
+        let Core {
+            hub,
+            outbox,
+            now_ms,
+            ..
+        } = &mut self.core;
+        match command {
+            Command::Publish { name, draft, reply } => {
+                reply(hub.publish_home(*now_ms, &name, draft, outbox));
+            }
+            Command::Delete { name, reply } => reply(hub.delete_home(&name, outbox)),
+            Command::Report { name, reply } => reply(hub.report(&name)),
+            Command::Stop => self.begin_stop(),
+        }
+    }
+
+    /// All events but the ends first, then their replies, then the ends: a peer that asks and ends
+    /// its side at once gets its answer.
+    fn handle_events(&mut self) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in &events {
+            match *event {
+                Event::Accepted { conn, peer } => admission::accepted(&mut self.core, conn, peer),
+                Event::Received { conn, bytes } => {
+                    self.core.counters.bytes_received.add(bytes.len() as u64);
+                    received(&mut self.core, conn, self.plane.received(bytes));
+                }
+                Event::Writable { conn } => {
+                    self.catch_up
+                        .writable(&mut self.core, &mut self.plane, conn);
+                }
+                Event::Connected { .. } | Event::Ended { .. } => {}
+            }
+        }
+        self.flush();
+        for event in events.drain(..) {
+            if let Event::Ended { conn, error } = event {
+                closing::ended(&mut self.core, conn, error);
+            }
+        }
+        self.events = events;
+        self.flush();
+    }
+
+    /// Input that was held back until its replies were flushed.
+    fn continue_deferred(&mut self) {
+        for id in std::mem::take(&mut self.core.deferred) {
+            continue_input(&mut self.core, id);
+            // One may stand here twice, and its replies must not mix with another's.
+            self.flush();
+        }
+    }
+
+    /// Hands the collected replies and wishes to the plane. Letters go first: a client that sees its
+    /// 101 may publish through another shard at once, and its join must be there before.
+    fn flush(&mut self) {
+        self.carry_letters();
+        let Self {
+            plane,
+            core,
+            exceptions,
+            ..
+        } = self;
+        if !core.outgoing.is_empty() {
+            let outgoing = std::mem::take(&mut core.outgoing);
+            plane.send_batch(outgoing.sends(), exceptions);
+            let mut from = 0;
+            for exception in exceptions.drain(..) {
+                let Some(bytes) = outgoing.find(exception.conn, &mut from) else {
+                    continue;
+                };
+                match exception.result {
+                    SendResult::Short(sent) => core.hold_reply(exception.conn, &bytes[sent..]),
+                    SendResult::WouldBlock => core.hold_reply(exception.conn, bytes),
+                    SendResult::Failed(_) => core.remove(exception.conn, Close::Fin),
+                }
+            }
+            core.outgoing = outgoing;
+            core.outgoing.clear();
+        }
+        closing::finish_flushed(core);
+        for action in core.actions.drain(..) {
+            match action {
+                Action::Close(id, how) => plane.close(id, how),
+                Action::PauseRead(id) => plane.pause_read(id),
+                Action::ResumeRead(id) => plane.resume_read(id),
+                Action::ShutdownWrite(id) => plane.shutdown_write(id),
+                Action::WantWrite(id) => plane.want_write(id),
+            }
+        }
+    }
+
+    /// Carries what the hub has for other shards, with one wake-up for each that sleeps.
+    fn carry_letters(&mut self) {
+        if self.core.outbox.is_empty() {
+            return;
+        }
+        for (shard, message) in self.core.outbox.drain(..) {
+            self.letters_out[usize::from(shard.0)].push(Letter::Hub(message));
+        }
+        for (letters, mailbox) in self.letters_out.iter_mut().zip(&self.peers) {
+            if mailbox.send_all(letters) {
+                self.core.counters.wakeups_sent.add(1);
+            }
+        }
+    }
+
+    fn hold_or_release_publishers(&mut self) {
+        let full = |mailbox: &Arc<Mailbox>| mailbox.publish_bytes() > MAILBOX_PUBLISH_BYTES_MAX;
+        self.core.mailbox_over_bound = self.peers.len() > 1 && self.peers.iter().any(full);
+        if !self.core.mailbox_over_bound && !self.core.held_publishers.is_empty() {
+            for id in std::mem::take(&mut self.core.held_publishers) {
+                self.core.resume(id);
+            }
+            self.flush();
+        }
+    }
+
+    /// Timers, housekeeping and the gauges.
+    fn step(&mut self, now_ms: u64) {
+        self.sweep.step(&mut self.core);
+        self.flush();
+        self.core.hub.tick(self.core.now_ms, &mut self.core.outbox);
+        let idle = self.core.slab.open() == 0;
+        self.next_step_ms = now_ms + if idle { IDLE_STEP_MS } else { sweep::STEP_MS };
+        self.publish_gauges();
+    }
+
+    fn publish_gauges(&self) {
+        let counters: &Counters = &self.core.counters;
+        let stats = self.plane.stats();
+        counters.channels.set(self.core.hub.channels() as u64);
+        counters.log_bytes.set(self.core.hub.log_bytes() as u64);
+        counters.accepts_paused.set(stats.accepts_paused);
+        counters.sends_short.set(stats.sends_short);
+        counters.sends_refused.set(stats.sends_refused);
+        counters.sends_failed.set(stats.sends_failed);
+        counters.polls_rearmed.set(stats.polls_rearmed);
+        counters
+            .completion_overflows
+            .set(stats.completion_overflows);
+    }
+
+    fn begin_stop(&mut self) {
+        if self.stop.is_none() {
+            tracing::debug!(
+                shard = self.id.0,
+                connections = self.core.slab.open(),
+                "stopping"
+            );
+            self.core.stopping = true;
+            self.plane.stop_accepting();
+            let at_ms = self.core.now_ms + self.core.config.timeouts.stop_ms;
+            self.stop = Some(Stop {
+                at_ms,
+                next_page: 0,
+            });
+        }
+    }
+
+    /// While stopping: tells the connections of one page, and at the deadline cuts the rest.
+    fn stop_step(&mut self) {
+        let Self {
+            core,
+            stop: Some(stop),
+            ..
+        } = self
+        else {
+            return;
+        };
+        if stop.next_page < core.slab.page_count() {
+            for id in core.slab.page_ids(stop.next_page) {
+                closing::stop_connection(core, id);
+            }
+            stop.next_page += 1;
+        } else if core.now_ms >= stop.at_ms {
+            for page in 0..core.slab.page_count() {
+                for id in core.slab.page_ids(page) {
+                    core.remove(id, Close::Reset);
+                }
+            }
+        }
+        self.flush();
+    }
+}
+
+/// Bytes from a connection, in whatever state it is.
+fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
+    let now = core.now;
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    sweep::heard(connection, now);
+    let held = connection
+        .busy
+        .as_mut()
+        .map(|busy| &mut busy.input)
+        .filter(|input| !input.is_empty());
+    if let Some(input) = held {
+        input.extend_from_slice(bytes);
+        take_held_input(core, id);
+    } else {
+        consume(core, id, bytes, 0);
+    }
+}
+
+/// Goes on with held input, if the replies are out, and reads again.
+fn continue_input(core: &mut Core, id: ConnId) {
+    if core
+        .slab
+        .get(id)
+        .is_none_or(|connection| connection.blocked)
+    {
+        return;
+    }
+    take_held_input(core, id);
+    if !core.replies_are_enough(id) {
+        core.resume(id);
+    }
+}
+
+fn take_held_input(core: &mut Core, id: ConnId) {
+    let Some(busy) = core
+        .slab
+        .get_mut(id)
+        .and_then(|connection| connection.busy.as_mut())
+    else {
+        return;
+    };
+    let mut input = std::mem::take(&mut busy.input);
+    let scanned = std::mem::take(&mut busy.scanned);
+    if !input.is_empty() {
+        consume(core, id, &mut input, scanned);
+    }
+}
+
+/// Uses up `bytes`, of which `scanned` have been searched for the end of a head before; what
+/// cannot be used yet is held.
+fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) {
+    let mut at = 0;
+    while let Some(connection) = core.slab.get(id)
+        && at < bytes.len()
+    {
+        match connection.state {
+            State::Head | State::Refusing => {
+                if core.replies_are_enough(id) {
+                    hold_input(core, id, &bytes[at..], 0);
+                    core.pause(id);
+                    core.deferred.push(id);
+                    return;
+                }
+                match http::request(core, id, &bytes[at..], scanned) {
+                    Progress::Used(used) => at += used,
+                    Progress::Incomplete => {
+                        return hold_input(core, id, &bytes[at..], bytes.len() - at);
+                    }
+                    Progress::Over => return,
+                }
+                scanned = 0;
+            }
+            State::Echo | State::Subscribed | State::Closing => {
+                return websocket::received(core, id, &mut bytes[at..]);
+            }
+            State::Lingering => return,
+        }
+    }
+}
+
+fn hold_input(core: &mut Core, id: ConnId, rest: &[u8], scanned: usize) {
+    if let Some(connection) = core.slab.get_mut(id) {
+        let busy = connection.busy();
+        busy.input = rest.to_vec();
+        busy.scanned = scanned;
+    }
+}
