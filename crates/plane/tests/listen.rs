@@ -1,5 +1,6 @@
 //! Listening sockets and the port probe.
 #![allow(unsafe_code, reason = "socket options are read by libc")]
+#![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use std::io::{ErrorKind, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,6 +1,6 @@
 //! From the checked configuration to what each part is told.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use switchboard_control::{ApiKey, ControlConfig, Timeouts as DoorTimeouts};
@@ -19,6 +19,7 @@ pub(crate) fn log(config: &Config) {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.settings.log))
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
 }

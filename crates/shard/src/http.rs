@@ -140,7 +140,10 @@ fn subscribe(
         match core.config.namespaces.resolve(name) {
             Some(namespace) => namespaces.push(namespace),
             None => {
-                return Answer::refuse(404, format!("channel {name} is in no configured namespace"));
+                return Answer::refuse(
+                    404,
+                    format!("channel {name} is in no configured namespace"),
+                );
             }
         }
     }

@@ -100,7 +100,10 @@ impl Hub {
         self.clear_log(index);
         self.wake(index);
         self.dirty.remove(&mut self.table, index);
-        self.presence.remove(&mut self.table, index);
+        debug_assert!(
+            !self.presence.contains(&self.table, index),
+            "the last one was reported"
+        );
         let channel = &self.table[index];
         debug_assert!(channel.is_idle());
         if let Role::Mirror(mirror) = &channel.role {

@@ -82,6 +82,14 @@ impl Hub {
         (Seat::ready(seat.channel, place), moved)
     }
 
+    /// The last offset that a subscriber was given or stands behind; 0 while the home has not
+    /// answered and after a deletion. Blocking a seat at its own cursor takes it out of fan-out as
+    /// it is, for a socket that is full because of another channel.
+    pub fn cursor(&self, seat: Seat) -> u64 {
+        self.mark(seat)
+            .saturating_sub(self.table[seat.channel].base)
+    }
+
     fn mark(&self, seat: Seat) -> u64 {
         let channel = &self.table[seat.channel];
         match &channel.blocked {

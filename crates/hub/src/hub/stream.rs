@@ -133,9 +133,6 @@ impl Hub {
         channel.log = Log::new(0);
         channel.epoch = epoch;
         channel.ready.abandon_pass();
-        if let Some(blocked) = &mut channel.blocked {
-            blocked.abandon_pass();
-        }
         self.mark_dirty(index);
     }
 

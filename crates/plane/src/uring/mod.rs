@@ -8,7 +8,9 @@
 mod accept;
 mod completion;
 mod operation;
+mod plane;
 mod probe;
+mod receive;
 mod ring;
 mod tag;
 #[cfg(test)]
@@ -45,8 +47,6 @@ const SLOTS_MAX: u32 = 16_384;
 const EVENTS_MAX: usize = 1_024;
 /// Submissions of one poll at most; each can lead to further work.
 const ROUNDS_MAX: u32 = 8;
-/// Times that a poll looks for receives that did not complete at once.
-const FINISH_ATTEMPTS_MAX: u32 = 1_000;
 /// Milliseconds that a dropped plane waits for its accepts to be cancelled.
 const DROP_PATIENCE_MS: u32 = 100;
 
@@ -206,34 +206,6 @@ impl UringPlane {
         }
     }
 
-    /// Queues receives from those who are ready, as far as the arena and the events go. Returns
-    /// how many.
-    fn queue_receives(&mut self, receives_max: usize) -> usize {
-        let mut queued = 0;
-        while queued < receives_max && self.arena.has_room() {
-            let Some(conn) = self.ready.pop() else { break };
-            let Some((flags, ring, slot)) = self.get(conn) else {
-                continue;
-            };
-            if !ready::claim(flags) {
-                continue;
-            }
-            let Some(start) = self.arena.take() else {
-                break;
-            };
-            let number = self.receives.len() as u32;
-            self.receives.push((conn, start));
-            let room = self.arena.receive_bytes_max() as u32;
-            let entry = operation::receive(slot, self.arena.pointer(start), room, number);
-            // SAFETY: the arena gave `room` bytes at `start` to this receive, and takes them back
-            // only after all receives are complete.
-            unsafe { self.rings[ring].push(&entry) };
-            queued += 1;
-        }
-        self.receives_in_flight += queued;
-        queued
-    }
-
     /// Hands everything queued to the kernel; false when nothing was.
     fn submit(&mut self) -> bool {
         let mut any = false;
@@ -242,46 +214,6 @@ impl UringPlane {
             ring.submit();
         }
         any
-    }
-
-    /// Receives are complete when their submission is. This waits for a kernel that had to put
-    /// completions aside, because the arena must not be used again before.
-    fn finish_receives(&mut self) -> io::Result<()> {
-        for attempt in 0..FINISH_ATTEMPTS_MAX {
-            if self.receives_in_flight == 0 {
-                self.receives.clear();
-                return Ok(());
-            }
-            if attempt > 0 {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            self.submit();
-            self.collect();
-        }
-        Err(io::Error::other(
-            "a receive with MSG_DONTWAIT does not complete",
-        ))
-    }
-
-    /// Reports pending events. Received bytes must not wait for another poll.
-    fn report(&mut self, all: bool, events: &mut Vec<Event>) {
-        let count = if all {
-            self.pending.len()
-        } else {
-            self.pending.len().min(EVENTS_MAX)
-        };
-        let rings = &self.rings;
-        let slots = self.size.slots;
-        let is_open = |conn: ConnId| {
-            let ring = rings.get((conn.index() / slots) as usize);
-            ring.is_some_and(|r| r.slots.is_open(conn.index() % slots, conn.generation()))
-        };
-        // An event may be about a connection that was closed after it was noted.
-        events.extend(
-            self.pending
-                .drain(..count)
-                .filter(|event| is_open(event.conn())),
-        );
     }
 
     /// Cancels the operations that would keep the socket open after its close.
@@ -321,173 +253,12 @@ impl UringPlane {
     }
 }
 
-impl Plane for UringPlane {
-    fn name(&self) -> &'static str {
-        "io_uring"
-    }
-
-    fn poll(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
-        self.finish_receives()?;
-        self.arena.reset();
-        // The order matters: what comes after the counter is cleared makes it readable again, what
-        // came before is collected here. The system call also makes the kernel complete what it
-        // was about to; that needs no further wake-up, since it is collected too.
-        for ring in &mut self.rings {
-            ring.quiet();
-        }
-        self.wake.clear();
-        for ring in &mut self.rings {
-            ring.loud();
-        }
-        self.collect();
-        let mut received = 0;
-        for _ in 0..ROUNDS_MAX {
-            let room = EVENTS_MAX.saturating_sub(self.pending.len());
-            if room > 0 {
-                self.post_accepts();
-                received += self.queue_receives(room);
-            }
-            if !self.submit() {
-                break;
-            }
-            self.collect();
-        }
-        self.finish_receives()?;
-        self.report(received > 0, events);
-        Ok(())
-    }
-
-    fn received(&mut self, at: Chunk) -> &mut [u8] {
-        self.arena.bytes(at)
-    }
-
-    fn has_more(&self) -> bool {
-        !self.pending.is_empty()
-            || !self.ready.is_empty()
-            || self.rings.iter().any(Ring::has_more)
-            || (!self.acceptor.backoff.is_pausing() && self.acceptor.due(self.free()).is_some())
-    }
-
-    fn send_batch<'b, I>(&mut self, sends: I, exceptions: &mut Vec<SendException>)
-    where
-        I: IntoIterator<Item = (ConnId, &'b [u8])>,
-    {
-        for (conn, bytes) in sends {
-            if bytes.is_empty() {
-                continue;
-            }
-            let Some((_, ring, slot)) = self.get(conn) else {
-                let result = SendResult::Failed(libc::EBADF);
-                self.exceptions.push(SendException { conn, result });
-                continue;
-            };
-            let entry = operation::send(slot, conn.generation(), bytes);
-            // SAFETY: the bytes live as long as this call, and the send is over when the
-            // submission below is, thanks to its flags.
-            unsafe { self.rings[ring].push(&entry) };
-        }
-        self.submit();
-        self.collect();
-        for exception in &self.exceptions {
-            self.stats.count(exception.result);
-        }
-        exceptions.append(&mut self.exceptions);
-    }
-
-    fn pause_read(&mut self, conn: ConnId) {
-        if let Some((flags, ..)) = self.get(conn) {
-            flags.set(Flags::PAUSED);
-        }
-    }
-
-    fn resume_read(&mut self, conn: ConnId) {
-        let (ring, slot) = self.place(conn);
-        let Some(ring) = self.rings.get_mut(ring) else {
-            return;
-        };
-        if let Some(flags) = ring.slots.get(slot, conn.generation()) {
-            flags.clear(Flags::PAUSED);
-            self.ready.mark(conn, flags);
-        }
-    }
-
-    fn want_write(&mut self, conn: ConnId) {
-        let Some((flags, ring, slot)) = self.get(conn) else {
-            return;
-        };
-        if flags.has(Flags::WANTS_WRITE | Flags::CONNECTING) {
-            return;
-        }
-        flags.set(Flags::WANTS_WRITE);
-        self.push(
-            ring,
-            &operation::poll_out(Op::Writable, slot, conn.generation()),
-        );
-    }
-
-    fn shutdown_write(&mut self, conn: ConnId) {
-        if let Some((_, ring, slot)) = self.get(conn) {
-            self.push(ring, &operation::shutdown_write(slot));
-        }
-    }
-
-    fn close(&mut self, conn: ConnId, how: Close) {
-        let Some((flags, ring, slot)) = self.get(conn) else {
-            return;
-        };
-        let flags = *flags;
-        self.rings[ring].slots.close(slot);
-        if how == Close::Reset {
-            self.push(ring, &operation::reset_on_close(slot));
-        }
-        self.cancel_armed(ring, slot, conn.generation(), flags);
-        self.push(ring, &operation::close(slot, conn.generation()));
-    }
-
-    fn stop_accepting(&mut self) {
-        self.acceptor.stop();
-        let posted: Vec<_> = self.acceptor.posted().collect();
-        for (ring, buffer) in posted {
-            self.push(ring, &operation::cancel(Tag::new(Op::Accept, buffer, 0)));
-        }
-        self.submit();
-        self.collect();
-    }
-
-    fn connect(&mut self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<ConnId> {
-        if self.free() == 0 {
-            return Err(io::Error::from_raw_os_error(libc::ENFILE));
-        }
-        let ring = self.ring_with_room()?;
-        let socket = socket::begin_connect(&to, from)?;
-        let slot = self.install(ring, socket.as_raw_fd())?;
-        self.take_slot(ring);
-        let generation = self.rings[ring].slots.open(slot, Flags::CONNECTING);
-        self.push(ring, &operation::poll_out(Op::Connect, slot, generation));
-        self.stats.connects += 1;
-        Ok(self.conn(ring, slot, generation))
-    }
-
-    fn wait_fd(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
-    }
-
-    fn waker(&self) -> Waker {
-        Waker(Arc::clone(&self.wake))
-    }
-
-    fn stats(&self) -> PlaneStats {
-        PlaneStats {
-            connections: u64::from(self.taken - self.acceptor.in_flight()),
-            rings: self.rings.len() as u64,
-            completion_overflows: self.rings.iter().map(Ring::overflows).sum(),
-            ..self.stats
-        }
-    }
-}
-
 impl Drop for UringPlane {
     fn drop(&mut self) {
+        if self.receives_in_flight > 0 {
+            // Only after `poll` failed: the kernel may still write into the arena.
+            std::mem::forget(std::mem::replace(&mut self.arena, Arena::new(1, 1)));
+        }
         // Closes that are queued take effect, and no accept writes into freed memory.
         self.stop_accepting();
         for _ in 0..DROP_PATIENCE_MS {

@@ -196,7 +196,7 @@ fn the_state_of_a_connection_is_small() {
     assert_eq!(RingSize::for_slots(8).completions, 2_048);
 }
 
-/// Filters of one thread only: io_uring_setup fails with an errno, as in a container.
+/// Filters of one thread only: `io_uring_setup` fails with an errno, as in a container.
 #[test]
 fn a_seccomp_filter_is_recognised() {
     for errno in [libc::EPERM, libc::ENOSYS] {
@@ -235,16 +235,15 @@ fn forbid_io_uring(errno: i32) {
         len: filter.len() as u16,
         filter: filter.as_mut_ptr(),
     };
+    // SAFETY: this prctl takes no pointers.
+    assert_eq!(
+        unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) },
+        0
+    );
+    let mode = libc::SECCOMP_MODE_FILTER;
     // SAFETY: prctl reads the program, which is valid for the call.
-    let results = unsafe {
-        [
-            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
-            libc::prctl(
-                libc::PR_SET_SECCOMP,
-                libc::SECCOMP_MODE_FILTER,
-                &raw const program,
-            ),
-        ]
-    };
-    assert_eq!(results, [0, 0]);
+    assert_eq!(
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) },
+        0
+    );
 }

@@ -94,6 +94,7 @@ impl<P: Make> Bench<P> {
             revents: 0,
         };
         let ms = i32::try_from(at_most.as_millis()).unwrap();
+        // SAFETY: the pointer is valid for one entry.
         unsafe { libc::poll(&raw mut poll, 1, ms) == 1 }
     }
 
@@ -208,6 +209,7 @@ pub(crate) fn reset(client: TcpStream) {
     };
     let (at, len) = ((&raw const linger).cast(), size_of::<libc::linger>() as u32);
     let fd = client.as_raw_fd();
+    // SAFETY: the pointer is valid for reading `len` bytes.
     let result = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, at, len) };
     assert_eq!(result, 0);
     drop(client);

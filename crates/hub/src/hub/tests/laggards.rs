@@ -208,6 +208,49 @@ fn who_is_blocked_after_a_deletion_still_hears_of_it() {
 }
 
 #[test]
+fn deletion_and_lag_are_told_apart() {
+    let mut single = Single::new(Limits {
+        log_publications_max: KEPT,
+        ..roomy()
+    });
+    let blocked = [0, 1].map(|conn| {
+        let seat = single.subscribe("a", SlowPolicy::Disconnect, conn);
+        if conn == 0 {
+            single.delete("a");
+        }
+        single.hub.block(seat, 0).0
+    });
+    for _ in 0..=KEPT {
+        single.publish("a", b"x");
+    }
+    assert_eq!(single.hub.cursor(blocked[0]), 0);
+    let mut told = Vec::new();
+    while single.hub.next_work(9, 9, &mut single.work) {
+        told.push((single.work.kind.clone(), conns(&single.work)));
+    }
+    assert_eq!(
+        told,
+        [(WorkKind::Lagged, vec![1]), (WorkKind::Deleted, vec![0])]
+    );
+    assert_eq!(
+        blocked.map(|seat| pull(&single, seat, 9).0),
+        [Pull::Deleted, Pull::Lagged { missed: 1..=1 }]
+    );
+}
+
+#[test]
+fn a_seat_can_be_blocked_where_it_stands() {
+    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 2, 4);
+    assert_eq!(single.hub.cursor(seat), 2);
+    let (seat, _) = single.hub.unblock(seat);
+    assert_eq!(single.hub.cursor(seat), 2);
+    let cursor = single.hub.cursor(seat);
+    let (seat, _) = single.hub.block(seat, cursor);
+    assert_eq!(single.slices(), []);
+    assert_eq!(pull(&single, seat, 1000), (Pull::More, vec![3, 4]));
+}
+
+#[test]
 fn many_laggards_are_found_in_slices() {
     let mut single = Single::new(Limits {
         log_publications_max: KEPT,

@@ -188,6 +188,58 @@ fn an_answer_to_a_join_that_was_given_up_is_ignored() {
 }
 
 #[test]
+fn who_is_blocked_before_the_home_answered_starts_at_its_head_too() {
+    let mut pair = Pair::new(&roomy());
+    pair.publish();
+    let seat = pair.subscribe(0);
+    let (seat, _) = pair.b.block(seat, pair.b.cursor(seat));
+    pair.carry_to_a();
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), []);
+    assert_eq!(pair.b.cursor(seat), 1);
+    pair.b.unblock(seat);
+    assert_eq!(pair.received(), [(vec![0], vec![2])]);
+}
+
+#[test]
+fn what_does_not_fit_the_state_of_the_mirror_is_ignored() {
+    let mut pair = Pair::new(&roomy());
+    let seat = pair.subscribe(0);
+    let accounting = Arc::new(Accounting::default());
+    let publication = Publication::new(1, 0, Draft::new(Kind::Text, b"x"), &accounting);
+    let (channel, generation) = (seat.channel, pair.b.generation);
+    let early = Message::Deliver {
+        channel,
+        generation,
+        publication,
+    };
+    pair.b.handle(0, early, &mut pair.to_a);
+    assert_eq!(accounting.count(), 0);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    let epoch = Epoch::from_random(9);
+    let again = Message::Joined {
+        channel,
+        generation,
+        epoch,
+        head: 5,
+        log: Vec::new(),
+    };
+    pair.b.handle(0, again, &mut pair.to_a);
+    assert_eq!(pair.b.position(channel).unwrap().offset, 0);
+    let unknown = Message::Deleted {
+        channel: 77,
+        generation,
+        epoch,
+    };
+    pair.b.handle(0, unknown, &mut pair.to_a);
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!(pair.received(), [(vec![0], vec![1])]);
+}
+
+#[test]
 fn a_join_replaces_the_mirror_that_the_home_knows() {
     let mut pair = Pair::new(&roomy());
     pair.subscribe(0);
@@ -301,6 +353,13 @@ fn the_home_hears_at_once_of_the_first_and_the_last_and_else_once_a_second() {
     assert_eq!(counted(&mut pair), 50);
     pair.b.tick(9000, &mut pair.to_a);
     assert!(pair.to_a.is_empty());
+    let there_and_back = pair.subscribe(50);
+    pair.unsubscribe(9000, there_and_back);
+    pair.b.tick(10_000, &mut pair.to_a);
+    assert!(
+        pair.to_a.is_empty(),
+        "a number that is the same again is not reported"
+    );
     for _ in 0..50 {
         pair.unsubscribe(9000, seat);
     }
@@ -308,6 +367,6 @@ fn the_home_hears_at_once_of_the_first_and_the_last_and_else_once_a_second() {
     assert_eq!(counted(&mut pair), 0);
     pair.subscribe(0);
     assert_eq!(counted(&mut pair), 1);
-    pair.b.tick(10_000, &mut pair.to_a);
+    pair.b.tick(11_000, &mut pair.to_a);
     assert!(pair.to_a.is_empty(), "what was planned is done");
 }

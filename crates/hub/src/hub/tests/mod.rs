@@ -5,6 +5,7 @@ mod laggards;
 mod mesh;
 mod mirrors;
 mod model;
+mod op;
 mod reports;
 
 use std::sync::Arc;

@@ -1,0 +1,113 @@
+//! What can happen to a mesh of hubs.
+
+use proptest::prelude::*;
+
+use super::*;
+
+pub(super) const CHANNELS: usize = 6;
+
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    Subscribe {
+        hub: usize,
+        channel: usize,
+    },
+    Unsubscribe {
+        hub: usize,
+        nth: usize,
+    },
+    Publish {
+        hub: usize,
+        channel: usize,
+        count: u8,
+        bytes: usize,
+    },
+    Delete {
+        channel: usize,
+    },
+    Carry {
+        from: usize,
+        to: usize,
+        count: usize,
+    },
+    Work {
+        hub: usize,
+        sends_max: usize,
+        bytes_max: usize,
+        full: u32,
+    },
+    Pull {
+        hub: usize,
+        nth: usize,
+        bytes_max: usize,
+    },
+    Unblock {
+        hub: usize,
+        nth: usize,
+    },
+    Tick {
+        hub: usize,
+        passed_ms: u64,
+    },
+}
+
+pub(super) fn op() -> impl Strategy<Value = Op> {
+    let hub = 0usize..3;
+    let channel = 0..CHANNELS;
+    let bytes_max = prop_oneof![Just(1usize), Just(60), Just(400), Just(1 << 16)];
+    let full = prop_oneof![3 => Just(0u32), 2 => any::<u32>(), 1 => Just(u32::MAX)];
+    prop_oneof![
+        4 => (hub.clone(), channel.clone())
+            .prop_map(|(hub, channel)| Op::Subscribe { hub, channel }),
+        2 => (hub.clone(), 0usize..64).prop_map(|(hub, nth)| Op::Unsubscribe { hub, nth }),
+        6 => (hub.clone(), channel.clone(), 1u8..9, 0usize..200)
+            .prop_map(|(hub, channel, count, bytes)| Op::Publish { hub, channel, count, bytes }),
+        1 => channel.prop_map(|channel| Op::Delete { channel }),
+        6 => (hub.clone(), hub.clone(), 1usize..6)
+            .prop_map(|(from, to, count)| Op::Carry { from, to, count }),
+        5 => (hub.clone(), 1usize..5, bytes_max.clone(), full).prop_map(
+            |(hub, sends_max, bytes_max, full)| Op::Work { hub, sends_max, bytes_max, full }
+        ),
+        2 => (hub.clone(), 0usize..64, bytes_max)
+            .prop_map(|(hub, nth, bytes_max)| Op::Pull { hub, nth, bytes_max }),
+        1 => (hub.clone(), 0usize..64).prop_map(|(hub, nth)| Op::Unblock { hub, nth }),
+        2 => (hub, 0u64..12).prop_map(|(hub, passed_ms)| Op::Tick { hub, passed_ms }),
+    ]
+}
+
+pub(super) fn limits() -> impl Strategy<Value = Limits> {
+    (
+        prop_oneof![Just(1usize), Just(3), Just(10), Just(1024)],
+        prop_oneof![Just(500usize), Just(1 << 20)],
+        prop_oneof![Just(2000usize), Just(8000), Just(1 << 26)],
+        prop_oneof![Just(1usize), Just(100)],
+    )
+        .prop_map(|(publications, bytes, shard_bytes, idle)| Limits {
+            log_publications_max: publications,
+            log_bytes_max: bytes,
+            shard_log_bytes_max: shard_bytes,
+            channels_idle_max: idle,
+            meta_ttl_ms: 40,
+            mirror_linger_ms: 10,
+        })
+}
+
+/// The same with a single channel, so that everything meets there.
+pub(super) fn narrowed(op: Op) -> Op {
+    match op {
+        Op::Subscribe { hub, channel } => Op::Subscribe {
+            hub,
+            channel: channel / 2 * 2 % 4,
+        },
+        Op::Publish {
+            hub, bytes, count, ..
+        } => Op::Publish {
+            hub,
+            channel: 0,
+            count,
+            bytes,
+        },
+        Op::Delete { .. } => Op::Delete { channel: 0 },
+        other => other,
+    }
+}
