@@ -90,7 +90,8 @@ fn exhaustion<P: Plane>(spare: u64, make: impl Fn(PlaneConfig) -> P) {
     config.connections_max = 5_000;
     let mut plane = make(config);
     let clients: Vec<_> = (0..90).map(|_| TcpStream::connect(addr).unwrap()).collect();
-    let lowest_free = std::fs::File::open("/dev/null").unwrap().as_raw_fd() as u64;
+    let lowest_free = std::fs::File::open("/dev/null").unwrap().as_raw_fd();
+    let lowest_free = u64::try_from(lowest_free).unwrap();
     let limit = set_limit(lowest_free + spare);
     let begun = Instant::now();
     let mut busy_polls = 0;
@@ -125,15 +126,12 @@ fn set_limit(soft: u64) -> u64 {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    assert_eq!(
-        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) },
-        0
-    );
+    // SAFETY: the pointer is valid for writing the structure.
+    let got = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     let old = std::mem::replace(&mut limit.rlim_cur, soft);
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) },
-        0
-    );
+    // SAFETY: the pointer is valid for reading the structure.
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!((got, set), (0, 0));
     old
 }
 

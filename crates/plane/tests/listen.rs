@@ -11,10 +11,9 @@ use switchboard_plane::{Keepalive, ListenOptions, listen, local_addr, probe_port
 fn option(fd: RawFd, level: i32, name: i32) -> i32 {
     let (mut value, mut len) = (0i32, 4);
     let at = (&raw mut value).cast();
-    assert_eq!(
-        unsafe { libc::getsockopt(fd, level, name, at, &raw mut len) },
-        0
-    );
+    // SAFETY: both pointers are valid for writing, and `len` says how much.
+    let got = unsafe { libc::getsockopt(fd, level, name, at, &raw mut len) };
+    assert_eq!(got, 0);
     value
 }
 
@@ -38,6 +37,7 @@ fn accepted_sockets_inherit_the_options() {
         }),
     };
     let fd = listen("127.0.0.1:0".parse().unwrap(), &options).unwrap();
+    // SAFETY: F_GETFD takes no pointers.
     let descriptor_flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFD) };
     assert_eq!(descriptor_flags & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
     let listener = TcpListener::from(fd);

@@ -2,25 +2,22 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::{io, thread};
 
 use rustix::thread::{CpuSet, sched_setaffinity};
-use switchboard_hub::{Accounting, Router, ShardId};
+use switchboard_hub::ShardId;
 use switchboard_plane::epoll::EpollPlane;
 use switchboard_plane::uring::UringPlane;
 use switchboard_plane::{ListenOptions, Plane, PlaneConfig};
 use switchboard_shard::run::{self, Clock, Driver};
-use switchboard_shard::{Config, Handle, Shard};
+use switchboard_shard::{Common, Shard};
 
-/// What all shards have in common.
+/// What every shard's thread gets.
 #[derive(Clone, Debug)]
-pub(crate) struct Common {
-    pub(crate) config: Arc<Config>,
-    pub(crate) handles: Vec<Handle>,
-    pub(crate) router: Router,
-    pub(crate) accounting: Arc<Accounting>,
+pub(crate) struct Launch {
+    pub(crate) common: Common,
     pub(crate) clock: Clock,
     pub(crate) plane: PlaneKind,
 }
@@ -49,23 +46,24 @@ pub(crate) fn spawn(
     id: ShardId,
     cpu: usize,
     listeners: Vec<OwnedFd>,
-    common: Common,
+    launch: Launch,
 ) -> io::Result<ShardThread> {
     let (ready, stands) = mpsc::channel();
     let thread = thread::Builder::new()
         .name(format!("shard-{}", id.0))
         .spawn(move || {
             pin(cpu)?;
-            let connections_max = common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
+            let connections_max =
+                launch.common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
             let plane_config = PlaneConfig::new(listeners, connections_max);
-            match common.plane {
+            match launch.plane {
                 PlaneKind::IoUring => {
                     let plane = UringPlane::new(plane_config);
-                    start(plane, id, &common, Driver::IoUring, &ready)
+                    start(plane, id, &launch, Driver::IoUring, &ready)
                 }
                 PlaneKind::Epoll => {
                     let plane = EpollPlane::new(plane_config);
-                    start(plane, id, &common, Driver::Legacy, &ready)
+                    start(plane, id, &launch, Driver::Legacy, &ready)
                 }
             }
         })?;
@@ -81,24 +79,15 @@ pub(crate) fn spawn(
 fn start<P: Plane>(
     plane: io::Result<P>,
     id: ShardId,
-    common: &Common,
+    launch: &Launch,
     driver: Driver,
     ready: &mpsc::Sender<()>,
 ) -> io::Result<()> {
     let seed = getrandom::u64().map_err(io::Error::other)?;
-    let shard = Shard::new(
-        plane?,
-        id,
-        &common.handles,
-        Arc::clone(&common.config),
-        common.router.clone(),
-        Arc::clone(&common.accounting),
-        seed,
-        common.clock.now_ms(),
-    );
+    let shard = Shard::new(plane?, id, &launch.common, seed, launch.clock.now_ms());
     // The receiver waits for this message or for the end of the thread.
     let _ = ready.send(());
-    run::run(shard, driver, common.clock)
+    run::run(shard, driver, launch.clock)
 }
 
 fn pin(cpu: usize) -> io::Result<()> {

@@ -12,13 +12,13 @@ use signal_hook::iterator::Signals;
 use switchboard_control::Control;
 use switchboard_hub::{Accounting, Router, ShardId};
 use switchboard_plane::choice::probe_io_uring;
-use switchboard_shard::Handle;
 use switchboard_shard::run::Clock;
+use switchboard_shard::{Common, Handle};
 
 use crate::backbone::Shards;
-use crate::config::{Config, PlaneChoice};
+use crate::config::{Config, ExpectedPlane, PlaneChoice};
 use crate::derive;
-use crate::shards::{self, Common, ListenError, PlaneKind, ShardThread};
+use crate::shards::{self, Launch, ListenError, PlaneKind, ShardThread};
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     }
     // Before the first thread, so that every thread leaves them to the one that waits for them.
     let signals = Signals::new([SIGINT, SIGTERM]).map_err(machine("signals"))?;
-    let (plane, reason) = choose_plane(config.settings.plane)?;
+    let (plane, reason) = choose_plane(config)?;
     let shards = config.cpus.len();
     let internal = listen_internal(config.settings.internal_listen)?;
     let internal_address = internal.local_addr().map_err(machine("internal_listen"))?;
@@ -91,16 +91,19 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         handles: Handle::set(u16::try_from(shards).unwrap_or(u16::MAX)),
         router: Router::new(u16::try_from(shards).unwrap_or(u16::MAX)),
         accounting: Arc::new(Accounting::default()),
+    };
+    let launch = Launch {
+        common: common.clone(),
         clock: Clock::new(),
         plane,
     };
-    let backbone = Arc::new(Shards::new(common.router.clone(), common.handles.clone()));
+    let backbone = Arc::new(Shards::new(common.router, common.handles));
     let door = derive::control_config(config, plane.name());
     let control = Control::start(internal, door, Arc::clone(&backbone) as Arc<_>)
         .map_err(machine("internal door"))?;
     let mut threads = Vec::with_capacity(shards);
     for ((id, cpu), listeners) in (0..).zip(&config.cpus).zip(listeners) {
-        let thread = shards::spawn(ShardId(id), *cpu, listeners, common.clone());
+        let thread = shards::spawn(ShardId(id), *cpu, listeners, launch.clone());
         threads.push(thread.map_err(machine("shard"))?);
     }
     announce(config, &addresses, internal_address, plane, &reason);
@@ -122,22 +125,30 @@ fn machine(what: &'static str) -> impl Fn(io::Error) -> StartError {
     move |source| StartError::Machine { what, source }
 }
 
-fn choose_plane(choice: PlaneChoice) -> Result<(PlaneKind, String), StartError> {
-    if choice == PlaneChoice::Epoll {
-        return Ok((PlaneKind::Epoll, "as configured".to_owned()));
-    }
-    match (probe_io_uring(), choice) {
-        (Ok(()), PlaneChoice::Auto) => Ok((
-            PlaneKind::IoUring,
-            "the kernel allows it and passed the self-test".to_owned(),
-        )),
-        (Ok(()), _) => Ok((PlaneKind::IoUring, "as configured".to_owned())),
-        (Err(refusal), PlaneChoice::Auto) => Ok((
-            PlaneKind::Epoll,
-            format!("io_uring cannot run here: {refusal}"),
-        )),
-        (Err(refusal), _) => Err(StartError::IoUringRefused(refusal.to_string())),
-    }
+/// The check of the configuration has asked the kernel already, unless one plane was asked for.
+fn choose_plane(config: &Config) -> Result<(PlaneKind, String), StartError> {
+    let reason = match (&config.capacity.plane, config.settings.plane) {
+        (ExpectedPlane::Epoll { refusal: None }, _) => "as configured".to_owned(),
+        (
+            ExpectedPlane::Epoll {
+                refusal: Some(refusal),
+            },
+            _,
+        ) => {
+            format!("io_uring cannot run here: {refusal}")
+        }
+        (ExpectedPlane::IoUring, PlaneChoice::Auto) => {
+            return Ok((
+                PlaneKind::IoUring,
+                "the kernel passed the self-test".to_owned(),
+            ));
+        }
+        (ExpectedPlane::IoUring, _) => {
+            probe_io_uring().map_err(|refusal| StartError::IoUringRefused(refusal.to_string()))?;
+            return Ok((PlaneKind::IoUring, "as configured".to_owned()));
+        }
+    };
+    Ok((PlaneKind::Epoll, reason))
 }
 
 fn listen_internal(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -6,8 +6,8 @@
 //! of the sweep, and says when it wants to be called again. [`run`] hosts it on monoio, one pinned
 //! thread per core; tests drive it over the simulated plane.
 //!
-//! The files, in the order in which a client meets them: `admission` (accept, full), `http` and
-//! `response` (requests, handshake), `websocket` (frames, client publications), `fanout`
+//! The files, in the order in which a client meets them: `admission` (accept, full), `input`,
+//! `http` and `response` (requests, handshake), `websocket` (frames, client publications), `fanout`
 //! (publications out), `blocked` (full sockets), `sweep` (pings, deadlines), `closing` (every end).
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ mod core;
 mod counters;
 mod fanout;
 mod http;
+mod input;
 mod mailbox;
 mod outgoing;
 mod rate;
@@ -38,4 +39,4 @@ pub use config::{Config, ECHO_LIMITS, Namespace, Namespaces, Timeouts};
 pub use counters::{Counter, Counters};
 pub use switchboard_ws::head::HeadLimits;
 pub use switchboard_ws::message::MessageLimits;
-pub use turn::{Next, Shard};
+pub use turn::{Common, Next, Shard};

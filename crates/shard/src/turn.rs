@@ -3,21 +3,19 @@
 use std::sync::Arc;
 
 use switchboard_hub::{Accounting, Hub, Router, ShardId};
-use switchboard_plane::{Close, ConnId, Event, Plane, SendException, SendResult};
+use switchboard_plane::{Close, Event, Plane, SendException, SendResult};
 
 use crate::admission;
 use crate::blocked::CatchUp;
 use crate::closing;
 use crate::command::{Command, Handle};
 use crate::config::Config;
-use crate::connection::State;
 use crate::core::{Action, Core};
 use crate::counters::Counters;
 use crate::fanout::Fanout;
-use crate::http::{self, Progress};
+use crate::input;
 use crate::mailbox::{Letter, Mailbox};
 use crate::sweep::{self, Sweep};
-use crate::websocket;
 
 /// Client publications waiting in one mailbox beyond which their publishers are not read.
 const MAILBOX_PUBLISH_BYTES_MAX: usize = 8 << 20;
@@ -35,6 +33,19 @@ pub enum Next {
     At(u64),
     /// The stop is complete.
     Ended,
+}
+
+/// What all shards of a server have in common.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The outsides of all shards, in the order of their ids.
+    pub handles: Vec<Handle>,
+    /// Finds the home of a channel.
+    pub router: Router,
+    /// Counts the live publications of all shards.
+    pub accounting: Arc<Accounting>,
 }
 
 /// One core's part of the server: its plane, its connections, its channels.
@@ -68,18 +79,14 @@ struct Stop {
 }
 
 impl<P: Plane> Shard<P> {
-    /// A shard on `plane`. `handles` are those of all shards, in the order of their ids; `seed`
-    /// makes the epochs of its channels.
-    pub fn new(
-        plane: P,
-        id: ShardId,
-        handles: &[Handle],
-        config: Arc<Config>,
-        router: Router,
-        accounting: Arc<Accounting>,
-        seed: u64,
-        now_ms: u64,
-    ) -> Self {
+    /// A shard on `plane`; `seed` makes the epochs of its channels.
+    pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
+        let Common {
+            config,
+            handles,
+            router,
+            accounting,
+        } = common.clone();
         let own = &handles[usize::from(id.0)];
         own.mailbox.set_waker(plane.waker());
         let hub = Hub::new(id, router, config.hub.clone(), seed, accounting);
@@ -206,7 +213,7 @@ impl<P: Plane> Shard<P> {
                 Event::Accepted { conn, peer } => admission::accepted(&mut self.core, conn, peer),
                 Event::Received { conn, bytes } => {
                     self.core.counters.bytes_received.add(bytes.len() as u64);
-                    received(&mut self.core, conn, self.plane.received(bytes));
+                    input::received(&mut self.core, conn, self.plane.received(bytes));
                 }
                 Event::Writable { conn } => {
                     self.catch_up
@@ -228,7 +235,7 @@ impl<P: Plane> Shard<P> {
     /// Input that was held back until its replies were flushed.
     fn continue_deferred(&mut self) {
         for id in std::mem::take(&mut self.core.deferred) {
-            continue_input(&mut self.core, id);
+            input::go_on(&mut self.core, id);
             // One may stand here twice, and its replies must not mix with another's.
             self.flush();
         }
@@ -312,6 +319,7 @@ impl<P: Plane> Shard<P> {
     fn publish_gauges(&self) {
         let counters: &Counters = &self.core.counters;
         let stats = self.plane.stats();
+        counters.publications.set(self.core.hub.publications());
         counters.channels.set(self.core.hub.channels() as u64);
         counters.log_bytes.set(self.core.hub.log_bytes() as u64);
         counters.accepts_paused.set(stats.accepts_paused);
@@ -364,95 +372,5 @@ impl<P: Plane> Shard<P> {
             }
         }
         self.flush();
-    }
-}
-
-/// Bytes from a connection, in whatever state it is.
-fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
-    let now = core.now;
-    let Some(connection) = core.slab.get_mut(id) else {
-        return;
-    };
-    sweep::heard(connection, now);
-    let held = connection
-        .busy
-        .as_mut()
-        .map(|busy| &mut busy.input)
-        .filter(|input| !input.is_empty());
-    if let Some(input) = held {
-        input.extend_from_slice(bytes);
-        take_held_input(core, id);
-    } else {
-        consume(core, id, bytes, 0);
-    }
-}
-
-/// Goes on with held input, if the replies are out, and reads again.
-fn continue_input(core: &mut Core, id: ConnId) {
-    if core
-        .slab
-        .get(id)
-        .is_none_or(|connection| connection.blocked)
-    {
-        return;
-    }
-    take_held_input(core, id);
-    if !core.replies_are_enough(id) {
-        core.resume(id);
-    }
-}
-
-fn take_held_input(core: &mut Core, id: ConnId) {
-    let Some(busy) = core
-        .slab
-        .get_mut(id)
-        .and_then(|connection| connection.busy.as_mut())
-    else {
-        return;
-    };
-    let mut input = std::mem::take(&mut busy.input);
-    let scanned = std::mem::take(&mut busy.scanned);
-    if !input.is_empty() {
-        consume(core, id, &mut input, scanned);
-    }
-}
-
-/// Uses up `bytes`, of which `scanned` have been searched for the end of a head before; what
-/// cannot be used yet is held.
-fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) {
-    let mut at = 0;
-    while let Some(connection) = core.slab.get(id)
-        && at < bytes.len()
-    {
-        match connection.state {
-            State::Head | State::Refusing => {
-                if core.replies_are_enough(id) {
-                    hold_input(core, id, &bytes[at..], 0);
-                    core.pause(id);
-                    core.deferred.push(id);
-                    return;
-                }
-                match http::request(core, id, &bytes[at..], scanned) {
-                    Progress::Used(used) => at += used,
-                    Progress::Incomplete => {
-                        return hold_input(core, id, &bytes[at..], bytes.len() - at);
-                    }
-                    Progress::Over => return,
-                }
-                scanned = 0;
-            }
-            State::Echo | State::Subscribed | State::Closing => {
-                return websocket::received(core, id, &mut bytes[at..]);
-            }
-            State::Lingering => return,
-        }
-    }
-}
-
-fn hold_input(core: &mut Core, id: ConnId, rest: &[u8], scanned: usize) {
-    if let Some(connection) = core.slab.get_mut(id) {
-        let busy = connection.busy();
-        busy.input = rest.to_vec();
-        busy.scanned = scanned;
     }
 }

@@ -49,6 +49,8 @@ pub struct Hub {
     presence: List,
     sizes: SizeClasses,
     log_bytes: usize,
+    /// Publications made here as the home of their channels.
+    publications: u64,
 }
 
 impl Hub {
@@ -75,6 +77,7 @@ impl Hub {
             presence: List::new(Link::Presence),
             sizes: SizeClasses::new(),
             log_bytes: 0,
+            publications: 0,
         }
     }
 
@@ -175,6 +178,11 @@ impl Hub {
     /// Where the channel with this index stands on this shard; none while its home has not answered.
     pub fn position(&self, channel: u32) -> Option<Position> {
         self.table.get(channel)?.position()
+    }
+
+    /// Publications made here since the start, as the home of their channels.
+    pub fn publications(&self) -> u64 {
+        self.publications
     }
 
     /// Bytes that all logs of this shard hold.

@@ -39,6 +39,7 @@ impl Hub {
         let channel = &mut self.table[index];
         let offset = channel.log.head() + 1;
         let publication = Publication::new(offset, now_ms, draft, &self.accounting);
+        self.publications += 1;
         let local = channel.subscribers() as u64;
         let mut remote = 0;
         if let Role::Home(home) = &mut channel.role {

@@ -20,8 +20,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd as _, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,13 +28,11 @@ use io_uring::{cqueue, squeue};
 
 use crate::arena::Arena;
 use crate::limits::descriptors_max;
-use crate::ready::{self, ReadyQueue};
+use crate::ready::ReadyQueue;
 use crate::slots::Flags;
 use crate::socket;
 use crate::wake::EventFd;
-use crate::{
-    Chunk, Close, ConnId, Event, Plane, PlaneConfig, PlaneStats, SendException, SendResult, Waker,
-};
+use crate::{ConnId, Event, Plane as _, PlaneConfig, PlaneStats, SendException};
 use accept::Acceptor;
 pub(crate) use probe::probe;
 use ring::{Ring, RingSize};

@@ -1,11 +1,11 @@
 //! What only this plane has. What all planes promise is tested in `tests/conformance`.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use super::*;
 use crate::choice::{Refusal, probe_io_uring};
-use crate::{ListenOptions, listen, local_addr};
+use crate::{Close, ListenOptions, SendResult, listen, local_addr};
 
 fn plane(size: RingSize) -> Option<(UringPlane, SocketAddr)> {
     if let Err(refusal) = probe_io_uring() {
@@ -236,14 +236,10 @@ fn forbid_io_uring(errno: i32) {
         filter: filter.as_mut_ptr(),
     };
     // SAFETY: this prctl takes no pointers.
-    assert_eq!(
-        unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) },
-        0
-    );
+    let forbidden = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(forbidden, 0);
     let mode = libc::SECCOMP_MODE_FILTER;
     // SAFETY: prctl reads the program, which is valid for the call.
-    assert_eq!(
-        unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) },
-        0
-    );
+    let filtered = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) };
+    assert_eq!(filtered, 0);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use switchboard_plane::{Close, ConnId, SendResult};
 
-use crate::harness::{Bench, Make, Seen, read, reset, write};
+use crate::harness::{Bench, Make, Seen, pattern, read, reset, write};
 
 /// What is left to read until the end of the stream.
 fn read_to_end(mut client: &TcpStream) -> Vec<u8> {
@@ -27,12 +27,13 @@ pub(crate) fn fin_comes_after_what_was_sent<P: Make>() {
 pub(crate) fn reset_reaches_the_peer<P: Make>() {
     let mut bench = Bench::<P>::new();
     let (client, conn) = bench.pair();
-    while bench.send(conn, &[0; 65_536]).is_none() {}
+    let bytes = pattern(65_536);
+    while bench.send(conn, &bytes).is_none() {}
     bench.plane.want_write(conn);
     bench.plane.close(conn, Close::Reset);
     bench.poll();
     let error = loop {
-        match read(&client, &mut [0; 65_536]) {
+        match read(&client, &mut [0; 4_096]) {
             Ok(count) => assert_ne!(count, 0, "FIN instead of RST"),
             Err(error) => break error,
         }
@@ -158,7 +159,7 @@ pub(crate) fn a_closed_connection_has_no_more_events<P: Make>() {
     for _ in 0..50 {
         let pairs = bench.pairs(3);
         for (client, conn) in &pairs {
-            write(client, &[1; 50_000]);
+            write(client, &pattern(50_000));
             bench.plane.want_write(*conn);
         }
         bench.poll();

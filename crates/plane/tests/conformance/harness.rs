@@ -112,9 +112,8 @@ impl<P: Make> Bench<P> {
                 "too late: {what}; seen {:?}",
                 self.seen
             );
-            if !self.plane.has_more() && !self.sleep(PATIENCE) {
-                panic!("never: {what}; seen {:?}", self.seen);
-            }
+            let woken = self.plane.has_more() || self.sleep(PATIENCE);
+            assert!(woken, "never: {what}; seen {:?}", self.seen);
         }
     }
 
@@ -217,7 +216,7 @@ pub(crate) fn reset(client: TcpStream) {
 
 /// Bytes that are different at every position, for order and completeness.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
-    (0..len as u32 / 4 + 1)
+    (0..=len as u32 / 4)
         .flat_map(u32::to_le_bytes)
         .take(len)
         .collect()

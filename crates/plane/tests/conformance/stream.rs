@@ -186,7 +186,7 @@ pub(crate) fn pausing_hides_what_was_ready<P: Make>() {
     let mut bench = Bench::<P>::with(|config| config.receives_max = 1);
     let pairs = bench.pairs(4);
     for (client, _) in &pairs {
-        write(client, &[7; 40_000]);
+        write(client, &pattern(40_000));
     }
     bench.until("something", |bench| !bench.seen.is_empty());
     for (_, conn) in &pairs {

@@ -1,5 +1,7 @@
 //! The real program, started for one test on ports of its own and ended with it.
 
+#![allow(clippy::expect_used)] // a test that cannot go on says what it missed
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};

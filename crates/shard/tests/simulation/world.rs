@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use switchboard_hub::{Accounting, ChannelName, Draft, Kind, Limits, Router, ShardId, SlowPolicy};
 use switchboard_plane::sim::{ClientState, SimConfig, SimNet, SimPlane};
-use switchboard_shard::{Command, Config, Handle, Namespace, Namespaces, Next, Shard, Timeouts};
+use switchboard_shard::{
+    Command, Common, Config, Handle, Namespace, Namespaces, Next, Shard, Timeouts,
+};
 use switchboard_ws::head::HeadLimits;
 use switchboard_ws::message::MessageLimits;
 
@@ -83,10 +85,12 @@ fn config(plan: &Plan) -> Config {
 
 impl World {
     pub(crate) fn new(seed: u64, plan: &Plan) -> Self {
-        let config = Arc::new(config(plan));
-        let handles = Handle::set(plan.shards);
-        let router = Router::new(plan.shards);
-        let accounting = Arc::new(Accounting::default());
+        let common = Common {
+            config: Arc::new(config(plan)),
+            handles: Handle::set(plan.shards),
+            router: Router::new(plan.shards),
+            accounting: Arc::new(Accounting::default()),
+        };
         let (mut shards, mut nets) = (Vec::new(), Vec::new());
         for id in 0..plan.shards {
             let sim = SimConfig {
@@ -115,9 +119,9 @@ impl World {
             now_ms: 1_000,
             shards,
             nets,
-            handles,
-            router,
-            accounting,
+            handles: common.handles,
+            router: common.router,
+            accounting: common.accounting,
             clients: Vec::new(),
             published: HashMap::new(),
             answered: Arc::new(AtomicU64::new(0)),

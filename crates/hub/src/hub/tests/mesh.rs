@@ -295,7 +295,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(300))]
+    #![proptest_config(config(600))]
 
     #[test]
     fn one_hub_serves_everybody_exactly(
@@ -314,7 +314,7 @@ proptest! {
     }
 
     #[test]
-    fn two_hubs_with_one_channel(
+    fn two_hubs_where_everything_meets(
         limits in limits(),
         ops in prop::collection::vec(op(), 1..250),
     ) {

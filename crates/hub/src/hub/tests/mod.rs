@@ -6,6 +6,7 @@ mod mesh;
 mod mirrors;
 mod model;
 mod op;
+mod pair;
 mod reports;
 
 use std::sync::Arc;
