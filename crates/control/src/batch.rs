@@ -32,20 +32,11 @@ pub(crate) async fn batch(
         key: "batch_bytes_max",
     };
     let (bytes, mut held) = body::read(&door, body, limit).await?;
-    let lines: Vec<&[u8]> = bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty())
-        .collect();
+    let lines: Vec<&[u8]> =
+        bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
     if lines.len() > door.config.batch_lines_max {
-        let message = format!(
-            "a batch may have at most {} lines",
-            door.config.batch_lines_max
-        );
-        return Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_many_lines",
-            message,
-        ));
+        let message = format!("a batch may have at most {} lines", door.config.batch_lines_max);
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_lines", message));
     }
     let mut results = Vec::new();
     let mut silent = false;
@@ -101,9 +92,7 @@ const WINDOW: usize = 1_024;
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     const KNOWN: [&str; 3] = [NDJSON, "application/ndjson", "application/jsonl"];
-    let given = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if given.is_some_and(|given| KNOWN.contains(&media_type(given).as_str())) {
         return Ok(());
     }
@@ -151,17 +140,9 @@ impl Line {
         };
         let bytes_max = door.config.publish_bytes_max;
         if payload.len() > bytes_max {
-            return Err(ApiError::too_large(
-                "a publication",
-                bytes_max,
-                "publish_bytes_max",
-            ));
+            return Err(ApiError::too_large("a publication", bytes_max, "publish_bytes_max"));
         }
-        Ok(Self {
-            bytes: payload.len(),
-            draft: labels.draft(kind, &payload),
-            name,
-        })
+        Ok(Self { bytes: payload.len(), draft: labels.draft(kind, &payload), name })
     }
 
     fn publish(self, door: &Door, held: &mut Held) -> Answer<Receipt> {
@@ -173,10 +154,7 @@ impl Line {
 
 fn decode(base64: &str) -> Result<Vec<u8>, ApiError> {
     STANDARD.decode(base64).map_err(|error| {
-        ApiError::bad_request(
-            "bad_base64",
-            format!("b64 must be standard base64: {error}"),
-        )
+        ApiError::bad_request("bad_base64", format!("b64 must be standard base64: {error}"))
     })
 }
 
@@ -184,15 +162,8 @@ fn decode(base64: &str) -> Result<Vec<u8>, ApiError> {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Outcome<'a> {
-    Published {
-        status: u16,
-        position: String,
-        subscribers: u64,
-    },
-    Refused {
-        status: u16,
-        error: &'a ApiError,
-    },
+    Published { status: u16, position: String, subscribers: u64 },
+    Refused { status: u16, error: &'a ApiError },
 }
 
 fn write_result(results: &mut Vec<u8>, receipt: &Result<Receipt, ApiError>) {
@@ -202,10 +173,7 @@ fn write_result(results: &mut Vec<u8>, receipt: &Result<Receipt, ApiError>) {
             position: receipt.position.to_string(),
             subscribers: receipt.subscribers,
         },
-        Err(error) => Outcome::Refused {
-            status: error.status.as_u16(),
-            error,
-        },
+        Err(error) => Outcome::Refused { status: error.status.as_u16(), error },
     };
     // Numbers and strings written to memory: there is nothing that can fail.
     let _ = serde_json::to_writer(&mut *results, &outcome);

@@ -28,17 +28,9 @@ pub(crate) async fn guard(
 }
 
 fn check_key(key: &ApiKey, headers: &HeaderMap) -> Result<(), ApiError> {
-    let own = headers
-        .get("x-api-key")
-        .map(axum::http::HeaderValue::as_bytes);
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| bearer(value.as_bytes()));
-    if own
-        .into_iter()
-        .chain(bearer)
-        .any(|given| key.matches(given))
-    {
+    let own = headers.get("x-api-key").map(axum::http::HeaderValue::as_bytes);
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
+    if own.into_iter().chain(bearer).any(|given| key.matches(given)) {
         return Ok(());
     }
     Err(ApiError::new(
@@ -51,9 +43,7 @@ fn check_key(key: &ApiKey, headers: &HeaderMap) -> Result<(), ApiError> {
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer ";
     let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    scheme
-        .eq_ignore_ascii_case(SCHEME)
-        .then(|| token.trim_ascii())
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }
 
 /// A web page open on this machine could reach the door on loopback. Browsers give it away: by
@@ -68,10 +58,7 @@ fn check_local(request: &Request) -> Result<(), ApiError> {
         );
     }
     let hosts = request.headers().get_all(header::HOST).iter();
-    let target = request
-        .uri()
-        .authority()
-        .map(|authority| authority.as_str().as_bytes());
+    let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     let mut hosts = hosts.map(axum::http::HeaderValue::as_bytes).chain(target);
     if hosts.all(is_loopback) {
         return Ok(());
@@ -88,20 +75,11 @@ fn is_loopback(host: &[u8]) -> bool {
     let Ok(host) = str::from_utf8(host) else {
         return false;
     };
-    let end = if host.starts_with('[') {
-        host.find(']').map(|at| at + 1)
-    } else {
-        host.find(':')
-    };
+    let end = if host.starts_with('[') { host.find(']').map(|at| at + 1) } else { host.find(':') };
     let (name, port) = host.split_at(end.unwrap_or(host.len()));
     let port_is_number = port.is_empty()
-        || port
-            .strip_prefix(':')
-            .is_some_and(|digits| digits.parse::<u16>().is_ok());
-    let address = match name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'))
-    {
+        || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok());
+    let address = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         Some(v6) => v6.parse().map(IpAddr::V6).ok(),
         None => name.parse().map(IpAddr::V4).ok(),
     };
@@ -116,14 +94,8 @@ mod tests {
 
     #[test]
     fn loopback_hosts_are_known_by_their_whole_name() {
-        for host in [
-            "localhost",
-            "LOCALHOST:80",
-            "127.0.0.1",
-            "127.9.9.9:8001",
-            "[::1]",
-            "[::1]:1",
-        ] {
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.9.9.9:8001", "[::1]", "[::1]:1"]
+        {
             assert!(is_loopback(host.as_bytes()), "{host}");
         }
         for host in [

@@ -40,13 +40,8 @@ impl ChannelInfo {
         if home.is_none() && subscribers == 0 {
             return None;
         }
-        let requested = reports
-            .iter()
-            .filter_map(|report| report.last_requested_ms)
-            .max();
-        let position = home
-            .map(|home| home.position.to_string())
-            .unwrap_or_default();
+        let requested = reports.iter().filter_map(|report| report.last_requested_ms).max();
+        let position = home.map(|home| home.position.to_string()).unwrap_or_default();
         Some(Self {
             messages: home.map_or(0, |home| home.messages),
             requested: seconds_since(requested, now_ms),
@@ -66,31 +61,20 @@ impl ChannelInfo {
              last message id: {}\r\nposition: {}\r\n",
             self.messages, self.requested, self.subscribers, self.last_message_id, self.position
         );
-        (
-            status,
-            [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-            text,
-        )
-            .into_response()
+        (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
     }
 }
 
 fn seconds_since(past_ms: Option<u64>, now_ms: u64) -> i64 {
     const NEVER: i64 = -1;
-    past_ms.map_or(NEVER, |past| {
-        i64::try_from(now_ms.saturating_sub(past) / 1_000).unwrap_or(NEVER)
-    })
+    past_ms
+        .map_or(NEVER, |past| i64::try_from(now_ms.saturating_sub(past) / 1_000).unwrap_or(NEVER))
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accept.flat_map(|value| value.split(',')).any(|range| {
         let kind = range.split(';').next().unwrap_or("").trim();
-        ["application/json", "text/json"]
-            .iter()
-            .any(|json| json.eq_ignore_ascii_case(kind))
+        ["application/json", "text/json"].iter().any(|json| json.eq_ignore_ascii_case(kind))
     })
 }

@@ -22,10 +22,7 @@ pub(crate) struct Held(Option<OwnedSemaphorePermit>);
 
 impl Pending {
     pub(crate) fn new(bytes_max: usize, wait: Duration) -> Self {
-        Self {
-            room: Arc::new(Semaphore::new(bytes_max.min(Semaphore::MAX_PERMITS))),
-            wait,
-        }
+        Self { room: Arc::new(Semaphore::new(bytes_max.min(Semaphore::MAX_PERMITS))), wait }
     }
 
     /// Counts more bytes into `held`; waits for room, but not for long.

@@ -40,11 +40,7 @@ pub(crate) async fn publish(
 
 /// Whether somebody will get it.
 pub(crate) fn status_of(receipt: &Receipt) -> StatusCode {
-    if receipt.subscribed {
-        StatusCode::CREATED
-    } else {
-        StatusCode::ACCEPTED
-    }
+    if receipt.subscribed { StatusCode::CREATED } else { StatusCode::ACCEPTED }
 }
 
 /// What is kept with a payload for those who listen by HTTP.
@@ -69,10 +65,7 @@ impl Labels {
         let wrong = |label: &str| {
             label.is_empty() || label.len() > LABEL_BYTES_MAX || label.contains(char::is_control)
         };
-        if content_type
-            .as_deref()
-            .is_some_and(|label| wrong(label) || !label.is_ascii())
-        {
+        if content_type.as_deref().is_some_and(|label| wrong(label) || !label.is_ascii()) {
             return Err(ApiError::bad_request(
                 "bad_content_type",
                 "the content type must be 1 to 255 visible ASCII characters",
@@ -85,10 +78,7 @@ impl Labels {
             ));
         }
         let content_type = content_type.filter(|label| media_type(label) != FORM);
-        Ok(Self {
-            content_type,
-            event,
-        })
+        Ok(Self { content_type, event })
     }
 
     fn of_headers(headers: &HeaderMap) -> Result<Self, ApiError> {
@@ -104,15 +94,8 @@ impl Labels {
 
     /// Text, unless the publisher says otherwise or the bytes do.
     fn kind_of(&self, payload: &[u8]) -> Kind {
-        let binary = self
-            .content_type
-            .as_deref()
-            .is_some_and(|label| media_type(label) == BINARY);
-        if binary || str::from_utf8(payload).is_err() {
-            Kind::Binary
-        } else {
-            Kind::Text
-        }
+        let binary = self.content_type.as_deref().is_some_and(|label| media_type(label) == BINARY);
+        if binary || str::from_utf8(payload).is_err() { Kind::Binary } else { Kind::Text }
     }
 
     /// The publication to be.
@@ -130,10 +113,5 @@ impl Labels {
 
 /// A content type without its parameters, in lower case.
 pub(crate) fn media_type(content_type: &str) -> String {
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase()
+    content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }

@@ -29,12 +29,7 @@ pub(crate) struct Door {
 impl Door {
     pub(crate) fn new(config: ControlConfig, backbone: Arc<dyn Backbone>) -> Arc<Self> {
         let pending = Pending::new(config.pending_bytes_max, config.timeouts.room);
-        Arc::new(Self {
-            config,
-            backbone,
-            pending,
-            started: Instant::now(),
-        })
+        Arc::new(Self { config, backbone, pending, started: Instant::now() })
     }
 
     /// Until when a question to the shards that is asked now waits for its answer.
@@ -45,18 +40,14 @@ impl Door {
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("Door").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
 /// All routes, behind the guard.
 pub(crate) fn router(door: Arc<Door>) -> Router {
-    let channel = get(channel::report)
-        .post(publish::publish)
-        .put(publish::publish)
-        .delete(channel::delete);
+    let channel =
+        get(channel::report).post(publish::publish).put(publish::publish).delete(channel::delete);
     Router::new()
         .route("/pub", post(batch::batch))
         .route("/pub/", channel.clone())
@@ -70,11 +61,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         })
         .method_not_allowed_fallback(async || {
             let message = "this path has other methods; `Allow` names them";
-            ApiError::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                message,
-            )
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
         })
         .layer(from_fn_with_state(Arc::clone(&door), guard))
         // Bodies have bounds of their own.
@@ -84,8 +71,6 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
 
 /// Now, in Unix milliseconds.
 pub(crate) fn unix_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -40,19 +40,14 @@ impl Control {
             .enable_all()
             .build()?;
         let (stop, stopped) = oneshot::channel();
-        let thread = thread::Builder::new()
-            .name("control".to_owned())
-            .spawn(move || {
-                let shutdown = async {
-                    // A `Control` that was dropped stops as well.
-                    let _ = stopped.await;
-                };
-                runtime.block_on(serve(listener, config, backbone, shutdown))
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
+            let shutdown = async {
+                // A `Control` that was dropped stops as well.
+                let _ = stopped.await;
+            };
+            runtime.block_on(serve(listener, config, backbone, shutdown))
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 
     /// Stops: no new connections; requests under way get a moment ([`crate::Timeouts::stop`]).
@@ -81,9 +76,7 @@ pub async fn serve(
     let service = TowerToHyperService::new(router(Arc::clone(&door)));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(timeouts.head)
-        .max_buf_size(HEAD_BYTES_MAX);
+    http.timer(TokioTimer::new()).header_read_timeout(timeouts.head).max_buf_size(HEAD_BYTES_MAX);
 
     let mut shutdown = std::pin::pin!(shutdown);
     loop {

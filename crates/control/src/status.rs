@@ -13,10 +13,7 @@ use crate::router::Door;
 
 /// The server is up.
 pub(crate) async fn health() -> impl IntoResponse {
-    (
-        [(header::CACHE_CONTROL, "no-store")],
-        Json(Health { status: "ok" }),
-    )
+    ([(header::CACHE_CONTROL, "no-store")], Json(Health { status: "ok" }))
 }
 
 #[derive(Debug, Serialize)]
@@ -37,10 +34,7 @@ pub(crate) async fn counters(State(door): State<Arc<Door>>) -> impl IntoResponse
         plane: door.config.plane,
         uptime_ms: u64::try_from(door.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         total,
-        shards: shards
-            .into_iter()
-            .map(|shard| shard.into_iter().collect())
-            .collect(),
+        shards: shards.into_iter().map(|shard| shard.into_iter().collect()).collect(),
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(counters))
 }

@@ -88,19 +88,13 @@ impl Home {
 
     /// Subscribers of other shards.
     pub(crate) fn remote_subscribers(&self) -> u64 {
-        self.mirrors
-            .iter()
-            .map(|mirror| u64::from(mirror.subscribers))
-            .sum()
+        self.mirrors.iter().map(|mirror| u64::from(mirror.subscribers)).sum()
     }
 }
 
 impl Role {
     pub(crate) fn new_home() -> Self {
-        Self::Home(Home {
-            mirrors: Vec::new(),
-            last_publication_ms: NEVER,
-        })
+        Self::Home(Home { mirrors: Vec::new(), last_publication_ms: NEVER })
     }
 }
 
@@ -151,10 +145,7 @@ impl Channel {
     pub(crate) fn position(&self) -> Option<Position> {
         match &self.role {
             Role::Mirror(mirror) if !mirror.joined => None,
-            _ => Some(Position {
-                epoch: self.epoch,
-                offset: self.log.head(),
-            }),
+            _ => Some(Position { epoch: self.epoch, offset: self.log.head() }),
         }
     }
 

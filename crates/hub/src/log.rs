@@ -20,11 +20,7 @@ pub(crate) struct Log {
 impl Log {
     /// An empty log behind a stream that stands at `head`.
     pub(crate) fn new(head: u64) -> Self {
-        Self {
-            first: head + 1,
-            entries: VecDeque::new(),
-            bytes: 0,
-        }
+        Self { first: head + 1, entries: VecDeque::new(), bytes: 0 }
     }
 
     /// A copy of another shard's log, which ends at `head`.
@@ -32,11 +28,7 @@ impl Log {
         debug_assert!(log.last().is_none_or(|newest| newest.offset() == head));
         let first = head + 1 - log.len() as u64;
         let bytes = log.iter().map(|publication| publication.cost_bytes()).sum();
-        Self {
-            first,
-            entries: log.into(),
-            bytes,
-        }
+        Self { first, entries: log.into(), bytes }
     }
 
     /// The offset of the oldest publication kept, or the next one's.
@@ -133,10 +125,7 @@ mod tests {
         let mut publications = Vec::new();
         let last = log.copy(after, until, bytes_max, &mut publications);
         assert_eq!(publications.last().unwrap().offset(), last);
-        publications
-            .iter()
-            .map(|publication| publication.offset())
-            .collect()
+        publications.iter().map(|publication| publication.offset()).collect()
     }
 
     #[test]
@@ -163,10 +152,7 @@ mod tests {
         let bytes = log.bytes();
         assert!(bytes > 100_000);
         let dropped: usize = (0..1000).map(|_| log.drop_oldest()).sum();
-        assert_eq!(
-            (dropped, log.bytes(), log.head(), log.first()),
-            (bytes, 0, 1000, 1001)
-        );
+        assert_eq!((dropped, log.bytes(), log.head(), log.first()), (bytes, 0, 1000, 1001));
         assert!(log.entries.capacity() <= CAPACITY_KEPT);
     }
 }

@@ -38,9 +38,7 @@ impl ChannelName {
         if !escapes_are_whole(segment) {
             return Err(NameError::Escape);
         }
-        let name = percent_decode_str(segment)
-            .decode_utf8()
-            .map_err(|_| NameError::NotUtf8)?;
+        let name = percent_decode_str(segment).decode_utf8().map_err(|_| NameError::NotUtf8)?;
         Self::new(&name)
     }
 
@@ -76,9 +74,7 @@ impl fmt::Debug for ChannelName {
 /// RFC 3986, section 2.1: `%` is always followed by two hexadecimal digits.
 fn escapes_are_whole(segment: &str) -> bool {
     segment.split('%').skip(1).all(|rest| {
-        rest.as_bytes()
-            .get(..2)
-            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     })
 }
 
@@ -133,10 +129,7 @@ mod tests {
     use super::*;
 
     fn list(segment: &str) -> Result<Vec<String>, NameError> {
-        Ok(parse_list(segment, 3)?
-            .iter()
-            .map(ToString::to_string)
-            .collect())
+        Ok(parse_list(segment, 3)?.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -177,12 +170,7 @@ mod tests {
 
     #[test]
     fn namespace_stands_before_the_first_colon() {
-        let namespace = |name| {
-            ChannelName::new(name)
-                .unwrap()
-                .namespace()
-                .map(str::to_owned)
-        };
+        let namespace = |name| ChannelName::new(name).unwrap().namespace().map(str::to_owned);
         assert_eq!(namespace("chat:a:b"), Some("chat".into()));
         assert_eq!(namespace("chat"), None);
         assert_eq!(namespace(":a"), Some(String::new()));

@@ -44,10 +44,8 @@ impl FromStr for Epoch {
     type Err = PositionError;
 
     fn from_str(text: &str) -> Result<Self, PositionError> {
-        let bytes: [u8; EPOCH_CHARS] = text
-            .as_bytes()
-            .try_into()
-            .map_err(|_| PositionError::Epoch)?;
+        let bytes: [u8; EPOCH_CHARS] =
+            text.as_bytes().try_into().map_err(|_| PositionError::Epoch)?;
         if bytes.iter().all(|byte| DIGITS.contains(byte)) {
             Ok(Self(bytes))
         } else {
@@ -84,10 +82,7 @@ impl FromStr for Position {
             return Err(PositionError::Offset);
         }
         let offset = offset.parse().map_err(|_| PositionError::Offset)?;
-        Ok(Self {
-            epoch: epoch.parse()?,
-            offset,
-        })
+        Ok(Self { epoch: epoch.parse()?, offset })
     }
 }
 
@@ -112,10 +107,7 @@ mod tests {
     #[test]
     fn is_written_and_read_back() {
         for (random, offset) in [(0, 0), (1, 1), (u64::MAX, u64::MAX), (0x1234_5678_9abc, 42)] {
-            let position = Position {
-                epoch: Epoch::from_random(random),
-                offset,
-            };
+            let position = Position { epoch: Epoch::from_random(random), offset };
             assert_eq!(position.to_string().parse(), Ok(position));
             assert_eq!(position.epoch.as_str().len(), 8);
         }

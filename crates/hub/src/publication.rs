@@ -91,12 +91,7 @@ pub struct Publication {
 impl Publication {
     /// Gives a draft its place and counts its bytes until it is dropped.
     pub fn new(offset: u64, time_ms: u64, draft: Draft, accounting: &Arc<Accounting>) -> Arc<Self> {
-        let publication = Self {
-            offset,
-            time_ms,
-            draft,
-            accounting: Arc::clone(accounting),
-        };
+        let publication = Self { offset, time_ms, draft, accounting: Arc::clone(accounting) };
         accounting.add(publication.cost_bytes());
         Arc::new(publication)
     }
@@ -172,9 +167,7 @@ mod tests {
     #[test]
     fn is_counted_while_it_lives() {
         let accounting = Arc::new(Accounting::default());
-        let draft = Draft::new(Kind::Text, b"hi")
-            .with_content_type("text/plain")
-            .with_event("e");
+        let draft = Draft::new(Kind::Text, b"hi").with_content_type("text/plain").with_event("e");
         let publication = Publication::new(7, 99, draft, &accounting);
         let other = Arc::clone(&publication);
         assert_eq!(accounting.count(), 1);

@@ -19,10 +19,7 @@ pub struct Router {
 impl Router {
     /// A router over `shards` shards, at least one.
     pub fn new(shards: u16) -> Self {
-        Self {
-            keys: RandomState::new(),
-            shards: shards.max(1),
-        }
+        Self { keys: RandomState::new(), shards: shards.max(1) }
     }
 
     /// The home shard of a channel.
@@ -54,10 +51,7 @@ mod tests {
             assert_eq!(router.home(&name), clone.home(&name));
             counts[usize::from(router.home(&name).0)] += 1;
         }
-        assert!(
-            counts.iter().all(|&count| (800..1200).contains(&count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|&count| (800..1200).contains(&count)), "{counts:?}");
     }
 
     #[test]

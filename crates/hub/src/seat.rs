@@ -29,10 +29,7 @@ impl Seat {
 
     pub(crate) fn blocked(channel: u32, place: u32) -> Self {
         debug_assert!(place & BLOCKED == 0);
-        Self {
-            channel,
-            place: place | BLOCKED,
-        }
+        Self { channel, place: place | BLOCKED }
     }
 
     /// Whether the subscriber is one whose socket was full.

@@ -16,10 +16,7 @@ impl RawAddress {
     pub(crate) fn empty() -> Self {
         // SAFETY: sockaddr_storage is plain integers, for which zeros are a valid value.
         let storage = unsafe { MaybeUninit::zeroed().assume_init() };
-        Self {
-            storage,
-            len: size_of::<libc::sockaddr_storage>() as libc::socklen_t,
-        }
+        Self { storage, len: size_of::<libc::sockaddr_storage>() as libc::socklen_t }
     }
 
     pub(crate) fn as_ptr(&self) -> *const libc::sockaddr {
@@ -56,11 +53,7 @@ impl RawAddress {
             }
             libc::AF_INET6 => {
                 // SAFETY: as above, for sockaddr_in6.
-                let v6 = unsafe {
-                    (&raw const self.storage)
-                        .cast::<libc::sockaddr_in6>()
-                        .read()
-                };
+                let v6 = unsafe { (&raw const self.storage).cast::<libc::sockaddr_in6>().read() };
                 let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
                 let port = u16::from_be(v6.sin6_port);
                 SocketAddrV6::new(ip, port, u32::from_be(v6.sin6_flowinfo), v6.sin6_scope_id).into()
@@ -93,9 +86,7 @@ fn v4_in(v4: SocketAddrV4) -> libc::sockaddr_in {
     libc::sockaddr_in {
         sin_family: libc::AF_INET as libc::sa_family_t,
         sin_port: v4.port().to_be(),
-        sin_addr: libc::in_addr {
-            s_addr: u32::from(*v4.ip()).to_be(),
-        },
+        sin_addr: libc::in_addr { s_addr: u32::from(*v4.ip()).to_be() },
         sin_zero: [0; 8],
     }
 }
@@ -105,9 +96,7 @@ fn v6_in(v6: SocketAddrV6) -> libc::sockaddr_in6 {
         sin6_family: libc::AF_INET6 as libc::sa_family_t,
         sin6_port: v6.port().to_be(),
         sin6_flowinfo: v6.flowinfo().to_be(),
-        sin6_addr: libc::in6_addr {
-            s6_addr: v6.ip().octets(),
-        },
+        sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
         sin6_scope_id: v6.scope_id(),
     }
 }
@@ -118,12 +107,7 @@ mod tests {
 
     #[test]
     fn an_address_survives_the_round_trip() {
-        for text in [
-            "127.0.0.2:8080",
-            "255.255.255.255:65535",
-            "[::1]:1",
-            "[fe80::1%7]:9",
-        ] {
+        for text in ["127.0.0.2:8080", "255.255.255.255:65535", "[::1]:1", "[fe80::1%7]:9"] {
             let addr: SocketAddr = text.parse().unwrap();
             assert_eq!(RawAddress::from(addr).to_socket_addr(), addr);
         }
@@ -131,9 +115,6 @@ mod tests {
 
     #[test]
     fn another_family_gives_the_unspecified_address() {
-        assert_eq!(
-            RawAddress::empty().to_socket_addr(),
-            "0.0.0.0:0".parse().unwrap()
-        );
+        assert_eq!(RawAddress::empty().to_socket_addr(), "0.0.0.0:0".parse().unwrap());
     }
 }

@@ -27,18 +27,10 @@ impl Arena {
     pub(crate) fn new(receives_max: u32, receive_bytes_max: u32) -> Self {
         let receive_bytes_max = (receive_bytes_max.max(1) as usize).next_multiple_of(ALIGN);
         let bytes_total = (receive_bytes_max + COLOUR) * receives_max.max(1) as usize;
-        assert!(
-            u32::try_from(bytes_total).is_ok(),
-            "a receive arena is smaller than 4 GiB"
-        );
+        assert!(u32::try_from(bytes_total).is_ok(), "a receive arena is smaller than 4 GiB");
         let memory = Box::leak(vec![POISON; bytes_total].into_boxed_slice());
         let base = NonNull::from(memory).cast();
-        Self {
-            base,
-            bytes_total,
-            receive_bytes_max,
-            next: 0,
-        }
+        Self { base, bytes_total, receive_bytes_max, next: 0 }
     }
 
     /// Takes everything back.
@@ -111,11 +103,7 @@ mod tests {
         let mut arena = Arena::new(3, 100);
         let starts: Vec<_> = std::iter::from_fn(|| arena.take()).collect();
         assert_eq!(starts.len(), 3);
-        assert!(
-            starts
-                .windows(2)
-                .all(|w| w[0] + arena.receive_bytes_max() <= w[1])
-        );
+        assert!(starts.windows(2).all(|w| w[0] + arena.receive_bytes_max() <= w[1]));
         assert!(!arena.has_room());
         arena.reset();
         assert_eq!(arena.take(), Some(0));

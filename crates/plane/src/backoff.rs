@@ -41,10 +41,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new() -> Self {
-        Self {
-            until: None,
-            delay: DELAY_MIN,
-        }
+        Self { until: None, delay: DELAY_MIN }
     }
 
     /// Begins a pause; false when there is one already.
@@ -86,10 +83,7 @@ mod tests {
         let mut backoff = Backoff::new();
         for expected_ms in [100, 200, 400, 800, 1_000, 1_000] {
             assert!(backoff.pause(past) && !backoff.pause(past));
-            assert_eq!(
-                backoff.until,
-                Some(past + Duration::from_millis(expected_ms))
-            );
+            assert_eq!(backoff.until, Some(past + Duration::from_millis(expected_ms)));
             assert!(!backoff.is_paused(), "a pause in the past is over");
         }
         backoff.succeeded();
@@ -100,18 +94,9 @@ mod tests {
 
     #[test]
     fn running_out_is_told_from_bad_luck() {
-        for errno in [
-            libc::EMFILE,
-            libc::ENFILE,
-            libc::ENOBUFS,
-            libc::ENOMEM,
-            libc::EINVAL,
-        ] {
+        for errno in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EINVAL] {
             assert_eq!(AcceptError::from_errno(errno), AcceptError::Exhausted);
         }
-        assert_eq!(
-            AcceptError::from_errno(libc::ECONNABORTED),
-            AcceptError::Transient
-        );
+        assert_eq!(AcceptError::from_errno(libc::ECONNABORTED), AcceptError::Transient);
     }
 }

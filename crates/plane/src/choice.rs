@@ -38,10 +38,7 @@ impl FromStr for PlaneChoice {
 
 impl fmt::Display for PlaneChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES
-            .iter()
-            .find(|(choice, _)| choice == self)
-            .map_or("", |(_, name)| name);
+        let name = NAMES.iter().find(|(choice, _)| choice == self).map_or("", |(_, name)| name);
         f.write_str(name)
     }
 }

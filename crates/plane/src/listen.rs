@@ -29,7 +29,8 @@ pub struct ListenOptions {
     pub send_buffer_bytes: Option<u32>,
     /// `TCP_USER_TIMEOUT`: sent bytes that nobody acknowledged for so long end the connection.
     pub user_timeout_ms: Option<u32>,
-    /// None = no keepalive probes.
+    /// None = no keepalive probes. With a user timeout the kernel ignores the number of probes: a
+    /// user timeout shorter than `idle_s` ends a healthy connection as soon as one probe is lost.
     pub keepalive: Option<Keepalive>,
 }
 
@@ -40,11 +41,7 @@ impl Default for ListenOptions {
             notsent_lowat_bytes: Some(16 * 1024),
             send_buffer_bytes: None,
             user_timeout_ms: Some(30_000),
-            keepalive: Some(Keepalive {
-                idle_s: 60,
-                interval_s: 10,
-                probes: 3,
-            }),
+            keepalive: None,
         }
     }
 }

@@ -58,10 +58,7 @@ pub(crate) fn conclude(
             if filled || flags.has(Flags::HANGUP) {
                 ready.mark(conn, flags);
             }
-            let bytes = Chunk {
-                start: start as u32,
-                len: result.cast_unsigned(),
-            };
+            let bytes = Chunk { start: start as u32, len: result.cast_unsigned() };
             Some(Event::Received { conn, bytes })
         }
         0 => {
@@ -75,10 +72,7 @@ pub(crate) fn conclude(
         }
         _ => {
             flags.set(Flags::ENDED);
-            Some(Event::Ended {
-                conn,
-                error: Some(-result),
-            })
+            Some(Event::Ended { conn, error: Some(-result) })
         }
     }
 }

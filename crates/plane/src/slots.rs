@@ -59,16 +59,7 @@ pub(crate) struct Slots(Box<[Slot]>);
 impl Slots {
     pub(crate) fn new(count: u32) -> Self {
         // Generations start at 1: a ConnId of zeros never names a connection.
-        Self(
-            vec![
-                Slot {
-                    generation: 1,
-                    flags: Flags::default()
-                };
-                count as usize
-            ]
-            .into(),
-        )
+        Self(vec![Slot { generation: 1, flags: Flags::default() }; count as usize].into())
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -78,10 +69,7 @@ impl Slots {
     /// Gives a free slot to a new connection; returns its generation.
     pub(crate) fn open(&mut self, slot: u32, flags: u32) -> u32 {
         let slot = &mut self.0[slot as usize];
-        debug_assert!(
-            !slot.flags.has(Flags::OPEN | Flags::CLOSING),
-            "the slot is in use"
-        );
+        debug_assert!(!slot.flags.has(Flags::OPEN | Flags::CLOSING), "the slot is in use");
         slot.flags = Flags(Flags::OPEN | flags);
         slot.generation
     }
@@ -102,19 +90,13 @@ impl Slots {
     /// Makes all names of the connection stale; the slot stays taken until `free`.
     pub(crate) fn close(&mut self, slot: u32) {
         let slot = &mut self.0[slot as usize];
-        slot.generation = if slot.generation == GENERATION_MAX {
-            0
-        } else {
-            slot.generation + 1
-        };
+        slot.generation = if slot.generation == GENERATION_MAX { 0 } else { slot.generation + 1 };
         slot.flags = Flags(Flags::CLOSING);
     }
 
     /// Makes a closed slot usable again; false when it was not closed.
     pub(crate) fn free(&mut self, slot: u32) -> bool {
-        self.0
-            .get_mut(slot as usize)
-            .is_some_and(|s| s.flags.take(Flags::CLOSING))
+        self.0.get_mut(slot as usize).is_some_and(|s| s.flags.take(Flags::CLOSING))
     }
 }
 
@@ -129,11 +111,7 @@ pub(crate) struct FreeSlots {
 
 impl FreeSlots {
     pub(crate) fn new(max: u32) -> Self {
-        Self {
-            returned: Vec::new(),
-            fresh: 0,
-            max,
-        }
+        Self { returned: Vec::new(), fresh: 0, max }
     }
 
     pub(crate) fn take(&mut self) -> Option<u32> {
@@ -189,10 +167,7 @@ mod tests {
     #[test]
     fn free_slots_are_dense_and_end() {
         let mut free = FreeSlots::new(2);
-        assert_eq!(
-            (free.take(), free.take(), free.take()),
-            (Some(0), Some(1), None)
-        );
+        assert_eq!((free.take(), free.take(), free.take()), (Some(0), Some(1), None));
         assert!(free.is_exhausted());
         free.put(0);
         assert_eq!((free.used(), free.take()), (1, Some(0)));

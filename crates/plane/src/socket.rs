@@ -9,20 +9,12 @@ use crate::address::RawAddress;
 
 /// Turns the -1 of a system call into its errno.
 pub(crate) fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// A TCP socket of the address's family, closed on exec.
 pub(crate) fn tcp(addr: &SocketAddr, flags: libc::c_int) -> io::Result<OwnedFd> {
-    let domain = if addr.is_ipv4() {
-        libc::AF_INET
-    } else {
-        libc::AF_INET6
-    };
+    let domain = if addr.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | flags;
     // SAFETY: socket takes no pointers.
     let fd = check(unsafe { libc::socket(domain, kind, 0) })?;
@@ -93,11 +85,7 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     let fd = fd.as_raw_fd();
     // SAFETY: F_GETFL takes no pointers.
     let flags = check(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-    let flags = if on {
-        flags | libc::O_NONBLOCK
-    } else {
-        flags & !libc::O_NONBLOCK
-    };
+    let flags = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
     // SAFETY: F_SETFL takes no pointers.
     check(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
 }
@@ -116,10 +104,7 @@ pub(crate) fn take_error(fd: RawFd) -> libc::c_int {
 }
 
 /// The linger option that turns a close into a reset.
-pub(crate) static RESET_ON_CLOSE: libc::linger = libc::linger {
-    l_onoff: 1,
-    l_linger: 0,
-};
+pub(crate) static RESET_ON_CLOSE: libc::linger = libc::linger { l_onoff: 1, l_linger: 0 };
 
 /// The local address of a socket.
 pub(crate) fn local_addr(fd: BorrowedFd<'_>) -> io::Result<SocketAddr> {
@@ -159,18 +144,12 @@ pub(crate) fn send(fd: RawFd, bytes: &[u8]) -> i32 {
 }
 
 fn count_or_errno(result: isize) -> i32 {
-    if result < 0 {
-        -last_errno()
-    } else {
-        i32::try_from(result).unwrap_or(i32::MAX)
-    }
+    if result < 0 { -last_errno() } else { i32::try_from(result).unwrap_or(i32::MAX) }
 }
 
 /// The errno of the system call that just failed.
 pub(crate) fn last_errno() -> i32 {
-    io::Error::last_os_error()
-        .raw_os_error()
-        .unwrap_or(libc::EIO)
+    io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }
 
 /// Accepts without waiting, if the listener is non-blocking.

@@ -25,11 +25,7 @@ fn poll_until<P: Plane>(plane: &mut P, mut done: impl FnMut(&mut P, &[Event]) ->
         if done(plane, &events) {
             return;
         }
-        assert!(
-            Instant::now() < deadline,
-            "nothing happens: {:?}",
-            plane.stats()
-        );
+        assert!(Instant::now() < deadline, "nothing happens: {:?}", plane.stats());
         std::thread::sleep(Duration::from_micros(200));
     }
 }
@@ -60,28 +56,18 @@ fn cycles<P: Plane>(make: impl Fn(PlaneConfig) -> P) {
     let mut plane = make(config);
     let before = descriptors();
     for round in 0..40 {
-        let clients: Vec<_> = (0..100)
-            .map(|_| TcpStream::connect(addr).unwrap())
-            .collect();
+        let clients: Vec<_> = (0..100).map(|_| TcpStream::connect(addr).unwrap()).collect();
         let conns = accept(&mut plane, clients.len());
         let clients = if round % 2 == 0 { clients } else { Vec::new() };
         for conn in conns {
-            let how = if round % 4 < 2 {
-                Close::Fin
-            } else {
-                Close::Reset
-            };
+            let how = if round % 4 < 2 { Close::Fin } else { Close::Reset };
             plane.close(conn, how);
         }
         poll_until(&mut plane, |plane, _| plane.stats().connections == 0);
         drop(clients);
     }
     let rings = plane.stats().rings as usize;
-    assert!(
-        descriptors() <= before + rings,
-        "{before} -> {}",
-        descriptors()
-    );
+    assert!(descriptors() <= before + rings, "{before} -> {}", descriptors());
 }
 
 /// Lets clients connect while the process may have only `spare` more descriptors.
@@ -106,11 +92,7 @@ fn exhaustion<P: Plane>(spare: u64, make: impl Fn(PlaneConfig) -> P) {
     }
     set_limit(limit);
     let stats = plane.stats();
-    assert!(
-        busy_polls < 50,
-        "{}: spins, {busy_polls} polls",
-        plane.name()
-    );
+    assert!(busy_polls < 50, "{}: spins, {busy_polls} polls", plane.name());
     assert!((1..5).contains(&stats.accepts_paused), "{stats:?}");
     assert!(stats.accepts_failed < 10, "{stats:?}");
     assert!(conns.len() < clients.len(), "{}", conns.len());
@@ -122,10 +104,7 @@ fn exhaustion<P: Plane>(spare: u64, make: impl Fn(PlaneConfig) -> P) {
 }
 
 fn set_limit(soft: u64) -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is valid for writing the structure.
     let got = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     let old = std::mem::replace(&mut limit.rlim_cur, soft);

@@ -30,11 +30,7 @@ fn accepted_sockets_inherit_the_options() {
         notsent_lowat_bytes: Some(12_345),
         send_buffer_bytes: Some(50_000),
         user_timeout_ms: Some(7_000),
-        keepalive: Some(Keepalive {
-            idle_s: 61,
-            interval_s: 11,
-            probes: 4,
-        }),
+        keepalive: Some(Keepalive { idle_s: 61, interval_s: 11, probes: 4 }),
     };
     let fd = listen("127.0.0.1:0".parse().unwrap(), &options).unwrap();
     // SAFETY: F_GETFD takes no pointers.
@@ -52,11 +48,7 @@ fn accepted_sockets_inherit_the_options() {
     assert_eq!(tcp(libc::TCP_KEEPINTVL), 11);
     assert_eq!(tcp(libc::TCP_KEEPCNT), 4);
     assert_eq!(option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE), 1);
-    assert_eq!(
-        option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF),
-        100_000,
-        "the kernel doubles it"
-    );
+    assert_eq!(option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF), 100_000, "the kernel doubles it");
 }
 
 #[test]

@@ -34,8 +34,7 @@ impl Backbone for Shards {
     }
 
     fn publish(&self, name: ChannelName, draft: Draft, reply: Reply<Receipt>) {
-        self.home(&name)
-            .send(Command::Publish { name, draft, reply });
+        self.home(&name).send(Command::Publish { name, draft, reply });
     }
 
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {

@@ -4,14 +4,14 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use switchboard_control::{ApiKey, ControlConfig, Timeouts as DoorTimeouts};
-use switchboard_hub::{Limits as HubLimits, SlowPolicy as HubPolicy};
+use switchboard_hub::Limits as HubLimits;
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
     Config as ShardConfig, HeadLimits, MessageLimits, Namespace, Namespaces, Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, Settings, SlowPolicy};
+use crate::config::{self, Config, Settings};
 use crate::page;
 
 /// Logs go to standard error.
@@ -77,17 +77,9 @@ fn namespaces(config: &Config) -> Namespaces {
         name: name.to_owned(),
         publish: namespace.publish,
         publish_per_second: namespace.publish_per_second,
-        slow_policy: match namespace.slow_policy {
-            SlowPolicy::Disconnect => HubPolicy::Disconnect,
-            SlowPolicy::Latest => HubPolicy::Latest,
-            SlowPolicy::Skip => HubPolicy::Skip,
-        },
+        slow_policy: namespace.slow_policy,
     };
-    let named = config
-        .namespaces
-        .named
-        .iter()
-        .map(|(name, namespace)| rules(name, namespace));
+    let named = config.namespaces.named.iter().map(|(name, namespace)| rules(name, namespace));
     Namespaces::new(
         rules("default", &config.namespaces.default),
         named.collect(),
@@ -99,10 +91,7 @@ pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlCon
     let settings = &config.settings;
     let names = || config.namespaces.named.keys().cloned().collect();
     ControlConfig {
-        api_key: settings
-            .api_key
-            .as_ref()
-            .map(|key| ApiKey::new(key.expose())),
+        api_key: settings.api_key.as_ref().map(|key| ApiKey::new(key.expose())),
         publish_bytes_max: settings.publish_bytes_max,
         batch_bytes_max: settings.batch_bytes_max,
         pending_bytes_max: settings.publish_pending_bytes_max,

@@ -49,24 +49,22 @@ pub(crate) fn spawn(
     launch: Launch,
 ) -> io::Result<ShardThread> {
     let (ready, stands) = mpsc::channel();
-    let thread = thread::Builder::new()
-        .name(format!("shard-{}", id.0))
-        .spawn(move || {
-            pin(cpu)?;
-            let connections_max =
-                launch.common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
-            let plane_config = PlaneConfig::new(listeners, connections_max);
-            match launch.plane {
-                PlaneKind::IoUring => {
-                    let plane = UringPlane::new(plane_config);
-                    start(plane, id, &launch, Driver::IoUring, &ready)
-                }
-                PlaneKind::Epoll => {
-                    let plane = EpollPlane::new(plane_config);
-                    start(plane, id, &launch, Driver::Legacy, &ready)
-                }
+    let thread = thread::Builder::new().name(format!("shard-{}", id.0)).spawn(move || {
+        pin(cpu)?;
+        let connections_max =
+            launch.common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
+        let plane_config = PlaneConfig::new(listeners, connections_max);
+        match launch.plane {
+            PlaneKind::IoUring => {
+                let plane = UringPlane::new(plane_config);
+                start(plane, id, &launch, Driver::IoUring, &ready)
             }
-        })?;
+            PlaneKind::Epoll => {
+                let plane = EpollPlane::new(plane_config);
+                start(plane, id, &launch, Driver::Legacy, &ready)
+            }
+        }
+    })?;
     match stands.recv() {
         Ok(()) => Ok(thread),
         Err(mpsc::RecvError) => match thread.join() {

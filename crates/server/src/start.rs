@@ -28,22 +28,13 @@ pub(crate) enum StartError {
     IoUringRefused(String),
     /// An address of the public door cannot be listened on.
     #[error("listen: {address}: {}", in_use(source))]
-    Listen {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Listen { address: SocketAddr, source: io::Error },
     /// The address of the internal door cannot be listened on.
     #[error("internal_listen: {address}: {}", in_use(source))]
-    InternalListen {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    InternalListen { address: SocketAddr, source: io::Error },
     /// The machine refuses something that everything needs.
     #[error("{what}: {source}")]
-    Machine {
-        what: &'static str,
-        source: io::Error,
-    },
+    Machine { what: &'static str, source: io::Error },
 }
 
 fn in_use(error: &io::Error) -> String {
@@ -92,11 +83,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         router: Router::new(u16::try_from(shards).unwrap_or(u16::MAX)),
         accounting: Arc::new(Accounting::default()),
     };
-    let launch = Launch {
-        common: common.clone(),
-        clock: Clock::new(),
-        plane,
-    };
+    let launch = Launch { common: common.clone(), clock: Clock::new(), plane };
     let backbone = Arc::new(Shards::new(common.router, common.handles));
     let door = derive::control_config(config, plane.name());
     let control = Control::start(internal, door, Arc::clone(&backbone) as Arc<_>)
@@ -129,19 +116,11 @@ fn machine(what: &'static str) -> impl Fn(io::Error) -> StartError {
 fn choose_plane(config: &Config) -> Result<(PlaneKind, String), StartError> {
     let reason = match (&config.capacity.plane, config.settings.plane) {
         (ExpectedPlane::Epoll { refusal: None }, _) => "as configured".to_owned(),
-        (
-            ExpectedPlane::Epoll {
-                refusal: Some(refusal),
-            },
-            _,
-        ) => {
+        (ExpectedPlane::Epoll { refusal: Some(refusal) }, _) => {
             format!("io_uring cannot run here: {refusal}")
         }
         (ExpectedPlane::IoUring, PlaneChoice::Auto) => {
-            return Ok((
-                PlaneKind::IoUring,
-                "the kernel passed the self-test".to_owned(),
-            ));
+            return Ok((PlaneKind::IoUring, "the kernel passed the self-test".to_owned()));
         }
         (ExpectedPlane::IoUring, _) => {
             probe_io_uring().map_err(|refusal| StartError::IoUringRefused(refusal.to_string()))?;
@@ -163,10 +142,7 @@ fn announce(
     plane: PlaneKind,
     reason: &str,
 ) {
-    let doors: Vec<String> = addresses
-        .iter()
-        .map(|address| format!("http://{address}"))
-        .collect();
+    let doors: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
     let demo = match config.namespaces.named.get("demo") {
         Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
         _ => "",
@@ -208,9 +184,7 @@ fn stop_on_signal(
             });
         }
     };
-    let thread = std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(wait);
+    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
     thread.map(drop).map_err(machine("signals"))
 }
 
@@ -221,10 +195,7 @@ fn wait(threads: Vec<ShardThread>) -> Result<(), StartError> {
         match thread.join() {
             Ok(Ok(())) => {}
             Ok(Err(source)) => {
-                return Err(StartError::Machine {
-                    what: "shard",
-                    source,
-                });
+                return Err(StartError::Machine { what: "shard", source });
             }
             Err(_) => return Err(machine("shard")(io::Error::other("panicked"))),
         }

@@ -93,9 +93,7 @@ impl Core {
     /// Lets `change` move each seat of a connection and stores where it went.
     fn for_each_seat(&mut self, id: ConnId, mut change: impl FnMut(&mut Self, Seat) -> Seat) {
         let seat_at = |core: &Self, nth: u16| {
-            core.slab
-                .get(id)
-                .and_then(|connection| connection.seats().nth(usize::from(nth)))
+            core.slab.get(id).and_then(|connection| connection.seats().nth(usize::from(nth)))
         };
         let mut nth = 0;
         while let Some(seat) = seat_at(self, nth) {
@@ -182,11 +180,7 @@ pub(crate) struct CatchUp {
 impl CatchUp {
     /// The socket has room again.
     pub(crate) fn writable<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) {
-        if !core
-            .slab
-            .get(id)
-            .is_some_and(|connection| connection.blocked)
-        {
+        if !core.slab.get(id).is_some_and(|connection| connection.blocked) {
             return;
         }
         match self.drain(core, plane, id) {
@@ -226,10 +220,7 @@ impl CatchUp {
         let mut nth = 0;
         let mut sent_bytes = 0;
         loop {
-            let Some(seat) = core
-                .slab
-                .get(id)
-                .and_then(|connection| connection.seats().nth(nth))
+            let Some(seat) = core.slab.get(id).and_then(|connection| connection.seats().nth(nth))
             else {
                 return Drain::Done;
             };
@@ -274,34 +265,23 @@ impl CatchUp {
         };
         let (whole, offset) = cut_at(&self.publications, taken);
         core.counters.delivery_sends.add(1);
-        core.counters
-            .deliveries
-            .add((whole + usize::from(offset > 0)) as u64);
+        core.counters.deliveries.add((whole + usize::from(offset > 0)) as u64);
         let reached = if offset > 0 { whole + 1 } else { whole };
-        if let Some(last) = reached
-            .checked_sub(1)
-            .and_then(|last| self.publications.get(last))
-        {
+        if let Some(last) = reached.checked_sub(1).and_then(|last| self.publications.get(last)) {
             core.hub.advance(seat, last.offset());
         }
         if offset > 0
             && let Some(connection) = core.slab.get_mut(id)
         {
             let publication = Arc::clone(&self.publications[whole]);
-            connection.busy().partial = Some(Partial {
-                publication,
-                sent: offset,
-            });
+            connection.busy().partial = Some(Partial { publication, sent: offset });
         }
         sent
     }
 
     /// The rest of a publication and then the replies.
     fn drain_held<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) -> Drain {
-        let Some(busy) = core
-            .slab
-            .get_mut(id)
-            .and_then(|connection| connection.busy.as_mut())
+        let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut())
         else {
             return Drain::Done;
         };
@@ -319,12 +299,7 @@ impl CatchUp {
             progress = true;
         }
         if busy.output_sent < busy.output.len() {
-            match send_one(
-                plane,
-                &mut self.exceptions,
-                id,
-                &busy.output[busy.output_sent..],
-            ) {
+            match send_one(plane, &mut self.exceptions, id, &busy.output[busy.output_sent..]) {
                 Sent::All => {
                     busy.output = Vec::new();
                     busy.output_sent = 0;

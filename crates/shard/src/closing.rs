@@ -27,10 +27,7 @@ pub(crate) fn close_websocket(core: &mut Core, id: ConnId, code: u16, reason: &s
 /// The peer broke the protocol: our Close frame, and nothing it sends is looked at any more
 /// (RFC 6455 section 7.1.7).
 pub(crate) fn fail_websocket(core: &mut Core, id: ConnId, code: u16, reason: &str) {
-    let answered = core
-        .slab
-        .get(id)
-        .is_some_and(|connection| connection.state == State::Closing);
+    let answered = core.slab.get(id).is_some_and(|connection| connection.state == State::Closing);
     core.counters.closed_protocol.add(1);
     if !answered {
         close_websocket(core, id, code, reason);
@@ -46,9 +43,7 @@ pub(crate) fn linger(core: &mut Core, id: ConnId) {
         return;
     };
     if connection.state == State::Closing {
-        core.counters
-            .websockets_open
-            .set(core.counters.websockets_open.get().saturating_sub(1));
+        core.counters.websockets_open.set(core.counters.websockets_open.get().saturating_sub(1));
     }
     connection.state = State::Lingering;
     connection.deadline = deadline;
@@ -78,11 +73,7 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
 /// Ends the connections whose replies are flushed now; those still blocked end when they are not.
 pub(crate) fn finish_flushed(core: &mut Core) {
     while let Some(id) = core.finishing.pop() {
-        if core
-            .slab
-            .get(id)
-            .is_some_and(|connection| !connection.blocked)
-        {
+        if core.slab.get(id).is_some_and(|connection| !connection.blocked) {
             finish_now(core, id);
         }
     }
@@ -90,11 +81,7 @@ pub(crate) fn finish_flushed(core: &mut Core) {
 
 /// Does what was to follow the last flushed byte.
 pub(crate) fn finish_now(core: &mut Core, id: ConnId) {
-    let Some(busy) = core
-        .slab
-        .get_mut(id)
-        .and_then(|connection| connection.busy.as_mut())
-    else {
+    let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut()) else {
         return;
     };
     let then = std::mem::take(&mut busy.then);
@@ -129,11 +116,7 @@ pub(crate) fn cut(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let how = if connection.blocked {
-        Close::Reset
-    } else {
-        Close::Fin
-    };
+    let how = if connection.blocked { Close::Reset } else { Close::Fin };
     connection.deadline = Tick::NEVER;
     core.remove(id, how);
 }

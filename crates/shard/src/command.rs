@@ -60,10 +60,7 @@ pub struct Handle {
 
 impl Handle {
     pub(crate) fn new() -> Self {
-        Self {
-            mailbox: Arc::new(Mailbox::default()),
-            counters: Arc::new(Counters::default()),
-        }
+        Self { mailbox: Arc::new(Mailbox::default()), counters: Arc::new(Counters::default()) }
     }
 
     /// Handles of `count` shards to be. They know each other from the start.

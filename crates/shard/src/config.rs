@@ -51,11 +51,8 @@ pub struct Timeouts {
 }
 
 /// Bounds of the echo service, for conformance suites: 16 MiB a message, 65,536 fragments.
-pub const ECHO_LIMITS: MessageLimits = MessageLimits {
-    frame_bytes_max: 16 << 20,
-    message_bytes_max: 16 << 20,
-    fragments_max: 65_536,
-};
+pub const ECHO_LIMITS: MessageLimits =
+    MessageLimits { frame_bytes_max: 16 << 20, message_bytes_max: 16 << 20, fragments_max: 65_536 };
 
 /// The rules of one namespace (what stands before the first `:` of a channel's name).
 #[derive(Clone, Debug)]
@@ -81,17 +78,10 @@ pub struct Namespaces {
 impl Namespaces {
     /// `strict`: a channel whose namespace has no rules of its own does not exist.
     pub fn new(default: Namespace, named: Vec<Namespace>, strict: bool) -> Self {
-        let by_name = named
-            .iter()
-            .zip(1..)
-            .map(|(rules, index)| (rules.name.clone(), index))
-            .collect();
+        let by_name =
+            named.iter().zip(1..).map(|(rules, index)| (rules.name.clone(), index)).collect();
         let rules = std::iter::once(default).chain(named).collect();
-        Self {
-            rules,
-            by_name,
-            strict,
-        }
+        Self { rules, by_name, strict }
     }
 
     /// The number of the rules for a channel, or none when it may not exist.

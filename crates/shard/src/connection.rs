@@ -149,10 +149,7 @@ impl Busy {
             && self.is_flushed()
             && self.then == Then::Go
             && self.more_seats.is_empty()
-            && self
-                .bucket
-                .as_ref()
-                .is_none_or(|bucket| bucket.is_full(now_ms))
+            && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))
             && !self.peer_ended
     }
 }
@@ -190,11 +187,7 @@ impl From<SocketAddr> for Peer {
             std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             std::net::IpAddr::V6(v6) => v6.octets(),
         };
-        Self {
-            address,
-            port: addr.port(),
-            is_v4: addr.is_ipv4(),
-        }
+        Self { address, port: addr.port(), is_v4: addr.is_ipv4() }
     }
 }
 
@@ -217,11 +210,7 @@ mod tests {
     fn a_connection_fits_its_memory_budget() {
         // 128 B per idle subscribed connection in all: this, 16 B in the subscriber set and 8 B in
         // the plane.
-        assert!(
-            size_of::<Option<Connection>>() <= 72,
-            "{}",
-            size_of::<Option<Connection>>()
-        );
+        assert!(size_of::<Option<Connection>>() <= 72, "{}", size_of::<Option<Connection>>());
     }
 
     #[test]

@@ -98,10 +98,7 @@ impl Core {
     /// Whether so many replies wait for this connection that it should not be read further.
     pub(crate) fn replies_are_enough(&self, id: ConnId) -> bool {
         self.outgoing.pending_bytes(id) > REPLY_BYTES_MAX
-            || self
-                .slab
-                .get(id)
-                .is_some_and(|connection| connection.blocked)
+            || self.slab.get(id).is_some_and(|connection| connection.blocked)
     }
 
     pub(crate) fn pause(&mut self, id: ConnId) {
@@ -148,11 +145,7 @@ impl Core {
 
     /// Somebody's seat has moved because another left: remember it.
     pub(crate) fn follow(&mut self, moved: Option<Moved>) {
-        let Some(Moved {
-            who: Subscriber { conn, nth },
-            seat,
-        }) = moved
-        else {
+        let Some(Moved { who: Subscriber { conn, nth }, seat }) = moved else {
             return;
         };
         let id = self.slab.at(conn).map(|connection| connection.id);

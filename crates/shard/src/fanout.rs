@@ -25,10 +25,7 @@ pub(crate) struct Fanout {
 impl Fanout {
     /// Does the next slice. False when no channel has work.
     pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, plane: &mut P) -> bool {
-        if !core
-            .hub
-            .next_work(SLICE_SENDS_MAX, BATCH_BYTES_MAX, &mut self.work)
-        {
+        if !core.hub.next_work(SLICE_SENDS_MAX, BATCH_BYTES_MAX, &mut self.work) {
             return false;
         }
         match self.work.kind {
@@ -42,11 +39,7 @@ impl Fanout {
     }
 
     fn deliver<P: Plane>(&mut self, core: &mut Core, plane: &mut P) {
-        let Self {
-            work,
-            batch,
-            exceptions,
-        } = self;
+        let Self { work, batch, exceptions } = self;
         let bytes = contiguous(&work.publications, batch);
         let slab = &core.slab;
         let targets = work.targets.iter().filter_map(|(who, _)| slab.at(who.conn));
@@ -87,13 +80,7 @@ fn hold(core: &mut Core, id: ConnId, work: &Work, whole: usize, offset: usize) {
         (first + whole as u64 - 1, None)
     } else {
         let publication = Arc::clone(&work.publications[whole]);
-        (
-            publication.offset(),
-            Some(Partial {
-                publication,
-                sent: offset,
-            }),
-        )
+        (publication.offset(), Some(Partial { publication, sent: offset }))
     };
     core.hold_publication(id, work.channel, cursor, partial);
 }

@@ -34,11 +34,7 @@ pub(crate) fn request(core: &mut Core, id: ConnId, bytes: &[u8], scanned: usize)
         Ok(request) => request,
         Err(error) => return refuse_head(core, id, error),
     };
-    if core
-        .slab
-        .get(id)
-        .is_some_and(|connection| connection.state == State::Refusing)
-    {
+    if core.slab.get(id).is_some_and(|connection| connection.state == State::Refusing) {
         core.counters.refused_full.add(1);
         let retry_after_s = 1 + id.index() % 5; // spread, so that they do not come back together
         return answer_and_end(core, id, &Response::full(retry_after_s));
@@ -91,10 +87,7 @@ fn route(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer<'static> 
         "/" => for_get_or_head(request, || Response::page(page)),
         "/health" => for_get_or_head(request, || Response::text(200, "ok\n".to_owned())),
         "/echo" if core.config.echo => for_get(request, |request| echo(core, id, request)),
-        _ => Answer::refuse(
-            404,
-            "there is nothing at this path; channels are at /sub/{channel}",
-        ),
+        _ => Answer::refuse(404, "there is nothing at this path; channels are at /sub/{channel}"),
     }
 }
 
@@ -102,11 +95,7 @@ fn for_get(
     request: &Request<'_>,
     handle: impl FnOnce(&Request<'_>) -> Answer<'static>,
 ) -> Answer<'static> {
-    if request.method() == "GET" {
-        handle(request)
-    } else {
-        wrong_method("GET")
-    }
+    if request.method() == "GET" { handle(request) } else { wrong_method("GET") }
 }
 
 fn for_get_or_head(
@@ -161,13 +150,8 @@ fn subscribe(
 fn join(core: &mut Core, id: ConnId, names: &[ChannelName], namespaces: &[u16]) {
     for (nth, (name, namespace)) in (0u16..).zip(names.iter().zip(namespaces)) {
         let policy = core.config.namespaces.rules(*namespace).slow_policy;
-        let who = Subscriber {
-            conn: id.index(),
-            nth,
-        };
-        let seat = core
-            .hub
-            .subscribe(core.now_ms, name, policy, who, &mut core.outbox);
+        let who = Subscriber { conn: id.index(), nth };
+        let seat = core.hub.subscribe(core.now_ms, name, policy, who, &mut core.outbox);
         let Some(connection) = core.slab.get_mut(id) else {
             return;
         };
@@ -199,10 +183,7 @@ fn upgrade(core: &Core, request: &Request<'_>) -> Result<Accepted, Answer<'stati
             "this path speaks WebSocket: send Upgrade: websocket",
         )));
     }
-    let rules = Rules {
-        protocols: &[],
-        allowed_origins: &core.config.allowed_origins,
-    };
+    let rules = Rules { protocols: &[], allowed_origins: &core.config.allowed_origins };
     let accept = handshake::check(request, &rules).map_err(|error| match error.status() {
         426 => Answer::Response(Response::upgrade_required(&error.to_string())),
         status => Answer::refuse(status, error.to_string()),
@@ -215,9 +196,7 @@ fn upgrade(core: &Core, request: &Request<'_>) -> Result<Accepted, Answer<'stati
 impl Accepted {
     fn take_over(self, core: &mut Core, id: ConnId, state: State) -> Answer<'static> {
         core.counters.handshakes.add(1);
-        core.counters
-            .websockets_open
-            .set(core.counters.websockets_open.get() + 1);
+        core.counters.websockets_open.set(core.counters.websockets_open.get() + 1);
         core.reply(id, |out| out.extend_from_slice(&self.response));
         if let Some(connection) = core.slab.get_mut(id) {
             connection.state = state;
@@ -248,10 +227,7 @@ pub(crate) fn head_timed_out(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let has_begun = connection
-        .busy
-        .as_ref()
-        .is_some_and(|busy| !busy.input.is_empty());
+    let has_begun = connection.busy.as_ref().is_some_and(|busy| !busy.input.is_empty());
     core.counters.timed_out_head.add(1);
     if has_begun && connection.state == State::Head && !connection.blocked {
         let response = Response::refusal(408, "the request head did not arrive in time".to_owned());

@@ -18,11 +18,8 @@ pub(crate) fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
         return;
     };
     sweep::heard(connection, now);
-    let held = connection
-        .busy
-        .as_mut()
-        .map(|busy| &mut busy.input)
-        .filter(|input| !input.is_empty());
+    let held =
+        connection.busy.as_mut().map(|busy| &mut busy.input).filter(|input| !input.is_empty());
     if let Some(input) = held {
         input.extend_from_slice(bytes);
         take_held_input(core, id);
@@ -33,11 +30,7 @@ pub(crate) fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
 
 /// Goes on with held input, if the replies are out, and reads again.
 pub(crate) fn go_on(core: &mut Core, id: ConnId) {
-    if core
-        .slab
-        .get(id)
-        .is_none_or(|connection| connection.blocked)
-    {
+    if core.slab.get(id).is_none_or(|connection| connection.blocked) {
         return;
     }
     take_held_input(core, id);
@@ -47,11 +40,7 @@ pub(crate) fn go_on(core: &mut Core, id: ConnId) {
 }
 
 fn take_held_input(core: &mut Core, id: ConnId) {
-    let Some(busy) = core
-        .slab
-        .get_mut(id)
-        .and_then(|connection| connection.busy.as_mut())
-    else {
+    let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut()) else {
         return;
     };
     let mut input = std::mem::take(&mut busy.input);

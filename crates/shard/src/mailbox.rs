@@ -50,10 +50,7 @@ impl Mailbox {
         if bytes > 0 {
             self.publish_bytes.fetch_add(bytes, Ordering::Relaxed);
         }
-        self.letters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .append(letters);
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).append(letters);
         self.wake_if_asleep()
     }
 
@@ -65,10 +62,7 @@ impl Mailbox {
     /// Takes everything that waits into `into`, which must be empty.
     pub(crate) fn take(&self, into: &mut Vec<Letter>) {
         debug_assert!(into.is_empty());
-        std::mem::swap(
-            &mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner),
-            into,
-        );
+        std::mem::swap(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner), into);
         let bytes: usize = into.iter().map(publish_bytes).sum();
         if bytes > 0 {
             self.publish_bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -83,11 +77,7 @@ impl Mailbox {
     /// Announces that the owner is about to sleep. False when letters wait: then it must not.
     pub(crate) fn try_sleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        let empty = self
-            .letters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty();
+        let empty = self.letters.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         if !empty {
             self.asleep.store(false, Ordering::SeqCst);
         }

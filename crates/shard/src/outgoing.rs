@@ -23,13 +23,7 @@ impl Outgoing {
         match self.sends.last_mut() {
             Some((last, range)) if *last == id => range.end = end,
             _ => {
-                debug_assert!(
-                    self.sends
-                        .iter()
-                        .rev()
-                        .take(64)
-                        .all(|(other, _)| *other != id)
-                );
+                debug_assert!(self.sends.iter().rev().take(64).all(|(other, _)| *other != id));
                 self.sends.push((id, start..end));
             }
         }
@@ -37,10 +31,7 @@ impl Outgoing {
 
     /// Bytes collected for `id`, which was the last to reply.
     pub(crate) fn pending_bytes(&self, id: ConnId) -> usize {
-        self.sends
-            .last()
-            .filter(|(last, _)| *last == id)
-            .map_or(0, |(_, range)| range.len())
+        self.sends.last().filter(|(last, _)| *last == id).map_or(0, |(_, range)| range.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -49,9 +40,7 @@ impl Outgoing {
 
     /// What is to be sent, in order.
     pub(crate) fn sends(&self) -> impl Iterator<Item = (ConnId, &[u8])> {
-        self.sends
-            .iter()
-            .map(|(id, range)| (*id, &self.bytes[range.clone()]))
+        self.sends.iter().map(|(id, range)| (*id, &self.bytes[range.clone()]))
     }
 
     /// Searches the bytes of `id` from the place `from` on, where the last search ended, and then
@@ -59,9 +48,8 @@ impl Outgoing {
     /// flush together are nearly linear.
     pub(crate) fn find(&self, id: ConnId, from: &mut usize) -> Option<&[u8]> {
         let count = self.sends.len();
-        let found = (0..count)
-            .map(|step| (*from + step) % count)
-            .find(|at| self.sends[*at].0 == id)?;
+        let found =
+            (0..count).map(|step| (*from + step) % count).find(|at| self.sends[*at].0 == id)?;
         *from = found;
         Some(&self.bytes[self.sends[found].1.clone()])
     }

@@ -12,11 +12,7 @@ pub(crate) struct TokenBucket {
 impl TokenBucket {
     /// A full bucket. `per_second` must not be 0.
     pub(crate) fn new(per_second: u32, now_ms: u64) -> Self {
-        let mut bucket = Self {
-            per_second,
-            millitokens: 0,
-            filled_at_ms: now_ms,
-        };
+        let mut bucket = Self { per_second, millitokens: 0, filled_at_ms: now_ms };
         bucket.millitokens = bucket.capacity();
         bucket
     }

@@ -24,13 +24,8 @@ pub struct Clock {
 impl Clock {
     /// A clock that agrees with the wall clock now.
     pub fn new() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            start: Instant::now(),
-            start_unix_ms: to_ms(since_epoch),
-        }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { start: Instant::now(), start_unix_ms: to_ms(since_epoch) }
     }
 
     /// The time now.

@@ -19,9 +19,7 @@ impl Tick {
 
     /// This tick and `ms` more, rounded up; never before the next tick.
     pub(crate) fn after_ms(self, ms: u64) -> Self {
-        let ticks = u32::try_from(ms.div_ceil(TICK_MS))
-            .unwrap_or(u32::MAX)
-            .max(1);
+        let ticks = u32::try_from(ms.div_ceil(TICK_MS)).unwrap_or(u32::MAX).max(1);
         Self(self.0.saturating_add(ticks).min(u32::MAX - 1))
     }
 

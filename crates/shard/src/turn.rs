@@ -81,12 +81,7 @@ struct Stop {
 impl<P: Plane> Shard<P> {
     /// A shard on `plane`; `seed` makes the epochs of its channels.
     pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
-        let Common {
-            config,
-            handles,
-            router,
-            accounting,
-        } = common.clone();
+        let Common { config, handles, router, accounting } = common.clone();
         let own = &handles[usize::from(id.0)];
         own.mailbox.set_waker(plane.waker());
         let hub = Hub::new(id, router, config.hub.clone(), seed, accounting);
@@ -95,10 +90,7 @@ impl<P: Plane> Shard<P> {
             core: Core::new(config, Arc::clone(&own.counters), hub, now_ms),
             id,
             mailbox: Arc::clone(&own.mailbox),
-            peers: handles
-                .iter()
-                .map(|handle| Arc::clone(&handle.mailbox))
-                .collect(),
+            peers: handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect(),
             letters: Vec::new(),
             letters_out: handles.iter().map(|_| Vec::new()).collect(),
             events: Vec::new(),
@@ -170,16 +162,11 @@ impl<P: Plane> Shard<P> {
     fn read_mailbox(&mut self) {
         let mut letters = std::mem::take(&mut self.letters);
         self.mailbox.take(&mut letters);
-        self.core
-            .counters
-            .mailbox_messages
-            .add(letters.len() as u64);
+        self.core.counters.mailbox_messages.add(letters.len() as u64);
         for letter in letters.drain(..) {
             match letter {
                 Letter::Hub(message) => {
-                    self.core
-                        .hub
-                        .handle(self.core.now_ms, message, &mut self.core.outbox);
+                    self.core.hub.handle(self.core.now_ms, message, &mut self.core.outbox);
                 }
                 Letter::Command(command) => self.obey(command),
             }
@@ -188,12 +175,7 @@ impl<P: Plane> Shard<P> {
     }
 
     fn obey(&mut self, command: Command) {
-        let Core {
-            hub,
-            outbox,
-            now_ms,
-            ..
-        } = &mut self.core;
+        let Core { hub, outbox, now_ms, .. } = &mut self.core;
         match command {
             Command::Publish { name, draft, reply } => {
                 reply(hub.publish_home(*now_ms, &name, draft, outbox));
@@ -216,8 +198,7 @@ impl<P: Plane> Shard<P> {
                     input::received(&mut self.core, conn, self.plane.received(bytes));
                 }
                 Event::Writable { conn } => {
-                    self.catch_up
-                        .writable(&mut self.core, &mut self.plane, conn);
+                    self.catch_up.writable(&mut self.core, &mut self.plane, conn);
                 }
                 Event::Connected { .. } | Event::Ended { .. } => {}
             }
@@ -245,12 +226,7 @@ impl<P: Plane> Shard<P> {
     /// 101 may publish through another shard at once, and its join must be there before.
     fn flush(&mut self) {
         self.carry_letters();
-        let Self {
-            plane,
-            core,
-            exceptions,
-            ..
-        } = self;
+        let Self { plane, core, exceptions, .. } = self;
         if !core.outgoing.is_empty() {
             let outgoing = std::mem::take(&mut core.outgoing);
             plane.send_batch(outgoing.sends(), exceptions);
@@ -327,36 +303,22 @@ impl<P: Plane> Shard<P> {
         counters.sends_refused.set(stats.sends_refused);
         counters.sends_failed.set(stats.sends_failed);
         counters.polls_rearmed.set(stats.polls_rearmed);
-        counters
-            .completion_overflows
-            .set(stats.completion_overflows);
+        counters.completion_overflows.set(stats.completion_overflows);
     }
 
     fn begin_stop(&mut self) {
         if self.stop.is_none() {
-            tracing::debug!(
-                shard = self.id.0,
-                connections = self.core.slab.open(),
-                "stopping"
-            );
+            tracing::debug!(shard = self.id.0, connections = self.core.slab.open(), "stopping");
             self.core.stopping = true;
             self.plane.stop_accepting();
             let at_ms = self.core.now_ms + self.core.config.timeouts.stop_ms;
-            self.stop = Some(Stop {
-                at_ms,
-                next_page: 0,
-            });
+            self.stop = Some(Stop { at_ms, next_page: 0 });
         }
     }
 
     /// While stopping: tells the connections of one page, and at the deadline cuts the rest.
     fn stop_step(&mut self) {
-        let Self {
-            core,
-            stop: Some(stop),
-            ..
-        } = self
-        else {
+        let Self { core, stop: Some(stop), .. } = self else {
             return;
         };
         if stop.next_page < core.slab.page_count() {

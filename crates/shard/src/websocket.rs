@@ -18,15 +18,8 @@ pub(crate) fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let limits = if connection.state == State::Echo {
-        ECHO_LIMITS
-    } else {
-        core.config.message
-    };
-    let stored = connection
-        .busy
-        .as_mut()
-        .and_then(|busy| busy.receiver.take());
+    let limits = if connection.state == State::Echo { ECHO_LIMITS } else { core.config.message };
+    let stored = connection.busy.as_mut().and_then(|busy| busy.receiver.take());
     let mut receiver = stored.unwrap_or_default();
     let open = feed(core, id, &mut receiver, bytes, &limits);
     if !open {
@@ -123,10 +116,7 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
     };
     let rules = core.config.namespaces.rules(connection.namespace);
     if !rules.publish {
-        return Err(format!(
-            "clients may not publish in namespace {}",
-            rules.name
-        ));
+        return Err(format!("clients may not publish in namespace {}", rules.name));
     }
     let Some(seat) = connection.seat else {
         return Ok(());
@@ -149,12 +139,7 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
     let Some(name) = core.hub.name(seat.channel).cloned() else {
         return Ok(());
     };
-    core.hub.publish(
-        core.now_ms,
-        &name,
-        Draft::new(kind, payload),
-        &mut core.outbox,
-    );
+    core.hub.publish(core.now_ms, &name, Draft::new(kind, payload), &mut core.outbox);
     core.counters.published_by_clients.add(1);
     if core.mailbox_over_bound {
         core.pause(id);

@@ -19,14 +19,7 @@ impl<'a> Authority<'a> {
             let end = text.find(']')? + 1;
             let (host, rest) = text.split_at(end);
             host[1..end - 1].parse::<Ipv6Addr>().ok()?;
-            (
-                host,
-                if rest.is_empty() {
-                    None
-                } else {
-                    Some(rest.strip_prefix(':')?)
-                },
-            )
+            (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
         } else {
             let (host, port) = match text.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
@@ -54,11 +47,7 @@ impl<'a> Authority<'a> {
 
 fn parse_port(digits: &str) -> Option<u16> {
     let all_digits = (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    if all_digits {
-        digits.parse().ok()
-    } else {
-        None
-    }
+    if all_digits { digits.parse().ok() } else { None }
 }
 
 /// The bytes of a registered name: unreserved, percent signs, sub-delimiters.

@@ -115,15 +115,7 @@ pub fn decode(bytes: &[u8], role: Role) -> Result<Decoded, ProtocolError> {
             None => return Ok(Decoded::Incomplete),
         },
     };
-    Ok(Decoded::Header(
-        Header {
-            fin,
-            opcode,
-            mask,
-            len,
-        },
-        used,
-    ))
+    Ok(Decoded::Header(Header { fin, opcode, mask, len }, used))
 }
 
 /// The rules of the first byte: FIN, three reserved bits, opcode.
@@ -236,40 +228,16 @@ mod tests {
 
     #[test]
     fn what_is_encoded_decodes_in_no_fewer_bytes() {
-        let lengths = [
-            0,
-            1,
-            125,
-            126,
-            127,
-            255,
-            256,
-            65535,
-            65536,
-            1 << 32,
-            (1 << 63) - 1,
-        ];
+        let lengths = [0, 1, 125, 126, 127, 255, 256, 65535, 65536, 1 << 32, (1 << 63) - 1];
         let opcodes = [Opcode::Continuation, Opcode::Text, Opcode::Binary];
         for len in lengths {
             for opcode in opcodes {
                 for (fin, mask) in [(true, None), (false, Some([1, 2, 3, 4]))] {
                     let mut bytes = [0; HEADER_BYTES_MAX];
                     let used = encode_header(&mut bytes, fin, opcode, len, mask);
-                    let role = if mask.is_some() {
-                        Role::Server
-                    } else {
-                        Role::Client
-                    };
-                    let header = Header {
-                        fin,
-                        opcode,
-                        mask,
-                        len,
-                    };
-                    assert_eq!(
-                        decode(&bytes[..used], role),
-                        Ok(Decoded::Header(header, used))
-                    );
+                    let role = if mask.is_some() { Role::Server } else { Role::Client };
+                    let header = Header { fin, opcode, mask, len };
+                    assert_eq!(decode(&bytes[..used], role), Ok(Decoded::Header(header, used)));
                     assert_eq!(decode(&bytes, role), Ok(Decoded::Header(header, used)));
                     for short in 0..used {
                         assert_eq!(decode(&bytes[..short], role), Ok(Decoded::Incomplete));
@@ -295,12 +263,7 @@ mod tests {
         write(&mut out, Opcode::Text, b"Hello", None);
         assert_eq!(out, b"\x81\x05Hello");
         out.clear();
-        write(
-            &mut out,
-            Opcode::Text,
-            b"Hello",
-            Some([0x37, 0xfa, 0x21, 0x3d]),
-        );
+        write(&mut out, Opcode::Text, b"Hello", Some([0x37, 0xfa, 0x21, 0x3d]));
         assert_eq!(out, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
         out.clear();
         write_fragment(&mut out, false, Opcode::Text, b"Hel", None);

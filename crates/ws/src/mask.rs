@@ -136,11 +136,7 @@ mod tests {
 
     /// The definition of RFC 6455 section 5.3, byte by byte.
     fn reference(bytes: &[u8], key: [u8; 4], phase: usize) -> Vec<u8> {
-        bytes
-            .iter()
-            .enumerate()
-            .map(|(i, byte)| byte ^ key[(phase + i) % 4])
-            .collect()
+        bytes.iter().enumerate().map(|(i, byte)| byte ^ key[(phase + i) % 4]).collect()
     }
 
     fn sample(len: usize) -> Vec<u8> {
@@ -161,16 +157,8 @@ mod tests {
                 assert_eq!(next, (phase + len) % 4);
                 let range = alignment..alignment + len;
                 assert_eq!(bytes[range.clone()], reference(&plain[range], key, phase));
-                assert_eq!(
-                    bytes[..alignment],
-                    plain[..alignment],
-                    "wrote before the slice"
-                );
-                assert_eq!(
-                    bytes[alignment + len..],
-                    plain[alignment + len..],
-                    "wrote behind it"
-                );
+                assert_eq!(bytes[..alignment], plain[..alignment], "wrote before the slice");
+                assert_eq!(bytes[alignment + len..], plain[alignment + len..], "wrote behind it");
             }
         }
     }

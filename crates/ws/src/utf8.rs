@@ -18,8 +18,7 @@ impl TextBuffer {
     pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), NotUtf8> {
         let rest = self.complete_partial(piece)?;
         let (whole, partial) = split_partial(rest)?;
-        self.text
-            .push_str(simdutf8::basic::from_utf8(whole).map_err(|_| NotUtf8)?);
+        self.text.push_str(simdutf8::basic::from_utf8(whole).map_err(|_| NotUtf8)?);
         if !partial.is_empty() {
             self.partial[..partial.len()].copy_from_slice(partial);
             self.partial_len = partial.len() as u8;
@@ -29,11 +28,7 @@ impl TextBuffer {
 
     /// The whole text; fails when it ends inside a character.
     pub(crate) fn finish(&self) -> Result<&str, NotUtf8> {
-        if self.partial_len == 0 {
-            Ok(&self.text)
-        } else {
-            Err(NotUtf8)
-        }
+        if self.partial_len == 0 { Ok(&self.text) } else { Err(NotUtf8) }
     }
 
     /// Bytes pushed so far.
@@ -43,8 +38,7 @@ impl TextBuffer {
 
     /// Makes room for `additional` bytes beyond [`len`](Self::len) and no more.
     pub(crate) fn reserve_exact(&mut self, additional: usize) {
-        self.text
-            .reserve_exact(usize::from(self.partial_len) + additional);
+        self.text.reserve_exact(usize::from(self.partial_len) + additional);
     }
 
     /// Bytes of heap held.

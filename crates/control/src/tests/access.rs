@@ -9,10 +9,7 @@ use crate::config::{ApiKey, ControlConfig};
 #[tokio::test]
 async fn the_key_is_needed_everywhere_but_for_health() {
     let api_key = Some(ApiKey::new("correct horse"));
-    let bench = Bench::with(ControlConfig {
-        api_key,
-        ..ControlConfig::default()
-    });
+    let bench = Bench::with(ControlConfig { api_key, ..ControlConfig::default() });
     let refused = [
         None,
         Some(("x-api-key", "correct hors")),
@@ -25,26 +22,15 @@ async fn the_key_is_needed_everywhere_but_for_health() {
         for path in ["/pub/a", "/pub", "/counters", "/nowhere"] {
             let reply = bench.post(path, header.as_slice(), "1").await;
             assert_eq!(reply.headers["www-authenticate"], "Bearer");
-            assert_eq!(
-                reply.refusal(),
-                (401, "unauthorized".into()),
-                "{header:?} {path}"
-            );
+            assert_eq!(reply.refusal(), (401, "unauthorized".into()), "{header:?} {path}");
         }
     }
     assert_eq!(bench.shards.count(), 0);
     assert_eq!(bench.get("/health", &[]).await.status, 200);
-    for header in [
-        ("x-api-key", "correct horse"),
-        ("authorization", "bearer correct horse"),
-    ] {
+    for header in [("x-api-key", "correct horse"), ("authorization", "bearer correct horse")] {
         assert_eq!(bench.post("/pub/a", &[header], "1").await.status, 202);
         // With a key, web pages and other names of the machine are welcome.
-        let headers = [
-            header,
-            ("origin", "https://example.org"),
-            ("host", "example.org"),
-        ];
+        let headers = [header, ("origin", "https://example.org"), ("host", "example.org")];
         assert_eq!(bench.get("/counters", &headers).await.status, 200);
     }
     assert!(!format!("{:?}", bench.door).contains("horse"));
@@ -63,40 +49,17 @@ async fn without_a_key_web_pages_are_refused() {
         let twice = [("host", "localhost"), ("host", host)];
         assert_eq!(bench.post("/pub/a", &twice, "1").await.status, 403);
     }
-    assert_eq!(
-        bench
-            .post("http://evil.example/pub/a", &[], "1")
-            .await
-            .status,
-        403
-    );
-    assert_eq!(
-        bench
-            .get("/nowhere", &[("host", "evil.example")])
-            .await
-            .status,
-        403
-    );
+    assert_eq!(bench.post("http://evil.example/pub/a", &[], "1").await.status, 403);
+    assert_eq!(bench.get("/nowhere", &[("host", "evil.example")]).await.status, 403);
     assert_eq!(bench.shards.count(), 0);
-    assert_eq!(
-        bench
-            .post("/pub/a", &[("host", "localhost:8001")], "1")
-            .await
-            .status,
-        202
-    );
-    assert_eq!(
-        bench.post("http://[::1]:8001/pub/a", &[], "1").await.status,
-        202
-    );
+    assert_eq!(bench.post("/pub/a", &[("host", "localhost:8001")], "1").await.status, 202);
+    assert_eq!(bench.post("http://[::1]:8001/pub/a", &[], "1").await.status, 202);
 }
 
 #[tokio::test]
 async fn preflights_get_nothing() {
     let bench = Bench::new();
-    let reply = bench
-        .send(Method::OPTIONS, "/pub/a", &[], Body::empty())
-        .await;
+    let reply = bench.send(Method::OPTIONS, "/pub/a", &[], Body::empty()).await;
     assert_eq!(reply.refusal(), (405, "method_not_allowed".into()));
     assert!(!reply.headers.contains_key("access-control-allow-origin"));
 }

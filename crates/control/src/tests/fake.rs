@@ -54,10 +54,7 @@ impl Shards {
 }
 
 fn position(offset: usize) -> Position {
-    Position {
-        epoch: Epoch::from_random(0),
-        offset: offset as u64,
-    }
+    Position { epoch: Epoch::from_random(0), offset: offset as u64 }
 }
 
 impl Backbone for Shards {
@@ -73,12 +70,7 @@ impl Backbone for Shards {
         let mut channels = self.channels.lock().unwrap();
         let log = channels.entry(name.to_string()).or_default();
         let offset = log.len() + 1;
-        log.push(Publication::new(
-            offset as u64,
-            0,
-            draft,
-            &Arc::new(Accounting::default()),
-        ));
+        log.push(Publication::new(offset as u64, 0, draft, &Arc::new(Accounting::default())));
         reply(Receipt {
             position: position(offset),
             subscribers: self.subscribers(),
@@ -89,13 +81,7 @@ impl Backbone for Shards {
     }
 
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {
-        reply(
-            self.channels
-                .lock()
-                .unwrap()
-                .remove(name.as_str())
-                .is_some(),
-        );
+        reply(self.channels.lock().unwrap().remove(name.as_str()).is_some());
     }
 
     fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>) {
@@ -103,26 +89,16 @@ impl Backbone for Shards {
             return;
         }
         let channels = self.channels.lock().unwrap();
-        let home = channels
-            .get(name.as_str())
-            .filter(|_| shard == 1)
-            .map(|log| HomeReport {
-                position: position(log.len()),
-                messages: log.len() as u64,
-                bytes: 0,
-                last_publication_ms: Some(0),
-            });
-        reply(ShardReport {
-            subscribers: self.subscribers(),
-            last_requested_ms: None,
-            home,
+        let home = channels.get(name.as_str()).filter(|_| shard == 1).map(|log| HomeReport {
+            position: position(log.len()),
+            messages: log.len() as u64,
+            bytes: 0,
+            last_publication_ms: Some(0),
         });
+        reply(ShardReport { subscribers: self.subscribers(), last_requested_ms: None, home });
     }
 
     fn counters(&self) -> Vec<Vec<(&'static str, u64)>> {
-        vec![
-            vec![("connections", 3), ("short", 1)],
-            vec![("connections", 4)],
-        ]
+        vec![vec![("connections", 3), ("short", 1)], vec![("connections", 4)]]
     }
 }

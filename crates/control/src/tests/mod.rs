@@ -40,15 +40,8 @@ impl Reply {
     fn refusal(&self) -> (u16, String) {
         let json = self.json();
         assert_eq!(self.headers["content-type"], "application/json");
-        assert!(
-            json["error"]["message"]
-                .as_str()
-                .is_some_and(|message| message.len() > 5)
-        );
-        (
-            self.status.as_u16(),
-            json["error"]["code"].as_str().unwrap().to_owned(),
-        )
+        assert!(json["error"]["message"].as_str().is_some_and(|message| message.len() > 5));
+        (self.status.as_u16(), json["error"]["code"].as_str().unwrap().to_owned())
     }
 }
 
@@ -81,17 +74,10 @@ impl Bench {
             request = request.header(*name, *value);
         }
         let request = request.body(body.into()).unwrap();
-        let response = router(Arc::clone(&self.door))
-            .oneshot(request)
-            .await
-            .unwrap();
+        let response = router(Arc::clone(&self.door)).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Reply { status: parts.status, headers: parts.headers, body }
     }
 
     async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {

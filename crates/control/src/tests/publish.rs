@@ -16,10 +16,7 @@ async fn says_whether_somebody_listens() {
     let bench = Bench::new();
     assert_eq!(bench.post("/pub/news", &[], "hi").await.status, 202);
     bench.shards.subscribed.store(true, Ordering::Relaxed);
-    assert_eq!(
-        bench.send(Method::PUT, "/pub/news", &[], "ho").await.status,
-        201
-    );
+    assert_eq!(bench.send(Method::PUT, "/pub/news", &[], "ho").await.status, 201);
     assert_eq!(bench.shards.payloads("news"), [b"hi", b"ho"]);
 }
 
@@ -33,14 +30,8 @@ async fn answers_in_the_form_that_is_asked_for() {
          last message id: 00000000-1\r\nposition: 00000000-1\r\n"
     );
     for accept in ["text/json", "text/html, application/json;q=0.9"] {
-        let json = bench
-            .post("/pub/b", &[("accept", accept)], "1")
-            .await
-            .json();
-        assert_eq!(
-            json["messages"].as_u64(),
-            json["position"].as_str().unwrap()[9..].parse().ok()
-        );
+        let json = bench.post("/pub/b", &[("accept", accept)], "1").await.json();
+        assert_eq!(json["messages"].as_u64(), json["position"].as_str().unwrap()[9..].parse().ok());
         assert_eq!(json["requested"], -1);
         assert_eq!(json["subscribers"], 0);
         assert_eq!(json["last_message_id"], json["position"]);
@@ -60,24 +51,13 @@ async fn text_and_binary_are_told_apart() {
             Kind::Text,
             Some("application/json; charset=utf-8"),
         ),
-        (
-            "Application/Octet-Stream",
-            b"a",
-            Kind::Binary,
-            Some("Application/Octet-Stream"),
-        ),
+        ("Application/Octet-Stream", b"a", Kind::Binary, Some("Application/Octet-Stream")),
         ("text/plain", b"\xff", Kind::Binary, Some("text/plain")),
         ("", b"", Kind::Text, None),
     ];
     for (content_type, payload, kind, kept) in cases {
-        let headers: &[_] = &[
-            ("content-type", content_type),
-            ("x-eventsource-event", "tick"),
-        ];
-        assert_eq!(
-            bench.post("/pub/a", headers, payload.to_vec()).await.status,
-            202
-        );
+        let headers: &[_] = &[("content-type", content_type), ("x-eventsource-event", "tick")];
+        assert_eq!(bench.post("/pub/a", headers, payload.to_vec()).await.status, 202);
         let publication = bench.shards.last("a");
         assert_eq!(publication.kind(), kind, "{content_type}");
         assert_eq!(publication.payload(), payload);
@@ -89,23 +69,10 @@ async fn text_and_binary_are_told_apart() {
 #[tokio::test]
 async fn names_are_decoded_once_and_checked() {
     let bench = Bench::new();
-    assert_eq!(
-        bench
-            .post("/pub/chat:a%20b%2Cc%2525", &[], "1")
-            .await
-            .status,
-        202
-    );
+    assert_eq!(bench.post("/pub/chat:a%20b%2Cc%2525", &[], "1").await.status, 202);
     assert_eq!(bench.shards.payloads("chat:a b,c%25").len(), 1);
-    for path in [
-        "/pub/",
-        "/pub/a/b",
-        "/pub/a%2Fb",
-        "/pub/a%0Ab",
-        "/pub/%ff",
-        "/pub/a,b",
-        "/pub/%",
-    ] {
+    for path in ["/pub/", "/pub/a/b", "/pub/a%2Fb", "/pub/a%0Ab", "/pub/%ff", "/pub/a,b", "/pub/%"]
+    {
         assert_eq!(
             bench.post(path, &[], "1").await.refusal(),
             (400, "bad_channel".into()),
@@ -113,10 +80,7 @@ async fn names_are_decoded_once_and_checked() {
         );
     }
     let long = format!("/pub/{}", "x".repeat(256));
-    assert_eq!(
-        bench.post(&long, &[], "1").await.refusal(),
-        (400, "bad_channel".into())
-    );
+    assert_eq!(bench.post(&long, &[], "1").await.refusal(), (400, "bad_channel".into()));
     assert_eq!(bench.shards.count(), 1);
 }
 
@@ -124,10 +88,7 @@ async fn names_are_decoded_once_and_checked() {
 async fn labels_cannot_break_lines() {
     let bench = Bench::new();
     let event = [("x-eventsource-event", "a\tb")];
-    assert_eq!(
-        bench.post("/pub/a", &event, "1").await.refusal(),
-        (400, "bad_event".into())
-    );
+    assert_eq!(bench.post("/pub/a", &event, "1").await.refusal(), (400, "bad_event".into()));
     let content_type = [("content-type", "täxt/plain")];
     let refusal = bench.post("/pub/a", &content_type, "1").await.refusal();
     assert_eq!(refusal, (400, "bad_content_type".into()));
@@ -135,43 +96,25 @@ async fn labels_cannot_break_lines() {
 
 #[tokio::test]
 async fn refuses_bodies_above_the_limit() {
-    let bench = Bench::with(ControlConfig {
-        publish_bytes_max: 4,
-        ..ControlConfig::default()
-    });
+    let bench = Bench::with(ControlConfig { publish_bytes_max: 4, ..ControlConfig::default() });
     assert_eq!(bench.post("/pub/a", &[], "1234").await.status, 202);
-    assert_eq!(
-        bench.post("/pub/a", &[], "12345").await.refusal(),
-        (413, "too_large".into())
-    );
+    assert_eq!(bench.post("/pub/a", &[], "12345").await.refusal(), (413, "too_large".into()));
     let chunks = ["123", "45"].map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
     let chunked = Body::from_stream(stream::iter(chunks));
-    assert_eq!(
-        bench.post("/pub/a", &[], chunked).await.refusal(),
-        (413, "too_large".into())
-    );
+    assert_eq!(bench.post("/pub/a", &[], chunked).await.refusal(), (413, "too_large".into()));
     assert_eq!(bench.shards.count(), 1);
 }
 
 #[tokio::test]
 async fn gives_up_on_a_body_that_does_not_end() {
-    let bench = Bench::with(ControlConfig {
-        timeouts: short(),
-        ..ControlConfig::default()
-    });
+    let bench = Bench::with(ControlConfig { timeouts: short(), ..ControlConfig::default() });
     let body = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
-    assert_eq!(
-        bench.post("/pub/a", &[], body).await.refusal(),
-        (408, "body_timeout".into())
-    );
+    assert_eq!(bench.post("/pub/a", &[], body).await.refusal(), (408, "body_timeout".into()));
 }
 
 #[tokio::test]
 async fn gives_up_on_a_silent_shard() {
-    let bench = Bench::with(ControlConfig {
-        timeouts: short(),
-        ..ControlConfig::default()
-    });
+    let bench = Bench::with(ControlConfig { timeouts: short(), ..ControlConfig::default() });
     bench.shards.silent.store(true, Ordering::Relaxed);
     let reply = bench.post("/pub/a", &[], "1").await;
     assert_eq!(reply.headers["retry-after"], "1");
@@ -180,17 +123,11 @@ async fn gives_up_on_a_silent_shard() {
 
 #[tokio::test]
 async fn bytes_stay_counted_until_a_shard_is_done_with_them() {
-    let config = ControlConfig {
-        pending_bytes_max: 10,
-        timeouts: short(),
-        ..ControlConfig::default()
-    };
+    let config =
+        ControlConfig { pending_bytes_max: 10, timeouts: short(), ..ControlConfig::default() };
     let bench = Bench::with(config);
     bench.shards.silent.store(true, Ordering::Relaxed);
-    assert_eq!(
-        bench.post("/pub/a", &[], "12345678").await.refusal().1,
-        "no_answer"
-    );
+    assert_eq!(bench.post("/pub/a", &[], "12345678").await.refusal().1, "no_answer");
     bench.shards.silent.store(false, Ordering::Relaxed);
     // The caller was told, but the shard still has the question.
     let reply = bench.post("/pub/a", &[], "123").await;

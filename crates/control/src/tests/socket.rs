@@ -12,17 +12,12 @@ use crate::server::Control;
 fn start(config: ControlConfig) -> (Control, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    (
-        Control::start(listener, config, Arc::new(Shards::default())).unwrap(),
-        address,
-    )
+    (Control::start(listener, config, Arc::new(Shards::default())).unwrap(), address)
 }
 
 fn connect(address: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     stream
 }
@@ -51,10 +46,7 @@ fn serves_until_it_is_stopped() {
 
 #[test]
 fn slow_heads_and_idle_connections_are_cut_off() {
-    let (control, address) = start(ControlConfig {
-        timeouts: short(),
-        ..ControlConfig::default()
-    });
+    let (control, address) = start(ControlConfig { timeouts: short(), ..ControlConfig::default() });
     let silent = connect(address, "");
     let slow = connect(address, "GET /health HTTP/1.1\r\nHost: loc");
     let idle = connect(address, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -68,11 +60,8 @@ fn slow_heads_and_idle_connections_are_cut_off() {
 
 #[test]
 fn connections_beyond_the_bound_wait_for_their_turn() {
-    let config = ControlConfig {
-        connections_max: 1,
-        timeouts: short(),
-        ..ControlConfig::default()
-    };
+    let config =
+        ControlConfig { connections_max: 1, timeouts: short(), ..ControlConfig::default() };
     let (control, address) = start(config);
     let held = connect(address, "");
     let waiting = connect(address, PUBLISH);

@@ -8,10 +8,7 @@ use crate::config::ControlConfig;
 
 #[tokio::test]
 async fn counters_are_told_per_shard_and_summed() {
-    let bench = Bench::with(ControlConfig {
-        plane: "epoll",
-        ..ControlConfig::default()
-    });
+    let bench = Bench::with(ControlConfig { plane: "epoll", ..ControlConfig::default() });
     let reply = bench.get("/counters", &[]).await;
     let json = reply.json();
     assert_eq!(reply.headers["content-type"], "application/json");
@@ -26,10 +23,7 @@ async fn counters_are_told_per_shard_and_summed() {
 #[tokio::test]
 async fn health_is_brief() {
     let reply = Bench::new().get("/health", &[]).await;
-    assert_eq!(
-        (reply.status.as_u16(), reply.text()),
-        (200, r#"{"status":"ok"}"#)
-    );
+    assert_eq!((reply.status.as_u16(), reply.text()), (200, r#"{"status":"ok"}"#));
 }
 
 #[tokio::test]
@@ -43,21 +37,11 @@ async fn wrong_methods_are_told_the_right_ones() {
     ];
     for (method, path, allow) in cases {
         let reply = bench.send(method, path, &[], Body::empty()).await;
-        let mut allowed: Vec<&str> = reply.headers["allow"]
-            .to_str()
-            .unwrap()
-            .split(',')
-            .collect();
+        let mut allowed: Vec<&str> = reply.headers["allow"].to_str().unwrap().split(',').collect();
         allowed.sort_unstable();
         assert_eq!(allowed.join(","), allow, "{path}");
         assert_eq!(reply.refusal(), (405, "method_not_allowed".into()));
     }
-    assert_eq!(
-        bench.get("/", &[]).await.refusal(),
-        (404, "not_found".into())
-    );
-    assert_eq!(
-        bench.get("/pubs", &[]).await.refusal(),
-        (404, "not_found".into())
-    );
+    assert_eq!(bench.get("/", &[]).await.refusal(), (404, "not_found".into()));
+    assert_eq!(bench.get("/pubs", &[]).await.refusal(), (404, "not_found".into()));
 }

@@ -18,10 +18,7 @@ pub(super) struct SizeClasses {
 
 impl SizeClasses {
     pub(super) fn new() -> Self {
-        Self {
-            lists: std::array::from_fn(|_| List::new(Link::Size)),
-            occupied: 0,
-        }
+        Self { lists: std::array::from_fn(|_| List::new(Link::Size)), occupied: 0 }
     }
 
     /// Puts a channel where its log belongs by its size.

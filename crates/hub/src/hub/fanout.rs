@@ -85,10 +85,8 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
         } else if mark + 1 >= first {
             work.kind = WorkKind::Deliver;
             let until = goal - base;
-            let reached = base
-                + channel
-                    .log
-                    .copy(mark - base, until, bytes_max, &mut work.publications);
+            let reached =
+                base + channel.log.copy(mark - base, until, bytes_max, &mut work.publications);
             ready.leave_behind(reached);
             let treat = |other: u64| (other == mark).then_some(reached);
             ready.take(treat, false, sends_max, seat, &mut work.targets);
@@ -97,9 +95,7 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
             let treat = |mark: u64| (base <= mark && mark + 1 < first).then_some(mark);
             ready.take(treat, false, sends_max, seat, &mut work.targets);
         } else {
-            work.kind = WorkKind::Skipped {
-                missed: mark + 1 - base..=after_lag - base,
-            };
+            work.kind = WorkKind::Skipped { missed: mark + 1 - base..=after_lag - base };
             let treat = |other: u64| (other == mark).then_some(after_lag);
             ready.take(treat, true, sends_max, seat, &mut work.targets);
         }

@@ -25,22 +25,8 @@ impl Hub {
         let log = home_channel.log.to_vec();
         if let Role::Home(home) = &mut home_channel.role {
             home.mirrors.retain(|mirror| mirror.shard != from);
-            home.mirrors.push(RemoteMirror {
-                generation,
-                channel,
-                subscribers: 1,
-                shard: from,
-            });
-            out.push((
-                from,
-                Message::Joined {
-                    channel,
-                    generation,
-                    epoch,
-                    head,
-                    log,
-                },
-            ));
+            home.mirrors.push(RemoteMirror { generation, channel, subscribers: 1, shard: from });
+            out.push((from, Message::Joined { channel, generation, epoch, head, log }));
         }
     }
 
@@ -55,8 +41,7 @@ impl Hub {
     ) {
         let Some(index) = self.find(name) else { return };
         if let Role::Home(home) = &mut self.table[index].role {
-            home.mirrors
-                .retain(|mirror| mirror.shard != from || mirror.generation != generation);
+            home.mirrors.retain(|mirror| mirror.shard != from || mirror.generation != generation);
         }
         self.settle(now_ms, index, out);
     }

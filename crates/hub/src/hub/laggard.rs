@@ -21,10 +21,7 @@ impl Hub {
             entry.mark.min(channel.base + cursor)
         };
         let blocked = channel.blocked.get_or_insert_default();
-        let place = blocked.push(Entry {
-            who: entry.who,
-            mark,
-        });
+        let place = blocked.push(Entry { who: entry.who, mark });
         self.mark_dirty(seat.channel);
         (Seat::blocked(seat.channel, place), moved)
     }
@@ -48,13 +45,9 @@ impl Hub {
             return Pull::CaughtUp;
         }
         if mark + 1 < channel.first_mark() {
-            return Pull::Lagged {
-                missed: mark + 1 - base..=channel.mark_after_lag() - base,
-            };
+            return Pull::Lagged { missed: mark + 1 - base..=channel.mark_after_lag() - base };
         }
-        channel
-            .log
-            .copy(mark - base, head - base, bytes_max, publications);
+        channel.log.copy(mark - base, head - base, bytes_max, publications);
         Pull::More
     }
 
@@ -86,8 +79,7 @@ impl Hub {
     /// answered and after a deletion. Blocking a seat at its own cursor takes it out of fan-out as
     /// it is, for a socket that is full because of another channel.
     pub fn cursor(&self, seat: Seat) -> u64 {
-        self.mark(seat)
-            .saturating_sub(self.table[seat.channel].base)
+        self.mark(seat).saturating_sub(self.table[seat.channel].base)
     }
 
     fn mark(&self, seat: Seat) -> u64 {

@@ -42,11 +42,7 @@ impl Hub {
     ) {
         if self.is_mirror(index, generation, true) {
             let expected = self.table[index].log.head() + 1;
-            assert_eq!(
-                publication.offset(),
-                expected,
-                "a message between shards was lost"
-            );
+            assert_eq!(publication.offset(), expected, "a message between shards was lost");
             self.append(now_ms, index, publication);
         }
     }
@@ -59,11 +55,9 @@ impl Hub {
     }
 
     fn is_mirror(&self, index: u32, generation: u64, joined: bool) -> bool {
-        self.table
-            .get(index)
-            .is_some_and(|channel| match &channel.role {
-                Role::Mirror(mirror) => mirror.generation == generation && mirror.joined == joined,
-                Role::Home(_) => false,
-            })
+        self.table.get(index).is_some_and(|channel| match &channel.role {
+            Role::Mirror(mirror) => mirror.generation == generation && mirror.joined == joined,
+            Role::Home(_) => false,
+        })
     }
 }

@@ -85,53 +85,25 @@ impl Hub {
     /// come in the order in which they were sent, and none may be lost.
     pub fn handle(&mut self, now_ms: u64, message: Message, out: &mut Outbox) {
         match message {
-            Message::Join {
-                from,
-                name,
-                channel,
-                generation,
-            } => {
+            Message::Join { from, name, channel, generation } => {
                 self.join(now_ms, &name, from, channel, generation, out);
             }
-            Message::Leave {
-                from,
-                name,
-                generation,
-            } => {
+            Message::Leave { from, name, generation } => {
                 self.leave(now_ms, &name, from, generation, out);
             }
-            Message::Presence {
-                from,
-                name,
-                generation,
-                subscribers,
-            } => {
+            Message::Presence { from, name, generation, subscribers } => {
                 self.note_presence(now_ms, &name, from, generation, subscribers);
             }
             Message::Publish { name, draft } => {
                 self.publish_home(now_ms, &name, draft, out);
             }
-            Message::Joined {
-                channel,
-                generation,
-                epoch,
-                head,
-                log,
-            } => {
+            Message::Joined { channel, generation, epoch, head, log } => {
                 self.joined(now_ms, channel, generation, epoch, head, log);
             }
-            Message::Deliver {
-                channel,
-                generation,
-                publication,
-            } => {
+            Message::Deliver { channel, generation, publication } => {
                 self.deliver(now_ms, channel, generation, publication);
             }
-            Message::Deleted {
-                channel,
-                generation,
-                epoch,
-            } => {
+            Message::Deleted { channel, generation, epoch } => {
                 self.deleted(channel, generation, epoch);
             }
         }
@@ -153,10 +125,7 @@ impl Hub {
         let channel = &self.table[index];
         let home = match &channel.role {
             Role::Home(home) => Some(HomeReport {
-                position: Position {
-                    epoch: channel.epoch,
-                    offset: channel.log.head(),
-                },
+                position: Position { epoch: channel.epoch, offset: channel.log.head() },
                 messages: channel.log.len() as u64,
                 bytes: channel.log.bytes() as u64,
                 last_publication_ms: home.last_publication_ms(),
@@ -234,23 +203,11 @@ impl Hub {
         self.generation += 1;
         let generation = self.generation;
         // A join counts as one subscriber.
-        let role = Role::Mirror(Mirror {
-            generation,
-            report_due_ms: 0,
-            reported: 1,
-            home,
-            joined: false,
-        });
+        let role =
+            Role::Mirror(Mirror { generation, report_due_ms: 0, reported: 1, home, joined: false });
         let unknown = Epoch::from_random(0);
-        let channel = self
-            .table
-            .insert(Channel::new(name.clone(), hash, unknown, role));
-        let join = Message::Join {
-            from: self.id,
-            name: name.clone(),
-            channel,
-            generation,
-        };
+        let channel = self.table.insert(Channel::new(name.clone(), hash, unknown, role));
+        let join = Message::Join { from: self.id, name: name.clone(), channel, generation };
         out.push((home, join));
         channel
     }

@@ -53,12 +53,7 @@ impl Hub {
         }
         mirror.reported = subscribers;
         let (name, generation) = (channel.name.clone(), mirror.generation);
-        let report = Message::Presence {
-            from: self.id,
-            name,
-            generation,
-            subscribers,
-        };
+        let report = Message::Presence { from: self.id, name, generation, subscribers };
         out.push((mirror.home, report));
     }
 }

@@ -15,13 +15,7 @@ impl Hub {
         if home == self.id {
             self.publish_home(now_ms, name, draft, out);
         } else {
-            out.push((
-                home,
-                Message::Publish {
-                    name: name.clone(),
-                    draft,
-                },
-            ));
+            out.push((home, Message::Publish { name: name.clone(), draft }));
         }
     }
 
@@ -48,20 +42,10 @@ impl Hub {
             out.extend(home.mirrors.iter().map(|mirror| {
                 let (channel, generation) = (mirror.channel, mirror.generation);
                 let publication = Arc::clone(&publication);
-                (
-                    mirror.shard,
-                    Message::Deliver {
-                        channel,
-                        generation,
-                        publication,
-                    },
-                )
+                (mirror.shard, Message::Deliver { channel, generation, publication })
             }));
         }
-        let position = Position {
-            epoch: channel.epoch,
-            offset,
-        };
+        let position = Position { epoch: channel.epoch, offset };
         let last_requested_ms = channel.last_requested_ms();
         self.append(now_ms, index, publication);
         let messages = self.table[index].log.len() as u64;
@@ -96,14 +80,7 @@ impl Hub {
             home.set_last_publication_ms(None);
             out.extend(home.mirrors.iter().map(|mirror| {
                 let (channel, generation) = (mirror.channel, mirror.generation);
-                (
-                    mirror.shard,
-                    Message::Deleted {
-                        channel,
-                        generation,
-                        epoch,
-                    },
-                )
+                (mirror.shard, Message::Deleted { channel, generation, epoch })
             }));
         }
         self.restart_stream(index, epoch);
@@ -111,11 +88,7 @@ impl Hub {
     }
 
     fn assert_home(&self, name: &ChannelName) {
-        assert_eq!(
-            self.router.home(name),
-            self.id,
-            "this shard is not the home of {name}"
-        );
+        assert_eq!(self.router.home(name), self.id, "this shard is not the home of {name}");
     }
 
     /// Adds the next publication to the log.

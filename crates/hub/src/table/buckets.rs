@@ -14,10 +14,7 @@ pub(super) struct Buckets {
 
 impl Buckets {
     pub(super) fn new() -> Self {
-        Self {
-            pages: vec![Box::new([NONE; PAGE])],
-            len: PAGE as u32,
-        }
+        Self { pages: vec![Box::new([NONE; PAGE])], len: PAGE as u32 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -29,11 +26,7 @@ impl Buckets {
     pub(super) fn of(&self, hash: u32) -> u32 {
         let round = 1 << self.len.ilog2();
         let bucket = hash & (2 * round - 1);
-        if bucket < self.len {
-            bucket
-        } else {
-            bucket & (round - 1)
-        }
+        if bucket < self.len { bucket } else { bucket & (round - 1) }
     }
 
     pub(super) fn head(&self, bucket: u32) -> u32 {

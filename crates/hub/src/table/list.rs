@@ -31,12 +31,7 @@ pub(crate) struct Links([Neighbours; 4]);
 
 impl Default for Links {
     fn default() -> Self {
-        Self(
-            [Neighbours {
-                previous: OUT,
-                next: OUT,
-            }; 4],
-        )
+        Self([Neighbours { previous: OUT, next: OUT }; 4])
     }
 }
 
@@ -51,12 +46,7 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) fn new(link: Link) -> Self {
-        Self {
-            link,
-            first: NONE,
-            last: NONE,
-            len: 0,
-        }
+        Self { link, first: NONE, last: NONE, len: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -83,10 +73,7 @@ impl List {
         if neighbours.next != OUT {
             return;
         }
-        *neighbours = Neighbours {
-            previous: last,
-            next: NONE,
-        };
+        *neighbours = Neighbours { previous: last, next: NONE };
         if last == NONE {
             self.first = index;
         } else {
@@ -103,10 +90,7 @@ impl List {
         if next == OUT {
             return;
         }
-        *neighbours = Neighbours {
-            previous: OUT,
-            next: OUT,
-        };
+        *neighbours = Neighbours { previous: OUT, next: OUT };
         if previous == NONE {
             self.first = next;
         } else {

@@ -28,10 +28,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Self {
-            slab: Slab::default(),
-            buckets: Buckets::new(),
-        }
+        Self { slab: Slab::default(), buckets: Buckets::new() }
     }
 
     pub(crate) fn len(&self) -> usize {

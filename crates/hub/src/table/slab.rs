@@ -7,10 +7,7 @@ use crate::channel::Channel;
 const PAGE: usize = 128;
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most slots are used; a box each would cost more"
-)]
+#[expect(clippy::large_enum_variant, reason = "most slots are used; a box each would cost more")]
 enum Slot {
     Free { next: u32 },
     Used(Channel),
@@ -27,11 +24,7 @@ pub(super) struct Slab {
 
 impl Default for Slab {
     fn default() -> Self {
-        Self {
-            pages: Vec::new(),
-            free: NONE,
-            len: 0,
-        }
+        Self { pages: Vec::new(), free: NONE, len: 0 }
     }
 }
 
@@ -41,11 +34,7 @@ impl Slab {
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&Channel> {
-        match self
-            .pages
-            .get(index as usize / PAGE)?
-            .get(index as usize % PAGE)?
-        {
+        match self.pages.get(index as usize / PAGE)?.get(index as usize % PAGE)? {
             Slot::Used(channel) => Some(channel),
             Slot::Free { .. } => None,
         }
@@ -59,9 +48,7 @@ impl Slab {
     }
 
     fn slot_mut(&mut self, index: u32) -> Option<&mut Slot> {
-        self.pages
-            .get_mut(index as usize / PAGE)?
-            .get_mut(index as usize % PAGE)
+        self.pages.get_mut(index as usize / PAGE)?.get_mut(index as usize % PAGE)
     }
 
     pub(super) fn insert(&mut self, channel: Channel) -> u32 {

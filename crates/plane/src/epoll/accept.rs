@@ -32,15 +32,8 @@ impl Acceptor {
             socket::set_nonblocking(fd.as_fd(), true)?;
             set.add(fd.as_fd(), Token::Listener(which), libc::EPOLLIN)?;
         }
-        let listeners = listeners
-            .into_iter()
-            .map(|fd| Listener { fd, waiting: true })
-            .collect();
-        Ok(Self {
-            listeners,
-            backoff: Backoff::new(),
-            next: 0,
-        })
+        let listeners = listeners.into_iter().map(|fd| Listener { fd, waiting: true }).collect();
+        Ok(Self { listeners, backoff: Backoff::new(), next: 0 })
     }
 
     /// Closes the listeners; the kernel resets who waits in their queues.

@@ -115,10 +115,7 @@ impl EpollPlane {
             let errno = socket::take_error(fd);
             if errno != 0 {
                 flags.set(Flags::ENDED);
-                events.push(Event::Ended {
-                    conn,
-                    error: Some(errno),
-                });
+                events.push(Event::Ended { conn, error: Some(errno) });
                 return;
             }
             events.push(Event::Connected { conn });
@@ -176,14 +173,7 @@ impl EpollPlane {
             self.arena.keep(start, len);
             self.stats.receives += u64::from(len > 0);
             let filled = len == room;
-            events.extend(ready::conclude(
-                conn,
-                flags,
-                result,
-                start,
-                filled,
-                &mut self.ready,
-            ));
+            events.extend(ready::conclude(conn, flags, result, start, filled, &mut self.ready));
         }
     }
 }
@@ -251,9 +241,7 @@ impl Plane for EpollPlane {
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         // It can only fail for lack of kernel memory; then a later edge or the owner's deadline
         // has to help.
-        let _ = self
-            .set
-            .change(fd, Token::Conn(conn), READ | libc::EPOLLOUT);
+        let _ = self.set.change(fd, Token::Conn(conn), READ | libc::EPOLLOUT);
     }
 
     fn shutdown_write(&mut self, conn: ConnId) {
@@ -267,12 +255,8 @@ impl Plane for EpollPlane {
             return;
         }
         if let (Close::Reset, Some(socket)) = (how, &self.sockets[conn.index() as usize]) {
-            let linger = socket::set(
-                socket.as_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                &RESET_ON_CLOSE,
-            );
+            let linger =
+                socket::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_LINGER, &RESET_ON_CLOSE);
             self.stats.resets_refused += u64::from(linger.is_err());
         }
         self.release(conn);
@@ -298,17 +282,12 @@ impl Plane for EpollPlane {
     }
 
     fn stats(&self) -> PlaneStats {
-        PlaneStats {
-            connections: u64::from(self.free.used()),
-            ..self.stats
-        }
+        PlaneStats { connections: u64::from(self.free.used()), ..self.stats }
     }
 }
 
 impl fmt::Debug for EpollPlane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EpollPlane")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("EpollPlane").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

@@ -47,10 +47,7 @@ impl EpollSet {
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: the kernel just made this descriptor and nobody else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self {
-            fd,
-            reported: vec![libc::epoll_event { events: 0, u64: 0 }; events_max].into(),
-        })
+        Ok(Self { fd, reported: vec![libc::epoll_event { events: 0, u64: 0 }; events_max].into() })
     }
 
     /// Registers a descriptor, edge-triggered.
@@ -65,10 +62,7 @@ impl EpollSet {
 
     fn control(&self, op: i32, fd: BorrowedFd<'_>, token: Token, interest: i32) -> io::Result<()> {
         let events = (interest | libc::EPOLLET).cast_unsigned();
-        let mut event = libc::epoll_event {
-            events,
-            u64: token.pack(),
-        };
+        let mut event = libc::epoll_event { events, u64: token.pack() };
         let (set, fd) = (self.fd.as_raw_fd(), fd.as_raw_fd());
         // SAFETY: the pointer is valid for reading the structure.
         check(unsafe { libc::epoll_ctl(set, op, fd, &raw mut event) }).map(drop)
@@ -107,11 +101,7 @@ mod tests {
     #[test]
     fn tokens_survive_the_kernel() {
         let last = ConnId::new(u32::MAX, GENERATION_MAX);
-        for token in [
-            Token::Conn(ConnId::new(5, 1)),
-            Token::Conn(last),
-            Token::Wake,
-        ] {
+        for token in [Token::Conn(ConnId::new(5, 1)), Token::Conn(last), Token::Wake] {
             assert_eq!(Token::unpack(token.pack()), token);
         }
         assert_eq!(Token::unpack(Token::Listener(3).pack()), Token::Listener(3));

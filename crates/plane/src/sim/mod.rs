@@ -182,9 +182,6 @@ impl Plane for SimPlane {
 
     fn stats(&self) -> PlaneStats {
         let world = self.world.borrow();
-        PlaneStats {
-            connections: world.live() as u64,
-            ..world.stats
-        }
+        PlaneStats { connections: world.live() as u64, ..world.stats }
     }
 }

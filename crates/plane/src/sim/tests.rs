@@ -12,11 +12,7 @@ struct Bench {
 impl Bench {
     fn new(seed: u64, config: SimConfig) -> Self {
         let (plane, net) = SimNet::new(seed, config);
-        Self {
-            plane,
-            net,
-            events: Vec::new(),
-        }
+        Self { plane, net, events: Vec::new() }
     }
 
     fn calm() -> Self {
@@ -24,13 +20,7 @@ impl Bench {
     }
 
     fn faulty(seed: u64) -> Self {
-        Self::new(
-            seed,
-            SimConfig {
-                faults: true,
-                ..SimConfig::default()
-            },
-        )
+        Self::new(seed, SimConfig { faults: true, ..SimConfig::default() })
     }
 
     fn poll(&mut self) -> &[Event] {
@@ -135,13 +125,7 @@ fn a_seed_repeats_and_another_differs() {
 
 #[test]
 fn a_stalled_client_has_no_room() {
-    let mut bench = Bench::new(
-        1,
-        SimConfig {
-            room_bytes: 100,
-            ..SimConfig::default()
-        },
-    );
+    let mut bench = Bench::new(1, SimConfig { room_bytes: 100, ..SimConfig::default() });
     let (client, conn) = bench.pair();
     bench.net.stall(client, true);
     assert_eq!(bench.send(conn, &[1; 60]), None);
@@ -177,19 +161,10 @@ fn a_reset_fails_sends_and_ends_reading() {
     let (client, conn) = bench.pair();
     bench.net.write(client, b"before");
     bench.net.reset(client);
-    assert_eq!(
-        bench.send(conn, b"x"),
-        Some(SendResult::Failed(libc::ECONNRESET))
-    );
+    assert_eq!(bench.send(conn, b"x"), Some(SendResult::Failed(libc::ECONNRESET)));
     let (bytes, events) = bench.settle(Some(conn));
     assert_eq!(bytes, b"before");
-    assert_eq!(
-        events,
-        [Event::Ended {
-            conn,
-            error: Some(libc::ECONNRESET)
-        }]
-    );
+    assert_eq!(events, [Event::Ended { conn, error: Some(libc::ECONNRESET) }]);
     assert_eq!(bench.net.live(), 1);
     bench.plane.close(conn, Close::Fin);
     assert_eq!(bench.net.live(), 0);
@@ -202,11 +177,7 @@ fn closes_look_to_the_client_as_in_a_real_kernel() {
     bench.net.stall(polite, true);
     assert_eq!(bench.send(conn, b"bye"), None);
     bench.plane.close(conn, Close::Fin);
-    assert_eq!(
-        bench.net.state(polite),
-        ClientState::Open,
-        "the bytes come first"
-    );
+    assert_eq!(bench.net.state(polite), ClientState::Open, "the bytes come first");
     bench.net.stall(polite, false);
     assert_eq!(bench.net.state(polite), ClientState::Finished);
     assert_eq!(bench.net.read(polite), b"bye");
@@ -225,10 +196,7 @@ fn closes_look_to_the_client_as_in_a_real_kernel() {
     let (half, conn) = bench.pair();
     bench.plane.shutdown_write(conn);
     assert_eq!(bench.net.state(half), ClientState::Finished);
-    assert_eq!(
-        bench.send(conn, b"x"),
-        Some(SendResult::Failed(libc::EPIPE))
-    );
+    assert_eq!(bench.send(conn, b"x"), Some(SendResult::Failed(libc::EPIPE)));
     bench.net.write(half, b"still heard");
     assert_eq!(bench.settle(Some(conn)).0, b"still heard");
 }
@@ -250,20 +218,12 @@ fn stale_names_are_ignored() {
 
 #[test]
 fn a_full_plane_accepts_after_a_close() {
-    let mut bench = Bench::new(
-        1,
-        SimConfig {
-            connections_max: 2,
-            ..SimConfig::default()
-        },
-    );
+    let mut bench = Bench::new(1, SimConfig { connections_max: 2, ..SimConfig::default() });
     let clients: Vec<_> = (0..3).map(|_| bench.net.connect(peer())).collect();
     bench.settle(None);
     assert_eq!(bench.net.live(), 2);
     assert_eq!(bench.net.state(clients[2]), ClientState::Waiting);
-    bench
-        .plane
-        .close(bench.net.conn(clients[0]).unwrap(), Close::Fin);
+    bench.plane.close(bench.net.conn(clients[0]).unwrap(), Close::Fin);
     bench.settle(None);
     assert_eq!(bench.net.state(clients[2]), ClientState::Open);
 }
@@ -277,10 +237,7 @@ fn stopping_resets_the_queue() {
     let late = bench.net.connect(peer());
     bench.settle(None);
     let states = [open, queued, late].map(|client| bench.net.state(client));
-    assert_eq!(
-        states,
-        [ClientState::Open, ClientState::Reset, ClientState::Reset]
-    );
+    assert_eq!(states, [ClientState::Open, ClientState::Reset, ClientState::Reset]);
 }
 
 #[test]
@@ -295,10 +252,7 @@ fn the_server_dials() {
     bench.net.answer(first.0, None);
     bench.net.answer(second.0, Some(libc::ECONNREFUSED));
     let (_, events) = bench.settle(None);
-    let ended = Event::Ended {
-        conn: bad,
-        error: Some(libc::ECONNREFUSED),
-    };
+    let ended = Event::Ended { conn: bad, error: Some(libc::ECONNREFUSED) };
     assert_eq!(events, [Event::Connected { conn: good }, ended]);
     assert_eq!(bench.send(good, b"GET"), None);
     assert_eq!(bench.net.read(first.0), b"GET");
@@ -311,7 +265,5 @@ fn the_server_dials() {
 fn one_send_for_each_connection_of_a_batch() {
     let mut bench = Bench::calm();
     let (_, conn) = bench.pair();
-    bench
-        .plane
-        .send_batch([(conn, &b"a"[..]), (conn, b"b")], &mut Vec::new());
+    bench.plane.send_batch([(conn, &b"a"[..]), (conn, b"b")], &mut Vec::new());
 }

@@ -35,10 +35,7 @@ pub(super) struct World {
 }
 
 impl World {
-    #[allow(
-        clippy::expect_used,
-        reason = "the simulated network is a tool of tests"
-    )]
+    #[allow(clippy::expect_used, reason = "the simulated network is a tool of tests")]
     pub(super) fn new(seed: u64, config: SimConfig) -> Self {
         Self {
             random: Random::new(seed),
@@ -149,10 +146,7 @@ impl World {
             self.stats.accepts += 1;
             let client = self.client(client);
             client.state = ClientState::Open;
-            events.push(Event::Accepted {
-                conn,
-                peer: client.peer,
-            });
+            events.push(Event::Accepted { conn, peer: client.peer });
         }
     }
 
@@ -202,10 +196,7 @@ impl World {
         } else {
             client.fail();
             flags.set(Flags::ENDED);
-            events.push(Event::Ended {
-                conn,
-                error: Some(errno),
-            });
+            events.push(Event::Ended { conn, error: Some(errno) });
         }
         errno == 0
     }
@@ -254,10 +245,7 @@ impl World {
             return true;
         };
         arena.keep(start, len);
-        let bytes = crate::Chunk {
-            start: start as u32,
-            len: len as u32,
-        };
+        let bytes = crate::Chunk { start: start as u32, len: len as u32 };
         let inbound = &mut self.clients[id.0 as usize].inbound;
         for (to, from) in arena.bytes(bytes).iter_mut().zip(inbound.drain(..len)) {
             *to = from;
@@ -271,10 +259,7 @@ impl World {
     pub(super) fn send(&mut self, conn: ConnId, bytes: &[u8]) -> Option<SendResult> {
         let cut = bytes.len() > 1 && self.fault();
         let (cut_at, polls) = if cut {
-            (
-                self.random.below(bytes.len()),
-                1 + self.random.below(CHOKED_POLLS_MAX),
-            )
+            (self.random.below(bytes.len()), 1 + self.random.below(CHOKED_POLLS_MAX))
         } else {
             (bytes.len(), 0)
         };

@@ -29,10 +29,7 @@ impl Acceptor {
     pub(super) fn new(listeners: Vec<OwnedFd>) -> Self {
         let count = IN_FLIGHT_MAX * listeners.len() as u32;
         Self {
-            listeners: listeners
-                .into_iter()
-                .map(|fd| Listener { fd, in_flight: 0 })
-                .collect(),
+            listeners: listeners.into_iter().map(|fd| Listener { fd, in_flight: 0 }).collect(),
             buffers: AddressBuffers::new(count as usize),
             posted: vec![None; count as usize].into(),
             unused: (0..count).rev().collect(),
@@ -50,11 +47,7 @@ impl Acceptor {
         if free == 0 {
             return None;
         }
-        let in_flight: u32 = self
-            .listeners
-            .iter()
-            .map(|listener| listener.in_flight)
-            .sum();
+        let in_flight: u32 = self.listeners.iter().map(|listener| listener.in_flight).sum();
         let share = (free + in_flight).div_ceil(self.listeners.len().max(1) as u32);
         let fewest = (0..self.listeners.len()).min_by_key(|&i| self.listeners[i].in_flight)?;
         let due = self.listeners[fewest].in_flight < share.min(IN_FLIGHT_MAX);
@@ -71,11 +64,7 @@ impl Acceptor {
         self.posted[number as usize] = Some((listener, ring));
         let listener = &mut self.listeners[listener];
         listener.in_flight += 1;
-        Some((
-            listener.fd.as_raw_fd(),
-            self.buffers.prepare(number as usize),
-            number,
-        ))
+        Some((listener.fd.as_raw_fd(), self.buffers.prepare(number as usize), number))
     }
 
     /// An accept is complete: what the kernel wrote, and whether the listener is still there.
@@ -112,9 +101,7 @@ struct AddressBuffers {
 impl AddressBuffers {
     fn new(count: usize) -> Self {
         let buffers = vec![RawAddress::empty(); count].into_boxed_slice();
-        Self {
-            base: NonNull::from(Box::leak(buffers)),
-        }
+        Self { base: NonNull::from(Box::leak(buffers)) }
     }
 
     fn at(&self, number: usize) -> NonNull<RawAddress> {

@@ -36,8 +36,7 @@ impl UringPlane {
             Op::Send => {
                 let conn = self.conn(ring, tag.index, tag.generation);
                 let result = SendResult::from_return(result, usize::MAX);
-                self.exceptions
-                    .extend(result.map(|result| SendException { conn, result }));
+                self.exceptions.extend(result.map(|result| SendException { conn, result }));
             }
             Op::Writable => self.on_writable(ring, tag),
             Op::Connect => self.on_connect(ring, tag, result),
@@ -62,10 +61,7 @@ impl UringPlane {
             // The kernel could not arm it: the connection would be deaf.
             flags.clear(Flags::POLLED);
             flags.set(Flags::ENDED);
-            self.pending.push_back(Event::Ended {
-                conn,
-                error: Some(-result),
-            });
+            self.pending.push_back(Event::Ended { conn, error: Some(-result) });
             return;
         }
         if result & HANGUP != 0 {

@@ -80,9 +80,7 @@ impl UringPlane {
     /// # Errors
     /// What the kernel answers when it does not let this process have a ring.
     pub fn new(config: PlaneConfig) -> io::Result<Self> {
-        let slots = config
-            .slots_per_ring
-            .unwrap_or_else(|| descriptors_max().min(SLOTS_MAX));
+        let slots = config.slots_per_ring.unwrap_or_else(|| descriptors_max().min(SLOTS_MAX));
         Self::with_ring_size(config, RingSize::for_slots(slots.max(1)))
     }
 
@@ -146,20 +144,13 @@ impl UringPlane {
 
     /// The ring and the slot of a connection, open or not; the ring may not exist.
     fn place(&self, conn: ConnId) -> (usize, u32) {
-        (
-            (conn.index() / self.size.slots) as usize,
-            conn.index() % self.size.slots,
-        )
+        ((conn.index() / self.size.slots) as usize, conn.index() % self.size.slots)
     }
 
     /// The flags of a connection that is open, its ring and its slot.
     fn get(&mut self, conn: ConnId) -> Option<(&mut Flags, usize, u32)> {
         let (ring, slot) = self.place(conn);
-        let flags = self
-            .rings
-            .get_mut(ring)?
-            .slots
-            .get(slot, conn.generation())?;
+        let flags = self.rings.get_mut(ring)?.slots.get(slot, conn.generation())?;
         Some((flags, ring, slot))
     }
 
@@ -236,9 +227,7 @@ impl UringPlane {
         self.rings[ring].submit();
         self.collect();
         let Some(result) = self.installed.take() else {
-            return Err(io::Error::other(
-                "the kernel does not install a direct descriptor",
-            ));
+            return Err(io::Error::other("the kernel does not install a direct descriptor"));
         };
         // SAFETY: it comes from `into_raw` above, and the kernel is done with it.
         let slot = unsafe { Box::from_raw(fd) }.cast_unsigned();
@@ -270,8 +259,6 @@ impl Drop for UringPlane {
 
 impl fmt::Debug for UringPlane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UringPlane")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("UringPlane").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

@@ -26,9 +26,7 @@ fn tagged(entry: Entry, tag: Tag) -> Entry {
 /// Says when there is something to read, again and again, at the edges.
 pub(super) fn poll(slot: u32, generation: u32) -> Entry {
     let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
-    let entry = opcode::PollAdd::new(Fixed(slot), events)
-        .multi(true)
-        .build();
+    let entry = opcode::PollAdd::new(Fixed(slot), events).multi(true).build();
     tagged(entry, Tag::new(Op::Poll, slot, generation))
 }
 
@@ -40,22 +38,15 @@ pub(super) fn poll_out(op: Op, slot: u32, generation: u32) -> Entry {
 
 /// `to` must stay valid for `len` bytes until the completion.
 pub(super) fn receive(slot: u32, to: *mut u8, len: u32, number: u32) -> Entry {
-    let entry = opcode::Recv::new(Fixed(slot), to, len)
-        .flags(libc::MSG_DONTWAIT)
-        .build();
+    let entry = opcode::Recv::new(Fixed(slot), to, len).flags(libc::MSG_DONTWAIT).build();
     tagged(entry, Tag::new(Op::Receive, number, 0))
 }
 
 /// The bytes must stay valid until the submission is over.
 pub(super) fn send(slot: u32, generation: u32, bytes: &[u8]) -> Entry {
     let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), len)
-        .flags(SEND_FLAGS)
-        .build();
-    tagged(
-        entry.flags(Flags::SKIP_SUCCESS),
-        Tag::new(Op::Send, slot, generation),
-    )
+    let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), len).flags(SEND_FLAGS).build();
+    tagged(entry.flags(Flags::SKIP_SUCCESS), Tag::new(Op::Send, slot, generation))
 }
 
 /// Accepts one client into a direct descriptor that the kernel chooses. The pointers must stay
@@ -66,17 +57,13 @@ pub(super) fn accept(
     buffer: u32,
 ) -> Entry {
     let slot = DestinationSlot::auto_target();
-    let entry = opcode::Accept::new(Fd(listener), addr, len)
-        .file_index(Some(slot))
-        .build();
+    let entry = opcode::Accept::new(Fd(listener), addr, len).file_index(Some(slot)).build();
     tagged(entry, Tag::new(Op::Accept, buffer, 0))
 }
 
 /// Ends an operation by its tag, which is cheap; by descriptor the kernel would search.
 pub(super) fn cancel(target: Tag) -> Entry {
-    let entry = opcode::AsyncCancel::new(target.pack())
-        .build()
-        .flags(Flags::SKIP_SUCCESS);
+    let entry = opcode::AsyncCancel::new(target.pack()).build().flags(Flags::SKIP_SUCCESS);
     tagged(entry, Tag::new(Op::Other, 0, 0))
 }
 
@@ -94,26 +81,18 @@ pub(super) fn reset_on_close(slot: u32) -> Entry {
         (&raw const RESET_ON_CLOSE).cast(),
         size_of::<libc::linger>() as u32,
     );
-    tagged(
-        entry.build().flags(Flags::SKIP_SUCCESS),
-        Tag::new(Op::Reset, slot, 0),
-    )
+    tagged(entry.build().flags(Flags::SKIP_SUCCESS), Tag::new(Op::Reset, slot, 0))
 }
 
 pub(super) fn shutdown_write(slot: u32) -> Entry {
     let entry = opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build();
-    tagged(
-        entry.flags(Flags::SKIP_SUCCESS),
-        Tag::new(Op::Other, slot, 0),
-    )
+    tagged(entry.flags(Flags::SKIP_SUCCESS), Tag::new(Op::Other, slot, 0))
 }
 
 /// Copies a descriptor into a free slot of the table; the kernel replaces the descriptor at `fd`
 /// by the number of the slot. The pointer must stay valid until the completion.
 pub(super) fn install(fd: *mut RawFd) -> Entry {
     // All bits set: the kernel chooses the slot (IORING_FILE_INDEX_ALLOC).
-    let entry = opcode::FilesUpdate::new(fd.cast_const(), 1)
-        .offset(-1)
-        .build();
+    let entry = opcode::FilesUpdate::new(fd.cast_const(), 1).offset(-1).build();
     tagged(entry, Tag::new(Op::Install, 0, 0))
 }

@@ -103,10 +103,7 @@ impl Plane for UringPlane {
             return;
         }
         flags.set(Flags::WANTS_WRITE);
-        self.push(
-            ring,
-            &operation::poll_out(Op::Writable, slot, conn.generation()),
-        );
+        self.push(ring, &operation::poll_out(Op::Writable, slot, conn.generation()));
     }
 
     fn shutdown_write(&mut self, conn: ConnId) {
@@ -173,11 +170,7 @@ impl Plane for UringPlane {
 impl UringPlane {
     /// Reports pending events. Received bytes must not wait for another poll.
     fn report(&mut self, all: bool, events: &mut Vec<Event>) {
-        let count = if all {
-            self.pending.len()
-        } else {
-            self.pending.len().min(EVENTS_MAX)
-        };
+        let count = if all { self.pending.len() } else { self.pending.len().min(EVENTS_MAX) };
         let rings = &self.rings;
         let slots = self.size.slots;
         let is_open = |conn: ConnId| {
@@ -185,11 +178,7 @@ impl UringPlane {
             ring.is_some_and(|r| r.slots.is_open(conn.index() % slots, conn.generation()))
         };
         // An event may be about a connection that was closed after it was noted.
-        events.extend(
-            self.pending
-                .drain(..count)
-                .filter(|event| is_open(event.conn())),
-        );
+        events.extend(self.pending.drain(..count).filter(|event| is_open(event.conn())));
     }
 
     fn queue_send(&mut self, conn: ConnId, bytes: &[u8]) {

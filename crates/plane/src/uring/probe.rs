@@ -32,9 +32,7 @@ pub(crate) fn probe() -> Result<(), Refusal> {
     let slots = descriptors_max().clamp(1, super::SLOTS_MAX);
     let ring = build(RingSize::for_slots(slots)).map_err(Refusal::from_setup)?;
     let mut operations = Probe::new();
-    ring.submitter()
-        .register_probe(&mut operations)
-        .map_err(|_| Refusal::Lacks("a probe"))?;
+    ring.submitter().register_probe(&mut operations).map_err(|_| Refusal::Lacks("a probe"))?;
     for (code, name) in NEEDED {
         if !operations.is_supported(code) {
             return Err(Refusal::Lacks(name));
@@ -43,13 +41,8 @@ pub(crate) fn probe() -> Result<(), Refusal> {
     if !ring.params().is_feature_skip_cqe_on_success() {
         return Err(Refusal::Lacks("IOSQE_CQE_SKIP_SUCCESS"));
     }
-    ring.submitter()
-        .register_files_sparse(slots)
-        .map_err(Refusal::Table)?;
-    SelfTest::new(ring)
-        .map_err(Refusal::Setup)?
-        .run()
-        .map_err(Refusal::SelfTest)
+    ring.submitter().register_files_sparse(slots).map_err(Refusal::Table)?;
+    SelfTest::new(ring).map_err(Refusal::Setup)?.run().map_err(Refusal::SelfTest)
 }
 
 /// Longer than the send buffer of the test's sockets.
@@ -87,13 +80,8 @@ impl SelfTest {
     }
 
     fn completions(&mut self) -> Vec<(Op, i32, bool)> {
-        let described = |c: cqueue::Entry| {
-            (
-                Tag::unpack(c.user_data()).op,
-                c.result(),
-                cqueue::more(c.flags()),
-            )
-        };
+        let described =
+            |c: cqueue::Entry| (Tag::unpack(c.user_data()).op, c.result(), cqueue::more(c.flags()));
         self.ring.completion().map(described).collect()
     }
 
@@ -191,10 +179,7 @@ impl SelfTest {
     }
 
     fn test_close(&mut self, slot: u32) -> Result<(), &'static str> {
-        self.near = self
-            .far
-            .try_clone()
-            .map_err(|_| "a descriptor cannot be duplicated")?;
+        self.near = self.far.try_clone().map_err(|_| "a descriptor cannot be duplicated")?;
         // SAFETY: it points to nothing; so the next one.
         unsafe { self.submit(&operation::cancel(Tag::new(Op::Poll, slot, 1))) };
         // SAFETY: see above.
@@ -202,10 +187,6 @@ impl SelfTest {
         let mut end = [0u8; 1];
         // SAFETY: the pointer is valid for writing one byte.
         let read = unsafe { socket::receive(self.far.as_raw_fd(), end.as_mut_ptr(), 1) };
-        if read == 0 {
-            Ok(())
-        } else {
-            Err("the peer of a closed direct descriptor sees no end")
-        }
+        if read == 0 { Ok(()) } else { Err("the peer of a closed direct descriptor sees no end") }
     }
 }

@@ -52,8 +52,6 @@ impl UringPlane {
             self.submit();
             self.collect();
         }
-        Err(io::Error::other(
-            "a receive with MSG_DONTWAIT does not complete",
-        ))
+        Err(io::Error::other("a receive with MSG_DONTWAIT does not complete"))
     }
 }

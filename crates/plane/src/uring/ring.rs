@@ -25,14 +25,8 @@ const COMPLETIONS_MAX: u32 = 16_384;
 
 impl RingSize {
     pub(super) fn for_slots(slots: u32) -> Self {
-        let completions = slots
-            .saturating_mul(2)
-            .clamp(2 * SUBMISSIONS, COMPLETIONS_MAX);
-        Self {
-            submissions: SUBMISSIONS,
-            completions,
-            slots,
-        }
+        let completions = slots.saturating_mul(2).clamp(2 * SUBMISSIONS, COMPLETIONS_MAX);
+        Self { submissions: SUBMISSIONS, completions, slots }
     }
 }
 
@@ -142,17 +136,9 @@ impl Ring {
     }
 
     fn enter(&mut self, submit: u32) -> io::Result<usize> {
-        let flags = if self.is_overflown() {
-            EnterFlags::GETEVENTS
-        } else {
-            EnterFlags::empty()
-        };
+        let flags = if self.is_overflown() { EnterFlags::GETEVENTS } else { EnterFlags::empty() };
         // SAFETY: without EXT_ARG the argument is a signal mask, and None means none.
-        unsafe {
-            self.uring
-                .submitter()
-                .enter::<libc::sigset_t>(submit, 0, flags.bits(), None)
-        }
+        unsafe { self.uring.submitter().enter::<libc::sigset_t>(submit, 0, flags.bits(), None) }
     }
 
     fn is_overflown(&mut self) -> bool {
@@ -190,17 +176,11 @@ impl Ring {
 pub(super) fn build(size: RingSize) -> io::Result<IoUring> {
     let completions = size.completions;
     let mut wanted = builder(completions);
-    wanted
-        .setup_single_issuer()
-        .setup_coop_taskrun()
-        .setup_submit_all();
+    wanted.setup_single_issuer().setup_coop_taskrun().setup_submit_all();
     let mut plain = builder(completions);
     plain.setup_submit_all();
     let mut small = builder(2 * size.submissions);
-    small
-        .setup_single_issuer()
-        .setup_coop_taskrun()
-        .setup_submit_all();
+    small.setup_single_issuer().setup_coop_taskrun().setup_submit_all();
     let mut last = Err(io::Error::from_raw_os_error(libc::ENOSYS));
     for attempt in [wanted, plain, small, IoUring::builder()] {
         last = attempt.build(size.submissions);

@@ -48,11 +48,7 @@ pub(super) struct Tag {
 
 impl Tag {
     pub(super) fn new(op: Op, index: u32, generation: u32) -> Self {
-        Self {
-            op,
-            generation,
-            index,
-        }
+        Self { op, generation, index }
     }
 
     pub(super) fn pack(self) -> u64 {
@@ -60,15 +56,8 @@ impl Tag {
     }
 
     pub(super) fn unpack(packed: u64) -> Self {
-        let op = OPS
-            .get((packed >> 56) as usize)
-            .copied()
-            .unwrap_or(Op::Other);
-        Self {
-            op,
-            generation: (packed >> 32) as u32 & 0x00ff_ffff,
-            index: packed as u32,
-        }
+        let op = OPS.get((packed >> 56) as usize).copied().unwrap_or(Op::Other);
+        Self { op, generation: (packed >> 32) as u32 & 0x00ff_ffff, index: packed as u32 }
     }
 }
 

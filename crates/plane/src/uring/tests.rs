@@ -32,9 +32,7 @@ fn poll_until(plane: &mut UringPlane, mut done: impl FnMut(&mut UringPlane, &[Ev
 }
 
 fn accept(plane: &mut UringPlane, addr: SocketAddr, count: usize) -> Vec<(TcpStream, ConnId)> {
-    let clients: Vec<_> = (0..count)
-        .map(|_| TcpStream::connect(addr).unwrap())
-        .collect();
+    let clients: Vec<_> = (0..count).map(|_| TcpStream::connect(addr).unwrap()).collect();
     let mut conns = std::collections::HashMap::new();
     poll_until(plane, |_, events| {
         for event in events {
@@ -54,11 +52,7 @@ fn accept(plane: &mut UringPlane, addr: SocketAddr, count: usize) -> Vec<(TcpStr
 /// Queues that hold almost nothing: everything overflows, nothing is lost.
 #[test]
 fn overflown_queues_lose_nothing() {
-    let size = RingSize {
-        submissions: 4,
-        completions: 8,
-        slots: 128,
-    };
+    let size = RingSize { submissions: 4, completions: 8, slots: 128 };
     let Some((mut plane, addr)) = plane(size) else {
         return;
     };
@@ -70,9 +64,7 @@ fn overflown_queues_lose_nothing() {
         let mut received = 0;
         poll_until(&mut plane, |plane, events| {
             for event in events {
-                let Event::Received { bytes, .. } = *event else {
-                    panic!("{event:?}")
-                };
+                let Event::Received { bytes, .. } = *event else { panic!("{event:?}") };
                 assert!(plane.received(bytes).iter().all(|byte| *byte == round));
                 received += bytes.len();
             }
@@ -80,10 +72,7 @@ fn overflown_queues_lose_nothing() {
         });
         let mut exceptions = Vec::new();
         let news = [round; 20];
-        plane.send_batch(
-            pairs.iter().map(|(_, conn)| (*conn, &news[..])),
-            &mut exceptions,
-        );
+        plane.send_batch(pairs.iter().map(|(_, conn)| (*conn, &news[..])), &mut exceptions);
         assert_eq!(exceptions, []);
         for (client, _) in &mut pairs {
             let mut back = [0; 20];
@@ -91,11 +80,7 @@ fn overflown_queues_lose_nothing() {
             assert_eq!(back, [round; 20]);
         }
     }
-    assert!(
-        plane.stats().completion_overflows > 0,
-        "{:?}",
-        plane.stats()
-    );
+    assert!(plane.stats().completion_overflows > 0, "{:?}", plane.stats());
     for (_, conn) in &pairs {
         plane.close(*conn, Close::Fin);
     }
@@ -105,11 +90,7 @@ fn overflown_queues_lose_nothing() {
 /// A completion queue that overflows ends multishot polls; they have to be armed again.
 #[test]
 fn an_ended_poll_is_armed_again() {
-    let size = RingSize {
-        submissions: 4,
-        completions: 8,
-        slots: 128,
-    };
+    let size = RingSize { submissions: 4, completions: 8, slots: 128 };
     let Some((mut plane, addr)) = plane(size) else {
         return;
     };
@@ -117,11 +98,7 @@ fn an_ended_poll_is_armed_again() {
     let mut rounds = 0;
     while plane.stats().polls_rearmed == 0 {
         rounds += 1;
-        assert!(
-            rounds < 200,
-            "the kernel never ended a poll: {:?}",
-            plane.stats()
-        );
+        assert!(rounds < 200, "the kernel never ended a poll: {:?}", plane.stats());
         for (client, _) in &mut pairs {
             client.write_all(b"x").unwrap();
         }
@@ -136,11 +113,7 @@ fn an_ended_poll_is_armed_again() {
 /// All failures and shortfalls of a batch are told although the queue is too small for them.
 #[test]
 fn exceptions_survive_an_overflow() {
-    let size = RingSize {
-        submissions: 4,
-        completions: 8,
-        slots: 64,
-    };
+    let size = RingSize { submissions: 4, completions: 8, slots: 64 };
     let Some((mut plane, addr)) = plane(size) else {
         return;
     };
@@ -150,17 +123,11 @@ fn exceptions_survive_an_overflow() {
     let sends = pairs.iter().map(|(_, conn)| (*conn, &long[..]));
     plane.send_batch(sends, &mut exceptions);
     assert_eq!(exceptions.len(), 60);
-    let mut conns: Vec<_> = exceptions
-        .iter()
-        .map(|exception| exception.conn.index())
-        .collect();
+    let mut conns: Vec<_> = exceptions.iter().map(|exception| exception.conn.index()).collect();
     conns.sort_unstable();
     assert_eq!(conns, (0..60).collect::<Vec<_>>());
     for (exception, (_, conn)) in exceptions.iter().zip(&pairs) {
-        assert!(
-            matches!(exception.result, SendResult::Short(_)),
-            "{exception:?}"
-        );
+        assert!(matches!(exception.result, SendResult::Short(_)), "{exception:?}");
         plane.close(*conn, Close::Reset);
     }
     poll_until(&mut plane, |plane, _| plane.stats().connections == 0);
@@ -168,26 +135,14 @@ fn exceptions_survive_an_overflow() {
 
 #[test]
 fn a_ring_is_made_when_the_others_are_full() {
-    let Some((mut plane, addr)) = plane(RingSize {
-        slots: 50,
-        ..RingSize::for_slots(50)
-    }) else {
+    let Some((mut plane, addr)) = plane(RingSize { slots: 50, ..RingSize::for_slots(50) }) else {
         return;
     };
     let pairs = accept(&mut plane, addr, 10);
     assert_eq!(plane.stats().rings, 1);
     let more = accept(&mut plane, addr, 60);
-    assert_eq!(
-        plane.stats().rings,
-        3,
-        "the accepts in flight have slots of their own"
-    );
-    assert!(
-        pairs
-            .iter()
-            .chain(&more)
-            .all(|(_, conn)| conn.index() < 100)
-    );
+    assert_eq!(plane.stats().rings, 3, "the accepts in flight have slots of their own");
+    assert!(pairs.iter().chain(&more).all(|(_, conn)| conn.index() < 100));
 }
 
 #[test]
@@ -210,12 +165,7 @@ fn a_seccomp_filter_is_recognised() {
 }
 
 fn forbid_io_uring(errno: i32) {
-    let statement = |code: u32, k: u32| libc::sock_filter {
-        code: code as u16,
-        jt: 0,
-        jf: 0,
-        k,
-    };
+    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
     let mut filter = [
         // The number of the system call is the first field of the data.
         statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0),
@@ -225,16 +175,10 @@ fn forbid_io_uring(errno: i32) {
             jf: 1,
             k: libc::SYS_io_uring_setup as u32,
         },
-        statement(
-            libc::BPF_RET | libc::BPF_K,
-            libc::SECCOMP_RET_ERRNO | errno.cast_unsigned(),
-        ),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
     ];
-    let program = libc::sock_fprog {
-        len: filter.len() as u16,
-        filter: filter.as_mut_ptr(),
-    };
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: this prctl takes no pointers.
     let forbidden = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     assert_eq!(forbidden, 0);

@@ -11,11 +11,7 @@ use switchboard_plane::{Close, ListenOptions, listen, local_addr};
 use crate::harness::{Bench, Make, Seen, write};
 
 fn accepted<P>(bench: &Bench<P>) -> usize {
-    bench
-        .seen
-        .iter()
-        .filter(|seen| matches!(seen, Seen::Accepted(..)))
-        .count()
+    bench.seen.iter().filter(|seen| matches!(seen, Seen::Accepted(..))).count()
 }
 
 pub(crate) fn a_full_plane_accepts_again_after_a_close<P: Make>() {
@@ -29,9 +25,7 @@ pub(crate) fn a_full_plane_accepts_again_after_a_close<P: Make>() {
         bench.watch(Duration::from_millis(10));
         assert_eq!(accepted(&bench), expected);
         assert_eq!(bench.plane.stats().connections, 4);
-        let Seen::Accepted(oldest, _) = bench.seen[expected - 4] else {
-            panic!()
-        };
+        let Seen::Accepted(oldest, _) = bench.seen[expected - 4] else { panic!() };
         bench.plane.close(oldest, Close::Fin);
     }
     let closed = clients.iter().filter(|client| {
@@ -69,10 +63,7 @@ pub(crate) fn forty_connections_on_tables_of_eight<P: Make>() {
     }
     let mut exceptions = Vec::new();
     let bytes: Vec<_> = (0..40).map(|nth| [nth; 50]).collect();
-    let sends = pairs
-        .iter()
-        .zip(&bytes)
-        .map(|((_, conn), bytes)| (*conn, &bytes[..]));
+    let sends = pairs.iter().zip(&bytes).map(|((_, conn), bytes)| (*conn, &bytes[..]));
     bench.plane.send_batch(sends, &mut exceptions);
     assert_eq!(exceptions, []);
     for (nth, (client, _)) in pairs.iter_mut().enumerate() {
@@ -102,9 +93,7 @@ pub(crate) fn a_batch_of_thousands_reaches_everyone<P: Make>() {
         other => panic!("{other:?}"),
     });
     let mut exceptions = Vec::new();
-    bench
-        .plane
-        .send_batch(conns.map(|conn| (conn, &b"to all"[..])), &mut exceptions);
+    bench.plane.send_batch(conns.map(|conn| (conn, &b"to all"[..])), &mut exceptions);
     assert_eq!(exceptions, []);
     for client in &mut clients {
         let mut bytes = [0; 6];
@@ -123,11 +112,7 @@ pub(crate) fn thousands_of_connections_leave_no_slots_behind<P: Make>() {
     for round in 0..100 {
         let clients: Vec<_> = (0..30).map(|_| bench.client()).collect();
         bench.until("accepted", |bench| accepted(bench) == clients.len());
-        let how = if round % 2 == 0 {
-            Close::Fin
-        } else {
-            Close::Reset
-        };
+        let how = if round % 2 == 0 { Close::Fin } else { Close::Reset };
         let half = clients.len() / if round % 3 == 0 { 1 } else { 2 };
         drop(clients.into_iter().skip(half).collect::<Vec<_>>());
         for seen in std::mem::take(&mut bench.seen) {

@@ -79,10 +79,7 @@ pub(crate) fn a_peers_reset_is_an_error<P: Make>() {
     let (client, conn) = bench.pair();
     reset(client);
     bench.expect(&Seen::Ended(conn, Some(libc::ECONNRESET)));
-    assert!(matches!(
-        bench.send(conn, b"x").unwrap().result,
-        SendResult::Failed(_)
-    ));
+    assert!(matches!(bench.send(conn, b"x").unwrap().result, SendResult::Failed(_)));
     bench.plane.close(conn, Close::Fin);
     bench.until("slot free", |bench| bench.plane.stats().connections == 0);
     assert_eq!(bench.seen, []);
@@ -97,12 +94,7 @@ pub(crate) fn stale_names_are_ignored<P: Make>() {
     let (client, new) = bench.pair();
     assert_eq!(old.index(), new.index(), "the slot is used again");
     assert_ne!(old, new);
-    for stale in [
-        old,
-        ConnId::new(3_999, 1),
-        ConnId::new(u32::MAX, 0),
-        ConnId::new(1, u32::MAX),
-    ] {
+    for stale in [old, ConnId::new(3_999, 1), ConnId::new(u32::MAX, 0), ConnId::new(1, u32::MAX)] {
         bench.plane.pause_read(stale);
         bench.plane.resume_read(stale);
         bench.plane.want_write(stale);
@@ -179,15 +171,9 @@ pub(crate) fn stopping_refuses_clients_and_keeps_connections<P: Make>() {
     bench.watch(Duration::from_millis(10));
     bench.plane.stop_accepting();
     let begun = Instant::now();
-    assert_eq!(
-        read(&queued, &mut [0]).unwrap_err().kind(),
-        ErrorKind::ConnectionReset
-    );
+    assert_eq!(read(&queued, &mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert!(begun.elapsed() < Duration::from_secs(1));
-    assert_eq!(
-        TcpStream::connect(bench.addr).unwrap_err().kind(),
-        ErrorKind::ConnectionRefused
-    );
+    assert_eq!(TcpStream::connect(bench.addr).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     write(&client, b"on");
     assert_eq!(bench.receive(conn, 2), b"on");
     bench.plane.stop_accepting();

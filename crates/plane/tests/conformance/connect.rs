@@ -11,10 +11,7 @@ use crate::harness::{Bench, Make, Seen, write};
 pub(crate) fn a_connection_to_a_listener_works_both_ways<P: Make>() {
     let mut bench = Bench::<P>::new();
     let peer = TcpListener::bind("127.0.0.1:0").unwrap();
-    let conn = bench
-        .plane
-        .connect(peer.local_addr().unwrap(), None)
-        .unwrap();
+    let conn = bench.plane.connect(peer.local_addr().unwrap(), None).unwrap();
     bench.expect(&Seen::Connected(conn));
     let (mut stream, _) = peer.accept().unwrap();
     assert_eq!(bench.send(conn, b"hello"), None);
@@ -53,10 +50,7 @@ pub(crate) fn the_source_address_is_chosen<P: Make>() {
     bench.expect(&Seen::Connected(conn));
     assert_eq!(peer.accept().unwrap().1.ip(), from);
     let foreign = "192.0.2.1".parse().unwrap();
-    assert!(
-        bench.plane.connect(to, Some(foreign)).is_err(),
-        "not an address of this host"
-    );
+    assert!(bench.plane.connect(to, Some(foreign)).is_err(), "not an address of this host");
     bench.plane.close(conn, Close::Fin);
     bench.until("slot free", |bench| bench.plane.stats().connections == 0);
 }
@@ -65,10 +59,7 @@ pub(crate) fn a_connect_in_progress_can_be_closed<P: Make>() {
     let mut bench = Bench::<P>::new();
     let peer = TcpListener::bind("127.0.0.1:0").unwrap();
     for how in [Close::Fin, Close::Reset] {
-        let conn = bench
-            .plane
-            .connect(peer.local_addr().unwrap(), None)
-            .unwrap();
+        let conn = bench.plane.connect(peer.local_addr().unwrap(), None).unwrap();
         bench.plane.close(conn, how);
         bench.until("slot free", |bench| bench.plane.stats().connections == 0);
     }
@@ -88,28 +79,17 @@ pub(crate) fn a_thousand_connections_on_small_tables<P: Make>() {
         }
     }
     bench.until("both ends", |bench| bench.seen.len() == 2 * COUNT);
-    let accepts = bench
-        .seen
-        .iter()
-        .filter(|seen| matches!(seen, Seen::Accepted(..)));
+    let accepts = bench.seen.iter().filter(|seen| matches!(seen, Seen::Accepted(..)));
     assert_eq!(accepts.count(), COUNT);
     bench.seen.clear();
     let mut exceptions = Vec::new();
-    let bytes = conns
-        .iter()
-        .map(|conn| conn.index().to_le_bytes())
-        .collect::<Vec<_>>();
-    let sends = conns
-        .iter()
-        .zip(&bytes)
-        .map(|(conn, bytes)| (*conn, &bytes[..]));
+    let bytes = conns.iter().map(|conn| conn.index().to_le_bytes()).collect::<Vec<_>>();
+    let sends = conns.iter().zip(&bytes).map(|(conn, bytes)| (*conn, &bytes[..]));
     bench.plane.send_batch(sends, &mut exceptions);
     assert_eq!(exceptions, []);
     bench.until("all messages", |bench| bench.seen.len() == COUNT);
     for conn in conns {
         bench.plane.close(conn, Close::Fin);
     }
-    bench.until("half is closed", |bench| {
-        bench.plane.stats().connections == COUNT as u64
-    });
+    bench.until("half is closed", |bench| bench.plane.stats().connections == COUNT as u64);
 }

@@ -60,12 +60,7 @@ impl<P: Make> Bench<P> {
         let addr = local_addr(listener.as_fd()).unwrap();
         let mut config = PlaneConfig::new(vec![listener], 4_000);
         configure(&mut config);
-        Self {
-            plane: P::make(config),
-            addr,
-            events: Vec::new(),
-            seen: Vec::new(),
-        }
+        Self { plane: P::make(config), addr, events: Vec::new(), seen: Vec::new() }
     }
 
     pub(crate) fn poll(&mut self) -> usize {
@@ -88,11 +83,7 @@ impl<P: Make> Bench<P> {
     /// Sleeps on `wait_fd`; whether it became readable.
     pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let fd = self.plane.wait_fd().as_raw_fd();
-        let mut poll = libc::pollfd {
-            fd,
-            events: libc::POLLIN,
-            revents: 0,
-        };
+        let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
         let ms = i32::try_from(at_most.as_millis()).unwrap();
         // SAFETY: the pointer is valid for one entry.
         unsafe { libc::poll(&raw mut poll, 1, ms) == 1 }
@@ -107,11 +98,7 @@ impl<P: Make> Bench<P> {
             if done(self) {
                 return;
             }
-            assert!(
-                Instant::now() < deadline,
-                "too late: {what}; seen {:?}",
-                self.seen
-            );
+            assert!(Instant::now() < deadline, "too late: {what}; seen {:?}", self.seen);
             let woken = self.plane.has_more() || self.sleep(PATIENCE);
             assert!(woken, "never: {what}; seen {:?}", self.seen);
         }
@@ -186,9 +173,7 @@ impl<P: Make> Bench<P> {
     }
 
     pub(crate) fn expect(&mut self, wanted: &Seen) {
-        self.until(&format!("{wanted:?}"), |bench| {
-            bench.take(|seen| seen == wanted).is_some()
-        });
+        self.until(&format!("{wanted:?}"), |bench| bench.take(|seen| seen == wanted).is_some());
     }
 
     /// Sends to one connection; what was not complete.
@@ -202,10 +187,7 @@ impl<P: Make> Bench<P> {
 
 /// Makes the drop of a client a reset.
 pub(crate) fn reset(client: TcpStream) {
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     let (at, len) = ((&raw const linger).cast(), size_of::<libc::linger>() as u32);
     let fd = client.as_raw_fd();
     // SAFETY: the pointer is valid for reading `len` bytes.
@@ -216,10 +198,7 @@ pub(crate) fn reset(client: TcpStream) {
 
 /// Bytes that are different at every position, for order and completeness.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
-    (0..=len as u32 / 4)
-        .flat_map(u32::to_le_bytes)
-        .take(len)
-        .collect()
+    (0..=len as u32 / 4).flat_map(u32::to_le_bytes).take(len).collect()
 }
 
 pub(crate) fn write(mut to: &TcpStream, bytes: &[u8]) {

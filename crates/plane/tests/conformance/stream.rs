@@ -67,10 +67,7 @@ pub(crate) fn a_stalled_reader_loses_nothing<P: Make>() {
     let mut reader = None;
     while sent < TOTAL {
         let end = TOTAL.min(sent + 50_000);
-        match bench
-            .send(conn, &bytes[sent..end])
-            .map(|exception| exception.result)
-        {
+        match bench.send(conn, &bytes[sent..end]).map(|exception| exception.result) {
             None => {
                 sent = end;
                 continue;
@@ -97,10 +94,7 @@ pub(crate) fn a_stalled_reader_loses_nothing<P: Make>() {
         }
         bench.expect(&Seen::Writable(conn));
     }
-    assert!(
-        reader.unwrap().join().unwrap() == bytes,
-        "bytes are lost or out of order"
-    );
+    assert!(reader.unwrap().join().unwrap() == bytes, "bytes are lost or out of order");
     assert!(stalls > 0);
     let stats = bench.plane.stats();
     assert_eq!(stats.sends_short + stats.sends_refused, stalls);
@@ -211,26 +205,18 @@ pub(crate) fn only_incomplete_sends_are_told<P: Make>() {
     reset(gone);
     bench.expect(&Seen::Ended(gone_conn, Some(libc::ECONNRESET)));
     let (closed, closed_conn) = pairs.remove(40);
-    bench
-        .plane
-        .close(closed_conn, switchboard_plane::Close::Fin);
+    bench.plane.close(closed_conn, switchboard_plane::Close::Fin);
     drop(closed);
 
     let mut conns: Vec<_> = pairs.iter().map(|(_, conn)| *conn).collect();
     conns.insert(5, gone_conn);
     conns.insert(30, closed_conn);
     let mut exceptions = Vec::new();
-    bench.plane.send_batch(
-        conns.iter().map(|conn| (*conn, &b"news"[..])),
-        &mut exceptions,
-    );
+    bench.plane.send_batch(conns.iter().map(|conn| (*conn, &b"news"[..])), &mut exceptions);
     exceptions.sort_by_key(|exception| exception.conn.index());
     assert_eq!(exceptions.len(), 2, "{exceptions:?}");
     assert_eq!(exceptions[0].conn, gone_conn);
-    assert!(matches!(
-        exceptions[0].result,
-        SendResult::Failed(libc::EPIPE | libc::ECONNRESET)
-    ));
+    assert!(matches!(exceptions[0].result, SendResult::Failed(libc::EPIPE | libc::ECONNRESET)));
     assert_eq!(exceptions[1].conn, closed_conn);
     assert_eq!(exceptions[1].result, SendResult::Failed(libc::EBADF));
     for (client, _) in &mut pairs {

@@ -62,9 +62,7 @@ impl fmt::Display for ExpectedPlane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Epoll { refusal: None } => f.write_str("epoll"),
-            Self::Epoll {
-                refusal: Some(reason),
-            } => {
+            Self::Epoll { refusal: Some(reason) } => {
                 write!(f, "epoll, since io_uring cannot run here: {reason}")
             }
             Self::IoUring => f.write_str("io_uring"),
@@ -96,9 +94,7 @@ impl Capacity {
         // A quarter is left to the rest of the machine and to buffers of busy connections.
         let budget_bytes = machine.memory_bytes / 4 * 3;
         // Logs are seldom full: they may not take more than half from connections.
-        let memory = budget_bytes
-            .saturating_sub(fixed_bytes)
-            .max(budget_bytes / 2);
+        let memory = budget_bytes.saturating_sub(fixed_bytes).max(budget_bytes / 2);
 
         let plane = ExpectedPlane::new(settings, machine);
         let mut bounds = vec![
@@ -117,11 +113,7 @@ impl Capacity {
                 hard: true,
                 reason: "open files of the whole system (fs.file-max), less one in twenty".into(),
             },
-            Bound {
-                connections: SLOTS_MAX,
-                hard: true,
-                reason: "slots of the tables".into(),
-            },
+            Bound { connections: SLOTS_MAX, hard: true, reason: "slots of the tables".into() },
         ];
         if plane != ExpectedPlane::IoUring {
             let internal = u64::from(settings.internal_connections_max);
@@ -137,28 +129,16 @@ impl Capacity {
             });
         }
         bounds.sort_by_key(|bound| bound.connections);
-        let possible = bounds
-            .first()
-            .map_or(SLOTS_MAX, |bound| bound.connections)
-            .max(1);
-        let connections_max = settings
-            .connections_max
-            .unwrap_or(u32::try_from(possible).unwrap_or(u32::MAX));
-        Self {
-            connections_max,
-            bounds,
-            fixed_bytes,
-            budget_bytes,
-            plane,
-        }
+        let possible = bounds.first().map_or(SLOTS_MAX, |bound| bound.connections).max(1);
+        let connections_max =
+            settings.connections_max.unwrap_or(u32::try_from(possible).unwrap_or(u32::MAX));
+        Self { connections_max, bounds, fixed_bytes, budget_bytes, plane }
     }
 
     /// The tightest bound of the kind that `wanted` connections would break.
     pub(crate) fn broken_by(&self, wanted: u32, hard: bool) -> Option<&Bound> {
         let wanted = u64::from(wanted);
-        self.bounds
-            .iter()
-            .find(|bound| bound.hard == hard && bound.connections < wanted)
+        self.bounds.iter().find(|bound| bound.hard == hard && bound.connections < wanted)
     }
 
     /// User and kernel memory of all connections, in bytes.
@@ -186,9 +166,5 @@ pub(crate) fn bytes(count: u64) -> String {
         scaled /= 1_024.0;
         unit = next;
     }
-    if unit == "B" {
-        format!("{count} B")
-    } else {
-        format!("{scaled:.1} {unit}")
-    }
+    if unit == "B" { format!("{count} B") } else { format!("{scaled:.1} {unit}") }
 }

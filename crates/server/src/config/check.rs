@@ -21,13 +21,7 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
         return Err(problems);
     };
     let namespaces = Namespaces::collect(raw, &settings, &mut problems);
-    let mut checker = Checker {
-        raw,
-        machine,
-        settings,
-        problems,
-        warnings: Vec::new(),
-    };
+    let mut checker = Checker { raw, machine, settings, problems, warnings: Vec::new() };
     let cpus = checker.cpus();
     checker.listen();
     checker.internal_listen();
@@ -36,26 +30,12 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
     checker.times();
     checker.log();
     let capacity = checker.capacity(cpus.len());
-    let Checker {
-        settings,
-        problems,
-        warnings,
-        ..
-    } = checker;
+    let Checker { settings, problems, warnings, .. } = checker;
     let Some(namespaces) = namespaces.filter(|_| problems.is_empty()) else {
         return Err(problems);
     };
-    let origins = Settings::KEYS
-        .iter()
-        .map(|key| raw.find(key).map(|(_, origin)| origin));
-    Ok(Config {
-        origins: origins.collect(),
-        settings,
-        namespaces,
-        cpus,
-        capacity,
-        warnings,
-    })
+    let origins = Settings::KEYS.iter().map(|key| raw.find(key).map(|(_, origin)| origin));
+    Ok(Config { origins: origins.collect(), settings, namespaces, cpus, capacity, warnings })
 }
 
 struct Checker<'a> {
@@ -71,20 +51,12 @@ impl Checker<'_> {
     fn refuse(&mut self, name: &str, right: impl Into<String>) {
         let key = Settings::KEYS.iter().find(|key| key.name == name);
         let written = key.and_then(|key| self.raw.find(key));
-        let default = || {
-            key.and_then(|key| (key.default)())
-                .map_or(Value::None, Value::Shown)
-        };
+        let default = || key.and_then(|key| (key.default)()).map_or(Value::None, Value::Shown);
         let (value, origin) = written.map_or_else(
             || (default(), None),
             |(value, origin)| (Value::Shown(value.to_string()), Some(origin)),
         );
-        self.problems.push(Problem {
-            key: name.to_owned(),
-            value,
-            origin,
-            right: right.into(),
-        });
+        self.problems.push(Problem { key: name.to_owned(), value, origin, right: right.into() });
     }
 
     fn is_default(&self, name: &str) -> bool {
@@ -97,10 +69,7 @@ impl Checker<'_> {
         let allowed = &self.machine.cpus;
         if let Some(pin) = self.settings.pin.clone() {
             if self.settings.cores.is_some() {
-                self.refuse(
-                    "pin",
-                    "excludes `cores`: name the cores or their number, not both",
-                );
+                self.refuse("pin", "excludes `cores`: name the cores or their number, not both");
             }
             if let Some(cpu) = pin.0.iter().find(|cpu| !allowed.contains(cpu)) {
                 let right =
@@ -109,15 +78,9 @@ impl Checker<'_> {
             }
             return pin.0;
         }
-        let count = self
-            .settings
-            .cores
-            .map_or(allowed.len(), |cores| cores as usize);
+        let count = self.settings.cores.map_or(allowed.len(), |cores| cores as usize);
         if count > allowed.len() {
-            let right = format!(
-                "this process may use {} cores, so at most that",
-                allowed.len()
-            );
+            let right = format!("this process may use {} cores, so at most that", allowed.len());
             self.refuse("cores", right);
         }
         allowed.iter().copied().take(count).collect()
@@ -127,8 +90,7 @@ impl Checker<'_> {
         if !self.machine.ipv6 {
             if self.is_default("listen") {
                 self.settings.listen.retain(SocketAddr::is_ipv4);
-                self.warnings
-                    .push("no IPv6 on this machine: listening on IPv4 only".to_owned());
+                self.warnings.push("no IPv6 on this machine: listening on IPv4 only".to_owned());
             } else if let Some(address) = self.settings.listen.iter().find(|a| a.is_ipv6()) {
                 let right = format!("this machine has no IPv6: leave {address} out");
                 self.refuse("listen", right);
@@ -139,11 +101,7 @@ impl Checker<'_> {
         }
         let addresses = self.settings.listen.clone();
         for (at, address) in addresses.iter().enumerate() {
-            if addresses
-                .iter()
-                .take(at)
-                .any(|other| overlap(*address, *other))
-            {
+            if addresses.iter().take(at).any(|other| overlap(*address, *other)) {
                 self.refuse("listen", format!("covers {address} twice: name each once"));
             }
         }
@@ -158,31 +116,16 @@ impl Checker<'_> {
                  loopback (127.0.0.1 or [::1])",
             );
         }
-        if self
-            .settings
-            .listen
-            .iter()
-            .any(|public| overlap(internal, *public))
-        {
-            self.refuse(
-                "internal_listen",
-                "must differ from the addresses in `listen`",
-            );
+        if self.settings.listen.iter().any(|public| overlap(internal, *public)) {
+            self.refuse("internal_listen", "must differ from the addresses in `listen`");
         }
         if internal.is_ipv6() && !self.machine.ipv6 {
-            self.refuse(
-                "internal_listen",
-                "this machine has no IPv6: use an IPv4 address",
-            );
+            self.refuse("internal_listen", "this machine has no IPv6: use an IPv4 address");
         }
     }
 
     fn allowed_origins(&mut self) {
-        let wrong = self
-            .settings
-            .allowed_origins
-            .iter()
-            .find_map(|origin| wrong_origin(origin));
+        let wrong = self.settings.allowed_origins.iter().find_map(|origin| wrong_origin(origin));
         if let Some(right) = wrong {
             self.refuse("allowed_origins", right);
         }
@@ -197,17 +140,10 @@ impl Checker<'_> {
             ("message_bytes_max", settings.message_bytes_max),
             ("publish_bytes_max", settings.publish_bytes_max),
             ("batch_bytes_max", settings.batch_bytes_max),
-            (
-                "publish_pending_bytes_max",
-                settings.publish_pending_bytes_max,
-            ),
+            ("publish_pending_bytes_max", settings.publish_pending_bytes_max),
         ];
-        let size = |name| {
-            sizes
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map_or(0, |(_, size)| *size)
-        };
+        let size =
+            |name| sizes.iter().find(|(known, _)| *known == name).map_or(0, |(_, size)| *size);
         let fits = [
             ("log_bytes_max", "shard_log_bytes_max"),
             ("message_bytes_max", "log_bytes_max"),
@@ -218,10 +154,7 @@ impl Checker<'_> {
         ];
         for (small, large) in fits {
             if size(small) > size(large) {
-                let right = format!(
-                    "must not be larger than `{large}`, which is {}",
-                    size(large)
-                );
+                let right = format!("must not be larger than `{large}`, which is {}", size(large));
                 self.refuse(small, right);
             }
         }
@@ -249,10 +182,7 @@ impl Checker<'_> {
         let capacity = Capacity::new(&self.settings, self.machine, shards);
         if let Some(wanted) = self.settings.connections_max {
             if let Some(bound) = capacity.broken_by(wanted, true) {
-                let right = format!(
-                    "at most {} are possible. {}",
-                    bound.connections, bound.reason
-                );
+                let right = format!("at most {} are possible. {}", bound.connections, bound.reason);
                 self.refuse("connections_max", right);
             } else if let Some(bound) = capacity.broken_by(wanted, false) {
                 self.warnings.push(format!(
@@ -298,10 +228,7 @@ fn wrong_origin(origin: &str) -> Option<String> {
         "an origin ends after host and port, without a path or a slash"
     } else if scheme.is_empty() || authority.is_empty() {
         "scheme and host must not be empty"
-    } else if origin
-        .bytes()
-        .any(|byte| !byte.is_ascii_graphic() || byte.is_ascii_uppercase())
-    {
+    } else if origin.bytes().any(|byte| !byte.is_ascii_graphic() || byte.is_ascii_uppercase()) {
         "browsers send it in lower case and ASCII (xn-- for other scripts)"
     } else if authority.ends_with(own_port) {
         "browsers leave the usual port of the scheme out"

@@ -27,10 +27,7 @@ pub(crate) fn parse(
 ) -> Result<CommandLine, clap::Error> {
     let matches = command().try_get_matches_from(arguments)?;
     let values = Settings::KEYS.iter().filter_map(|key| {
-        let given: Vec<&str> = matches
-            .get_many::<String>(key.name)?
-            .map(String::as_str)
-            .collect();
+        let given: Vec<&str> = matches.get_many::<String>(key.name)?.map(String::as_str).collect();
         Some((key.name, given.join(",")))
     });
     Ok(CommandLine {
@@ -87,38 +84,24 @@ const SPELLING: &str = "Every option above but --config and --check-config is al
                         available (a port, io_uring), 71 the system refused something.";
 
 fn argument(key: &'static Key) -> Arg {
-    let first = key
-        .explanation
-        .split_inclusive(". ")
-        .next()
-        .unwrap_or(key.explanation);
-    let default = (key.default)()
-        .map(|value| plain(&value))
-        .filter(|value| !value.is_empty());
+    let first = key.explanation.split_inclusive(". ").next().unwrap_or(key.explanation);
+    let default = (key.default)().map(|value| plain(&value)).filter(|value| !value.is_empty());
     let default = default.map_or(String::new(), |value| format!(" [default: {value}]"));
     let argument = Arg::new(key.name)
         .long(key.flag())
         .value_name(key.placeholder())
         .help_heading(key.topic)
-        .help(format!(
-            "{}{default}",
-            first.trim_end().trim_end_matches('.')
-        ))
+        .help(format!("{}{default}", first.trim_end().trim_end_matches('.')))
         .long_help(format!("{}{default}", key.explanation));
     match key.form {
         Form::List => argument.action(ArgAction::Append),
-        Form::Switch => argument
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true"),
+        Form::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Form::Number | Form::Text => argument,
     }
 }
 
 /// A value of the file as a flag would say it.
 fn plain(value: &str) -> String {
-    let items = value
-        .strip_prefix('[')
-        .and_then(|value| value.strip_suffix(']'));
+    let items = value.strip_prefix('[').and_then(|value| value.strip_suffix(']'));
     items.unwrap_or(value).replace('"', "").replace(", ", ",")
 }

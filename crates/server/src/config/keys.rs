@@ -68,7 +68,7 @@ settings! {
     "Size limits" {
         /// Largest message a client may send, in bytes; beyond it close code 1009.
         message_bytes_max: usize = 65_536, 1..=1_073_741_824;
-        /// Frames that one message of a client may come in; beyond it close code 1009.
+        /// Frames that one message of a client may come in; beyond it close code 1008.
         fragments_max: u32 = 1_024, 1..=1_048_576;
         /// Largest request head of a client, in bytes; beyond it 431.
         head_bytes_max: usize = 8_192, 512..=65_536;

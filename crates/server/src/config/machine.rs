@@ -45,17 +45,12 @@ fn allowed_cpus() -> Vec<usize> {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         return (0..count).collect();
     };
-    (0..rustix::thread::CpuSet::MAX_CPU)
-        .filter(|cpu| set.is_set(*cpu))
-        .collect()
+    (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect()
 }
 
 fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let in_force = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => raised.current,
         Err(_) => limit.current,
@@ -74,9 +69,7 @@ fn files_free() -> Option<u64> {
 fn memory_total() -> Option<u64> {
     const KIB: u64 = 1_024;
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * KIB)
 }
 
@@ -85,18 +78,12 @@ fn memory_total() -> Option<u64> {
 fn group_memory() -> u64 {
     let root = Path::new("/sys/fs/cgroup");
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = groups
-        .lines()
-        .find_map(|line| line.strip_prefix("0::/"))
-        .unwrap_or("");
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or("");
     let limits = root.join(own);
     let v2 = limits
         .ancestors()
         .take_while(|folder| folder.starts_with(root))
         .filter_map(|folder| fs::read_to_string(folder.join("memory.max")).ok());
     let v1 = fs::read_to_string(root.join("memory/memory.limit_in_bytes")).ok();
-    v2.chain(v1)
-        .filter_map(|text| text.trim().parse().ok())
-        .min()
-        .unwrap_or(u64::MAX)
+    v2.chain(v1).filter_map(|text| text.trim().parse().ok()).min().unwrap_or(u64::MAX)
 }

@@ -23,7 +23,7 @@ pub(crate) use capacity::{Capacity, ExpectedPlane};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Settings;
 pub(crate) use namespaces::{Namespace, Namespaces};
-pub(crate) use value::{PlaneChoice, SlowPolicy};
+pub(crate) use value::PlaneChoice;
 
 use machine::Machine;
 use raw::{Origin, Raw};

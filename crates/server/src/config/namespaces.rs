@@ -57,11 +57,7 @@ impl Namespaces {
         }
         let mut named = BTreeMap::new();
         for (name, keys) in tables {
-            let table = Table {
-                name: &name,
-                keys: &keys,
-                origin: raw.file_origin(),
-            };
+            let table = Table { name: &name, keys: &keys, origin: raw.file_origin() };
             if let Some(namespace) = table.check(problems) {
                 named.insert(name, namespace);
             }
@@ -99,10 +95,7 @@ impl Table<'_> {
         let namespace = Namespace::collect(self, problems)?;
         if namespace.slow_policy != SlowPolicy::Disconnect && !namespace.lossy_raw {
             problems.push(Problem {
-                value: namespace
-                    .slow_policy
-                    .show()
-                    .map_or(Value::None, Value::Shown),
+                value: namespace.slow_policy.show().map_or(Value::None, Value::Shown),
                 ..self.problem(
                     Some("slow_policy"),
                     "raw WebSocket clients cannot be told what they missed; keep \"disconnect\", \

@@ -73,11 +73,7 @@ impl fmt::Display for Written {
 fn join(items: &[toml::Value]) -> Result<String, String> {
     let texts: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
     match texts {
-        Some(texts)
-            if texts
-                .iter()
-                .all(|text| !text.is_empty() && !text.contains(',')) =>
-        {
+        Some(texts) if texts.iter().all(|text| !text.is_empty() && !text.contains(',')) => {
             Ok(texts.join(","))
         }
         _ => Err("must be a list of texts in quotes, none empty, none with a comma".to_owned()),
@@ -107,11 +103,7 @@ impl Raw {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, clap::Error> {
         let line = command::parse(arguments)?;
-        let mut raw = Self {
-            check_only: line.check_only,
-            flags: line.values,
-            ..Self::default()
-        };
+        let mut raw = Self { check_only: line.check_only, flags: line.values, ..Self::default() };
         let mut problems = Vec::new();
         let named = raw.take_environment(environment, &mut problems);
         if let Some(path) = line.file.or(named) {
@@ -133,10 +125,7 @@ impl Raw {
         let variables: Vec<String> = Settings::KEYS.iter().map(Key::variable).collect();
         let mut named = None;
         for (name, value) in environment {
-            let Some(name) = name
-                .to_str()
-                .filter(|name| name.starts_with(VARIABLE_PREFIX))
-            else {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(VARIABLE_PREFIX)) else {
                 continue;
             };
             if name == FILE_VARIABLE {
@@ -150,10 +139,7 @@ impl Raw {
                 origin: Some(Origin::Environment),
                 right,
             };
-            match (
-                key.and_then(|at| Settings::KEYS.get(at)),
-                value.into_string(),
-            ) {
+            match (key.and_then(|at| Settings::KEYS.get(at)), value.into_string()) {
                 (Some(key), Ok(value)) => {
                     self.environment.insert(key.name, value);
                 }
@@ -172,12 +158,7 @@ impl Raw {
         for (name, value) in table {
             let mut refuse = |key: String, value: Value, right: String| {
                 let origin = Some(Origin::File(path.clone()));
-                problems.push(Problem {
-                    key,
-                    value,
-                    origin,
-                    right,
-                });
+                problems.push(Problem { key, value, origin, right });
             };
             if name == NAMESPACE {
                 let toml::Value::Table(namespaces) = value else {
@@ -254,9 +235,7 @@ fn read_file(path: &Path) -> Result<toml::Table, Problem> {
 /// Kubernetes and Docker set such variables for a service that is named `switchboard`; they are
 /// not meant for this program, and refusing them would keep it from starting there.
 fn is_service_link(name: &str, value: &str) -> bool {
-    let is_url = ["tcp://", "udp://", "sctp://"]
-        .iter()
-        .any(|scheme| value.starts_with(scheme));
+    let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     name.ends_with("_SERVICE_HOST")
         || name.ends_with("_SERVICE_PORT")
         || name.contains("_SERVICE_PORT_")

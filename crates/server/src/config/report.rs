@@ -18,11 +18,7 @@ pub(crate) struct Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "# Switchboard {}: the configuration in force.",
-            env!("CARGO_PKG_VERSION")
-        )?;
+        writeln!(f, "# Switchboard {}: the configuration in force.", env!("CARGO_PKG_VERSION"))?;
         self.keys(f)?;
         let namespaces = &self.config.namespaces;
         writeln!(f, "\n\n# ==== Namespaces ====")?;
@@ -45,9 +41,7 @@ impl Report<'_> {
             }
             writeln!(f)?;
             write_comment(f, key.explanation, 0)?;
-            let origin = origin
-                .as_ref()
-                .map_or("default".to_owned(), |origin| name(origin, key));
+            let origin = origin.as_ref().map_or("default".to_owned(), |origin| name(origin, key));
             match value {
                 Some(value) => writeln!(f, "{} = {value} # {origin}", key.name)?,
                 None if origin == "default" => writeln!(f, "# {} is not set", key.name)?,
@@ -58,12 +52,7 @@ impl Report<'_> {
     }
 
     fn figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config {
-            capacity,
-            cpus,
-            warnings,
-            ..
-        } = self.config;
+        let Config { capacity, cpus, warnings, .. } = self.config;
         let (user, kernel) = capacity.connection_bytes();
         writeln!(f, "\n\n# ==== What follows from it ====\n#")?;
         let mut line = |name: &str, text: String| write_comment(f, &format!("{name}: {text}"), 4);
@@ -78,10 +67,7 @@ impl Report<'_> {
             ),
         )?;
         for bound in &capacity.bounds {
-            line(
-                "  possible",
-                format!("{} by {}", bound.connections, bound.reason),
-            )?;
+            line("  possible", format!("{} by {}", bound.connections, bound.reason))?;
         }
         line(
             "memory at full load",

@@ -70,26 +70,19 @@ pub(crate) fn read<T: Setting>(
     let Some((written, origin)) = source.find(key) else {
         return Some(default);
     };
-    let parsed = written
-        .text(key.form)
-        .and_then(|text| T::parse(&text))
-        .and_then(|value| {
-            let number = value.number().map(|number| (number, key.bounds));
-            match number {
-                Some((number, Some((min, max)))) if number < min || number > max => {
-                    Err(format!("must be a whole number from {min} to {max}"))
-                }
-                _ => Ok(value),
+    let parsed = written.text(key.form).and_then(|text| T::parse(&text)).and_then(|value| {
+        let number = value.number().map(|number| (number, key.bounds));
+        match number {
+            Some((number, Some((min, max)))) if number < min || number > max => {
+                Err(format!("must be a whole number from {min} to {max}"))
             }
-        });
+            _ => Ok(value),
+        }
+    });
     match parsed {
         Ok(value) => Some(value),
         Err(right) => {
-            let shown = if T::SECRET {
-                Value::Hidden
-            } else {
-                Value::Shown(written.to_string())
-            };
+            let shown = if T::SECRET { Value::Hidden } else { Value::Shown(written.to_string()) };
             problems.push(Problem {
                 key: source.full_name(key),
                 value: shown,

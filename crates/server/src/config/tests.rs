@@ -9,7 +9,8 @@ use super::machine::Machine;
 use super::raw::Raw;
 use super::report::Report;
 use super::table::Key;
-use super::{Config, PlaneChoice, SlowPolicy};
+use super::value::SlowPolicy;
+use super::{Config, PlaneChoice};
 
 /// A machine like many: 4 cores, 8 GiB, 20,000 descriptors, two million files.
 fn machine() -> Machine {
@@ -34,17 +35,10 @@ struct Words<'a> {
 impl Words<'_> {
     fn raw(&self) -> Raw {
         // The name is that of the test's thread, so that tests do not share a file.
-        let test = std::thread::current()
-            .name()
-            .unwrap_or("test")
-            .replace("::", "-");
+        let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
         let path = std::env::temp_dir().join(format!("{}-{test}.toml", std::process::id()));
         std::fs::write(&path, self.file).unwrap();
-        let mut arguments = vec![
-            OsString::from("switchboard"),
-            "--config".into(),
-            (&path).into(),
-        ];
+        let mut arguments = vec![OsString::from("switchboard"), "--config".into(), (&path).into()];
         arguments.extend(self.flags.iter().map(OsString::from));
         let environment = self.environment.iter().map(|(k, v)| (k.into(), v.into()));
         let raw = Raw::read(arguments, environment).unwrap();
@@ -58,19 +52,11 @@ impl Words<'_> {
 }
 
 fn flags(flags: &[&str]) -> Result<Config, Vec<Problem>> {
-    Words {
-        flags,
-        ..Words::default()
-    }
-    .check(&machine())
+    Words { flags, ..Words::default() }.check(&machine())
 }
 
 fn file(file: &str) -> Result<Config, Vec<Problem>> {
-    Words {
-        file,
-        ..Words::default()
-    }
-    .check(&machine())
+    Words { file, ..Words::default() }.check(&machine())
 }
 
 /// The one problem of a configuration, as it is printed.
@@ -94,22 +80,11 @@ fn defaults_work_on_a_common_machine() {
 
 #[test]
 fn flags_win_over_environment_and_that_over_file() {
-    let environment = &[
-        ("SWITCHBOARD_BACKLOG", "20"),
-        ("SWITCHBOARD_CORES", "2"),
-        ("HOME", "/"),
-    ];
+    let environment = &[("SWITCHBOARD_BACKLOG", "20"), ("SWITCHBOARD_CORES", "2"), ("HOME", "/")];
     let file = "backlog = 10\ncores = 1\nfragments_max = 7";
-    let words = Words {
-        flags: &["--backlog", "30"],
-        environment,
-        file,
-    };
+    let words = Words { flags: &["--backlog", "30"], environment, file };
     let settings = words.check(&machine()).unwrap().settings;
-    assert_eq!(
-        (settings.backlog, settings.cores, settings.fragments_max),
-        (30, Some(2), 7)
-    );
+    assert_eq!((settings.backlog, settings.cores, settings.fragments_max), (30, Some(2), 7));
 }
 
 #[test]
@@ -120,17 +95,11 @@ fn lists_are_written_in_every_way() {
     let repeated = ["--listen", "127.0.0.1:80", "--listen", "[::1]:80"];
     assert_eq!(flags(&repeated).unwrap().settings.listen, wanted);
     let environment = &[("SWITCHBOARD_LISTEN", both)];
-    let words = Words {
-        environment,
-        ..Words::default()
-    };
+    let words = Words { environment, ..Words::default() };
     assert_eq!(words.check(&machine()).unwrap().settings.listen, wanted);
     let array = r#"listen = ["127.0.0.1:80", "[::1]:80"]"#;
     assert_eq!(file(array).unwrap().settings.listen, wanted);
-    assert_eq!(
-        file(r#"listen = "127.0.0.1:80""#).unwrap().settings.listen,
-        wanted[..1]
-    );
+    assert_eq!(file(r#"listen = "127.0.0.1:80""#).unwrap().settings.listen, wanted[..1]);
     assert!(problem(file("listen = []")).contains("at least one"));
     assert!(problem(file(r#"listen = ["127.0.0.1:80", 3]"#)).contains("list of texts"));
 }
@@ -147,26 +116,13 @@ fn switches_need_no_value_as_flags() {
 fn unknown_names_are_refused_with_the_nearest() {
     assert!(problem(file("lissten = 1")).contains("did you mean `listen`?"));
     assert!(problem(file("quux = 1")).contains("switchboard --help"));
-    assert!(
-        problem(file("apikey = 'secret-secret-secret'"))
-            .find("secret-")
-            .is_none()
-    );
+    assert!(problem(file("apikey = 'secret-secret-secret'")).find("secret-").is_none());
     let nested = problem(file("[namespace.news]\npublsh = true"));
     assert!(nested.starts_with("namespace.news.publsh"), "{nested}");
     assert!(nested.contains("did you mean `publish`?"), "{nested}");
     let environment = &[("SWITCHBOARD_PING_INTERVAL", "1")];
-    let variable = problem(
-        Words {
-            environment,
-            ..Words::default()
-        }
-        .check(&machine()),
-    );
-    assert!(
-        variable.contains("SWITCHBOARD_PING_INTERVAL_MS?"),
-        "{variable}"
-    );
+    let variable = problem(Words { environment, ..Words::default() }.check(&machine()));
+    assert!(variable.contains("SWITCHBOARD_PING_INTERVAL_MS?"), "{variable}");
     let error = Raw::read(["switchboard", "--internal-lisen"].map(OsString::from), []).unwrap_err();
     assert!(error.to_string().contains("--internal-listen"));
     assert_eq!(ConfigError::CommandLine(error).exit_code(), 64);
@@ -181,48 +137,20 @@ fn service_links_of_kubernetes_are_not_ours() {
         ("SWITCHBOARD_PORT", "tcp://10.0.0.1:8000"),
         ("SWITCHBOARD_PORT_8000_TCP_ADDR", "10.0.0.1"),
     ];
-    Words {
-        environment,
-        ..Words::default()
-    }
-    .check(&machine())
-    .unwrap();
+    Words { environment, ..Words::default() }.check(&machine()).unwrap();
     let environment = &[("SWITCHBOARD_PORT", "8000")];
-    assert!(
-        Words {
-            environment,
-            ..Words::default()
-        }
-        .check(&machine())
-        .is_err()
-    );
+    assert!(Words { environment, ..Words::default() }.check(&machine()).is_err());
 }
 
 #[test]
 fn problems_name_key_value_and_what_is_right() {
     let cases = [
-        (
-            "ping_interval_ms = 10",
-            "ping_interval_ms = 10 (file",
-            "from 1000 to 3600000",
-        ),
-        (
-            "ping_interval_ms = '10'",
-            "ping_interval_ms = ",
-            "without quotes",
-        ),
-        (
-            "ping_interval_ms = -1",
-            "ping_interval_ms = -1",
-            "whole number",
-        ),
+        ("ping_interval_ms = 10", "ping_interval_ms = 10 (file", "from 1000 to 3600000"),
+        ("ping_interval_ms = '10'", "ping_interval_ms = ", "without quotes"),
+        ("ping_interval_ms = -1", "ping_interval_ms = -1", "whole number"),
         ("demo = 1", "demo = 1", "true or false"),
         ("plane = 'kqueue'", "plane = ", "auto, io_uring, epoll"),
-        (
-            "internal_listen = 'localhost:1'",
-            "internal_listen = ",
-            "IP address and a port",
-        ),
+        ("internal_listen = 'localhost:1'", "internal_listen = ", "IP address and a port"),
         ("log = 'a=b=c'", "log = ", "filter such as"),
         ("log = ''", "log = ", "must not be empty"),
         ("api_key = 'short'", "api_key = (hidden)", "16 or more"),
@@ -232,64 +160,20 @@ fn problems_name_key_value_and_what_is_right() {
         ("pin = '1-0'", "pin = ", "such as 0,2-3"),
         ("pin = '0-99999999999'", "pin = ", "such as 0,2-3"),
         ("cores = 1\npin = '0'", "pin = ", "excludes `cores`"),
-        (
-            "internal_listen = '0.0.0.0:8001'",
-            "internal_listen = ",
-            "set `api_key`",
-        ),
-        (
-            "internal_listen = '127.0.0.1:8000'",
-            "internal_listen = ",
-            "must differ",
-        ),
-        (
-            "listen = ['0.0.0.0:1', '127.0.0.1:1']",
-            "listen = ",
-            "127.0.0.1:1 twice",
-        ),
-        (
-            "publish_bytes_max = 2_000_000",
-            "publish_bytes_max = 2000000",
-            "`log_bytes_max`",
-        ),
-        (
-            "log_bytes_max = 100_000_000",
-            "log_bytes_max = 100000000",
-            "`shard_log_bytes_max`",
-        ),
-        (
-            "stop_timeout_ms = 1_000",
-            "close_timeout_ms = 2000",
-            "`stop_timeout_ms`",
-        ),
-        (
-            "connections_max = 3",
-            "connections_max = 3",
-            "each of 4 shards",
-        ),
-        (
-            "connections_max = 5_000_000",
-            "connections_max = 5000000",
-            "fs.file-max",
-        ),
+        ("internal_listen = '0.0.0.0:8001'", "internal_listen = ", "set `api_key`"),
+        ("internal_listen = '127.0.0.1:8000'", "internal_listen = ", "must differ"),
+        ("listen = ['0.0.0.0:1', '127.0.0.1:1']", "listen = ", "127.0.0.1:1 twice"),
+        ("publish_bytes_max = 2_000_000", "publish_bytes_max = 2000000", "`log_bytes_max`"),
+        ("log_bytes_max = 100_000_000", "log_bytes_max = 100000000", "`shard_log_bytes_max`"),
+        ("stop_timeout_ms = 1_000", "close_timeout_ms = 2000", "`stop_timeout_ms`"),
+        ("connections_max = 3", "connections_max = 3", "each of 4 shards"),
+        ("connections_max = 5_000_000", "connections_max = 5000000", "fs.file-max"),
         ("namespace = 1", "namespace = 1", "[namespace.news]"),
         ("namespace.x = 1", "namespace.x = 1", "table of their own"),
         ("[namespace.'a:b']", "namespace.a:b", "first `:`"),
-        (
-            "[namespace.a]\npublish = 1",
-            "namespace.a.publish = 1",
-            "true or false",
-        ),
-        (
-            "[namespace.a]\nslow_policy = 'drop'",
-            "namespace.a.slow_policy = ",
-            "disconnect, skip",
-        ),
-        (
-            "[namespace.a]\nslow_policy = 'skip'",
-            "namespace.a.slow_policy = ",
-            "lossy_raw = true",
-        ),
+        ("[namespace.a]\npublish = 1", "namespace.a.publish = 1", "true or false"),
+        ("[namespace.a]\nslow_policy = 'drop'", "namespace.a.slow_policy = ", "disconnect, skip"),
+        ("[namespace.a]\nslow_policy = 'skip'", "namespace.a.slow_policy = ", "lossy_raw = true"),
     ];
     for (written, named, right) in cases {
         let problem = problem(file(written));
@@ -300,9 +184,7 @@ fn problems_name_key_value_and_what_is_right() {
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let problems = file("lissten = 1\necho = 1\nbacklog = 0")
-        .map(|_| ())
-        .unwrap_err();
+    let problems = file("lissten = 1\necho = 1\nbacklog = 0").map(|_| ()).unwrap_err();
     assert_eq!(problems.len(), 3);
 }
 
@@ -330,12 +212,7 @@ fn other_addresses_need_a_key() {
 #[test]
 fn origins_must_be_as_browsers_send_them() {
     let origins = |origin: &str| file(&format!("allowed_origins = [\"{origin}\"]"));
-    for right in [
-        "https://example.org",
-        "http://localhost:3000",
-        "http://[::1]:80",
-        "app://x",
-    ] {
+    for right in ["https://example.org", "http://localhost:3000", "http://[::1]:80", "app://x"] {
         let result = origins(right);
         assert_eq!(result.is_ok(), right != "http://[::1]:80", "{right}");
     }
@@ -351,32 +228,17 @@ fn origins_must_be_as_browsers_send_them() {
         "https://",
         "https://exämple.org",
     ] {
-        assert!(
-            problem(origins(wrong)).contains("https://example.org or"),
-            "{wrong}"
-        );
+        assert!(problem(origins(wrong)).contains("https://example.org or"), "{wrong}");
     }
 }
 
 #[test]
 fn without_ipv6_only_the_default_is_left_out() {
-    let machine = Machine {
-        ipv6: false,
-        ..machine()
-    };
+    let machine = Machine { ipv6: false, ..machine() };
     let config = Words::default().check(&machine).unwrap();
-    assert!(
-        config
-            .settings
-            .listen
-            .iter()
-            .all(std::net::SocketAddr::is_ipv4)
-    );
+    assert!(config.settings.listen.iter().all(std::net::SocketAddr::is_ipv4));
     assert!(config.warnings[0].contains("no IPv6"));
-    let words = Words {
-        file: "listen = ['[::]:8000']",
-        ..Words::default()
-    };
+    let words = Words { file: "listen = ['[::]:8000']", ..Words::default() };
     assert!(problem(words.check(&machine)).contains("has no IPv6"));
 }
 
@@ -414,48 +276,24 @@ fn connections_are_bounded_by_what_the_plane_needs() {
     let asked = problem(flags(&["--plane", "epoll", "--connections-max", "20000"]));
     assert!(asked.contains("ulimit -n"), "{asked}");
     // `auto` counts with what it will fall back to.
-    let refused = Machine {
-        io_uring_refusal: || Some("seccomp".to_owned()),
-        ..machine()
-    };
+    let refused = Machine { io_uring_refusal: || Some("seccomp".to_owned()), ..machine() };
     let auto = Words::default().check(&refused).unwrap();
     assert_eq!(auto.settings.plane, PlaneChoice::Auto);
-    assert_eq!(
-        auto.capacity.connections_max,
-        epoll.capacity.connections_max
-    );
+    assert_eq!(auto.capacity.connections_max, epoll.capacity.connections_max);
 }
 
 #[test]
 fn with_epoll_io_uring_is_not_even_asked_for() {
-    let machine = Machine {
-        io_uring_refusal: || panic!("asked"),
-        ..machine()
-    };
-    Words {
-        flags: &["--plane", "epoll"],
-        ..Words::default()
-    }
-    .check(&machine)
-    .unwrap();
+    let machine = Machine { io_uring_refusal: || panic!("asked"), ..machine() };
+    Words { flags: &["--plane", "epoll"], ..Words::default() }.check(&machine).unwrap();
 }
 
 #[test]
 fn more_connections_than_memory_is_a_warning() {
-    let small = Machine {
-        memory_bytes: 1 << 30,
-        ..machine()
-    };
-    let words = Words {
-        flags: &["--connections-max", "500000"],
-        ..Words::default()
-    };
+    let small = Machine { memory_bytes: 1 << 30, ..machine() };
+    let words = Words { flags: &["--connections-max", "500000"], ..Words::default() };
     let config = words.check(&small).unwrap();
-    assert!(
-        config.warnings[0].contains("memory"),
-        "{:?}",
-        config.warnings
-    );
+    assert!(config.warnings[0].contains("memory"), "{:?}", config.warnings);
     assert_eq!(config.capacity.connections_max, 500_000);
 }
 
@@ -479,17 +317,9 @@ fn the_report_is_a_configuration_of_the_same_meaning() {
         assert!(report.contains(said), "{said}\n{report}");
     }
     let again = file(&report).unwrap();
-    let key = Settings::KEYS
-        .iter()
-        .position(|key| key.name == "api_key")
-        .unwrap();
+    let key = Settings::KEYS.iter().position(|key| key.name == "api_key").unwrap();
     assert_eq!(again.settings.api_key, None);
-    for (at, (one, other)) in config
-        .settings
-        .shown()
-        .iter()
-        .zip(again.settings.shown())
-        .enumerate()
+    for (at, (one, other)) in config.settings.shown().iter().zip(again.settings.shown()).enumerate()
     {
         assert!(at == key || *one == other, "{}", Settings::KEYS[at].name);
     }
@@ -500,13 +330,8 @@ fn the_report_is_a_configuration_of_the_same_meaning() {
 #[test]
 fn every_key_is_explained_and_its_default_passes() {
     for key in Settings::KEYS {
-        let Key {
-            name, explanation, ..
-        } = key;
-        assert!(
-            explanation.ends_with('.') && !explanation.contains("  "),
-            "{name}: {explanation}"
-        );
+        let Key { name, explanation, .. } = key;
+        assert!(explanation.ends_with('.') && !explanation.contains("  "), "{name}: {explanation}");
         if let Some(value) = (key.default)() {
             let config = file(&format!("{name} = {value}"));
             assert!(config.is_ok(), "{name} = {value}: {config:?}");

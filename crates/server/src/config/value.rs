@@ -3,6 +3,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+pub(crate) use switchboard_hub::SlowPolicy;
+pub(crate) use switchboard_plane::choice::PlaneChoice;
+
 /// How the value of a key is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Form {
@@ -245,26 +248,6 @@ macro_rules! choice {
     };
 }
 
-/// Which plane to use.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum PlaneChoice {
-    /// `io_uring` where the kernel allows it, else epoll.
-    Auto,
-    /// epoll.
-    Epoll,
-    /// `io_uring`, or no start at all.
-    IoUring,
-}
 choice!(PlaneChoice: "auto" = Self::Auto, "io_uring" = Self::IoUring, "epoll" = Self::Epoll);
 
-/// What happens to a subscriber whose place fell off the log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum SlowPolicy {
-    /// Close it with 4008, so that it comes back.
-    Disconnect,
-    /// Only the newest publication.
-    Latest,
-    /// Go on with the oldest that is kept.
-    Skip,
-}
 choice!(SlowPolicy: "disconnect" = Self::Disconnect, "skip" = Self::Skip, "latest" = Self::Latest);

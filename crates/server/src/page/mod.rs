@@ -10,11 +10,7 @@ const COMMAND: &str = "{{publish-command}}";
 /// The page for this configuration. It lives as long as the program, since every shard sends it.
 pub(crate) fn render(config: &Config) -> &'static str {
     let settings = &config.settings;
-    let key = if settings.api_key.is_some() {
-        r#"-H "X-API-Key: $KEY" "#
-    } else {
-        ""
-    };
+    let key = if settings.api_key.is_some() { r#"-H "X-API-Key: $KEY" "# } else { "" };
     let internal = settings.internal_listen;
     // The page is for everyone: it tells no address that one could not guess.
     let door = if internal.ip().is_loopback() {
@@ -44,12 +40,7 @@ mod tests {
         let common = page(&[]);
         assert!(common.contains(">curl http://127.0.0.1:8001/pub/<"));
         assert!(!common.contains("{{"));
-        let key = [
-            "--api-key",
-            "0123456789abcdef",
-            "--internal-listen",
-            "10.1.2.3:99",
-        ];
+        let key = ["--api-key", "0123456789abcdef", "--internal-listen", "10.1.2.3:99"];
         let guarded = page(&key);
         assert!(guarded.contains("X-API-Key: $KEY\" http://INTERNAL-ADDRESS:99/pub/"));
         assert!(!guarded.contains("0123456789abcdef") && !guarded.contains("10.1.2.3"));
@@ -59,17 +50,9 @@ mod tests {
     fn needs_nothing_from_outside_and_builds_no_markup() {
         let addresses = PAGE.matches("http://").count() + PAGE.matches("https://").count();
         // The one is the name of the SVG language in the icon.
-        assert_eq!(
-            addresses,
-            PAGE.matches("http://www.w3.org/2000/svg").count()
-        );
-        for forbidden in [
-            "innerHTML",
-            "outerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-            "src=",
-        ] {
+        assert_eq!(addresses, PAGE.matches("http://www.w3.org/2000/svg").count());
+        for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "src="]
+        {
             assert!(!PAGE.contains(forbidden), "{forbidden}");
         }
     }

@@ -1,7 +1,5 @@
 //! The real program, started for one test on ports of its own and ended with it.
 
-#![allow(clippy::expect_used)] // a test that cannot go on says what it missed
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -21,12 +19,7 @@ impl Server {
     /// Starts the program with `flags` and waits for its start-up line, which tells the ports.
     pub(crate) fn start(flags: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_switchboard"))
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--internal-listen",
-                "127.0.0.1:0",
-            ])
+            .args(["--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0"])
             .args(flags)
             .stderr(Stdio::piped())
             .spawn()
@@ -40,18 +33,12 @@ impl Server {
             }
         });
         let (public, internal) = loop {
-            let line = lines
-                .recv_timeout(START_TIMEOUT)
-                .expect("the start-up line comes");
+            let line = lines.recv_timeout(START_TIMEOUT).expect("the start-up line comes");
             if let Some(doors) = doors(&line) {
                 break doors;
             }
         };
-        Self {
-            process,
-            public,
-            internal,
-        }
+        Self { process, public, internal }
     }
 
     /// Publishes at the internal door and expects it to be accepted.
@@ -62,13 +49,9 @@ impl Server {
             self.internal,
             payload.len(),
         );
-        stream
-            .write_all(request.as_bytes())
-            .expect("the request goes out");
+        stream.write_all(request.as_bytes()).expect("the request goes out");
         let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .expect("the answer comes");
+        stream.read_to_string(&mut answer).expect("the answer comes");
         assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     }
 
@@ -79,18 +62,11 @@ impl Server {
             "GET /counters HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
             self.internal
         );
-        stream
-            .write_all(request.as_bytes())
-            .expect("the request goes out");
+        stream.write_all(request.as_bytes()).expect("the request goes out");
         let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .expect("the answer comes");
+        stream.read_to_string(&mut answer).expect("the answer comes");
         let total = answer.split("\"total\":").nth(1).expect("there is a sum");
-        let value = total
-            .split(&format!("\"{name}\":"))
-            .nth(1)
-            .expect("the counter exists");
+        let value = total.split(&format!("\"{name}\":")).nth(1).expect("the counter exists");
         let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().expect("a counter is a number")
     }
@@ -107,9 +83,7 @@ impl Drop for Server {
 fn doors(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     let mut addresses = line.split("http://").skip(1).map(|rest| {
         let end = rest.find([',', ';', ' ']).unwrap_or(rest.len());
-        rest[..end]
-            .parse()
-            .expect("the start-up line tells addresses")
+        rest[..end].parse().expect("the start-up line tells addresses")
     });
     Some((addresses.next()?, addresses.next()?))
 }

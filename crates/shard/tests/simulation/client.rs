@@ -8,11 +8,8 @@ use switchboard_ws::message::{Event, MessageLimits, Receiver, Role};
 
 const MASK: Option<[u8; 4]> = Some([0x5a, 0x01, 0xfe, 0x77]);
 
-const LIMITS: MessageLimits = MessageLimits {
-    frame_bytes_max: 1 << 20,
-    message_bytes_max: 1 << 20,
-    fragments_max: 16,
-};
+const LIMITS: MessageLimits =
+    MessageLimits { frame_bytes_max: 1 << 20, message_bytes_max: 1 << 20, fragments_max: 16 };
 
 /// A client that subscribes to some channels and remembers what came.
 #[derive(Debug)]
@@ -89,10 +86,7 @@ impl Client {
         let mut at = 0;
         let mut pongs = Vec::new();
         while self.close_code.is_none() {
-            let step = self
-                .receiver
-                .next(&mut bytes[at..], Role::Client, &LIMITS)
-                .unwrap();
+            let step = self.receiver.next(&mut bytes[at..], Role::Client, &LIMITS).unwrap();
             at += step.consumed;
             match step.event {
                 None => break,
@@ -114,11 +108,7 @@ impl Client {
             assert!(contiguous, "{channel} at {:?}: {got:?}", self.id);
             if let Some(at_join) = &self.published_at_join {
                 let first_due = at_join.get(channel).copied().unwrap_or(0) + 1;
-                assert!(
-                    got[0] <= first_due,
-                    "{channel}: began at {} not {first_due}",
-                    got[0]
-                );
+                assert!(got[0] <= first_due, "{channel}: began at {} not {first_due}", got[0]);
             }
         }
     }
@@ -141,29 +131,16 @@ impl Client {
 
 /// A payload names its channel and number and repeats both, so that foreign bytes show.
 pub(crate) fn payload(channel: &str, number: u64, filler: usize) -> String {
-    format!(
-        "{channel} {number} {} {channel}#{number}",
-        "x".repeat(filler)
-    )
+    format!("{channel} {number} {} {channel}#{number}", "x".repeat(filler))
 }
 
 fn note(got: &mut HashMap<String, Vec<u64>>, channels: &[String], text: &str) {
     let parts: Vec<&str> = text.split(' ').collect();
-    let [channel, number, filler, check] = parts[..] else {
-        panic!("foreign bytes: {text}")
-    };
+    let [channel, number, filler, check] = parts[..] else { panic!("foreign bytes: {text}") };
     assert_eq!(check, format!("{channel}#{number}"));
-    assert!(
-        filler.bytes().all(|byte| byte == b'x'),
-        "foreign bytes: {text}"
-    );
-    assert!(
-        channels.iter().any(|own| own == channel),
-        "foreign channel {channel}"
-    );
-    got.entry(channel.to_owned())
-        .or_default()
-        .push(number.parse().unwrap());
+    assert!(filler.bytes().all(|byte| byte == b'x'), "foreign bytes: {text}");
+    assert!(channels.iter().any(|own| own == channel), "foreign channel {channel}");
+    got.entry(channel.to_owned()).or_default().push(number.parse().unwrap());
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {

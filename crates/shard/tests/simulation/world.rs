@@ -59,10 +59,7 @@ fn config(plan: &Plan) -> Config {
             fragments_max: 64,
         },
         channels_per_connection_max: 128,
-        hub: Limits {
-            log_publications_max: plan.log_publications_max,
-            ..Limits::default()
-        },
+        hub: Limits { log_publications_max: plan.log_publications_max, ..Limits::default() },
         namespaces: Namespaces::new(
             namespace("default", false),
             vec![namespace("demo", true)],
@@ -93,24 +90,9 @@ impl World {
         };
         let (mut shards, mut nets) = (Vec::new(), Vec::new());
         for id in 0..plan.shards {
-            let sim = SimConfig {
-                room_bytes: 4_096,
-                faults: plan.faults,
-                ..SimConfig::default()
-            };
+            let sim = SimConfig { room_bytes: 4_096, faults: plan.faults, ..SimConfig::default() };
             let (plane, net) = SimNet::new(seed * 31 + u64::from(id), sim);
-            let (config, router) = (Arc::clone(&config), router.clone());
-            let accounting = Arc::clone(&accounting);
-            shards.push(Shard::new(
-                plane,
-                ShardId(id),
-                &handles,
-                config,
-                router,
-                accounting,
-                seed,
-                1_000,
-            ));
+            shards.push(Shard::new(plane, ShardId(id), &common, seed, 1_000));
             nets.push(net);
         }
         Self {
@@ -142,11 +124,7 @@ impl World {
                 client.check_complete(&self.published);
             }
         }
-        assert_eq!(
-            self.answered.load(Ordering::Relaxed),
-            self.asked,
-            "every publish is answered"
-        );
+        assert_eq!(self.answered.load(Ordering::Relaxed), self.asked, "every publish is answered");
         self.stop();
     }
 
@@ -183,17 +161,12 @@ impl World {
             }
         }
         let number = self.clients.len() as u32;
-        self.clients
-            .push(Client::connect(&self.nets[shard], shard, number, channels));
+        self.clients.push(Client::connect(&self.nets[shard], shard, number, channels));
     }
 
     fn publish(&mut self) {
         let channel = CHANNELS[self.below(3)];
-        let filler = if self.below(8) == 0 {
-            self.below(3_000)
-        } else {
-            self.below(60)
-        };
+        let filler = if self.below(8) == 0 { self.below(3_000) } else { self.below(60) };
         let number = self.published.entry(channel.to_owned()).or_default();
         *number += 1;
         let text = payload(channel, *number, filler + 1);
@@ -300,11 +273,7 @@ impl World {
             if client.is_open() {
                 assert_ne!(self.nets[client.shard].state(client.id), ClientState::Open);
             }
-            assert!(
-                client
-                    .close_code
-                    .is_none_or(|code| [1000, 1001, 4008].contains(&code))
-            );
+            assert!(client.close_code.is_none_or(|code| [1000, 1001, 4008].contains(&code)));
         }
         for net in &self.nets {
             assert_eq!(net.live(), 0);

@@ -25,25 +25,9 @@ pub struct ClientRequest<'a> {
 impl ClientRequest<'_> {
     /// Appends the whole request.
     pub fn write(&self, out: &mut Vec<u8>) {
-        put(
-            out,
-            &[
-                "GET ",
-                self.target,
-                " HTTP/1.1\r\nHost: ",
-                self.host,
-                "\r\n",
-            ],
-        );
+        put(out, &["GET ", self.target, " HTTP/1.1\r\nHost: ", self.host, "\r\n"]);
         put(out, &["Upgrade: websocket\r\nConnection: Upgrade\r\n"]);
-        put(
-            out,
-            &[
-                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ",
-                self.key,
-                "\r\n",
-            ],
-        );
+        put(out, &["Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ", self.key, "\r\n"]);
         if let Some((first, others)) = self.protocols.split_first() {
             put(out, &["Sec-WebSocket-Protocol: ", first]);
             for other in others {
@@ -68,11 +52,7 @@ fn put(out: &mut Vec<u8>, parts: &[&str]) {
 pub fn encode_key(nonce: [u8; 16]) -> [u8; KEY_BYTES] {
     let mut key = [0; KEY_BYTES];
     let written = STANDARD.encode_slice(nonce, &mut key);
-    debug_assert_eq!(
-        written,
-        Ok(KEY_BYTES),
-        "16 bytes are 24 characters of base64"
-    );
+    debug_assert_eq!(written, Ok(KEY_BYTES), "16 bytes are 24 characters of base64");
     key
 }
 
@@ -123,11 +103,7 @@ pub fn check_response<'a>(
     }
     let values = |name: &'static str| {
         let named = move |h: &&httparse::Header<'_>| h.name.eq_ignore_ascii_case(name);
-        response
-            .headers
-            .iter()
-            .filter(named)
-            .map(|header| header.value)
+        response.headers.iter().filter(named).map(|header| header.value)
     };
     if !lists_token(values("upgrade"), "websocket") {
         return Err(ResponseError::Upgrade);
@@ -145,9 +121,7 @@ pub fn check_response<'a>(
     match (chosen.next(), chosen.next()) {
         (None, _) => Ok(None),
         (Some(chosen), None) => {
-            let offered = protocols
-                .iter()
-                .find(|offered| offered.as_bytes() == chosen);
+            let offered = protocols.iter().find(|offered| offered.as_bytes() == chosen);
             offered.copied().map(Some).ok_or(ResponseError::Protocol)
         }
         (Some(_), Some(_)) => Err(ResponseError::Protocol),

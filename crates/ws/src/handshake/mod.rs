@@ -72,10 +72,7 @@ pub fn check<'a>(request: &Request<'_>, rules: &Rules<'a>) -> Result<Accept<'a>,
     }
     check_origin(request, rules.allowed_origins)?;
     let protocol = choose_protocol(request, rules.protocols)?;
-    Ok(Accept {
-        key: accept_key(key),
-        protocol,
-    })
+    Ok(Accept { key: accept_key(key), protocol })
 }
 
 impl Accept<'_> {
@@ -127,10 +124,7 @@ fn is_key(key: &[u8]) -> bool {
 
 /// The value of Sec-WebSocket-Accept for a key (section 4.2.2 item 5.4).
 fn accept_key(key: &[u8]) -> [u8; 28] {
-    let digest = Sha1::new()
-        .chain_update(key)
-        .chain_update(KEY_SUFFIX)
-        .finalize();
+    let digest = Sha1::new().chain_update(key).chain_update(KEY_SUFFIX).finalize();
     let mut accept = [0; 28];
     let written = STANDARD.encode_slice(digest, &mut accept);
     debug_assert_eq!(written, Ok(28), "a SHA-1 is 28 characters of base64");

@@ -21,9 +21,7 @@ pub fn check_origin<S: AsRef<str>>(
     if origins.next().is_some() {
         return Err(HandshakeError::OriginRepeated);
     }
-    if allowed
-        .iter()
-        .any(|allowed| allowed.as_ref().as_bytes() == origin)
+    if allowed.iter().any(|allowed| allowed.as_ref().as_bytes() == origin)
         || is_same_host(origin, request.host())
     {
         return Ok(());
@@ -49,9 +47,7 @@ fn is_same_host(origin: &[u8], host: Option<&str>) -> bool {
 /// A letter, then letters, digits, `+`, `-` and `.` (RFC 3986 section 3.1).
 fn is_scheme(scheme: &[u8]) -> bool {
     scheme.first().is_some_and(u8::is_ascii_alphabetic)
-        && scheme
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        && scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }
 
 fn default_port(scheme: &[u8]) -> Option<u16> {

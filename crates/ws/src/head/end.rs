@@ -46,9 +46,5 @@ pub fn find_end(
         return Ok(None);
     }
     let in_request_line = memchr2(b'\r', b'\n', window).is_none_or(|cr| cr + 1 == window.len());
-    Err(if in_request_line {
-        HeadError::TargetTooLong
-    } else {
-        HeadError::HeadTooLong
-    })
+    Err(if in_request_line { HeadError::TargetTooLong } else { HeadError::HeadTooLong })
 }

@@ -83,11 +83,7 @@ impl<'h> Fields<'h> {
 
 /// Sets a field that may be there once only.
 fn set_once<T>(field: &mut Option<T>, value: T) -> Result<(), ()> {
-    if field.replace(value).is_some() {
-        Err(())
-    } else {
-        Ok(())
-    }
+    if field.replace(value).is_some() { Err(()) } else { Ok(()) }
 }
 
 /// One to nineteen digits and nothing else: no sign, no list, no overflow.
@@ -96,7 +92,6 @@ fn parse_length(value: &[u8]) -> Option<u64> {
         return None;
     }
     value.iter().try_fold(0_u64, |length, byte| {
-        byte.is_ascii_digit()
-            .then(|| length * 10 + u64::from(byte - b'0'))
+        byte.is_ascii_digit().then(|| length * 10 + u64::from(byte - b'0'))
     })
 }

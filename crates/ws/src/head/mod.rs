@@ -45,11 +45,7 @@ pub struct HeadLimits {
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self {
-            bytes_max: 8192,
-            headers_max: 64,
-            target_bytes_max: 4096,
-        }
+        Self { bytes_max: 8192, headers_max: 64, target_bytes_max: 4096 }
     }
 }
 
@@ -130,25 +126,13 @@ pub fn parse<'h, 'b: 'h>(
     if target.len() > limits.target_bytes_max {
         return Err(HeadError::TargetTooLong);
     }
-    let version = if minor == 0 {
-        Version::Http10
-    } else {
-        Version::Http11
-    };
+    let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
     let target = Target::parse(method, target)?;
     let fields = Fields::read(headers)?;
     let host = target.host(fields.host, version)?;
     let body = fields.body(version)?;
     let keep_alive = !fields.close && (version == Version::Http11 || fields.keep_alive);
-    Ok(Request {
-        method,
-        target,
-        version,
-        host,
-        headers,
-        body,
-        keep_alive,
-    })
+    Ok(Request { method, target, version, host, headers, body, keep_alive })
 }
 
 /// Names the rule behind the parser's error.

@@ -16,18 +16,11 @@ impl<'h> Target<'h> {
     /// Accepts a path, `*` for OPTIONS, and an absolute http URI, which every server must
     /// understand. The parser underneath lets `#` and bytes over 0x7f pass; no target has them.
     pub(super) fn parse(method: &str, target: &'h str) -> Result<Self, HeadError> {
-        if !target
-            .bytes()
-            .all(|byte| matches!(byte, b'!'..=b'~') && byte != b'#')
-        {
+        if !target.bytes().all(|byte| matches!(byte, b'!'..=b'~') && byte != b'#') {
             return Err(HeadError::Target);
         }
         if target == "*" && method == "OPTIONS" {
-            return Ok(Self {
-                path: target,
-                query: None,
-                authority: None,
-            });
+            return Ok(Self { path: target, query: None, authority: None });
         }
         let (authority, path_and_query) = match target.split_once("://") {
             Some((scheme, rest)) if is_http(scheme) => {
@@ -41,19 +34,11 @@ impl<'h> Target<'h> {
             Some((path, query)) => (path, Some(query)),
             None => (path_and_query, None),
         };
-        let path = if path.is_empty() && authority.is_some() {
-            "/"
-        } else {
-            path
-        };
+        let path = if path.is_empty() && authority.is_some() { "/" } else { path };
         if !path.starts_with('/') {
             return Err(HeadError::Target);
         }
-        Ok(Self {
-            path,
-            query,
-            authority,
-        })
+        Ok(Self { path, query, authority })
     }
 
     /// The one host that the request is for. A target's authority must agree with the Host header,
@@ -85,7 +70,5 @@ impl<'h> Target<'h> {
 
 /// The schemes whose absolute targets mean this server.
 fn is_http(scheme: &str) -> bool {
-    ["http", "https", "ws", "wss"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
+    ["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }

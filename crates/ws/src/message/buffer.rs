@@ -50,10 +50,9 @@ impl Buffer {
     /// The complete message.
     pub(super) fn event(&self) -> Result<Event<'_>, ProtocolError> {
         match self {
-            Self::Text(text) => text
-                .finish()
-                .map(Event::Text)
-                .map_err(|_| ProtocolError::TextNotUtf8),
+            Self::Text(text) => {
+                text.finish().map(Event::Text).map_err(|_| ProtocolError::TextNotUtf8)
+            }
             Self::Binary(bytes) => Ok(Event::Binary(bytes)),
             Self::None => Ok(Event::Binary(&[])),
         }

@@ -44,11 +44,7 @@ pub struct MessageLimits {
 
 impl Default for MessageLimits {
     fn default() -> Self {
-        Self {
-            frame_bytes_max: 64 << 10,
-            message_bytes_max: 64 << 10,
-            fragments_max: 1024,
-        }
+        Self { frame_bytes_max: 64 << 10, message_bytes_max: 64 << 10, fragments_max: 1024 }
     }
 }
 

@@ -33,26 +33,14 @@ pub struct Receiver {
 #[derive(Debug, Clone, Copy)]
 enum Phase {
     /// Part of a header of which `len` bytes are here already.
-    Header {
-        bytes: [u8; HEADER_BYTES_MAX],
-        len: u8,
-    },
+    Header { bytes: [u8; HEADER_BYTES_MAX], len: u8 },
     /// Part of a payload that is stored as it comes.
-    Payload {
-        remaining: u64,
-        key: Option<[u8; 4]>,
-        key_phase: u8,
-        opcode: Opcode,
-        fin: bool,
-    },
+    Payload { remaining: u64, key: Option<[u8; 4]>, key_phase: u8, opcode: Opcode, fin: bool },
 }
 
 impl Default for Phase {
     fn default() -> Self {
-        Self::Header {
-            bytes: [0; HEADER_BYTES_MAX],
-            len: 0,
-        }
+        Self::Header { bytes: [0; HEADER_BYTES_MAX], len: 0 }
     }
 }
 
@@ -89,10 +77,7 @@ impl Receiver {
             } else {
                 Event::Binary(payload)
             };
-            return Ok(Step {
-                consumed,
-                event: Some(event),
-            });
+            return Ok(Step { consumed, event: Some(event) });
         }
         self.next_general(input, role, limits)
     }
@@ -124,16 +109,11 @@ impl Receiver {
     ) -> Result<Step<'s>, ProtocolError> {
         debug_assert!(!self.ended, "called after a Close frame or an error");
         if self.ended {
-            return Ok(Step {
-                consumed: input.len(),
-                event: None,
-            });
+            return Ok(Step { consumed: input.len(), event: None });
         }
         self.drop_delivered();
         let mut at = 0;
-        let found = self
-            .run(input, &mut at, role, limits)
-            .inspect_err(|_| self.ended = true)?;
+        let found = self.run(input, &mut at, role, limits).inspect_err(|_| self.ended = true)?;
         let event = match found {
             None => None,
             Some(Found::Input(opcode, range)) => Some(to_event(opcode, &input[range])),
@@ -145,10 +125,7 @@ impl Receiver {
         };
         let event = event.transpose().inspect_err(|_| self.ended = true)?;
         self.ended |= matches!(event, Some(Event::Close(_)));
-        Ok(Step {
-            consumed: at,
-            event,
-        })
+        Ok(Step { consumed: at, event })
     }
 
     /// Frees what the last call handed out.
@@ -225,10 +202,7 @@ impl Receiver {
         if header.opcode.is_control() {
             return Ok(());
         }
-        match (
-            header.opcode == Opcode::Continuation,
-            matches!(self.message, Buffer::None),
-        ) {
+        match (header.opcode == Opcode::Continuation, matches!(self.message, Buffer::None)) {
             (true, true) => return Err(ProtocolError::UnexpectedContinuation),
             (false, false) => return Err(ProtocolError::ExpectedContinuation),
             _ => {}
@@ -282,14 +256,7 @@ impl Receiver {
         input: &mut [u8],
         at: &mut usize,
     ) -> Result<Option<Found>, ProtocolError> {
-        let Phase::Payload {
-            remaining,
-            key,
-            key_phase,
-            opcode,
-            fin,
-        } = &mut self.phase
-        else {
+        let Phase::Payload { remaining, key, key_phase, opcode, fin } = &mut self.phase else {
             return Ok(None);
         };
         let available = &mut input[*at..];

@@ -11,21 +11,10 @@ fn entries_and_channels_are_small() {
 
 #[test]
 fn subscribing_to_random_names_for_ever_stays_bounded() {
-    let limits = Limits {
-        channels_idle_max: 500,
-        ..roomy()
-    };
+    let limits = Limits { channels_idle_max: 500, ..roomy() };
     let router = Router::new(2);
     let accounting = Arc::new(Accounting::default());
-    let hub = |id| {
-        Hub::new(
-            ShardId(id),
-            router.clone(),
-            limits.clone(),
-            1,
-            accounting.clone(),
-        )
-    };
+    let hub = |id| Hub::new(ShardId(id), router.clone(), limits.clone(), 1, accounting.clone());
     let mut hubs = [hub(0), hub(1)];
     for i in 0..200_000u32 {
         let mut out = Outbox::new();
@@ -44,10 +33,7 @@ fn subscribing_to_random_names_for_ever_stays_bounded() {
 
 #[test]
 fn publishing_to_random_names_for_ever_stays_bounded() {
-    let limits = Limits {
-        channels_idle_max: 500,
-        ..roomy()
-    };
+    let limits = Limits { channels_idle_max: 500, ..roomy() };
     let mut single = Single::new(limits);
     for i in 0..200_000 {
         single.publish(&format!("r{i}"), b"x");
@@ -60,10 +46,7 @@ fn publishing_to_random_names_for_ever_stays_bounded() {
 
 #[test]
 fn the_oldest_idle_channel_goes_first_and_use_makes_young() {
-    let mut single = Single::new(Limits {
-        channels_idle_max: 2,
-        ..roomy()
-    });
+    let mut single = Single::new(Limits { channels_idle_max: 2, ..roomy() });
     let seat = single.subscribe("used", SlowPolicy::Skip, 0);
     single.publish("used", b"x");
     single.publish("a", b"x");
@@ -71,39 +54,23 @@ fn the_oldest_idle_channel_goes_first_and_use_makes_young() {
     single.publish("a", b"x");
     single.publish("c", b"x");
     let offset = |single: &Single, channel| {
-        single
-            .hub
-            .report(&name(channel))
-            .home
-            .map(|home| home.position.offset)
+        single.hub.report(&name(channel)).home.map(|home| home.position.offset)
     };
-    assert_eq!(
-        ["a", "b", "c"].map(|channel| offset(&single, channel)),
-        [Some(2), None, Some(1)]
-    );
+    assert_eq!(["a", "b", "c"].map(|channel| offset(&single, channel)), [Some(2), None, Some(1)]);
     assert_eq!(offset(&single, "used"), Some(1));
     single.unsubscribe(seat);
-    assert_eq!(
-        ["a", "c", "used"].map(|c| offset(&single, c)),
-        [None, Some(1), Some(1)]
-    );
+    assert_eq!(["a", "c", "used"].map(|c| offset(&single, c)), [None, Some(1), Some(1)]);
 }
 
 #[test]
 fn an_idle_channel_loses_its_log_first_and_then_its_epoch() {
-    let mut single = Single::new(Limits {
-        meta_ttl_ms: 100,
-        ..roomy()
-    });
+    let mut single = Single::new(Limits { meta_ttl_ms: 100, ..roomy() });
     let position = single.publish("a", b"x").position;
     let home = |single: &Single| single.hub.report(&name("a")).home;
     single.tick(99);
     assert_eq!(home(&single).unwrap().messages, 1);
     single.tick(1);
-    assert_eq!(
-        home(&single).map(|home| (home.position, home.messages)),
-        Some((position, 0))
-    );
+    assert_eq!(home(&single).map(|home| (home.position, home.messages)), Some((position, 0)));
     assert_eq!(single.accounting.count(), 0);
     single.tick(99);
     assert_eq!(home(&single).unwrap().position, position);
@@ -116,11 +83,7 @@ fn an_idle_channel_loses_its_log_first_and_then_its_epoch() {
 
 #[test]
 fn metadata_outlives_a_log_that_the_budget_took() {
-    let limits = Limits {
-        meta_ttl_ms: 100,
-        shard_log_bytes_max: 3000,
-        ..Limits::default()
-    };
+    let limits = Limits { meta_ttl_ms: 100, shard_log_bytes_max: 3000, ..Limits::default() };
     let mut single = Single::new(limits);
     let position = single.publish("a", &[0; 2000]).position;
     single.tick(90);
@@ -150,10 +113,7 @@ fn a_tick_does_a_bounded_part_and_the_next_ones_the_rest() {
 
 #[test]
 fn the_largest_log_gives_first() {
-    let mut single = Single::new(Limits {
-        shard_log_bytes_max: 100_000,
-        ..Limits::default()
-    });
+    let mut single = Single::new(Limits { shard_log_bytes_max: 100_000, ..Limits::default() });
     for i in 0..50 {
         single.publish(&format!("small{i}"), &[0; 100]);
     }
@@ -177,12 +137,7 @@ fn everything_is_given_back_when_the_hub_goes() {
         single.publish("a", b"x");
     }
     single.slice(1, 1 << 16);
-    let Single {
-        hub,
-        work,
-        accounting,
-        ..
-    } = single;
+    let Single { hub, work, accounting, .. } = single;
     drop(hub);
     assert_eq!(accounting.count(), 10);
     drop(work);

@@ -12,10 +12,7 @@ fn a_burst_is_one_slice_for_all_who_stand_at_the_same_place() {
         single.publish("a", b"x");
     }
     let all: Vec<u64> = (1..=32).collect();
-    assert_eq!(
-        single.slice(3, EVERYTHING),
-        Some((vec![4, 3, 2], all.clone()))
-    );
+    assert_eq!(single.slice(3, EVERYTHING), Some((vec![4, 3, 2], all.clone())));
     assert_eq!(single.slice(3, EVERYTHING), Some((vec![1, 0], all)));
     assert_eq!(single.slice(3, EVERYTHING), None);
     assert!(single.work.targets.is_empty() && single.work.publications.is_empty());
@@ -28,11 +25,7 @@ fn a_large_slice_crosses_pages() {
         single.subscribe("a", SlowPolicy::Disconnect, conn);
     }
     single.publish("a", b"x");
-    let sizes: Vec<usize> = single
-        .slices()
-        .iter()
-        .map(|(targets, _)| targets.len())
-        .collect();
+    let sizes: Vec<usize> = single.slices().iter().map(|(targets, _)| targets.len()).collect();
     assert_eq!(sizes, [256, 256, 256, 232]);
 }
 
@@ -82,29 +75,20 @@ fn channels_take_turns() {
     }
     single.publish("a", b"x");
     single.publish("b", b"x");
-    let order: Vec<u32> = (0..4)
-        .map(|_| single.slice(1, EVERYTHING).unwrap().0[0])
-        .collect();
+    let order: Vec<u32> = (0..4).map(|_| single.slice(1, EVERYTHING).unwrap().0[0]).collect();
     assert_eq!(order, [1, 3, 0, 2]);
 }
 
 #[test]
 fn removals_during_a_pass_skip_and_repeat_nobody() {
     let mut single = Single::new(roomy());
-    let seats: Vec<Seat> = (0..6)
-        .map(|conn| single.subscribe("a", SlowPolicy::Disconnect, conn))
-        .collect();
+    let seats: Vec<Seat> =
+        (0..6).map(|conn| single.subscribe("a", SlowPolicy::Disconnect, conn)).collect();
     single.publish("a", b"x");
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![5, 4], vec![1])));
     // Who was served moves among those who were not.
     let moved = single.unsubscribe(seats[1]).unwrap();
-    assert_eq!(
-        moved,
-        Moved {
-            who: Subscriber { conn: 5, nth: 0 },
-            seat: seats[1]
-        }
-    );
+    assert_eq!(moved, Moved { who: Subscriber { conn: 5, nth: 0 }, seat: seats[1] });
     single.subscribe("a", SlowPolicy::Disconnect, 6);
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![3, 2], vec![1])));
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![0], vec![1])));
@@ -128,10 +112,7 @@ fn the_last_one_leaves_in_the_middle_of_a_pass() {
 
 #[test]
 fn ready_subscribers_do_not_lag_by_the_limits_of_the_channel() {
-    let limits = Limits {
-        log_publications_max: 3,
-        ..roomy()
-    };
+    let limits = Limits { log_publications_max: 3, ..roomy() };
     let mut single = Single::new(limits);
     single.subscribe("a", SlowPolicy::Disconnect, 0);
     single.subscribe("a", SlowPolicy::Disconnect, 1);
@@ -163,10 +144,7 @@ fn a_deletion_reaches_all_who_were_there_and_nobody_else() {
     assert_ne!(receipt.position.epoch, before.epoch);
     assert_eq!(single.slice(9, EVERYTHING), Some((vec![4], vec![1])));
     assert_eq!(single.work.publications[0].payload(), b"new");
-    assert_eq!(
-        single.slice(9, EVERYTHING),
-        Some((vec![3, 2, 1, 0], vec![]))
-    );
+    assert_eq!(single.slice(9, EVERYTHING), Some((vec![3, 2, 1, 0], vec![])));
     assert_eq!(single.work.kind, WorkKind::Deleted);
     for (_, seat) in std::mem::take(&mut single.work.targets) {
         single.unsubscribe(seat);
@@ -180,10 +158,7 @@ fn there_is_nothing_to_delete_twice() {
     let mut single = Single::new(roomy());
     assert!(!single.delete("a"));
     let seat = single.subscribe("a", SlowPolicy::Disconnect, 0);
-    assert!(
-        single.delete("a"),
-        "a channel that somebody listens to exists"
-    );
+    assert!(single.delete("a"), "a channel that somebody listens to exists");
     single.unsubscribe(seat);
     assert!(!single.delete("a"));
     let epoch = single.publish("a", b"x").position.epoch;

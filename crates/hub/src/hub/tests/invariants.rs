@@ -8,16 +8,10 @@ pub(super) fn assert_sound(hub: &Hub) {
         .filter_map(|index| Some((index, hub.table.get(index)?)))
         .collect();
     assert_eq!(channels.len(), hub.table.len());
-    let bytes: usize = channels
-        .iter()
-        .map(|(_, channel)| channel.log.bytes())
-        .sum();
+    let bytes: usize = channels.iter().map(|(_, channel)| channel.log.bytes()).sum();
     assert_eq!(hub.log_bytes, bytes);
     assert!(bytes <= hub.limits.shard_log_bytes_max);
-    let idle = channels
-        .iter()
-        .filter(|(_, channel)| channel.is_idle())
-        .count();
+    let idle = channels.iter().filter(|(_, channel)| channel.is_idle()).count();
     assert_eq!(hub.channels_idle(), idle);
     assert!(idle <= hub.limits.channels_idle_max);
     for (index, channel) in channels {
@@ -28,10 +22,7 @@ pub(super) fn assert_sound(hub: &Hub) {
 
 fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
     let has_work = channel.ready_has_work() || channel.blocked_has_work();
-    assert!(
-        !has_work || hub.dirty.contains(&hub.table, index),
-        "work that nobody will find"
-    );
+    assert!(!has_work || hub.dirty.contains(&hub.table, index), "work that nobody will find");
     let class = channel.log.bytes().checked_ilog2().map(|class| class as u8);
     assert_eq!(channel.size_class, class);
     assert!(channel.head_mark() >= channel.base);
@@ -49,9 +40,6 @@ fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
 fn assert_marks(roster: &Roster, head: u64) {
     for index in 0..roster.len() as u32 {
         let mark = roster.get(index).mark;
-        assert!(
-            roster.floor() <= mark && mark <= head,
-            "a mark out of bounds"
-        );
+        assert!(roster.floor() <= mark && mark <= head, "a mark out of bounds");
     }
 }

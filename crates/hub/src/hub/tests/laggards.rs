@@ -5,10 +5,7 @@ const KEPT: usize = 4;
 /// A channel whose log keeps four publications, and one subscriber who is blocked at `cursor` after
 /// `published` publications.
 fn blocked(policy: SlowPolicy, cursor: u64, published: u64) -> (Single, Seat) {
-    let mut single = Single::new(Limits {
-        log_publications_max: KEPT,
-        ..roomy()
-    });
+    let mut single = Single::new(Limits { log_publications_max: KEPT, ..roomy() });
     let seat = single.subscribe("a", policy, 0);
     for _ in 0..=cursor {
         single.publish("a", b"x");
@@ -61,10 +58,7 @@ fn one_publication_too_many_is_a_lag_and_not_one_earlier() {
     assert_eq!(pull(&single, seat, 1000).0, Pull::Lagged { missed: 2..=2 });
     assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
     assert_eq!(single.work.kind, WorkKind::Lagged);
-    assert_eq!(
-        single.work.targets,
-        [(Subscriber { conn: 0, nth: 0 }, seat)]
-    );
+    assert_eq!(single.work.targets, [(Subscriber { conn: 0, nth: 0 }, seat)]);
     single.unsubscribe(seat);
     assert_eq!(single.slices(), []);
 }
@@ -73,10 +67,7 @@ fn one_publication_too_many_is_a_lag_and_not_one_earlier() {
 fn with_skip_a_laggard_goes_on_with_the_oldest_kept() {
     let (mut single, seat) = blocked(SlowPolicy::Skip, 2, 10);
     assert_eq!(single.slices(), []);
-    assert_eq!(
-        pull(&single, seat, 1000),
-        (Pull::Lagged { missed: 3..=6 }, vec![])
-    );
+    assert_eq!(pull(&single, seat, 1000), (Pull::Lagged { missed: 3..=6 }, vec![]));
     single.hub.advance(seat, 6);
     assert_eq!(pull(&single, seat, 1000), (Pull::More, vec![7, 8, 9, 10]));
 }
@@ -85,20 +76,16 @@ fn with_skip_a_laggard_goes_on_with_the_oldest_kept() {
 fn with_latest_a_laggard_goes_on_with_the_newest() {
     let (mut single, seat) = blocked(SlowPolicy::Latest, 2, 10);
     assert_eq!(single.slices(), []);
-    assert_eq!(
-        pull(&single, seat, 1000),
-        (Pull::Lagged { missed: 3..=9 }, vec![])
-    );
+    assert_eq!(pull(&single, seat, 1000), (Pull::Lagged { missed: 3..=9 }, vec![]));
     single.hub.advance(seat, 9);
     assert_eq!(pull(&single, seat, 1000), (Pull::More, vec![10]));
 }
 
 #[test]
 fn who_comes_back_too_late_is_told_in_fan_out() {
-    for (policy, missed, rest) in [
-        (SlowPolicy::Skip, 3..=6, vec![7, 8, 9, 10]),
-        (SlowPolicy::Latest, 3..=9, vec![10]),
-    ] {
+    for (policy, missed, rest) in
+        [(SlowPolicy::Skip, 3..=6, vec![7, 8, 9, 10]), (SlowPolicy::Latest, 3..=9, vec![10])]
+    {
         let (mut single, seat) = blocked(policy, 2, 10);
         single.hub.unblock(seat);
         assert_eq!(single.slice(9, 1000), Some((vec![0], vec![])));
@@ -116,10 +103,7 @@ fn who_comes_back_too_late_is_told_in_fan_out() {
 #[test]
 fn the_budget_of_the_shard_makes_even_ready_subscribers_lag() {
     let budget = 10_000;
-    let mut single = Single::new(Limits {
-        shard_log_bytes_max: budget,
-        ..roomy()
-    });
+    let mut single = Single::new(Limits { shard_log_bytes_max: budget, ..roomy() });
     single.subscribe("a", SlowPolicy::Skip, 0);
     single.subscribe("b", SlowPolicy::Skip, 1);
     single.publish("b", b"small");
@@ -129,31 +113,16 @@ fn the_budget_of_the_shard_makes_even_ready_subscribers_lag() {
     }
     let kept = single.hub.report(&name("a")).home.unwrap().messages;
     assert!((1..10).contains(&kept));
-    assert_eq!(
-        single.slice(9, 1 << 20),
-        Some((vec![1], vec![1])),
-        "the largest log gives first"
-    );
+    assert_eq!(single.slice(9, 1 << 20), Some((vec![1], vec![1])), "the largest log gives first");
     assert_eq!(single.slice(9, 1 << 20), Some((vec![0], vec![])));
-    assert_eq!(
-        single.work.kind,
-        WorkKind::Skipped {
-            missed: 1..=100 - kept
-        }
-    );
-    assert_eq!(
-        single.slice(9, 1 << 20),
-        Some((vec![0], (101 - kept..=100).collect()))
-    );
+    assert_eq!(single.work.kind, WorkKind::Skipped { missed: 1..=100 - kept });
+    assert_eq!(single.slice(9, 1 << 20), Some((vec![0], (101 - kept..=100).collect())));
 }
 
 #[test]
 fn a_publication_over_the_budget_is_missed_and_said_so() {
     for policy in [SlowPolicy::Skip, SlowPolicy::Latest] {
-        let mut single = Single::new(Limits {
-            shard_log_bytes_max: 1000,
-            ..Limits::default()
-        });
+        let mut single = Single::new(Limits { shard_log_bytes_max: 1000, ..Limits::default() });
         single.subscribe("a", policy, 0);
         single.publish("a", &[0; 1000]);
         assert_eq!((single.hub.log_bytes(), single.accounting.count()), (0, 0));
@@ -165,10 +134,7 @@ fn a_publication_over_the_budget_is_missed_and_said_so() {
 
 #[test]
 fn the_newest_publication_stays_though_it_is_over_the_limit_of_the_channel() {
-    let mut single = Single::new(Limits {
-        log_bytes_max: 10,
-        ..roomy()
-    });
+    let mut single = Single::new(Limits { log_bytes_max: 10, ..roomy() });
     for _ in 0..3 {
         assert_eq!(single.publish("a", &[0; 100]).messages, 1);
     }
@@ -201,18 +167,12 @@ fn who_is_blocked_after_a_deletion_still_hears_of_it() {
     let (seat, _) = single.hub.block(seat, 0);
     assert_eq!(pull(&single, seat, 9).0, Pull::Deleted);
     single.slice(9, 9);
-    assert_eq!(
-        (&single.work.kind, single.work.targets.len()),
-        (&WorkKind::Deleted, 1)
-    );
+    assert_eq!((&single.work.kind, single.work.targets.len()), (&WorkKind::Deleted, 1));
 }
 
 #[test]
 fn deletion_and_lag_are_told_apart() {
-    let mut single = Single::new(Limits {
-        log_publications_max: KEPT,
-        ..roomy()
-    });
+    let mut single = Single::new(Limits { log_publications_max: KEPT, ..roomy() });
     let blocked = [0, 1].map(|conn| {
         let seat = single.subscribe("a", SlowPolicy::Disconnect, conn);
         if conn == 0 {
@@ -228,10 +188,7 @@ fn deletion_and_lag_are_told_apart() {
     while single.hub.next_work(9, 9, &mut single.work) {
         told.push((single.work.kind.clone(), conns(&single.work)));
     }
-    assert_eq!(
-        told,
-        [(WorkKind::Lagged, vec![1]), (WorkKind::Deleted, vec![0])]
-    );
+    assert_eq!(told, [(WorkKind::Lagged, vec![1]), (WorkKind::Deleted, vec![0])]);
     assert_eq!(
         blocked.map(|seat| pull(&single, seat, 9).0),
         [Pull::Deleted, Pull::Lagged { missed: 1..=1 }]
@@ -252,13 +209,9 @@ fn a_seat_can_be_blocked_where_it_stands() {
 
 #[test]
 fn many_laggards_are_found_in_slices() {
-    let mut single = Single::new(Limits {
-        log_publications_max: KEPT,
-        ..roomy()
-    });
-    let mut seats: Vec<Seat> = (0..600)
-        .map(|conn| single.subscribe("a", SlowPolicy::Disconnect, conn))
-        .collect();
+    let mut single = Single::new(Limits { log_publications_max: KEPT, ..roomy() });
+    let mut seats: Vec<Seat> =
+        (0..600).map(|conn| single.subscribe("a", SlowPolicy::Disconnect, conn)).collect();
     for cursor in 1..=KEPT as u64 {
         single.publish("a", b"x");
         while single.hub.next_work(256, 1000, &mut single.work) {}
@@ -286,10 +239,6 @@ fn many_laggards_are_found_in_slices() {
         invariants::assert_sound(&single.hub);
         let lagged = (single.hub.report(&name("a")).home.unwrap().position.offset - KEPT as u64)
             .saturating_sub(1);
-        assert_eq!(
-            closed,
-            599.min(lagged as usize * 150),
-            "150 at each cursor, but conn 0"
-        );
+        assert_eq!(closed, 599.min(lagged as usize * 150), "150 at each cursor, but conn 0");
     }
 }

@@ -34,13 +34,7 @@ impl Mesh {
         };
         let hub = |id: usize| {
             let id = ShardId(id as u16);
-            Hub::new(
-                id,
-                router.clone(),
-                limits.clone(),
-                7,
-                Arc::clone(&accounting),
-            )
+            Hub::new(id, router.clone(), limits.clone(), 7, Arc::clone(&accounting))
         };
         Self {
             names: (0..CHANNELS).map(find).collect(),
@@ -67,13 +61,7 @@ impl Mesh {
     ) -> R {
         let mut out = Outbox::new();
         let station = &mut self.stations[hub];
-        let result = act(
-            &mut self.hubs[hub],
-            station,
-            &mut self.truth,
-            self.now_ms,
-            &mut out,
-        );
+        let result = act(&mut self.hubs[hub], station, &mut self.truth, self.now_ms, &mut out);
         self.stations[hub].look(&self.hubs[hub]);
         invariants::assert_sound(&self.hubs[hub]);
         for (to, message) in out {
@@ -89,10 +77,7 @@ impl Mesh {
         for (channel, name) in self.names.iter().enumerate() {
             let home = &self.hubs[channel % self.hubs.len()];
             if let Some(home) = home.report(name).home {
-                let seen = self
-                    .heads
-                    .entry((name.clone(), home.position.epoch))
-                    .or_default();
+                let seen = self.heads.entry((name.clone(), home.position.epoch)).or_default();
                 assert!(home.position.offset >= *seen);
                 *seen = home.position.offset;
             }
@@ -113,42 +98,26 @@ impl Mesh {
                     station.unsubscribe(hub, now, conn, out);
                 }
             }),
-            Op::Publish {
-                hub,
-                channel,
-                count,
-                bytes,
-            } => {
+            Op::Publish { hub, channel, count, bytes } => {
                 for _ in 0..count {
                     self.publish(hub % hubs, channel, bytes);
                 }
             }
             Op::Delete { channel } => {
                 let name = self.names[channel].clone();
-                self.at(channel % hubs, |hub, _, _, _, out| {
-                    hub.delete_home(&name, out)
-                });
+                self.at(channel % hubs, |hub, _, _, _, out| hub.delete_home(&name, out));
             }
             Op::Carry { from, to, count } => {
                 for _ in 0..count {
                     self.carry(from % hubs, to % hubs);
                 }
             }
-            Op::Work {
-                hub,
-                sends_max,
-                bytes_max,
-                full,
-            } => {
+            Op::Work { hub, sends_max, bytes_max, full } => {
                 self.at(hub % hubs, |hub, station, truth, now, out| {
                     station.work(hub, now, (sends_max, bytes_max, full), truth, out)
                 });
             }
-            Op::Pull {
-                hub,
-                nth,
-                bytes_max,
-            } => {
+            Op::Pull { hub, nth, bytes_max } => {
                 self.at(hub % hubs, |hub, station, truth, now, out| {
                     if let Some(conn) = station.pick(Some(true), nth) {
                         station.pull(hub, now, (conn, bytes_max), truth, out);
@@ -179,11 +148,7 @@ impl Mesh {
     }
 
     fn carry(&mut self, from: usize, to: usize) -> bool {
-        let Some(message) = self
-            .wires
-            .get_mut(&(from, to))
-            .and_then(VecDeque::pop_front)
-        else {
+        let Some(message) = self.wires.get_mut(&(from, to)).and_then(VecDeque::pop_front) else {
             return false;
         };
         self.at(to, |hub, _, _, now, out| hub.handle(now, message, out));
@@ -287,11 +252,7 @@ fn run(hubs: usize, limits: &Limits, ops: &[Op]) {
 }
 
 fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {

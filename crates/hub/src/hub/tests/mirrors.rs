@@ -14,19 +14,13 @@ fn who_waits_for_the_home_starts_where_the_home_stood_when_it_heard_of_the_join(
     pair.subscribe(2);
     assert_eq!(pair.received(), []);
     pair.carry_to_b();
-    assert_eq!(
-        pair.b.position(seat.channel),
-        pair.a.report(&pair.name).home.map(|h| h.position)
-    );
+    assert_eq!(pair.b.position(seat.channel), pair.a.report(&pair.name).home.map(|h| h.position));
     assert_eq!(pair.received(), [(vec![2, 1, 0], vec![3])]);
 }
 
 #[test]
 fn the_log_comes_with_the_join() {
-    let mut pair = Pair::new(&Limits {
-        log_publications_max: 5,
-        ..roomy()
-    });
+    let mut pair = Pair::new(&Limits { log_publications_max: 5, ..roomy() });
     for _ in 0..9 {
         pair.publish();
     }
@@ -34,10 +28,7 @@ fn the_log_comes_with_the_join() {
     pair.carry_to_a();
     pair.carry_to_b();
     assert_eq!(pair.b.log_bytes(), pair.a.log_bytes());
-    assert_eq!(
-        pair.b.log_bytes(),
-        pair.a.report(&pair.name).home.unwrap().bytes as usize
-    );
+    assert_eq!(pair.b.log_bytes(), pair.a.report(&pair.name).home.unwrap().bytes as usize);
     assert_eq!(pair.received(), []);
 }
 
@@ -52,12 +43,7 @@ fn a_mirror_lingers_and_takes_its_next_subscriber_without_a_join() {
     pair.publish();
     pair.carry_to_b();
     pair.subscribe(1);
-    assert!(
-        !pair
-            .to_a
-            .iter()
-            .any(|(_, message)| matches!(message, Message::Join { .. }))
-    );
+    assert!(!pair.to_a.iter().any(|(_, message)| matches!(message, Message::Join { .. })));
     pair.publish();
     pair.carry_to_b();
     assert_eq!(pair.received(), [(vec![1], vec![2])]);
@@ -74,10 +60,7 @@ fn leave_and_join_again_while_publications_are_in_flight() {
     pair.b.tick(10_000, &mut pair.to_a);
     assert_eq!(pair.b.channels(), 0);
     let again = pair.subscribe(1);
-    assert_eq!(
-        again.channel, seat.channel,
-        "the same index, so only the generation differs"
-    );
+    assert_eq!(again.channel, seat.channel, "the same index, so only the generation differs");
     pair.publish();
     pair.carry_to_b();
     assert_eq!(pair.received(), []);
@@ -130,30 +113,16 @@ fn what_does_not_fit_the_state_of_the_mirror_is_ignored() {
     let accounting = Arc::new(Accounting::default());
     let publication = Publication::new(1, 0, Draft::new(Kind::Text, b"x"), &accounting);
     let (channel, generation) = (seat.channel, pair.b.generation);
-    let early = Message::Deliver {
-        channel,
-        generation,
-        publication,
-    };
+    let early = Message::Deliver { channel, generation, publication };
     pair.b.handle(0, early, &mut pair.to_a);
     assert_eq!(accounting.count(), 0);
     pair.carry_to_a();
     pair.carry_to_b();
     let epoch = Epoch::from_random(9);
-    let again = Message::Joined {
-        channel,
-        generation,
-        epoch,
-        head: 5,
-        log: Vec::new(),
-    };
+    let again = Message::Joined { channel, generation, epoch, head: 5, log: Vec::new() };
     pair.b.handle(0, again, &mut pair.to_a);
     assert_eq!(pair.b.position(channel).unwrap().offset, 0);
-    let unknown = Message::Deleted {
-        channel: 77,
-        generation,
-        epoch,
-    };
+    let unknown = Message::Deleted { channel: 77, generation, epoch };
     pair.b.handle(0, unknown, &mut pair.to_a);
     pair.publish();
     pair.carry_to_b();
@@ -165,33 +134,15 @@ fn a_join_replaces_the_mirror_that_the_home_knows() {
     let mut pair = Pair::new(&roomy());
     pair.subscribe(0);
     pair.carry_to_a();
-    let join = |generation| Message::Join {
-        from: B,
-        name: pair.name.clone(),
-        channel: 7,
-        generation,
-    };
-    let leave = Message::Leave {
-        from: B,
-        name: pair.name.clone(),
-        generation: 8,
-    };
+    let join =
+        |generation| Message::Join { from: B, name: pair.name.clone(), channel: 7, generation };
+    let leave = Message::Leave { from: B, name: pair.name.clone(), generation: 8 };
     let join = join(9);
     pair.a.handle(0, join, &mut pair.to_b);
     pair.a.handle(0, leave, &mut pair.to_b);
     pair.to_b.clear();
     pair.publish();
-    assert!(matches!(
-        pair.to_b[..],
-        [(
-            B,
-            Message::Deliver {
-                channel: 7,
-                generation: 9,
-                ..
-            }
-        )]
-    ));
+    assert!(matches!(pair.to_b[..], [(B, Message::Deliver { channel: 7, generation: 9, .. })]));
 }
 
 #[test]
@@ -248,8 +199,7 @@ fn hubs_with_the_same_seed_make_different_epochs() {
 #[should_panic(expected = "not the home")]
 fn only_the_home_gives_receipts() {
     let mut pair = Pair::new(&roomy());
-    pair.b
-        .publish_home(0, &pair.name, Draft::new(Kind::Text, b""), &mut pair.to_a);
+    pair.b.publish_home(0, &pair.name, Draft::new(Kind::Text, b""), &mut pair.to_a);
 }
 
 #[test]
@@ -277,10 +227,7 @@ fn the_home_hears_at_once_of_the_first_and_the_last_and_else_once_a_second() {
     let there_and_back = pair.subscribe(50);
     pair.unsubscribe(9000, there_and_back);
     pair.b.tick(10_000, &mut pair.to_a);
-    assert!(
-        pair.to_a.is_empty(),
-        "a number that is the same again is not reported"
-    );
+    assert!(pair.to_a.is_empty(), "a number that is the same again is not reported");
     for _ in 0..50 {
         pair.unsubscribe(9000, seat);
     }

@@ -19,10 +19,7 @@ use crate::{
 
 /// Limits that no test reaches by chance.
 fn roomy() -> Limits {
-    Limits {
-        shard_log_bytes_max: usize::MAX,
-        ..Limits::default()
-    }
+    Limits { shard_log_bytes_max: usize::MAX, ..Limits::default() }
 }
 
 /// One hub that is home to everything, and what a shard would keep beside it.
@@ -37,26 +34,13 @@ struct Single {
 impl Single {
     fn new(limits: Limits) -> Self {
         let accounting = Arc::new(Accounting::default());
-        let hub = Hub::new(
-            ShardId(0),
-            Router::new(1),
-            limits,
-            1,
-            Arc::clone(&accounting),
-        );
-        Self {
-            hub,
-            accounting,
-            out: Outbox::new(),
-            work: Work::default(),
-            now_ms: 1000,
-        }
+        let hub = Hub::new(ShardId(0), Router::new(1), limits, 1, Arc::clone(&accounting));
+        Self { hub, accounting, out: Outbox::new(), work: Work::default(), now_ms: 1000 }
     }
 
     fn subscribe(&mut self, channel: &str, policy: SlowPolicy, conn: u32) -> Seat {
         let who = Subscriber { conn, nth: 0 };
-        self.hub
-            .subscribe(self.now_ms, &name(channel), policy, who, &mut self.out)
+        self.hub.subscribe(self.now_ms, &name(channel), policy, who, &mut self.out)
     }
 
     fn unsubscribe(&mut self, seat: Seat) -> Option<Moved> {
@@ -65,8 +49,7 @@ impl Single {
 
     fn publish(&mut self, channel: &str, payload: &[u8]) -> Receipt {
         let draft = Draft::new(Kind::Binary, payload);
-        self.hub
-            .publish_home(self.now_ms, &name(channel), draft, &mut self.out)
+        self.hub.publish_home(self.now_ms, &name(channel), draft, &mut self.out)
     }
 
     fn delete(&mut self, channel: &str) -> bool {
@@ -103,8 +86,5 @@ fn conns(work: &Work) -> Vec<u32> {
 }
 
 fn offsets(publications: &[Arc<Publication>]) -> Vec<u64> {
-    publications
-        .iter()
-        .map(|publication| publication.offset())
-        .collect()
+    publications.iter().map(|publication| publication.offset()).collect()
 }

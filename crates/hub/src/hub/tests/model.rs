@@ -13,19 +13,9 @@ impl Truth {
     fn check(&mut self, name: &ChannelName, epoch: Epoch, publication: &Publication) {
         let payload = publication.payload().to_vec();
         let channel = payload.split(|&byte| byte == b'/').next().unwrap();
-        assert_eq!(
-            channel,
-            name.as_str().as_bytes(),
-            "a publication of a foreign channel"
-        );
-        let position = Position {
-            epoch,
-            offset: publication.offset(),
-        };
-        let known = self
-            .0
-            .entry((name.clone(), position))
-            .or_insert_with(|| payload.clone());
+        assert_eq!(channel, name.as_str().as_bytes(), "a publication of a foreign channel");
+        let position = Position { epoch, offset: publication.offset() };
+        let known = self.0.entry((name.clone(), position)).or_insert_with(|| payload.clone());
         assert_eq!(*known, payload, "two payloads at {position}");
     }
 }
@@ -45,10 +35,7 @@ pub(super) struct Listener {
 impl Listener {
     fn receive(&mut self, publication: &Publication, truth: &mut Truth) {
         assert!(!self.doomed, "a publication after the deletion");
-        let at = self
-            .at
-            .as_mut()
-            .expect("nothing comes before the home has answered");
+        let at = self.at.as_mut().expect("nothing comes before the home has answered");
         assert_eq!(publication.offset(), at.offset + 1, "a gap or a repetition");
         at.offset += 1;
         truth.check(&self.name, at.epoch, publication);
@@ -58,10 +45,7 @@ impl Listener {
     fn miss(&mut self, hub: &Hub, missed: &std::ops::RangeInclusive<u64>) {
         let at = self.at.as_mut().unwrap();
         let log = &hub.table[self.seat.channel].log;
-        assert!(
-            !self.doomed && at.offset + 1 < log.first(),
-            "a lag that is none"
-        );
+        assert!(!self.doomed && at.offset + 1 < log.first(), "a lag that is none");
         let resume = match self.policy {
             SlowPolicy::Latest => log.first().max(log.head()),
             _ => log.first(),
@@ -92,13 +76,7 @@ impl Station {
         self.next_conn += 1;
         let seat = hub.subscribe(now_ms, name, policy, Subscriber { conn, nth: 3 }, out);
         let at = hub.position(seat.channel);
-        let listener = Listener {
-            name: name.clone(),
-            seat,
-            policy,
-            at,
-            doomed: false,
-        };
+        let listener = Listener { name: name.clone(), seat, policy, at, doomed: false };
         self.listeners.insert(conn, listener);
     }
 
@@ -152,10 +130,7 @@ impl Station {
         let found = hub.next_work(sends_max, bytes_max, &mut work);
         assert_eq!(found, !work.targets.is_empty());
         assert!(work.targets.len() <= sends_max);
-        assert_eq!(
-            work.publications.is_empty(),
-            !found || work.kind != WorkKind::Deliver
-        );
+        assert_eq!(work.publications.is_empty(), !found || work.kind != WorkKind::Deliver);
         let bytes: usize = work.publications.iter().map(|p| p.frame().len()).sum();
         assert!(bytes <= bytes_max || work.publications.len() == 1);
         for (nth, &(who, seat)) in work.targets.iter().enumerate() {
@@ -193,11 +168,7 @@ impl Station {
         truth: &mut Truth,
     ) {
         let listener = self.listeners.get_mut(&conn).unwrap();
-        let taken = if full {
-            publications.len() / 2
-        } else {
-            publications.len()
-        };
+        let taken = if full { publications.len() / 2 } else { publications.len() };
         for publication in &publications[..taken] {
             listener.receive(publication, truth);
         }

@@ -8,47 +8,15 @@ pub(super) const CHANNELS: usize = 6;
 
 #[derive(Clone, Debug)]
 pub(super) enum Op {
-    Subscribe {
-        hub: usize,
-        channel: usize,
-    },
-    Unsubscribe {
-        hub: usize,
-        nth: usize,
-    },
-    Publish {
-        hub: usize,
-        channel: usize,
-        count: u8,
-        bytes: usize,
-    },
-    Delete {
-        channel: usize,
-    },
-    Carry {
-        from: usize,
-        to: usize,
-        count: usize,
-    },
-    Work {
-        hub: usize,
-        sends_max: usize,
-        bytes_max: usize,
-        full: u32,
-    },
-    Pull {
-        hub: usize,
-        nth: usize,
-        bytes_max: usize,
-    },
-    Unblock {
-        hub: usize,
-        nth: usize,
-    },
-    Tick {
-        hub: usize,
-        passed_ms: u64,
-    },
+    Subscribe { hub: usize, channel: usize },
+    Unsubscribe { hub: usize, nth: usize },
+    Publish { hub: usize, channel: usize, count: u8, bytes: usize },
+    Delete { channel: usize },
+    Carry { from: usize, to: usize, count: usize },
+    Work { hub: usize, sends_max: usize, bytes_max: usize, full: u32 },
+    Pull { hub: usize, nth: usize, bytes_max: usize },
+    Unblock { hub: usize, nth: usize },
+    Tick { hub: usize, passed_ms: u64 },
 }
 
 pub(super) fn op() -> impl Strategy<Value = Op> {

@@ -19,18 +19,8 @@ impl Pair {
     pub(super) fn new(limits: &Limits) -> Self {
         let router = Router::new(2);
         let accounting = Arc::new(Accounting::default());
-        let hub = |id| {
-            Hub::new(
-                id,
-                router.clone(),
-                limits.clone(),
-                1,
-                Arc::clone(&accounting),
-            )
-        };
-        let name = (0..99)
-            .map(|i| name(&format!("c{i}")))
-            .find(|name| router.home(name) == A);
+        let hub = |id| Hub::new(id, router.clone(), limits.clone(), 1, Arc::clone(&accounting));
+        let name = (0..99).map(|i| name(&format!("c{i}"))).find(|name| router.home(name) == A);
         Self {
             name: name.unwrap(),
             a: hub(A),
@@ -43,8 +33,7 @@ impl Pair {
 
     pub(super) fn subscribe(&mut self, conn: u32) -> Seat {
         let who = Subscriber { conn, nth: 0 };
-        self.b
-            .subscribe(0, &self.name, SlowPolicy::Disconnect, who, &mut self.to_a)
+        self.b.subscribe(0, &self.name, SlowPolicy::Disconnect, who, &mut self.to_a)
     }
 
     pub(super) fn unsubscribe(&mut self, now_ms: u64, seat: Seat) {

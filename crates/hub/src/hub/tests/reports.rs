@@ -4,10 +4,7 @@ use super::*;
 fn a_receipt_tells_what_became_of_a_publication() {
     let mut single = Single::new(roomy());
     let first = single.publish("a", b"x");
-    assert_eq!(
-        (first.position.offset, first.subscribers, first.messages),
-        (1, 0, 1)
-    );
+    assert_eq!((first.position.offset, first.subscribers, first.messages), (1, 0, 1));
     assert!(!first.subscribed);
     assert_eq!(first.last_requested_ms, None);
     single.now_ms = 2000;
@@ -16,17 +13,8 @@ fn a_receipt_tells_what_became_of_a_publication() {
     single.hub.block(seat, 1);
     single.now_ms = 3000;
     let second = single.publish("a", b"x");
-    assert_eq!(
-        second.position,
-        Position {
-            offset: 2,
-            ..first.position
-        }
-    );
-    assert_eq!(
-        (second.subscribers, second.subscribed, second.messages),
-        (2, true, 2)
-    );
+    assert_eq!(second.position, Position { offset: 2, ..first.position });
+    assert_eq!((second.subscribers, second.subscribed, second.messages), (2, true, 2));
     assert_eq!(second.last_requested_ms, Some(2000));
 }
 
@@ -36,19 +24,9 @@ fn a_report_tells_what_the_shard_knows() {
     assert_eq!(single.hub.report(&name("a")), ShardReport::default());
     let seat = single.subscribe("a", SlowPolicy::Disconnect, 0);
     let report = single.hub.report(&name("a"));
-    assert_eq!(
-        (report.subscribers, report.last_requested_ms),
-        (1, Some(1000))
-    );
+    assert_eq!((report.subscribers, report.last_requested_ms), (1, Some(1000)));
     let home = report.home.unwrap();
-    assert_eq!(
-        (
-            home.position.offset,
-            home.messages,
-            home.last_publication_ms
-        ),
-        (0, 0, None)
-    );
+    assert_eq!((home.position.offset, home.messages, home.last_publication_ms), (0, 0, None));
     single.now_ms = 5000;
     let position = single.publish("a", b"x").position;
     let home = single.hub.report(&name("a")).home.unwrap();
@@ -65,12 +43,7 @@ fn a_report_tells_what_the_shard_knows() {
 fn a_remote_listener_counts_as_a_request() {
     let mut single = Single::new(roomy());
     single.hub.router = Router::new(1);
-    let join = Message::Join {
-        from: ShardId(3),
-        name: name("a"),
-        channel: 1,
-        generation: 1,
-    };
+    let join = Message::Join { from: ShardId(3), name: name("a"), channel: 1, generation: 1 };
     single.hub.handle(4000, join, &mut single.out);
     let presence = |subscribers| Message::Presence {
         from: ShardId(3),
@@ -81,14 +54,8 @@ fn a_remote_listener_counts_as_a_request() {
     assert_eq!(single.publish("a", b"x").last_requested_ms, Some(4000));
     single.hub.handle(6000, presence(3), &mut single.out);
     let receipt = single.publish("a", b"x");
-    assert_eq!(
-        (receipt.subscribers, receipt.last_requested_ms),
-        (3, Some(6000))
-    );
+    assert_eq!((receipt.subscribers, receipt.last_requested_ms), (3, Some(6000)));
     single.hub.handle(7000, presence(1), &mut single.out);
     let receipt = single.publish("a", b"x");
-    assert_eq!(
-        (receipt.subscribers, receipt.last_requested_ms),
-        (1, Some(6000))
-    );
+    assert_eq!((receipt.subscribers, receipt.last_requested_ms), (1, Some(6000)));
 }

@@ -6,11 +6,8 @@ mod origin;
 use super::*;
 use crate::head::{self, HeadLimits, HeaderSlots};
 
-const LIMITS: HeadLimits = HeadLimits {
-    bytes_max: 128 << 10,
-    headers_max: 64,
-    target_bytes_max: 4096,
-};
+const LIMITS: HeadLimits =
+    HeadLimits { bytes_max: 128 << 10, headers_max: 64, target_bytes_max: 4096 };
 
 /// The key of RFC 6455 section 1.3 and what it must be answered with.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -33,10 +30,7 @@ fn ask_head<'a>(head: &[u8], rules: &Rules<'a>) -> Result<Accept<'a>, HandshakeE
     check(&request, rules)
 }
 
-const NO_RULES: Rules<'static> = Rules {
-    protocols: &[],
-    allowed_origins: &[],
-};
+const NO_RULES: Rules<'static> = Rules { protocols: &[], allowed_origins: &[] };
 
 fn plain(fields: &str) -> Result<Accept<'static>, HandshakeError> {
     ask(fields.as_bytes(), &NO_RULES)
@@ -68,11 +62,7 @@ fn tokens_are_read_in_any_case_and_from_lists() {
         "Upgrade: ,,websocket,\r\nConnection: ,Upgrade\r\n",
     ] {
         let fields = format!("{fields}{VERSION}{SAMPLE_KEY}");
-        assert_eq!(
-            plain(&fields).map(|accept| accept.key),
-            Ok(*ACCEPT),
-            "{fields}"
-        );
+        assert_eq!(plain(&fields).map(|accept| accept.key), Ok(*ACCEPT), "{fields}");
     }
 }
 
@@ -93,11 +83,7 @@ fn other_requests_are_no_upgrade() {
     }
     for connection in ["", "Connection: keep-alive\r\n", "Connection: Upgrades\r\n"] {
         let fields = format!("Upgrade: websocket\r\n{connection}{VERSION}{SAMPLE_KEY}");
-        assert_eq!(
-            plain(&fields),
-            Err(HandshakeError::ConnectionMissing),
-            "{fields}"
-        );
+        assert_eq!(plain(&fields), Err(HandshakeError::ConnectionMissing), "{fields}");
     }
 }
 
@@ -105,28 +91,14 @@ fn other_requests_are_no_upgrade() {
 fn an_upgrade_is_a_get_on_http_1_1_without_a_body() {
     let request = |line: &str, fields: &str| {
         let head = format!("{line}\r\nHost: example.com\r\n{}\r\n", with(fields));
-        ask_head(head.as_bytes(), &NO_RULES)
-            .map(|_| ())
-            .map_err(|error| (error, error.status()))
+        ask_head(head.as_bytes(), &NO_RULES).map(|_| ()).map_err(|error| (error, error.status()))
     };
-    assert_eq!(
-        request("GET / HTTP/1.0", ""),
-        Err((HandshakeError::Http10, 400))
-    );
-    assert_eq!(
-        request("POST / HTTP/1.1", ""),
-        Err((HandshakeError::Method, 405))
-    );
-    assert_eq!(
-        request("get / HTTP/1.1", ""),
-        Err((HandshakeError::Method, 405))
-    );
+    assert_eq!(request("GET / HTTP/1.0", ""), Err((HandshakeError::Http10, 400)));
+    assert_eq!(request("POST / HTTP/1.1", ""), Err((HandshakeError::Method, 405)));
+    assert_eq!(request("get / HTTP/1.1", ""), Err((HandshakeError::Method, 405)));
     let body = Err((HandshakeError::Body, 413));
     assert_eq!(request("GET / HTTP/1.1", "Content-Length: 1\r\n"), body);
-    assert_eq!(
-        request("GET / HTTP/1.1", "Transfer-Encoding: chunked\r\n"),
-        body
-    );
+    assert_eq!(request("GET / HTTP/1.1", "Transfer-Encoding: chunked\r\n"), body);
     assert_eq!(request("GET / HTTP/1.1", "Content-Length: 0\r\n"), Ok(()));
 }
 
@@ -149,14 +121,8 @@ fn only_version_13_is_spoken() {
         let fields = format!("{UPGRADE}{SAMPLE_KEY}Sec-WebSocket-Version: {value}\r\n");
         assert_eq!(plain(&fields), Err(error), "{value:?}");
     }
-    assert_eq!(
-        plain(&format!("{UPGRADE}{SAMPLE_KEY}")),
-        Err(VersionMalformed)
-    );
-    assert_eq!(
-        (VersionUnsupported.status(), VersionMalformed.status()),
-        (426, 400)
-    );
+    assert_eq!(plain(&format!("{UPGRADE}{SAMPLE_KEY}")), Err(VersionMalformed));
+    assert_eq!((VersionUnsupported.status(), VersionMalformed.status()), (426, 400));
 }
 
 #[test]
@@ -177,51 +143,30 @@ fn the_key_is_one_canonical_base64_of_16_bytes() {
         let fields = format!("{UPGRADE}{VERSION}Sec-WebSocket-Key: {value}\r\n");
         assert_eq!(plain(&fields), Err(HandshakeError::Key), "{value:?}");
     }
-    assert_eq!(
-        plain(&format!("{UPGRADE}{VERSION}")),
-        Err(HandshakeError::Key)
-    );
+    assert_eq!(plain(&format!("{UPGRADE}{VERSION}")), Err(HandshakeError::Key));
     assert_eq!(HandshakeError::Key.status(), 400);
 }
 
 #[test]
 fn the_server_prefers_among_what_the_client_offers() {
-    let rules = Rules {
-        protocols: &["switchboard.v2", "switchboard.v1"],
-        allowed_origins: &[],
-    };
+    let rules = Rules { protocols: &["switchboard.v2", "switchboard.v1"], allowed_origins: &[] };
     for (offered, chosen) in [
         ("", None),
         ("Sec-WebSocket-Protocol:\r\n", None),
-        (
-            "Sec-WebSocket-Protocol: switchboard.v1\r\n",
-            Some("switchboard.v1"),
-        ),
-        (
-            "Sec-WebSocket-Protocol: switchboard.v1, switchboard.v2\r\n",
-            Some("switchboard.v2"),
-        ),
-        (
-            "Sec-WebSocket-Protocol: switchboard.v2,switchboard.v1\r\n",
-            Some("switchboard.v2"),
-        ),
+        ("Sec-WebSocket-Protocol: switchboard.v1\r\n", Some("switchboard.v1")),
+        ("Sec-WebSocket-Protocol: switchboard.v1, switchboard.v2\r\n", Some("switchboard.v2")),
+        ("Sec-WebSocket-Protocol: switchboard.v2,switchboard.v1\r\n", Some("switchboard.v2")),
         (
             "Sec-WebSocket-Protocol: switchboard.v1\r\nSec-WebSocket-Protocol: x,switchboard.v2\r\n",
             Some("switchboard.v2"),
         ),
         ("Sec-WebSocket-Protocol: Switchboard.v1, mqtt\r\n", None),
-        (
-            "Sec-WebSocket-Protocol: switchboard.v, switchboard.v12\r\n",
-            None,
-        ),
+        ("Sec-WebSocket-Protocol: switchboard.v, switchboard.v12\r\n", None),
     ] {
         let accept = ask(with(offered).as_bytes(), &rules).unwrap();
         assert_eq!(accept.protocol, chosen, "{offered:?}");
     }
-    let chosen = Accept {
-        key: *ACCEPT,
-        protocol: Some("switchboard.v1"),
-    };
+    let chosen = Accept { key: *ACCEPT, protocol: Some("switchboard.v1") };
     let mut response = Vec::new();
     chosen.write_response(&mut response);
     assert!(response.ends_with(b"=\r\nSec-WebSocket-Protocol: switchboard.v1\r\n\r\n"));
@@ -229,10 +174,7 @@ fn the_server_prefers_among_what_the_client_offers() {
 
 #[test]
 fn offered_protocols_that_are_no_tokens_are_refused() {
-    let rules = Rules {
-        protocols: &["a"],
-        allowed_origins: &[],
-    };
+    let rules = Rules { protocols: &["a"], allowed_origins: &[] };
     for value in ["a b", "a;b", "\"a\"", "a\\b", "a, \u{e9}", "a, (b)"] {
         let fields = with(&format!("Sec-WebSocket-Protocol: {value}\r\n"));
         let answer = ask(fields.as_bytes(), &rules);
@@ -242,13 +184,8 @@ fn offered_protocols_that_are_no_tokens_are_refused() {
 
 #[test]
 fn floods_in_a_header_are_answered_in_one_pass() {
-    let rules = Rules {
-        protocols: &["a", "b"],
-        allowed_origins: &[],
-    };
-    for filler in [
-        " ", ",", ", ", "\"", "\\", "%", ";", "=", "(", "\t", "a,", "\\c", "\u{e9}",
-    ] {
+    let rules = Rules { protocols: &["a", "b"], allowed_origins: &[] };
+    for filler in [" ", ",", ", ", "\"", "\\", "%", ";", "=", "(", "\t", "a,", "\\c", "\u{e9}"] {
         let flood = filler.repeat((64 << 10) / filler.len());
         for name in [
             "Upgrade",

@@ -4,14 +4,8 @@ use super::*;
 
 /// The origin rule, with `https://app.example.org` and `http://localhost:3000` allowed.
 fn origin_passes(host: &str, origin: &[u8]) -> bool {
-    let allowed = [
-        "https://app.example.org".to_owned(),
-        "http://localhost:3000".to_owned(),
-    ];
-    let rules = Rules {
-        protocols: &[],
-        allowed_origins: &allowed,
-    };
+    let allowed = ["https://app.example.org".to_owned(), "http://localhost:3000".to_owned()];
+    let rules = Rules { protocols: &[], allowed_origins: &allowed };
     let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{}Origin: ", with(""));
     match ask_head(&[head.as_bytes(), origin, b"\r\n\r\n"].concat(), &rules) {
         Ok(_) => true,
@@ -98,10 +92,7 @@ fn pages_of_other_hosts_may_not_connect() {
         ("", "http://"),
         ("", "http://example.com"),
     ] {
-        assert!(
-            !origin_passes(host, origin.as_bytes()),
-            "{origin} on {host:?}"
-        );
+        assert!(!origin_passes(host, origin.as_bytes()), "{origin} on {host:?}");
     }
     assert!(!origin_passes("example.com", b"http://example.com\xff"));
 }
@@ -112,9 +103,5 @@ fn a_missing_origin_is_no_browser_and_two_are_refused() {
     let twice = with("Origin: http://example.com\r\nOrigin: http://example.com\r\n");
     assert_eq!(plain(&twice), Err(HandshakeError::OriginRepeated));
     assert_eq!(HandshakeError::OriginNotAllowed.status(), 403);
-    assert!(
-        HandshakeError::OriginNotAllowed
-            .to_string()
-            .contains("allowed_origins")
-    );
+    assert!(HandshakeError::OriginNotAllowed.to_string().contains("allowed_origins"));
 }

@@ -7,11 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use refused::refused;
 
-const LIMITS: HeadLimits = HeadLimits {
-    bytes_max: 512,
-    headers_max: 16,
-    target_bytes_max: 256,
-};
+const LIMITS: HeadLimits = HeadLimits { bytes_max: 512, headers_max: 16, target_bytes_max: 256 };
 
 /// What a caller learns from a head, without borrowing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +54,7 @@ fn whole(bytes: &[u8]) -> Result<Option<Seen>, HeadError> {
 }
 
 fn accepted(head: &str) -> Seen {
-    whole(head.as_bytes())
-        .unwrap_or_else(|error| panic!("{head:?}: {error}"))
-        .expect(head)
+    whole(head.as_bytes()).unwrap_or_else(|error| panic!("{head:?}: {error}")).expect(head)
 }
 
 /// Accepted heads, some with bytes behind them.
@@ -95,17 +89,9 @@ fn the_split_never_changes_the_answer() {
     for head in refused.chain(accepted) {
         let shown = String::from_utf8_lossy(&head);
         let expected = whole(&head);
-        assert_eq!(
-            feed(&head, 1..=head.len(), &LIMITS),
-            expected,
-            "byte by byte: {shown:?}"
-        );
+        assert_eq!(feed(&head, 1..=head.len(), &LIMITS), expected, "byte by byte: {shown:?}");
         for cut in 0..=head.len() {
-            assert_eq!(
-                feed(&head, [cut, head.len()], &LIMITS),
-                expected,
-                "at {cut}: {shown:?}"
-            );
+            assert_eq!(feed(&head, [cut, head.len()], &LIMITS), expected, "at {cut}: {shown:?}");
         }
     }
 }
@@ -128,15 +114,9 @@ fn the_parts_of_a_request_are_found() {
     assert_eq!(seen.host.as_deref(), Some("[::1]:8000"));
     assert!(!seen.keep_alive);
     let absolute = accepted(ACCEPTED[8]);
-    assert_eq!(
-        (absolute.path.as_str(), absolute.host.as_deref()),
-        ("/x", Some("A:80"))
-    );
+    assert_eq!((absolute.path.as_str(), absolute.host.as_deref()), ("/x", Some("A:80")));
     let bare = accepted("GET http://a?q HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(
-        (bare.path.as_str(), bare.query.as_deref()),
-        ("/", Some("q"))
-    );
+    assert_eq!((bare.path.as_str(), bare.query.as_deref()), ("/", Some("q")));
     assert_eq!(accepted(ACCEPTED[9]).body, Body::Length(5));
     assert_eq!(accepted(ACCEPTED[10]).body, Body::Chunked);
     let empty = "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
@@ -165,11 +145,7 @@ fn keep_alive_follows_version_and_connection() {
     let table = [
         ("1.1", "", true),
         ("1.1", "Connection: close\r\n", false),
-        (
-            "1.1",
-            "Connection: keep-alive\r\nConnection: x, Close\r\n",
-            false,
-        ),
+        ("1.1", "Connection: keep-alive\r\nConnection: x, Close\r\n", false),
         ("1.0", "", false),
         ("1.0", "Connection: Keep-Alive\r\n", true),
         ("1.0", "Connection: keep-alive, close\r\n", false),
@@ -195,10 +171,7 @@ fn headers_are_found_in_any_case_and_in_order() {
 fn limits_hold_to_the_byte() {
     let fill = |bytes: usize| {
         let frame = "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n".len();
-        format!(
-            "GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
-            "x".repeat(bytes - frame)
-        )
+        format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(bytes - frame))
     };
     assert_eq!(accepted(&fill(512)).end, 512);
     assert_eq!(whole(fill(513).as_bytes()), Err(HeadError::HeadTooLong));
@@ -207,27 +180,13 @@ fn limits_hold_to_the_byte() {
     };
     assert!(whole(&target(256)).is_ok());
     assert_eq!(whole(&target(257)), Err(HeadError::TargetTooLong));
-    let headers = |n: usize| {
-        format!(
-            "GET / HTTP/1.1\r\nHost: a\r\n{}\r\n",
-            "x: y\r\n".repeat(n - 1)
-        )
-    };
+    let headers =
+        |n: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "x: y\r\n".repeat(n - 1));
     assert!(whole(headers(16).as_bytes()).is_ok());
-    assert_eq!(
-        whole(headers(17).as_bytes()),
-        Err(HeadError::TooManyHeaders)
-    );
-    let wide = HeadLimits {
-        bytes_max: 8192,
-        headers_max: 4096,
-        ..LIMITS
-    };
+    assert_eq!(whole(headers(17).as_bytes()), Err(HeadError::TooManyHeaders));
+    let wide = HeadLimits { bytes_max: 8192, headers_max: 4096, ..LIMITS };
     let many = headers(HEADERS_CAPACITY + 1).into_bytes();
-    assert_eq!(
-        feed(&many, [many.len()], &wide),
-        Err(HeadError::TooManyHeaders)
-    );
+    assert_eq!(feed(&many, [many.len()], &wide), Err(HeadError::TooManyHeaders));
 }
 
 #[test]
@@ -268,11 +227,7 @@ fn end_by_bytes(bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Head
         }
         if seen.len() == limits.bytes_max {
             let has_line = seen.contains(&b'\n');
-            return Err(if has_line {
-                HeadError::HeadTooLong
-            } else {
-                HeadError::TargetTooLong
-            });
+            return Err(if has_line { HeadError::HeadTooLong } else { HeadError::TargetTooLong });
         }
     }
     Ok(None)

@@ -15,40 +15,21 @@ pub(super) fn line(line: &str) -> String {
 /// All of them. Made for limits of 512 bytes, 16 header lines and a target of 256 bytes.
 pub(super) fn refused() -> Vec<(E, Vec<u8>)> {
     let raw = RAW.iter().map(|(error, head)| (*error, head.to_vec()));
-    let lines = LINES
+    let lines = LINES.iter().map(|(error, text)| (*error, line(text).into_bytes()));
+    let fields = FIELDS.iter().map(|(error, text)| (*error, get(text).into_bytes()));
+    let hosts = HOSTS
         .iter()
-        .map(|(error, text)| (*error, line(text).into_bytes()));
-    let fields = FIELDS
-        .iter()
-        .map(|(error, text)| (*error, get(text).into_bytes()));
-    let hosts = HOSTS.iter().map(|host| {
-        (
-            E::Host,
-            format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes(),
-        )
-    });
+        .map(|host| (E::Host, format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes()));
     let too_long = [
-        (
-            E::TargetTooLong,
-            line(&format!("GET /{} HTTP/1.1", "a".repeat(256))),
-        ),
-        (
-            E::TargetTooLong,
-            line(&format!("GET /{} HTTP/1.1", "a".repeat(1000))),
-        ),
+        (E::TargetTooLong, line(&format!("GET /{} HTTP/1.1", "a".repeat(256)))),
+        (E::TargetTooLong, line(&format!("GET /{} HTTP/1.1", "a".repeat(1000)))),
         (E::TargetTooLong, "a".repeat(512)),
         (E::HeadTooLong, get(&format!("A: {}\r\n", "b".repeat(512)))),
         (E::HeadTooLong, get(&"A: b\r\n".repeat(100))),
         (E::TooManyHeaders, get(&"a: b\r\n".repeat(16))),
     ];
-    let too_long = too_long
-        .into_iter()
-        .map(|(error, head)| (error, head.into_bytes()));
-    raw.chain(lines)
-        .chain(fields)
-        .chain(hosts)
-        .chain(too_long)
-        .collect()
+    let too_long = too_long.into_iter().map(|(error, head)| (error, head.into_bytes()));
+    raw.chain(lines).chain(fields).chain(hosts).chain(too_long).collect()
 }
 
 /// Whole heads.
@@ -67,33 +48,18 @@ const RAW: &[(E, &[u8])] = &[
     (E::BareLineFeed, b"GET / HTTP/1.1\r\nHost: a\n\r\n"),
     (E::BareLineFeed, b"GET / HTTP/1.1\r\nHost: a\r\n\n"),
     (E::BareCarriageReturn, b"GET / HTTP/1.1\rHost: a\r\n\r\n"),
-    (
-        E::BareCarriageReturn,
-        b"GET / HTTP/1.1\r\nHost: a\r\r\n\r\n",
-    ),
-    (
-        E::BareCarriageReturn,
-        b"GET / HTTP/1.1\r\nHost: a\r\n\rX: y\r\n\r\n",
-    ),
+    (E::BareCarriageReturn, b"GET / HTTP/1.1\r\nHost: a\r\r\n\r\n"),
+    (E::BareCarriageReturn, b"GET / HTTP/1.1\r\nHost: a\r\n\rX: y\r\n\r\n"),
     // Host, and bytes that are not even UTF-8.
     (E::HostMissing, b"GET / HTTP/1.1\r\n\r\n"),
-    (
-        E::HostMissing,
-        b"GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\n",
-    ),
+    (E::HostMissing, b"GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"),
     (E::HostMissing, b"GET http://a/ HTTP/1.1\r\n\r\n"),
-    (
-        E::HostRepeated,
-        b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
-    ),
+    (E::HostRepeated, b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"),
     (E::Host, b"GET / HTTP/1.1\r\nHost: \xe9\r\n\r\n"),
     (E::RequestLine, b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n"),
     (E::RequestLine, b"GET\r\n\r\n"),
     (E::HeaderName, b"GET / HTTP/1.1\r\n Host: a\r\n\r\n"),
-    (
-        E::TransferEncodingOnHttp10,
-        b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
-    ),
+    (E::TransferEncodingOnHttp10, b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
 ];
 
 /// Request lines.
@@ -156,62 +122,23 @@ const FIELDS: &[(E, &str)] = &[
     (E::ContentLength, "Content-Length:\r\n"),
     (E::ContentLength, "Content-Length: 18446744073709551616\r\n"),
     (E::ContentLength, "Content-Length: 00000000000000000001\r\n"),
-    (
-        E::ContentLength,
-        "Content-Length: -123456789123456789123456789\r\n",
-    ),
-    (
-        E::ContentLength,
-        "Content-Length: 1\r\nContent-Length: 2\r\n",
-    ),
-    (
-        E::ContentLength,
-        "Content-Length: 1\r\nContent-Length: 1\r\n",
-    ),
-    (
-        E::ContentLengthAndTransferEncoding,
-        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-    ),
-    (
-        E::ContentLengthAndTransferEncoding,
-        "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
-    ),
-    (
-        E::ContentLengthAndTransferEncoding,
-        "Transfer-Encoding: x\r\nContent-Length: 1\r\n",
-    ),
+    (E::ContentLength, "Content-Length: -123456789123456789123456789\r\n"),
+    (E::ContentLength, "Content-Length: 1\r\nContent-Length: 2\r\n"),
+    (E::ContentLength, "Content-Length: 1\r\nContent-Length: 1\r\n"),
+    (E::ContentLengthAndTransferEncoding, "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
+    (E::ContentLengthAndTransferEncoding, "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n"),
+    (E::ContentLengthAndTransferEncoding, "Transfer-Encoding: x\r\nContent-Length: 1\r\n"),
     (E::TransferEncoding, "Transfer-Encoding:\r\n"),
     (E::TransferEncoding, "Transfer-Encoding: ,\r\n"),
-    (
-        E::TransferEncoding,
-        "Transfer-Encoding: chunked, chunked\r\n",
-    ),
-    (
-        E::TransferEncoding,
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-    ),
-    (
-        E::TransferEncoding,
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n",
-    ),
-    (
-        E::TransferEncoding,
-        "Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n",
-    ),
+    (E::TransferEncoding, "Transfer-Encoding: chunked, chunked\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n"),
     (E::TransferCodingUnknown, "Transfer-Encoding: gzip\r\n"),
     (E::TransferCodingUnknown, "Transfer-Encoding: identity\r\n"),
-    (
-        E::TransferCodingUnknown,
-        "Transfer-Encoding: gzip, chunked\r\n",
-    ),
-    (
-        E::TransferCodingUnknown,
-        "Transfer-Encoding: chunked, gzip\r\n",
-    ),
-    (
-        E::TransferCodingUnknown,
-        "Transfer-Encoding: chunked;q=1\r\n",
-    ),
+    (E::TransferCodingUnknown, "Transfer-Encoding: gzip, chunked\r\n"),
+    (E::TransferCodingUnknown, "Transfer-Encoding: chunked, gzip\r\n"),
+    (E::TransferCodingUnknown, "Transfer-Encoding: chunked;q=1\r\n"),
     (E::TransferCodingUnknown, "Transfer-Encoding: xchunked\r\n"),
     (E::HeaderValue, "Transfer-Encoding: \x0bchunked\r\n"),
 ];

@@ -9,11 +9,8 @@ use super::*;
 use crate::frame;
 use oracle::{Oracle, Owned};
 
-const LIMITS: MessageLimits = MessageLimits {
-    frame_bytes_max: 300,
-    message_bytes_max: 400,
-    fragments_max: 5,
-};
+const LIMITS: MessageLimits =
+    MessageLimits { frame_bytes_max: 300, message_bytes_max: 400, fragments_max: 5 };
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// All events in order, and the error at the end if there was one.
@@ -49,14 +46,8 @@ fn feed(
             }
         }
         let at_boundary = receiver.is_idle();
-        assert!(
-            !at_boundary || receiver.held_bytes() == 0,
-            "holds memory at a boundary"
-        );
-        assert!(
-            receiver.held_bytes() <= 2 * cut + 16,
-            "holds more than twice what arrived"
-        );
+        assert!(!at_boundary || receiver.held_bytes() == 0, "holds memory at a boundary");
+        assert!(receiver.held_bytes() <= 2 * cut + 16, "holds more than twice what arrived");
     }
     (events, None)
 }

@@ -37,20 +37,11 @@ pub(super) struct Oracle {
 
 impl Oracle {
     pub(super) fn new(role: Role, limits: MessageLimits) -> Self {
-        Self {
-            role,
-            limits,
-            header: Vec::new(),
-            payload: Vec::new(),
-            message: None,
-        }
+        Self { role, limits, header: Vec::new(), payload: Vec::new(), message: None }
     }
 
     pub(super) fn push(&mut self, byte: u8) -> Result<Option<Owned>, ProtocolError> {
-        if self
-            .header_len()
-            .is_none_or(|needed| self.header.len() < needed)
-        {
+        if self.header_len().is_none_or(|needed| self.header.len() < needed) {
             self.header.push(byte);
             self.check_header()?;
         } else {
@@ -172,9 +163,9 @@ impl Oracle {
             return Ok(None);
         }
         Ok(match self.message.take() {
-            Some((1, text, _)) => Some(Owned::Text(
-                String::from_utf8(text).map_err(|_| ProtocolError::TextNotUtf8)?,
-            )),
+            Some((1, text, _)) => {
+                Some(Owned::Text(String::from_utf8(text).map_err(|_| ProtocolError::TextNotUtf8)?))
+            }
             Some((_, bytes, _)) => Some(Owned::Binary(bytes)),
             None => None,
         })
@@ -194,8 +185,5 @@ fn close(payload: &[u8]) -> Result<Option<(u16, String)>, ProtocolError> {
         return Err(ProtocolError::CloseCode);
     }
     let reason = String::from_utf8(payload[2..].to_vec());
-    Ok(Some((
-        code,
-        reason.map_err(|_| ProtocolError::CloseReasonNotUtf8)?,
-    )))
+    Ok(Some((code, reason.map_err(|_| ProtocolError::CloseReasonNotUtf8)?)))
 }

@@ -19,14 +19,7 @@ fn the_examples_of_the_rfc() {
 
 #[test]
 fn lengths_near_the_top_are_refused_without_memory() {
-    for len in [
-        1 << 63,
-        (1 << 63) + 1,
-        u64::MAX,
-        (1 << 63) - 1,
-        usize::MAX as u64 - 8,
-        301_u64,
-    ] {
+    for len in [1 << 63, (1 << 63) + 1, u64::MAX, (1 << 63) - 1, usize::MAX as u64 - 8, 301_u64] {
         for first in [0x81_u8, 0x82, 0x01, 0x89, 0x88] {
             let mut bytes = vec![first];
             if len == 301 {
@@ -43,18 +36,11 @@ fn lengths_near_the_top_are_refused_without_memory() {
             } else {
                 ProtocolError::FrameTooLong
             };
-            assert_eq!(
-                error_of(&bytes),
-                Some(expected),
-                "{len:#x}, first byte {first:#x}"
-            );
+            assert_eq!(error_of(&bytes), Some(expected), "{len:#x}, first byte {first:#x}");
             assert!(matches!(expected.close_code(), 1002 | 1009));
         }
     }
-    assert_eq!(
-        served(&client_frame(0x82, &[7; 300])).0,
-        [Owned::Binary(vec![7; 300])]
-    );
+    assert_eq!(served(&client_frame(0x82, &[7; 300])).0, [Owned::Binary(vec![7; 300])]);
 }
 
 #[test]
@@ -67,17 +53,9 @@ fn lengths_that_are_not_minimal_are_refused() {
         (&[0, 0, 0, 0, 0, 0, 255, 255], 127),
     ] {
         let bytes = [&[0x82, 0x80 | short][..], extended, &KEY].concat();
-        assert_eq!(
-            error_of(&bytes),
-            Some(ProtocolError::LengthNotMinimal),
-            "{extended:?}"
-        );
+        assert_eq!(error_of(&bytes), Some(ProtocolError::LengthNotMinimal), "{extended:?}");
     }
-    let wide = MessageLimits {
-        frame_bytes_max: 1 << 20,
-        message_bytes_max: 1 << 20,
-        ..LIMITS
-    };
+    let wide = MessageLimits { frame_bytes_max: 1 << 20, message_bytes_max: 1 << 20, ..LIMITS };
     for len in [125, 126, 127, 65535, 65536] {
         let bytes = client_frame(0x82, &vec![1; len]);
         let answer = feed(&bytes, [bytes.len()], Role::Server, &wide);
@@ -114,29 +92,19 @@ fn masking_depends_on_the_side() {
 
 #[test]
 fn control_frames_carry_125_bytes_at_most() {
-    assert_eq!(
-        served(&client_frame(0x89, &[1; 125])).0,
-        [Owned::Ping(vec![1; 125])]
-    );
+    assert_eq!(served(&client_frame(0x89, &[1; 125])).0, [Owned::Ping(vec![1; 125])]);
     for first in [0x88, 0x89, 0x8a] {
-        assert_eq!(
-            error_of(&client_frame(first, &[1; 126])),
-            Some(ProtocolError::ControlTooLong)
-        );
+        assert_eq!(error_of(&client_frame(first, &[1; 126])), Some(ProtocolError::ControlTooLong));
     }
 }
 
 #[test]
 fn close_bodies_are_checked() {
-    for code in [
-        0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535_u16,
-    ] {
+    for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535_u16] {
         let error = error_of(&client_frame(0x88, &code.to_be_bytes()));
         assert_eq!(error, Some(ProtocolError::CloseCode), "{code}");
     }
-    for code in [
-        1000, 1001, 1002, 1003, 1007, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999_u16,
-    ] {
+    for code in [1000, 1001, 1002, 1003, 1007, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999_u16] {
         let frame = client_frame(0x88, &[&code.to_be_bytes()[..], b"bye"].concat());
         assert_eq!(served(&frame).0, [Owned::Close(Some((code, "bye".into())))]);
     }
@@ -144,10 +112,7 @@ fn close_bodies_are_checked() {
     let one = error_of(&client_frame(0x88, b"\x03"));
     assert_eq!(one, Some(ProtocolError::CloseBodyOneByte));
     let reason = error_of(&client_frame(0x88, b"\x03\xe8\xed\xa0\x80")).unwrap();
-    assert_eq!(
-        (reason, reason.close_code()),
-        (ProtocolError::CloseReasonNotUtf8, 1007)
-    );
+    assert_eq!((reason, reason.close_code()), (ProtocolError::CloseReasonNotUtf8, 1007));
 }
 
 #[test]
@@ -168,17 +133,9 @@ fn text_fails_at_the_first_impossible_byte_of_an_unfinished_frame() {
         let fatal = header + "before ".len() + invalid.len();
         for cut in fatal..frame.len() {
             let answer = feed(&frame, [cut], Role::Server, &LIMITS);
-            assert_eq!(
-                answer.1,
-                Some(ProtocolError::TextNotUtf8),
-                "{invalid:02x?} at {cut}"
-            );
+            assert_eq!(answer.1, Some(ProtocolError::TextNotUtf8), "{invalid:02x?} at {cut}");
         }
-        assert_eq!(
-            feed(&frame, [fatal - 1], Role::Server, &LIMITS).1,
-            None,
-            "{invalid:02x?}"
-        );
+        assert_eq!(feed(&frame, [fatal - 1], Role::Server, &LIMITS).1, None, "{invalid:02x?}");
     }
     assert_eq!(ProtocolError::TextNotUtf8.close_code(), 1007);
 }

@@ -18,17 +18,8 @@ fn samples() -> Vec<Vec<u8>> {
     let ping = client_frame(0x89, b"are you there");
     let close = client_frame(0x88, b"\x03\xe8so long");
     vec![
-        [
-            client_frame(0x81, b"Hello"),
-            client_frame(0x82, &[0, 1, 2, 255]),
-        ]
-        .concat(),
-        [
-            client_frame(0x81, b""),
-            client_frame(0x82, b""),
-            client_frame(0x8a, b""),
-        ]
-        .concat(),
+        [client_frame(0x81, b"Hello"), client_frame(0x82, &[0, 1, 2, 255])].concat(),
+        [client_frame(0x81, b""), client_frame(0x82, b""), client_frame(0x8a, b"")].concat(),
         [client_frame(0x81, text), ping.clone(), close.clone()].concat(),
         [client_frame(0x82, &long), client_frame(0x81, &long[..126])].concat(),
         fragmented(1, &[&text[..1], &text[1..4], &text[4..12], &text[12..]]),
@@ -64,20 +55,13 @@ fn every_split_of_every_sample_agrees_with_the_oracle() {
     for sample in samples() {
         let expected = by_oracle(&sample, Role::Server, &LIMITS);
         let len = sample.len();
-        assert_eq!(
-            feed(&sample, 1..=len, Role::Server, &LIMITS),
-            expected,
-            "byte by byte"
-        );
+        assert_eq!(feed(&sample, 1..=len, Role::Server, &LIMITS), expected, "byte by byte");
         for first in 0..=len {
             let answer = feed(&sample, [first, len], Role::Server, &LIMITS);
             assert_eq!(answer, expected, "split at {first} of {sample:02x?}");
             for second in (first..=len).step_by(5) {
                 let answer = feed(&sample, [first, second, len], Role::Server, &LIMITS);
-                assert_eq!(
-                    answer, expected,
-                    "split at {first}, {second} of {sample:02x?}"
-                );
+                assert_eq!(answer, expected, "split at {first}, {second} of {sample:02x?}");
             }
         }
     }
