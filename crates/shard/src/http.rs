@@ -48,7 +48,10 @@ pub(crate) fn request(core: &mut Core, id: ConnId, bytes: &[u8], scanned: usize)
             if response.status >= 400 {
                 core.counters.refused_request.add(1);
             }
-            let keep_alive = request.keep_alive() && !core.stopping;
+            // A proxy may believe that a refused upgrade took place, and what follows is not HTTP
+            // to it: nothing after it is read as a request.
+            let asks_upgrade = request.header("upgrade").is_some();
+            let keep_alive = request.keep_alive() && !asks_upgrade && !core.stopping;
             let head_only = request.method() == "HEAD";
             core.reply(id, |out| response.write(out, keep_alive, head_only));
             if !keep_alive {
