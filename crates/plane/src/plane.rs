@@ -17,6 +17,9 @@ pub trait Plane {
     /// Appends what happened since the last call: at most about 1,024 events, and no more bytes
     /// than the receive arena holds. Chunks of the last call are invalid from here on.
     ///
+    /// A connection has at most one `Received` in one call, so that replies to it can be collected
+    /// until the events are through.
+    ///
     /// Call it at least every few milliseconds even when `wait_fd` is silent: accepts that were
     /// paused for lack of descriptors or memory are tried again from here.
     ///

@@ -11,7 +11,13 @@ const CAPACITY_KEPT: usize = 4_096;
 /// Connections that may have bytes, in the order in which they became ready. Readiness comes as
 /// edges, so a connection leaves the queue for good only when a receive found the socket empty.
 #[derive(Default, Debug)]
-pub(crate) struct ReadyQueue(VecDeque<ConnId>);
+pub(crate) struct ReadyQueue {
+    /// To be received from in this poll.
+    now: VecDeque<ConnId>,
+    /// Marked since this poll began: their turn is the next one, so that no connection is received
+    /// from twice in one poll.
+    next: VecDeque<ConnId>,
+}
 
 impl ReadyQueue {
     /// Puts a connection at the end, once.
@@ -20,20 +26,25 @@ impl ReadyQueue {
             return;
         }
         flags.set(Flags::QUEUED);
-        self.0.push_back(conn);
+        self.next.push_back(conn);
+    }
+
+    /// A poll begins: whoever is ready now has its turn in it.
+    pub(crate) fn begin(&mut self) {
+        self.now.append(&mut self.next);
     }
 
     /// The one that waited longest. It may be closed, paused or ended meanwhile; see [`claim`].
     pub(crate) fn pop(&mut self) -> Option<ConnId> {
-        let conn = self.0.pop_front();
-        if conn.is_none() && self.0.capacity() > CAPACITY_KEPT {
-            self.0 = VecDeque::new();
+        let conn = self.now.pop_front();
+        if conn.is_none() && self.now.capacity() > CAPACITY_KEPT {
+            self.now = VecDeque::new();
         }
         conn
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.now.is_empty() && self.next.is_empty()
     }
 }
 

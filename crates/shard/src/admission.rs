@@ -22,13 +22,25 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
         return;
     }
     let mut connection = Connection::new(id, peer, core.now);
-    let full = core.slab.open() >= core.config.connections_max as usize;
-    if full {
-        connection.state = State::Refusing;
-        connection.deadline = core.now.after_ms(REFUSAL_TIMEOUT_MS);
-    } else {
-        connection.deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
-    }
+    connection.state = State::Refusing;
+    connection.deadline = core.now.after_ms(REFUSAL_TIMEOUT_MS);
     core.slab.insert(connection);
     core.counters.connections_open.set(core.slab.open() as u64);
+    try_serve(core, id);
+}
+
+/// Gives a newcomer one of the places, if there is one: at its accept, and again when its request
+/// is there and would be refused. Those that are only refused take no place.
+pub(crate) fn try_serve(core: &mut Core, id: ConnId) -> bool {
+    let has_place = core.served < core.config.connections_max;
+    let deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
+    if let Some(connection) = core.slab.get_mut(id)
+        && has_place
+    {
+        connection.state = State::Head;
+        connection.served = true;
+        connection.deadline = deadline;
+        core.served += 1;
+    }
+    has_place
 }

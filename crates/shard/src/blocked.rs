@@ -10,7 +10,7 @@ use switchboard_hub::{Publication, Pull, Seat};
 use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
 
 use crate::closing;
-use crate::connection::{Partial, State, Then};
+use crate::connection::{Partial, Pause, State, Then};
 use crate::core::{Action, Core, REPLY_BYTES_MAX};
 use crate::fanout;
 use crate::time::Tick;
@@ -18,6 +18,9 @@ use crate::time::Tick;
 /// Publications sent to one connection per event, so that one that catches up does not keep the
 /// others waiting.
 const CATCH_UP_BYTES_MAX: usize = 256 << 10;
+
+/// What all connections that catch up are sent in one turn; the others go on in the next.
+const TURN_BYTES_MAX: usize = 4 << 20;
 
 /// One send made while catching up is at most this, unless a single publication is larger.
 pub(crate) const BATCH_BYTES_MAX: usize = 64 << 10;
@@ -84,10 +87,8 @@ impl Core {
             State::Refusing | State::Closing | State::Lingering => {}
         }
         connection.settle(now_ms);
-        self.counters
-            .connections_blocked
-            .set(self.counters.connections_blocked.get().saturating_sub(1));
-        self.deferred.push(id);
+        self.counters.connections_blocked.sub(1);
+        self.deferred.push_back(id);
     }
 
     /// Lets `change` move each seat of a connection and stores where it went.
@@ -113,7 +114,7 @@ impl Core {
         let busy = connection.busy();
         busy.output.extend_from_slice(rest);
         if busy.output.len() - busy.output_sent > REPLY_BYTES_MAX {
-            self.pause(id);
+            self.pause(id, Pause::Output);
         }
         self.block(id, None);
     }
@@ -175,12 +176,22 @@ pub(crate) struct CatchUp {
     exceptions: Vec<SendException>,
     publications: Vec<Arc<Publication>>,
     batch: Vec<u8>,
+    /// Sent in this turn.
+    turn_bytes: usize,
 }
 
 impl CatchUp {
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn_bytes = 0;
+    }
+
     /// The socket has room again.
     pub(crate) fn writable<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) {
         if !core.slab.get(id).is_some_and(|connection| connection.blocked) {
+            return;
+        }
+        if self.turn_bytes >= TURN_BYTES_MAX {
+            core.actions.push(Action::WantWrite(id));
             return;
         }
         match self.drain(core, plane, id) {
@@ -218,18 +229,18 @@ impl CatchUp {
             other => return other,
         }
         let mut nth = 0;
-        let mut sent_bytes = 0;
+        let bytes_before = self.turn_bytes;
         loop {
+            let sent_bytes = self.turn_bytes - bytes_before;
             let Some(seat) = core.slab.get(id).and_then(|connection| connection.seats().nth(nth))
             else {
                 return Drain::Done;
             };
-            self.publications.clear();
             match core.hub.pull(seat, BATCH_BYTES_MAX, &mut self.publications) {
                 Pull::CaughtUp => nth += 1,
                 Pull::More if sent_bytes >= CATCH_UP_BYTES_MAX => return Drain::Full(true),
                 Pull::More => match self.send_pulled(core, plane, id, seat) {
-                    Sent::All => sent_bytes += self.batch.len().max(1),
+                    Sent::All => {}
                     Sent::Part(sent) => return Drain::Full(sent > 0 || sent_bytes > 0),
                     Sent::Failed => return Drain::Failed,
                 },
@@ -263,6 +274,7 @@ impl CatchUp {
             Sent::Part(taken) => taken,
             Sent::Failed => return sent,
         };
+        self.turn_bytes += taken;
         let (whole, offset) = cut_at(&self.publications, taken);
         core.counters.delivery_sends.add(1);
         core.counters.deliveries.add((whole + usize::from(offset > 0)) as u64);
@@ -306,6 +318,7 @@ impl CatchUp {
                 }
                 Sent::Part(sent) => {
                     busy.output_sent += sent;
+                    busy.give_back_sent();
                     return Drain::Full(progress || sent > 0);
                 }
                 Sent::Failed => return Drain::Failed,

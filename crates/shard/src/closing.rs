@@ -43,7 +43,7 @@ pub(crate) fn linger(core: &mut Core, id: ConnId) {
         return;
     };
     if connection.state == State::Closing {
-        core.counters.websockets_open.set(core.counters.websockets_open.get().saturating_sub(1));
+        core.counters.websockets_open.sub(1);
     }
     connection.state = State::Lingering;
     connection.deadline = deadline;
@@ -55,19 +55,18 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let owes_answer = error.is_none()
-        && !connection.state.is_open_websocket()
-        && connection.state != State::Closing
-        && connection
-            .busy
-            .as_ref()
-            .is_some_and(|busy| !busy.is_flushed() || !busy.input.is_empty() && connection.blocked);
-    if owes_answer {
-        connection.busy().peer_ended = true;
-        core.finish(id, Then::Close);
-        return;
+    let is_http = matches!(connection.state, State::Head | State::Refusing | State::Lingering);
+    let paused = connection.is_paused();
+    match connection.busy.as_mut() {
+        Some(busy) if error.is_none() && is_http && (paused || !busy.is_flushed()) => {
+            busy.peer_ended = true;
+            // Requests that are held come first; `input` ends the connection behind them.
+            if busy.input.is_empty() {
+                core.finish(id, Then::Close);
+            }
+        }
+        _ => core.remove(id, Close::Fin),
     }
-    core.remove(id, Close::Fin);
 }
 
 /// Ends the connections whose replies are flushed now; those still blocked end when they are not.

@@ -53,12 +53,14 @@ pub(crate) struct Connection {
     pub(crate) deadline: Tick,
     /// The seat in its first channel, while subscribed.
     pub(crate) seat: Option<Seat>,
+    /// It counts towards `connections_max`; those that are only refused do not.
+    pub(crate) served: bool,
     /// A ping is out and unanswered.
     pub(crate) pinged: bool,
     /// The socket is full: something is held back, and `Writable` is awaited.
     pub(crate) blocked: bool,
-    /// Reading is paused.
-    pub(crate) paused: bool,
+    /// Why reading is paused, one bit for each [`Pause`].
+    pauses: u8,
 }
 
 impl Connection {
@@ -72,10 +74,29 @@ impl Connection {
             last_seen: now,
             deadline: Tick::NEVER,
             seat: None,
+            served: false,
             pinged: false,
             blocked: false,
-            paused: false,
+            pauses: 0,
         }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pauses != 0
+    }
+
+    /// Adds a reason. False when it was there before.
+    pub(crate) fn pause(&mut self, reason: Pause) -> bool {
+        let is_new = self.pauses & reason as u8 == 0;
+        self.pauses |= reason as u8;
+        is_new
+    }
+
+    /// Takes a reason away. True when it was the last.
+    pub(crate) fn resume(&mut self, reason: Pause) -> bool {
+        let was_paused = self.is_paused();
+        self.pauses &= !(reason as u8);
+        was_paused && !self.is_paused()
     }
 
     /// The busy part, made when it is not there.
@@ -143,6 +164,15 @@ impl Busy {
         self.partial.is_none() && self.output_sent == self.output.len()
     }
 
+    /// Drops the sent part of the output once it is the larger one: a peer that always leaves a
+    /// little unread would make it grow for ever.
+    pub(crate) fn give_back_sent(&mut self) {
+        if self.output_sent >= self.output.len() / 2 {
+            self.output.drain(..self.output_sent);
+            self.output_sent = 0;
+        }
+    }
+
     fn is_empty(&self, now_ms: u64) -> bool {
         self.input.is_empty()
             && self.receiver.is_none()
@@ -152,6 +182,16 @@ impl Busy {
             && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))
             && !self.peer_ended
     }
+}
+
+/// Why a connection is not read.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub(crate) enum Pause {
+    /// Its replies wait for its socket.
+    Output = 1,
+    /// It publishes, and a mailbox is over its bound.
+    Mailbox = 2,
 }
 
 /// The rest of a publication: shared bytes and how far they went, never a copy.

@@ -3,13 +3,14 @@
 //! Code in here decides and never touches a socket. Replies are collected in `outgoing`, other
 //! wishes in `actions`; the turn hands both to the plane at the end of each stage.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_hub::{Hub, Moved, Outbox, Subscriber};
 use switchboard_plane::{Close, ConnId};
 
 use crate::config::Config;
-use crate::connection::{Connection, State, Then};
+use crate::connection::{Connection, Pause, State, Then};
 use crate::counters::Counters;
 use crate::outgoing::Outgoing;
 use crate::slab::Slab;
@@ -37,10 +38,12 @@ pub(crate) struct Core {
     pub(crate) outbox: Outbox,
     pub(crate) outgoing: Outgoing,
     pub(crate) actions: Vec<Action>,
+    /// Connections that count towards `connections_max`.
+    pub(crate) served: u32,
     /// Connections to be shut down or closed once their replies are flushed.
     pub(crate) finishing: Vec<ConnId>,
     /// Connections that hold input back until their replies are flushed.
-    pub(crate) deferred: Vec<ConnId>,
+    pub(crate) deferred: VecDeque<ConnId>,
     /// Publishers whose reading is paused because a mailbox is over its bound.
     pub(crate) held_publishers: Vec<ConnId>,
     /// Whether some mailbox is over its bound.
@@ -62,8 +65,9 @@ impl Core {
             outbox: Outbox::new(),
             outgoing: Outgoing::default(),
             actions: Vec::new(),
+            served: 0,
             finishing: Vec::new(),
-            deferred: Vec::new(),
+            deferred: VecDeque::new(),
             held_publishers: Vec::new(),
             mailbox_over_bound: false,
             stopping: false,
@@ -91,7 +95,7 @@ impl Core {
         let busy = connection.busy();
         write(&mut busy.output);
         if busy.output.len() - busy.output_sent > REPLY_BYTES_MAX {
-            self.pause(id);
+            self.pause(id, Pause::Output);
         }
     }
 
@@ -101,20 +105,28 @@ impl Core {
             || self.slab.get(id).is_some_and(|connection| connection.blocked)
     }
 
-    pub(crate) fn pause(&mut self, id: ConnId) {
+    pub(crate) fn pause(&mut self, id: ConnId, reason: Pause) {
         if let Some(connection) = self.slab.get_mut(id)
-            && !connection.paused
+            && connection.pause(reason)
         {
-            connection.paused = true;
             self.actions.push(Action::PauseRead(id));
         }
     }
 
-    pub(crate) fn resume(&mut self, id: ConnId) {
+    /// Does not read a publisher until the mailboxes are below their bound.
+    pub(crate) fn hold_publisher(&mut self, id: ConnId) {
         if let Some(connection) = self.slab.get_mut(id)
-            && connection.paused
+            && connection.pause(Pause::Mailbox)
         {
-            connection.paused = false;
+            self.actions.push(Action::PauseRead(id));
+            self.held_publishers.push(id);
+        }
+    }
+
+    pub(crate) fn resume(&mut self, id: ConnId, reason: Pause) {
+        if let Some(connection) = self.slab.get_mut(id)
+            && connection.resume(reason)
+        {
             self.actions.push(Action::ResumeRead(id));
         }
     }
@@ -160,15 +172,12 @@ impl Core {
         let Some(connection) = self.slab.remove(id) else {
             return;
         };
+        self.served -= u32::from(connection.served);
         if connection.blocked {
-            self.counters
-                .connections_blocked
-                .set(self.counters.connections_blocked.get().saturating_sub(1));
+            self.counters.connections_blocked.sub(1);
         }
         if is_websocket(&connection) {
-            self.counters
-                .websockets_open
-                .set(self.counters.websockets_open.get().saturating_sub(1));
+            self.counters.websockets_open.sub(1);
         }
         self.counters.connections_closed.add(1);
         self.counters.connections_open.set(self.slab.open() as u64);

@@ -13,6 +13,11 @@ impl Counter {
         self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
     }
 
+    /// Takes `n` from a gauge. To be called by the owning shard's thread only.
+    pub fn sub(&self, n: u64) {
+        self.0.store(self.get().saturating_sub(n), Ordering::Relaxed);
+    }
+
     /// Sets a gauge. To be called by the owning shard's thread only.
     pub fn set(&self, n: u64) {
         self.0.store(n, Ordering::Relaxed);

@@ -23,17 +23,23 @@ pub(crate) struct Fanout {
 }
 
 impl Fanout {
-    /// Does the next slice. False when no channel has work.
+    /// Does the next slice: of one large channel, or of many small ones. False when no channel has
+    /// work.
     pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, plane: &mut P) -> bool {
-        if !core.hub.next_work(SLICE_SENDS_MAX, BATCH_BYTES_MAX, &mut self.work) {
-            return false;
-        }
-        match self.work.kind {
-            WorkKind::Deliver => self.deliver(core, plane),
-            WorkKind::Lagged => self.for_each_target(core, close_slow),
-            WorkKind::Deleted => self.for_each_target(core, close_deleted),
-            // Only namespaces with `lossy_raw` have these policies for clients that cannot be told.
-            WorkKind::Skipped { .. } => {}
+        let mut sends = 0;
+        while sends < SLICE_SENDS_MAX {
+            if !core.hub.next_work(SLICE_SENDS_MAX - sends, BATCH_BYTES_MAX, &mut self.work) {
+                return false;
+            }
+            sends += self.work.targets.len().max(1);
+            match self.work.kind {
+                WorkKind::Deliver => self.deliver(core, plane),
+                WorkKind::Lagged => self.for_each_target(core, close_slow),
+                WorkKind::Deleted => self.for_each_target(core, close_deleted),
+                // Only namespaces with `lossy_raw` have these policies for clients that cannot be
+                // told.
+                WorkKind::Skipped { .. } => {}
+            }
         }
         true
     }

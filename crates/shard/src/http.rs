@@ -5,6 +5,7 @@ use switchboard_plane::ConnId;
 use switchboard_ws::handshake::{self, Rules};
 use switchboard_ws::head::{self, HeadError, HeaderSlots, Request};
 
+use crate::admission;
 use crate::closing;
 use crate::connection::State;
 use crate::core::Core;
@@ -34,7 +35,8 @@ pub(crate) fn request(core: &mut Core, id: ConnId, bytes: &[u8], scanned: usize)
         Ok(request) => request,
         Err(error) => return refuse_head(core, id, error),
     };
-    if core.slab.get(id).is_some_and(|connection| connection.state == State::Refusing) {
+    let refusing = core.slab.get(id).is_some_and(|connection| connection.state == State::Refusing);
+    if refusing && !admission::try_serve(core, id) {
         core.counters.refused_full.add(1);
         let retry_after_s = 1 + id.index() % 5; // spread, so that they do not come back together
         return answer_and_end(core, id, &Response::full(retry_after_s));

@@ -5,7 +5,7 @@
 
 use switchboard_plane::ConnId;
 
-use crate::connection::State;
+use crate::connection::{Busy, Pause, State, Then};
 use crate::core::Core;
 use crate::http::{self, Progress};
 use crate::sweep;
@@ -22,9 +22,9 @@ pub(crate) fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
         connection.busy.as_mut().map(|busy| &mut busy.input).filter(|input| !input.is_empty());
     if let Some(input) = held {
         input.extend_from_slice(bytes);
-        take_held_input(core, id);
-    } else {
-        consume(core, id, bytes, 0);
+        use_held(core, id);
+    } else if let Some(Rest { from, scanned }) = consume(core, id, bytes, 0) {
+        hold(core, id, bytes[from..].to_vec(), scanned);
     }
 }
 
@@ -33,59 +33,92 @@ pub(crate) fn go_on(core: &mut Core, id: ConnId) {
     if core.slab.get(id).is_none_or(|connection| connection.blocked) {
         return;
     }
-    take_held_input(core, id);
-    if !core.replies_are_enough(id) {
-        core.resume(id);
+    use_held(core, id);
+    // What was held again is paused and stands in `deferred`; all else is read on. A send that
+    // falls short in the flush that follows pauses it anew.
+    if core.deferred.back() == Some(&id) {
+        return;
+    }
+    let peer_ended = |busy: &Busy| busy.peer_ended;
+    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_deref());
+    if busy.is_some_and(peer_ended) {
+        core.finish(id, Then::Close);
+    } else {
+        core.resume(id, Pause::Output);
     }
 }
 
-fn take_held_input(core: &mut Core, id: ConnId) {
+/// Uses up what was held; what cannot be used yet stays where it is.
+fn use_held(core: &mut Core, id: ConnId) {
     let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut()) else {
         return;
     };
     let mut input = std::mem::take(&mut busy.input);
     let scanned = std::mem::take(&mut busy.scanned);
-    if !input.is_empty() {
-        consume(core, id, &mut input, scanned);
+    if input.is_empty() {
+        return;
+    }
+    if let Some(Rest { from, scanned }) = consume(core, id, &mut input, scanned) {
+        input.drain(..from);
+        hold(core, id, input, scanned);
     }
 }
 
-/// Uses up `bytes`, of which `scanned` have been searched for the end of a head before; what
-/// cannot be used yet is held.
-fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) {
-    let mut at = 0;
+/// What of the input is to be held: from where, and how much of that has been searched for the end
+/// of a head.
+struct Rest {
+    from: usize,
+    scanned: usize,
+}
+
+/// Uses up `bytes`, of which `scanned` have been searched before.
+fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) -> Option<Rest> {
+    let mut from = 0;
     while let Some(connection) = core.slab.get(id)
-        && at < bytes.len()
+        && from < bytes.len()
     {
         match connection.state {
             State::Head | State::Refusing => {
                 if core.replies_are_enough(id) {
-                    hold_input(core, id, &bytes[at..], 0);
-                    core.pause(id);
-                    core.deferred.push(id);
-                    return;
+                    core.pause(id, Pause::Output);
+                    core.deferred.push_back(id);
+                    return Some(Rest { from, scanned: 0 });
                 }
-                match http::request(core, id, &bytes[at..], scanned) {
-                    Progress::Used(used) => at += used,
+                match http::request(core, id, &bytes[from..], scanned) {
+                    Progress::Used(used) => from += used,
                     Progress::Incomplete => {
-                        return hold_input(core, id, &bytes[at..], bytes.len() - at);
+                        if scanned == 0 {
+                            limit_head_time(core, id);
+                        }
+                        return Some(Rest { from, scanned: bytes.len() - from });
                     }
-                    Progress::Over => return,
+                    Progress::Over => return None,
                 }
                 scanned = 0;
             }
             State::Echo | State::Subscribed | State::Closing => {
-                return websocket::received(core, id, &mut bytes[at..]);
+                websocket::received(core, id, &mut bytes[from..]);
+                return None;
             }
-            State::Lingering => return,
+            State::Lingering => return None,
         }
+    }
+    None
+}
+
+/// A head that has begun is due in the time for a head, also when it is not the first of its
+/// connection.
+fn limit_head_time(core: &mut Core, id: ConnId) {
+    let due = core.now.after_ms(core.config.timeouts.handshake_ms);
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.deadline = connection.deadline.min(due);
     }
 }
 
-fn hold_input(core: &mut Core, id: ConnId, rest: &[u8], scanned: usize) {
+fn hold(core: &mut Core, id: ConnId, input: Vec<u8>, scanned: usize) {
     if let Some(connection) = core.slab.get_mut(id) {
         let busy = connection.busy();
-        busy.input = rest.to_vec();
+        busy.input = input;
         busy.scanned = scanned;
     }
 }

@@ -6,6 +6,7 @@
 //! flag; the shard raises the flag and then looks at the queue. Both use `SeqCst`, so at least one
 //! of them sees the other.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -23,15 +24,29 @@ pub(crate) enum Letter {
     Command(Command),
 }
 
+impl Letter {
+    /// What it holds on to while it waits. What the internal door sends is bounded there and not
+    /// counted.
+    pub(crate) fn bytes(&self) -> usize {
+        let payload = match self {
+            Self::Hub(Message::Publish { draft, .. }) => draft.payload().len(),
+            Self::Hub(Message::Deliver { publication, .. }) => publication.cost_bytes(),
+            Self::Hub(_) => 0,
+            Self::Command(_) => return 0,
+        };
+        size_of::<Self>() + payload
+    }
+}
+
 /// The queue of one shard. Shared by all threads that talk to it.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    letters: Mutex<Vec<Letter>>,
+    letters: Mutex<VecDeque<Letter>>,
     asleep: AtomicBool,
     waker: OnceLock<Waker>,
-    /// Bytes of client publications on their way to this shard: the senders stop reading from
-    /// their publishers above a bound.
-    publish_bytes: AtomicUsize,
+    /// Bytes of what other shards sent and this one has not handled: above a bound the senders
+    /// stop reading from their publishers.
+    unhandled_bytes: AtomicUsize,
 }
 
 impl Mailbox {
@@ -46,11 +61,9 @@ impl Mailbox {
         if letters.is_empty() {
             return false;
         }
-        let bytes: usize = letters.iter().map(publish_bytes).sum();
-        if bytes > 0 {
-            self.publish_bytes.fetch_add(bytes, Ordering::Relaxed);
-        }
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).append(letters);
+        let bytes: usize = letters.iter().map(Letter::bytes).sum();
+        self.unhandled_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).extend(letters.drain(..));
         self.wake_if_asleep()
     }
 
@@ -60,18 +73,20 @@ impl Mailbox {
     }
 
     /// Takes everything that waits into `into`, which must be empty.
-    pub(crate) fn take(&self, into: &mut Vec<Letter>) {
+    /// They count as unhandled until [`handled`](Self::handled).
+    pub(crate) fn take(&self, into: &mut VecDeque<Letter>) {
         debug_assert!(into.is_empty());
         std::mem::swap(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner), into);
-        let bytes: usize = into.iter().map(publish_bytes).sum();
-        if bytes > 0 {
-            self.publish_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        }
     }
 
-    /// Bytes of client publications that wait here.
-    pub(crate) fn publish_bytes(&self) -> usize {
-        self.publish_bytes.load(Ordering::Relaxed)
+    /// The owner has handled letters of this many bytes.
+    pub(crate) fn handled(&self, bytes: usize) {
+        self.unhandled_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of letters that wait here or are being handled.
+    pub(crate) fn unhandled_bytes(&self) -> usize {
+        self.unhandled_bytes.load(Ordering::Relaxed)
     }
 
     /// Announces that the owner is about to sleep. False when letters wait: then it must not.
@@ -95,12 +110,5 @@ impl Mailbox {
             waker.wake();
         }
         wakes
-    }
-}
-
-fn publish_bytes(letter: &Letter) -> usize {
-    match letter {
-        Letter::Hub(Message::Publish { draft, .. }) => draft.payload().len(),
-        _ => 0,
     }
 }

@@ -43,14 +43,14 @@ impl Outgoing {
         self.sends.iter().map(|(id, range)| (*id, &self.bytes[range.clone()]))
     }
 
-    /// Searches the bytes of `id` from the place `from` on, where the last search ended, and then
-    /// from the start. Exceptions come nearly in the order of the sends, so all searches of a
+    /// Searches the bytes of `id` from the place `from` on, behind where the last search ended, and
+    /// then from the start. Exceptions come nearly in the order of the sends, so all searches of a
     /// flush together are nearly linear.
     pub(crate) fn find(&self, id: ConnId, from: &mut usize) -> Option<&[u8]> {
         let count = self.sends.len();
         let found =
             (0..count).map(|step| (*from + step) % count).find(|at| self.sends[*at].0 == id)?;
-        *from = found;
+        *from = found + 1;
         Some(&self.bytes[self.sends[found].1.clone()])
     }
 

@@ -39,8 +39,9 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// One step.
-    pub(crate) fn step(&mut self, core: &mut Core) {
+    /// One step. True when it had to stop early: then the next one is due at once, or pings and
+    /// deadlines would fall behind.
+    pub(crate) fn step(&mut self, core: &mut Core) -> bool {
         let pages = core.slab.page_count();
         if self.next_page >= pages {
             self.next_page = 0;
@@ -57,6 +58,7 @@ impl Sweep {
         for (id, due) in self.due.drain(..) {
             act(core, id, due);
         }
+        self.next_page < end
     }
 }
 
@@ -73,7 +75,7 @@ fn due(core: &Core, connection: &Connection) -> Option<Due> {
     let may_ping = connection.state.is_open_websocket()
         && !connection.pinged
         && !connection.blocked
-        && !connection.paused;
+        && !connection.is_paused();
     (may_ping && is_silent(core, connection)).then_some(Due::Ping)
 }
 
@@ -112,8 +114,7 @@ fn ping(core: &mut Core, id: ConnId) {
 /// Something arrived: the peer lives.
 pub(crate) fn heard(connection: &mut Connection, now: Tick) {
     connection.last_seen = now;
-    if connection.pinged {
-        connection.pinged = false;
+    if std::mem::take(&mut connection.pinged) && connection.state.is_open_websocket() {
         connection.deadline = Tick::NEVER;
     }
 }

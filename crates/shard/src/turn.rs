@@ -1,5 +1,6 @@
 //! One turn of a shard: everything that can be done now, in bounded portions, without waiting.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_hub::{Accounting, Hub, Router, ShardId};
@@ -10,6 +11,7 @@ use crate::blocked::CatchUp;
 use crate::closing;
 use crate::command::{Command, Handle};
 use crate::config::Config;
+use crate::connection::Pause;
 use crate::core::{Action, Core};
 use crate::counters::Counters;
 use crate::fanout::Fanout;
@@ -17,8 +19,14 @@ use crate::input;
 use crate::mailbox::{Letter, Mailbox};
 use crate::sweep::{self, Sweep};
 
-/// Client publications waiting in one mailbox beyond which their publishers are not read.
-const MAILBOX_PUBLISH_BYTES_MAX: usize = 8 << 20;
+/// What waits in one mailbox beyond which publishing clients are not read.
+const MAILBOX_BYTES_MAX: usize = 8 << 20;
+
+/// Letters handled in one turn, so that a flood of them never starves the connections.
+const LETTERS_MAX: usize = 1_024;
+
+/// Connections with held input that go on in one turn.
+const DEFERRED_MAX: usize = 64;
 
 /// Housekeeping while no connection is open.
 const IDLE_STEP_MS: u64 = 1_000;
@@ -58,7 +66,8 @@ pub struct Shard<P> {
     id: ShardId,
     mailbox: Arc<Mailbox>,
     peers: Vec<Arc<Mailbox>>,
-    letters: Vec<Letter>,
+    /// Taken from the mailbox and not handled yet.
+    letters: VecDeque<Letter>,
     letters_out: Vec<Vec<Letter>>,
     events: Vec<Event>,
     exceptions: Vec<SendException>,
@@ -91,7 +100,7 @@ impl<P: Plane> Shard<P> {
             id,
             mailbox: Arc::clone(&own.mailbox),
             peers: handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect(),
-            letters: Vec::new(),
+            letters: VecDeque::new(),
             letters_out: handles.iter().map(|_| Vec::new()).collect(),
             events: Vec::new(),
             exceptions: Vec::new(),
@@ -153,17 +162,25 @@ impl<P: Plane> Shard<P> {
             }
             stop_is_due = stop.next_page < self.core.slab.page_count();
         }
-        if more_work || stop_is_due || self.plane.has_more() || !self.core.deferred.is_empty() {
+        if more_work
+            || stop_is_due
+            || self.plane.has_more()
+            || !self.core.deferred.is_empty()
+            || !self.letters.is_empty()
+        {
             return Next::Now;
         }
         Next::At(self.next_step_ms)
     }
 
     fn read_mailbox(&mut self) {
-        let mut letters = std::mem::take(&mut self.letters);
-        self.mailbox.take(&mut letters);
-        self.core.counters.mailbox_messages.add(letters.len() as u64);
-        for letter in letters.drain(..) {
+        if self.letters.is_empty() {
+            self.mailbox.take(&mut self.letters);
+        }
+        let count = self.letters.len().min(LETTERS_MAX);
+        let mut bytes = 0;
+        for letter in self.letters.drain(..count).collect::<Vec<_>>() {
+            bytes += letter.bytes();
             match letter {
                 Letter::Hub(message) => {
                     self.core.hub.handle(self.core.now_ms, message, &mut self.core.outbox);
@@ -171,7 +188,8 @@ impl<P: Plane> Shard<P> {
                 Letter::Command(command) => self.obey(command),
             }
         }
-        self.letters = letters;
+        self.mailbox.handled(bytes);
+        self.core.counters.mailbox_messages.add(count as u64);
     }
 
     fn obey(&mut self, command: Command) {
@@ -189,6 +207,7 @@ impl<P: Plane> Shard<P> {
     /// All events but the ends first, then their replies, then the ends: a peer that asks and ends
     /// its side at once gets its answer.
     fn handle_events(&mut self) {
+        self.catch_up.begin_turn();
         let mut events = std::mem::take(&mut self.events);
         for event in &events {
             match *event {
@@ -215,10 +234,12 @@ impl<P: Plane> Shard<P> {
 
     /// Input that was held back until its replies were flushed.
     fn continue_deferred(&mut self) {
-        for id in std::mem::take(&mut self.core.deferred) {
-            input::go_on(&mut self.core, id);
-            // One may stand here twice, and its replies must not mix with another's.
-            self.flush();
+        for _ in 0..DEFERRED_MAX.min(self.core.deferred.len()) {
+            if let Some(id) = self.core.deferred.pop_front() {
+                input::go_on(&mut self.core, id);
+                // One may stand here twice, and its replies must not mix with another's.
+                self.flush();
+            }
         }
     }
 
@@ -236,7 +257,9 @@ impl<P: Plane> Shard<P> {
                     continue;
                 };
                 match exception.result {
-                    SendResult::Short(sent) => core.hold_reply(exception.conn, &bytes[sent..]),
+                    SendResult::Short(sent) => {
+                        core.hold_reply(exception.conn, bytes.get(sent..).unwrap_or_default());
+                    }
                     SendResult::WouldBlock => core.hold_reply(exception.conn, bytes),
                     SendResult::Failed(_) => core.remove(exception.conn, Close::Fin),
                 }
@@ -272,11 +295,11 @@ impl<P: Plane> Shard<P> {
     }
 
     fn hold_or_release_publishers(&mut self) {
-        let full = |mailbox: &Arc<Mailbox>| mailbox.publish_bytes() > MAILBOX_PUBLISH_BYTES_MAX;
+        let full = |mailbox: &Arc<Mailbox>| mailbox.unhandled_bytes() > MAILBOX_BYTES_MAX;
         self.core.mailbox_over_bound = self.peers.len() > 1 && self.peers.iter().any(full);
         if !self.core.mailbox_over_bound && !self.core.held_publishers.is_empty() {
             for id in std::mem::take(&mut self.core.held_publishers) {
-                self.core.resume(id);
+                self.core.resume(id, Pause::Mailbox);
             }
             self.flush();
         }
@@ -284,11 +307,15 @@ impl<P: Plane> Shard<P> {
 
     /// Timers, housekeeping and the gauges.
     fn step(&mut self, now_ms: u64) {
-        self.sweep.step(&mut self.core);
+        let behind = self.sweep.step(&mut self.core);
         self.flush();
         self.core.hub.tick(self.core.now_ms, &mut self.core.outbox);
-        let idle = self.core.slab.open() == 0;
-        self.next_step_ms = now_ms + if idle { IDLE_STEP_MS } else { sweep::STEP_MS };
+        let wait_ms = match self.core.slab.open() {
+            _ if behind => 0,
+            0 => IDLE_STEP_MS,
+            _ => sweep::STEP_MS,
+        };
+        self.next_step_ms = now_ms + wait_ms;
         self.publish_gauges();
     }
 

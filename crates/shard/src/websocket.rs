@@ -142,8 +142,7 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
     core.hub.publish(core.now_ms, &name, Draft::new(kind, payload), &mut core.outbox);
     core.counters.published_by_clients.add(1);
     if core.mailbox_over_bound {
-        core.pause(id);
-        core.held_publishers.push(id);
+        core.hold_publisher(id);
     }
     Ok(())
 }
@@ -159,7 +158,10 @@ fn peer_closed(core: &mut Core, id: ConnId, state: State, code: Option<u16>) {
         });
     }
     let deadline = core.now.after_ms(core.config.timeouts.close_ms);
-    if let Some(connection) = core.slab.get_mut(id) {
+    // A second Close must not move the deadline.
+    if let Some(connection) = core.slab.get_mut(id)
+        && connection.state != State::Closing
+    {
         connection.state = State::Closing;
         connection.deadline = deadline;
     }

@@ -187,6 +187,7 @@ impl Plane for EpollPlane {
         self.arena.reset();
         let events_max = events.len() + EVENTS_MAX;
         self.ask(events)?;
+        self.ready.begin();
         self.accept(events);
         self.receive(events, events_max);
         Ok(())

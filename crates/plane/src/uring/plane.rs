@@ -32,6 +32,7 @@ impl Plane for UringPlane {
             ring.loud();
         }
         self.collect();
+        self.ready.begin();
         let mut received = 0;
         for _ in 0..ROUNDS_MAX {
             let room = EVENTS_MAX.saturating_sub(self.pending.len());

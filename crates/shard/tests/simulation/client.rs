@@ -93,7 +93,7 @@ impl Client {
                 Some(Event::Text(text)) => note(&mut self.got, &self.channels, text),
                 Some(Event::Ping(payload)) => frame::write(&mut pongs, Opcode::Pong, payload, MASK),
                 Some(Event::Close(close)) => {
-                    self.close_code = Some(close.map_or(1005, |(code, _)| code))
+                    self.close_code = Some(close.map_or(1005, |(code, _)| code));
                 }
                 Some(other) => panic!("unexpected {other:?}"),
             }

@@ -154,7 +154,7 @@ impl World {
     fn connect(&mut self) {
         let shard = self.below(self.shards.len());
         let mut channels = Vec::new();
-        for _ in 0..1 + self.below(2) {
+        for _ in 0..=self.below(2) {
             let channel = CHANNELS[self.below(CHANNELS.len())].to_owned();
             if !channels.contains(&channel) {
                 channels.push(channel);
