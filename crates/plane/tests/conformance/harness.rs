@@ -1,5 +1,6 @@
 //! A plane with a listener, and loops that wait for what a test expects.
 
+use std::collections::HashSet;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -66,7 +67,11 @@ impl<P: Make> Bench<P> {
     pub(crate) fn poll(&mut self) -> usize {
         self.events.clear();
         self.plane.poll(&mut self.events).unwrap();
+        let mut heard = HashSet::new();
         for event in &self.events {
+            if let Event::Received { conn, .. } = *event {
+                assert!(heard.insert(conn), "one Received for each connection in one poll");
+            }
             self.seen.push(match *event {
                 Event::Accepted { conn, peer } => Seen::Accepted(conn, peer),
                 Event::Connected { conn } => Seen::Connected(conn),

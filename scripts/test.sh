@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Runs every check of the project, from a fresh clone: installs what the checks need, and stops at
+# the first that fails.
+#
+#   scripts/test.sh                  all steps
+#   scripts/test.sh STEP...          only these: fmt clippy unit doc build integration autobahn
+#
+# SWITCHBOARD_BIN names another binary to test than the one that `build` makes.
+# SWITCHBOARD_TEST_PLANES=epoll leaves io_uring out where the kernel has none.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+STEPS=(fmt clippy unit doc build integration autobahn)
+
+say() { printf '%s\n' "$*"; }
+die() { say "test.sh: $*" >&2; exit 1; }
+
+# The folder of the build, wherever the caller or a configuration of cargo put it.
+target_dir() {
+    cargo metadata --format-version 1 --no-deps --offline 2>/dev/null \
+        | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo -n "$@"
+    else
+        die "to install '$*' this needs root or sudo"
+    fi
+}
+
+# install_packages COMMAND=PACKAGE...: Debian packages for the commands that are missing.
+install_packages() {
+    local missing=() pair
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    say "installing ${missing[*]}"
+    local log
+    log=$(mktemp)
+    if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --yes --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+        tail -n 30 "$log" >&2
+        die "apt-get could not install ${missing[*]}"
+    fi
+    rm -f "$log"
+}
+
+# The environment of the Python tests, made anew when its requirements have changed.
+python_environment() {
+    if ! cmp -s tests/requirements.txt .venv/installed.txt; then
+        install_packages curl=curl
+        rm -rf .venv
+        python3 -m venv .venv
+        .venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+        cp tests/requirements.txt .venv/installed.txt
+    fi
+}
+
+node_environment() {
+    if ! cmp -s tests/node/package-lock.json tests/node/node_modules/.installed; then
+        (cd tests/node && npm ci --no-audit --no-fund --loglevel=error)
+        cp tests/node/package-lock.json tests/node/node_modules/.installed
+    fi
+    # A lock file with the address of one registry would not install at another.
+    if grep -n '"resolved"' tests/node/package-lock.json; then
+        die "package-lock.json names download addresses: npm install --omit-lockfile-registry-resolved"
+    fi
+}
+
+server_binary() {
+    if [ -z "${SWITCHBOARD_BIN:-}" ]; then
+        SWITCHBOARD_BIN="$(target_dir)/release/switchboard"
+        [ -x "$SWITCHBOARD_BIN" ] || step_build
+    fi
+    export SWITCHBOARD_BIN
+}
+
+step_fmt() { cargo fmt --all --check; }
+
+step_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
+
+step_unit() { cargo test --workspace --all-features --locked; }
+
+step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked; }
+
+step_build() { cargo build --release --locked -p switchboard; }
+
+step_integration() {
+    server_binary
+    install_packages chromium=chromium chromedriver=chromium-driver node=nodejs npm=npm
+    python_environment
+    node_environment
+    .venv/bin/python -m pytest -c tests/pytest.ini --rootdir tests tests --durations=10
+}
+
+step_autobahn() {
+    server_binary
+    python_environment
+    .venv/bin/python tests/autobahn/run.py
+}
+
+main() {
+    local step started all_started=$SECONDS times=()
+    [ $# -gt 0 ] || set -- "${STEPS[@]}"
+    for step in "$@"; do
+        [[ " ${STEPS[*]} " == *" $step "* ]] || die "no step '$step'; there are: ${STEPS[*]}"
+    done
+    command -v cargo >/dev/null || die "cargo is missing"
+    command -v python3 >/dev/null || install_packages python3=python3
+    for step in "$@"; do
+        say
+        say "==== $step ===="
+        started=$SECONDS
+        # Not in a condition: `set -e` must end a step at its first failing command.
+        trap "say; say 'test.sh: step $step FAILED'" EXIT
+        "step_$step"
+        trap - EXIT
+        times+=("$step $((SECONDS - started)) s")
+        say "---- ${times[-1]}"
+    done
+    say
+    say "all passed in $((SECONDS - all_started)) s: $(IFS=,; say "${times[*]}")"
+}
+
+main "$@"

@@ -1,0 +1,80 @@
+"""Fixtures: servers on both planes with one or two shards, each stopped and checked at the end."""
+
+import os
+
+import pytest
+
+from support.server import BINARY, Server
+
+PLANES = os.environ.get("SWITCHBOARD_TEST_PLANES", "epoll,io_uring").split(",")
+CORES = len(os.sched_getaffinity(0))
+
+
+def pytest_sessionstart(session):
+    if not BINARY.exists():
+        pytest.exit(f"{BINARY} is missing: build it, or name it in SWITCHBOARD_BIN", returncode=2)
+
+
+@pytest.fixture(scope="session", params=PLANES)
+def plane(request):
+    """Both planes, one after the other."""
+    return request.param
+
+
+@pytest.fixture(scope="session", params=[1, 2], ids=["1shard", "2shards"])
+def shards(request):
+    """One shard, where everything is local, and two, where half of it is not."""
+    if request.param > CORES:
+        pytest.skip(f"this machine has {CORES} core(s)")
+    return request.param
+
+
+class Servers:
+    """Starts servers and ends them all."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.started = []
+
+    def __call__(self, plane, shards=1, **keys):
+        server = Server(self.folder, plane=plane, cores=shards, **keys)
+        self.started.append(server)
+        return server
+
+    def finish(self):
+        # All are stopped before any failure is told, so that none stays behind.
+        failures = []
+        for server in self.started:
+            try:
+                server.stop()
+            except AssertionError as failure:
+                failures.append(str(failure))
+        assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a server for one test: `start("epoll", shards=2, echo=True)`."""
+    servers = Servers(tmp_path)
+    yield servers
+    servers.finish()
+
+
+@pytest.fixture(scope="module")
+def start_shared(tmp_path_factory):
+    """As `start`, for servers that all tests of a file share."""
+    servers = Servers(tmp_path_factory.mktemp("shared"))
+    yield servers
+    servers.finish()
+
+
+@pytest.fixture
+def server(start, plane):
+    """One server of its own for a test, with one shard, on each plane."""
+    return start(plane)
+
+
+@pytest.fixture(scope="module")
+def shared(start_shared, plane):
+    """One server for all tests of a file and plane, with `/echo`. They must leave it as it was."""
+    return start_shared(plane, echo=True)

@@ -1,0 +1,187 @@
+"""The page at `GET /` in a real browser, as a person uses it."""
+
+import pathlib
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+OUT = pathlib.Path(__file__).parent / "out"
+WAIT_S = 20
+# A browser in a closed network: it must not look for updates, nor for anything else outside.
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage", "--no-proxy-server", "--window-size=1280,900",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The page, by what stands on it."""
+
+    def __init__(self, browser, server, fragment=""):
+        self.browser = browser
+        browser.get("about:blank")  # or only the fragment would change
+        browser.get_log("browser")
+        browser.get(server.url("/" + fragment))
+
+    def element(self, name):
+        return self.browser.find_element(By.ID, name)
+
+    def text(self, name):
+        return self.element(name).text
+
+    def write(self, name, text):
+        self.element(name).clear()
+        self.element(name).send_keys(text)
+
+    def click(self, name):
+        self.element(name).click()
+
+    def wait(self, what, condition):
+        WebDriverWait(self.browser, WAIT_S, poll_frequency=0.05).until(
+            lambda _: condition(), f"{what}; the page says: {self.text('state')!r}"
+        )
+
+    def wait_for_state(self, state):
+        self.wait(
+            f"state {state}", lambda: self.element("state").get_attribute("data-state") == state
+        )
+
+    def messages(self):
+        # In one go: a question for each of hundreds would take seconds.
+        script = "return [...document.querySelectorAll('#messages li')].map((li) => li.innerText)"
+        return self.browser.execute_script(script)
+
+    def wait_for_message(self, *parts):
+        self.wait(
+            f"message {parts}",
+            lambda: any(all(part in message for part in parts) for message in self.messages()),
+        )
+
+    def complaints(self):
+        """What the browser's console says, such as violations of the page's own policy."""
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+    def screenshot(self, name):
+        OUT.mkdir(exist_ok=True)
+        self.browser.save_screenshot(str(OUT / f"{name}.png"))
+
+
+def test_listens_at_once_and_hears_a_backend(server, browser):
+    page = Page(browser, server)
+    page.wait_for_state("open")
+    assert "demo:lobby" in page.text("state")
+    # The line that the page tells people to run is the one that is run.
+    command = shlex.split(page.text("curl").replace("\\\n", " "))
+    assert command[0] == "curl"
+    subprocess.run([*command, "--silent", "--noproxy", "*"], check=True, timeout=20)
+    page.wait_for_message("Hello, everyone")
+    assert page.text("count") == "1"
+    assert page.text("bytes") == "15 B"
+    assert "yours" not in page.messages()[0], "times of other clocks are not compared"
+    assert page.complaints() == []
+    page.screenshot("page-hears-a-backend")
+
+
+def test_subscribes_to_a_channel_and_publishes(server, browser):
+    page = Page(browser, server)
+    page.wait_for_state("open")
+    page.write("channel", "demo:grüße und mehr")
+    page.click("subscribe")
+    page.wait("the new channel", lambda: "demo:grüße und mehr" in page.text("state"))
+    page.wait_for_state("open")
+    server.wait_for_subscribers("demo:gr%C3%BC%C3%9Fe%20und%20mehr", 1)
+    server.wait_for_subscribers("demo:lobby", 0)
+    page.write("message", "from the page <b>itself</b>")
+    page.click("publish")
+    page.wait_for_message("from the page <b>itself</b>", "yours", "ms")
+    assert page.text("latency").endswith("ms")
+    page.screenshot("page-publishes")
+    server.publish("demo:gr%C3%BC%C3%9Fe%20und%20mehr", b"\x00\xff", "application/octet-stream")
+    page.wait_for_message("binary", "00 ff")
+    assert page.complaints() == []
+
+
+def test_several_channels(server, browser):
+    page = Page(browser, server, "#demo:a,demo:b")
+    page.wait_for_state("open")
+    server.publish("demo:a", "to a")
+    server.publish("demo:b", "to b")
+    page.wait_for_message("to a")
+    page.wait_for_message("to b")
+    assert not page.element("publish").is_enabled()
+    assert page.text("hint")
+
+
+def test_pause_clear_and_leave(server, browser):
+    page = Page(browser, server)
+    page.wait_for_state("open")
+    server.publish("demo:lobby", "shown")
+    page.wait_for_message("shown")
+    page.click("pause")
+    server.publish("demo:lobby", "only counted")
+    page.wait("the count", lambda: page.text("count") == "2")
+    assert len(page.messages()) == 1
+    page.click("pause")
+    page.click("clear")
+    assert page.messages() == []
+    page.click("leave")
+    page.wait_for_state("closed")
+    server.wait_for_subscribers("demo:lobby", 0)
+    assert not page.element("publish").is_enabled()
+
+
+def test_publishing_where_it_is_not_allowed(server, browser):
+    page = Page(browser, server, "#news")
+    page.wait_for_state("open")
+    page.write("message", "let me")
+    page.click("publish")
+    page.wait_for_state("closed")
+    assert "1008" in page.text("close") and "not allowed" in page.text("close")
+
+
+def test_says_that_the_server_stops_and_comes_back(start, plane, browser):
+    first = start(plane)
+    page = Page(browser, first)
+    page.wait_for_state("open")
+    first.stop()
+    page.wait_for_state("waiting")
+    assert "1001" in page.text("close") and "stopping" in page.text("close")
+    assert "connecting again in" in page.text("state")
+    page.screenshot("page-server-stopped")
+    again = start(plane, port=first.port)
+    page.wait_for_state("open")
+    again.publish("demo:lobby", "back again")
+    page.wait_for_message("back again")
+
+
+def test_a_thousand_messages_quickly(server, browser):
+    """The page stays alive, counts all, and shows the newest first."""
+    page = Page(browser, server)
+    page.wait_for_state("open")
+    lines = "".join(f'{{"channel":"demo:lobby","data":"message {n}"}}\n' for n in range(1_000))
+    headers = {"Content-Type": "application/x-ndjson"}
+    assert server.request("POST", "/pub", lines.encode(), headers)[0] == 200
+    page.wait("the count", lambda: page.text("count") == "1,000")
+    page.wait("the newest first", lambda: "message 999" in page.messages()[0])
+    assert len(page.messages()) == 500
+    page.screenshot("page-a-thousand-messages")
