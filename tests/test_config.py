@@ -237,8 +237,8 @@ def wait_for_line(log, text, process):
 
 
 def test_warning_about_demo(start):
-    assert "demo" in start("epoll").output()
-    assert "demo" not in start("epoll", demo=False).output()
+    assert "demo" in start("epoll").start_up_line()
+    assert "demo" not in start("epoll", demo=False).start_up_line()
 
 
 def test_log_level(start):

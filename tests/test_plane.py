@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -15,18 +14,6 @@ from support.server import run_to_end
 needs_io_uring = pytest.mark.skipif("io_uring" not in PLANES, reason="only epoll is to be tested")
 
 IO_URING_SETUP = "import ctypes; print(ctypes.CDLL(None, use_errno=True).syscall(425, 0, 0))"
-
-
-def start_up_line(server):
-    """The one line that says what runs. It comes when all shards serve, so wait for it."""
-    deadline = time.monotonic() + 5
-    while True:
-        lines = [line for line in server.output().splitlines() if "listening on" in line]
-        if lines:
-            assert len(lines) == 1, server.output()
-            return lines[0]
-        assert time.monotonic() < deadline, server.output()
-        time.sleep(0.02)
 
 
 def serves(server):
@@ -52,13 +39,13 @@ def test_the_sandbox_itself():
 def test_epoll_makes_no_io_uring_call(start, shards):
     """It would be killed at the first one."""
     server = start("epoll", shards, wrapper=seccomp.wrapper("kill"))
-    assert "plane epoll (as configured)" in start_up_line(server)
+    assert "plane epoll (as configured)" in server.start_up_line()
     serves(server)
 
 
 def test_auto_falls_back_and_says_why(start, shards):
     server = start("auto", shards, wrapper=seccomp.wrapper("eperm"))
-    line = start_up_line(server)
+    line = server.start_up_line()
     assert "plane epoll" in line and "io_uring" in line, line
     assert "seccomp" in line or "EPERM" in line or "not permitted" in line, line
     serves(server)
@@ -79,14 +66,14 @@ def test_io_uring_where_it_is_forbidden():
 @needs_io_uring
 def test_io_uring(start, shards):
     server = start("io_uring", shards)
-    assert "plane io_uring (as configured)" in start_up_line(server)
+    assert "plane io_uring (as configured)" in server.start_up_line()
     serves(server)
 
 
 @needs_io_uring
 def test_auto_takes_io_uring(start):
     server = start("auto")
-    assert "plane io_uring" in start_up_line(server)
+    assert "plane io_uring" in server.start_up_line()
     serves(server)
 
 

@@ -163,6 +163,17 @@ class Server:
         """Everything it wrote to standard output and standard error so far."""
         return self.log.read_text(errors="replace")
 
+    def start_up_line(self):
+        """The one line that says what runs. It comes when all doors are open, so wait for it."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            lines = [line for line in self.output().splitlines() if "listening on" in line]
+            if lines:
+                assert len(lines) == 1, self.output()
+                return lines[0]
+            assert time.monotonic() < deadline, self.output()
+            time.sleep(0.02)
+
     def alive(self):
         """Whether it still runs and answers."""
         if self.process.poll() is not None:

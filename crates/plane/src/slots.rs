@@ -25,6 +25,8 @@ impl Flags {
     pub(crate) const CLOSING: u32 = 1 << 7;
     /// A multishot poll for reading is armed in the kernel.
     pub(crate) const POLLED: u32 = 1 << 8;
+    /// A shutdown is under way; it finds its socket by the slot, so the slot must not be freed yet.
+    pub(crate) const SHUTTING: u32 = 1 << 9;
 
     pub(crate) fn has(self, bits: u32) -> bool {
         self.0 & bits != 0
@@ -91,7 +93,13 @@ impl Slots {
     pub(crate) fn close(&mut self, slot: u32) {
         let slot = &mut self.0[slot as usize];
         slot.generation = if slot.generation == GENERATION_MAX { 0 } else { slot.generation + 1 };
-        slot.flags = Flags(Flags::CLOSING);
+        slot.flags = Flags(Flags::CLOSING | slot.flags.0 & Flags::SHUTTING);
+    }
+
+    /// A shutdown has ended. True when the close of the slot has waited for it.
+    pub(crate) fn shutdown_ended(&mut self, slot: u32) -> bool {
+        let slot = self.0.get_mut(slot as usize);
+        slot.is_some_and(|s| s.flags.take(Flags::SHUTTING) && s.flags.has(Flags::CLOSING))
     }
 
     /// Makes a closed slot usable again; false when it was not closed.
@@ -153,6 +161,17 @@ mod tests {
         assert!(slots.get(1, second).unwrap().has(Flags::PAUSED));
         assert!(slots.get(1, first).is_none() && slots.get(9, first).is_none());
         assert_eq!(size_of::<Slot>(), 8);
+    }
+
+    #[test]
+    fn a_close_waits_for_the_end_of_a_shutdown() {
+        let mut slots = Slots::new(1);
+        slots.open(0, Flags::SHUTTING);
+        slots.close(0);
+        assert!(slots.shutdown_ended(0) && !slots.shutdown_ended(0));
+        slots.free(0);
+        slots.open(0, Flags::SHUTTING);
+        assert!(!slots.shutdown_ended(0), "nothing waits");
     }
 
     #[test]

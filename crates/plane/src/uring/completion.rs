@@ -3,7 +3,7 @@
 use io_uring::cqueue;
 
 use super::UringPlane;
-use super::operation::{BROKEN, HANGUP};
+use super::operation::{self, BROKEN, HANGUP};
 use super::tag::{Op, Tag};
 use crate::backoff::AcceptError;
 use crate::ready;
@@ -48,6 +48,11 @@ impl UringPlane {
             }
             Op::Reset => self.stats.resets_refused += u64::from(result < 0),
             Op::Install => self.installed = Some(result),
+            Op::Shutdown => {
+                if self.rings[ring].slots.shutdown_ended(tag.index) {
+                    self.push(ring, &operation::close(tag.index, tag.generation));
+                }
+            }
             Op::Other => {}
         }
     }

@@ -84,9 +84,11 @@ pub(super) fn reset_on_close(slot: u32) -> Entry {
     tagged(entry.build().flags(Flags::SKIP_SUCCESS), Tag::new(Op::Reset, slot, 0))
 }
 
-pub(super) fn shutdown_write(slot: u32) -> Entry {
+/// The kernel gives it to a worker, which looks the slot up when its turn comes: a close before its
+/// completion would let it hit the next connection in that slot.
+pub(super) fn shutdown_write(slot: u32, generation: u32) -> Entry {
     let entry = opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build();
-    tagged(entry.flags(Flags::SKIP_SUCCESS), Tag::new(Op::Other, slot, 0))
+    tagged(entry, Tag::new(Op::Shutdown, slot, generation))
 }
 
 /// Copies a descriptor into a free slot of the table; the kernel replaces the descriptor at `fd`

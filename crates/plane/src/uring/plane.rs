@@ -108,8 +108,12 @@ impl Plane for UringPlane {
     }
 
     fn shutdown_write(&mut self, conn: ConnId) {
-        if let Some((_, ring, slot)) = self.get(conn) {
-            self.push(ring, &operation::shutdown_write(slot));
+        let Some((flags, ring, slot)) = self.get(conn) else {
+            return;
+        };
+        if !flags.has(Flags::SHUTTING) {
+            flags.set(Flags::SHUTTING);
+            self.push(ring, &operation::shutdown_write(slot, conn.generation()));
         }
     }
 
@@ -123,7 +127,9 @@ impl Plane for UringPlane {
             self.push(ring, &operation::reset_on_close(slot));
         }
         self.cancel_armed(ring, slot, conn.generation(), flags);
-        self.push(ring, &operation::close(slot, conn.generation()));
+        if !flags.has(Flags::SHUTTING) {
+            self.push(ring, &operation::close(slot, conn.generation()));
+        }
     }
 
     fn stop_accepting(&mut self) {

@@ -21,11 +21,13 @@ pub(super) enum Op {
     Reset,
     /// A descriptor becomes a direct one.
     Install,
+    /// The end of our side; a worker of the kernel does it, later than what was queued after it.
+    Shutdown,
     /// Operations whose results do not matter.
     Other,
 }
 
-const OPS: [Op; 10] = [
+const OPS: [Op; 11] = [
     Op::Poll,
     Op::Writable,
     Op::Connect,
@@ -35,6 +37,7 @@ const OPS: [Op; 10] = [
     Op::Close,
     Op::Reset,
     Op::Install,
+    Op::Shutdown,
     Op::Other,
 ];
 

@@ -57,6 +57,24 @@ pub(crate) fn a_peers_fin_leaves_the_other_direction_open<P: Make>() {
     assert_eq!(bench.seen, [], "the end is told once");
 }
 
+pub(crate) fn a_shutdown_never_hits_the_next_connection<P: Make>() {
+    let mut bench = Bench::<P>::new();
+    for round in 0..200_u32 {
+        let (old, conn) = bench.pair();
+        bench.plane.shutdown_write(conn);
+        bench.plane.close(conn, Close::Fin);
+        bench.poll();
+        // It gets the slot as soon as that is free, while a late shutdown may be under way.
+        let (client, conn) = bench.pair();
+        assert_eq!(read_to_end(&old), b"");
+        assert_eq!(bench.send(conn, &round.to_le_bytes()), None, "round {round}");
+        let mut bytes = [0; 4];
+        read(&client, &mut bytes).unwrap();
+        assert_eq!(bytes, round.to_le_bytes());
+        bench.plane.close(conn, Close::Fin);
+    }
+}
+
 pub(crate) fn shutting_down_leaves_reading_open<P: Make>() {
     let mut bench = Bench::<P>::new();
     let (client, conn) = bench.pair();

@@ -43,6 +43,7 @@ on_all_planes! {
         fin_comes_after_what_was_sent
         reset_reaches_the_peer
         a_peers_fin_leaves_the_other_direction_open
+        a_shutdown_never_hits_the_next_connection
         shutting_down_leaves_reading_open
         a_peers_reset_is_an_error
         stale_names_are_ignored
