@@ -160,7 +160,7 @@ def test_one_channel_list_for_each_connection(start, plane):
 
 def test_log_bytes_bound_memory(start, plane):
     """Many channels with history: all logs of a shard together stay under their budget."""
-    server = start(plane, shard_log_bytes_max=4 << 20, publish_bytes_max=1 << 20)
+    server = start(plane, log_bytes_max=1 << 20, shard_log_bytes_max=4 << 20, publish_bytes_max=1 << 20)
     body = b"x" * 100_000
 
     def publish_to_many():

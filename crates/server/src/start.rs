@@ -147,11 +147,15 @@ fn announce(
         Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
         _ => "",
     };
+    let shards = match config.cpus.len() {
+        1 => "1 shard".to_owned(),
+        count => format!("{count} shards"),
+    };
     tracing::info!(
-        "listening on {}, internal door http://{internal}; {} shards on cores {:?}; plane {} \
+        "listening on {}, internal door http://{internal}; {} on cores {:?}; plane {} \
          ({reason}); {} connections at most, {} B a client message{demo}",
         doors.join(" and "),
-        config.cpus.len(),
+        shards,
         config.cpus,
         plane.name(),
         config.capacity.connections_max,

@@ -50,9 +50,10 @@ pub struct Timeouts {
     pub stop_ms: u64,
 }
 
-/// Bounds of the echo service, for conformance suites: 16 MiB a message, 65,536 fragments.
+/// Bounds of the echo service, for conformance suites: 16 MiB a message, 65,536 fragments and the
+/// empty one with which the Autobahn suite ends them.
 pub const ECHO_LIMITS: MessageLimits =
-    MessageLimits { frame_bytes_max: 16 << 20, message_bytes_max: 16 << 20, fragments_max: 65_536 };
+    MessageLimits { frame_bytes_max: 16 << 20, message_bytes_max: 16 << 20, fragments_max: 65_537 };
 
 /// The rules of one namespace (what stands before the first `:` of a channel's name).
 #[derive(Clone, Debug)]

@@ -59,8 +59,9 @@ settings! {
         /// Publications that a channel's log keeps on a shard. A subscriber that falls behind
         /// further loses its place.
         log_publications_max: u32 = 1_024, 1..=1_048_576;
-        /// Bytes that a channel's log keeps on a shard.
-        log_bytes_max: usize = 1_048_576, 1_024..=1_073_741_824;
+        /// Bytes that a channel's log keeps on a shard. Several of the largest publications should
+        /// fit, or a burst of them leaves ordinary clients behind.
+        log_bytes_max: usize = 8_388_608, 1_024..=1_073_741_824;
         /// Bytes that all logs of a shard keep together; the largest log is cut first.
         shard_log_bytes_max: usize = 67_108_864, 65_536..=1_099_511_627_776;
     }

@@ -163,7 +163,7 @@ fn problems_name_key_value_and_what_is_right() {
         ("internal_listen = '0.0.0.0:8001'", "internal_listen = ", "set `api_key`"),
         ("internal_listen = '127.0.0.1:8000'", "internal_listen = ", "must differ"),
         ("listen = ['0.0.0.0:1', '127.0.0.1:1']", "listen = ", "127.0.0.1:1 twice"),
-        ("publish_bytes_max = 2_000_000", "publish_bytes_max = 2000000", "`log_bytes_max`"),
+        ("publish_bytes_max = 10_000_000", "publish_bytes_max = 10000000", "`log_bytes_max`"),
         ("log_bytes_max = 100_000_000", "log_bytes_max = 100000000", "`shard_log_bytes_max`"),
         ("stop_timeout_ms = 1_000", "close_timeout_ms = 2000", "`stop_timeout_ms`"),
         ("connections_max = 3", "connections_max = 3", "each of 4 shards"),
