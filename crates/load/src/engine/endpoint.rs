@@ -1,0 +1,77 @@
+//! Where connections go, and what is said first.
+
+use std::net::{IpAddr, SocketAddr};
+
+use switchboard_plane::ConnId;
+use switchboard_ws::handshake::{ClientRequest, encode_key};
+
+use super::random::Random;
+use crate::target::{Sources, Template, Values};
+
+/// Where connections go. Shared by all threads.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
+    pub(crate) sources: Sources,
+    /// The handshake; none leaves TCP to the job.
+    pub(crate) upgrade: Option<Upgrade>,
+}
+
+/// What the handshake request is made from.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    pub(crate) host: String,
+    pub(crate) path: Template,
+    /// The name of a channel.
+    pub(crate) channel: Template,
+    pub(crate) run: String,
+    pub(crate) protocols: Vec<String>,
+    pub(crate) headers: Vec<(String, String)>,
+    /// Makes the keys.
+    pub(crate) seed: u64,
+}
+
+impl Endpoint {
+    /// The local address of connection `number`.
+    pub(crate) fn source(&self, number: u32) -> Option<IpAddr> {
+        self.sources.of(number)
+    }
+}
+
+impl Upgrade {
+    /// The Sec-WebSocket-Key of a connection; it need not be stored, it can be made again.
+    pub(crate) fn key(&self, id: ConnId) -> [u8; 24] {
+        let name = u64::from(id.index()) << 32 | u64::from(id.generation());
+        let mut random = Random::new(self.seed ^ name);
+        let mut nonce = [0; 16];
+        nonce[..8].copy_from_slice(&random.next().to_be_bytes());
+        nonce[8..].copy_from_slice(&random.next().to_be_bytes());
+        encode_key(nonce)
+    }
+
+    /// The name of channel `channel`.
+    pub(crate) fn channel_name(&self, channel: u32) -> String {
+        let values = Values { channel_number: channel, run: &self.run, ..Values::default() };
+        self.channel.render(&values)
+    }
+
+    /// Appends the request of connection `number`.
+    pub(crate) fn write_request(&self, id: ConnId, number: u32, channel: u32, out: &mut Vec<u8>) {
+        let name = self.channel_name(channel);
+        let values =
+            Values { number, channel_number: channel, channel: &name, run: &self.run, payload: "" };
+        let target = self.path.render(&values);
+        let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
+        let headers: Vec<_> = self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let key = self.key(id);
+        let request = ClientRequest {
+            host: &self.host,
+            target: &target,
+            // Base64 is ASCII.
+            key: str::from_utf8(&key).unwrap_or_default(),
+            protocols: &protocols,
+            headers: &headers,
+        };
+        request.write(out);
+    }
+}

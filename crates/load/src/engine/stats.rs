@@ -1,0 +1,232 @@
+//! What a thread counts and times, and how the coordinator gets at it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use hdrhistogram::Histogram;
+
+use super::clock::NS_PER_US;
+use crate::verify::Findings;
+
+/// What is counted. All of them only grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counter {
+    /// Connects begun.
+    Begun,
+    /// Handshakes completed.
+    Connected,
+    /// Connects and handshakes that came to nothing.
+    Failed,
+    /// Open connections that ended although nobody wanted it.
+    Dropped,
+    /// Connections that were ended as planned.
+    Left,
+    /// Connections that are back after a drop.
+    Back,
+    /// Slow subscribers that the server closed.
+    SlowClosed,
+    /// Data messages received.
+    Received,
+    /// Payload bytes of those.
+    ReceivedBytes,
+    /// Pings answered.
+    Pings,
+    /// Publications or messages sent.
+    Sent,
+    /// Publications that the server confirmed.
+    Acknowledged,
+    /// Publications that the server refused, or whose fate is unknown.
+    Refused,
+    /// Publications that were due and never sent.
+    Unsent,
+}
+
+const COUNTERS: usize = Counter::Unsent as usize + 1;
+
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// From the begin of the connect to the end of the handshake.
+    Handshake,
+    /// From when a publication was due to be sent to its arrival at one subscriber.
+    Delivery,
+    /// The same, to its arrival at the last subscriber.
+    LastDelivery,
+    /// From sending a message to the arrival of its echo.
+    RoundTrip,
+    /// From sending a publication to the server's answer.
+    Acknowledge,
+    /// From when a publication was due to when it was sent.
+    SendDelay,
+    /// From the drop to the end of the new handshake.
+    Back,
+    /// From the Close frame to the end of the connection.
+    Leave,
+}
+
+pub(crate) const MEASURES: [Measure; 8] = [
+    Measure::Handshake,
+    Measure::Delivery,
+    Measure::LastDelivery,
+    Measure::RoundTrip,
+    Measure::Acknowledge,
+    Measure::SendDelay,
+    Measure::Back,
+    Measure::Leave,
+];
+
+impl Measure {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Handshake => "connect and handshake",
+            Self::Delivery => "delivery to each subscriber",
+            Self::LastDelivery => "delivery to the last subscriber",
+            Self::RoundTrip => "round trip",
+            Self::Acknowledge => "publication acknowledged",
+            Self::SendDelay => "publication sent late",
+            Self::Back => "back after the drop",
+            Self::Leave => "leave",
+        }
+    }
+}
+
+/// A histogram of microseconds that grows as needed, exact to three digits.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed"))
+}
+
+/// What one thread has measured: since the start, or since the coordinator last took it.
+#[derive(Debug, Clone)]
+pub(crate) struct Stats {
+    counts: [u64; COUNTERS],
+    histograms: [Histogram<u64>; MEASURES.len()],
+    errors: HashMap<String, u64>,
+    pub(crate) findings: Findings,
+    /// Connections open now.
+    pub(crate) open: u64,
+    /// Handshakes under way now.
+    pub(crate) connecting: u64,
+    /// All connects have come to an end, or all publications are out: what the job waits for.
+    pub(crate) is_done: bool,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            counts: [0; COUNTERS],
+            histograms: std::array::from_fn(|_| histogram()),
+            errors: HashMap::new(),
+            findings: Findings::default(),
+            open: 0,
+            connecting: 0,
+            is_done: false,
+        }
+    }
+}
+
+impl Stats {
+    pub(crate) fn add(&mut self, counter: Counter, count: u64) {
+        self.counts[counter as usize] += count;
+    }
+
+    pub(crate) fn count(&self, counter: Counter) -> u64 {
+        self.counts[counter as usize]
+    }
+
+    /// Records the time between two points.
+    pub(crate) fn record(&mut self, measure: Measure, from_ns: u64, to_ns: u64) {
+        let us = to_ns.saturating_sub(from_ns).div_ceil(NS_PER_US);
+        // Cannot fail: it grows.
+        let _ = self.histograms[measure as usize].record(us);
+    }
+
+    pub(crate) fn histogram(&self, measure: Measure) -> &Histogram<u64> {
+        &self.histograms[measure as usize]
+    }
+
+    pub(crate) fn error(&mut self, what: String) {
+        *self.errors.entry(what).or_default() += 1;
+    }
+
+    /// All errors, the most frequent first.
+    pub(crate) fn errors(&self) -> Vec<(String, u64)> {
+        let mut errors: Vec<_> = self.errors.iter().map(|(what, n)| (what.clone(), *n)).collect();
+        errors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        errors
+    }
+
+    /// How many errors there were.
+    pub(crate) fn error_count(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// Adds what another has, and takes it from there; what is so now is so in the sum.
+    pub(crate) fn absorb(&mut self, other: &mut Self) {
+        for (count, more) in self.counts.iter_mut().zip(&mut other.counts) {
+            *count += std::mem::take(more);
+        }
+        for (ours, theirs) in self.histograms.iter_mut().zip(&mut other.histograms) {
+            if !theirs.is_empty() {
+                // Cannot fail: ours grows.
+                let _ = ours.add(&*theirs);
+                theirs.reset();
+            }
+        }
+        for (what, count) in other.errors.drain() {
+            *self.errors.entry(what).or_default() += count;
+        }
+        self.findings.merge(&std::mem::take(&mut other.findings));
+        self.open += other.open;
+        self.connecting += other.connecting;
+        self.is_done &= other.is_done;
+    }
+}
+
+/// The coordinator's view of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(Mutex<Stats>);
+
+impl Shared {
+    /// The thread hands over what it has measured since the last time.
+    pub(crate) fn give(&self, local: &mut Stats) {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.open = 0;
+        shared.connecting = 0;
+        shared.is_done = true;
+        shared.absorb(local);
+    }
+
+    /// The coordinator takes what has come since the last time.
+    pub(crate) fn take(&self, total: &mut Stats) {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        total.absorb(&mut shared);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_handed_over_once() {
+        let shared = Shared::default();
+        let mut local = Stats { open: 5, is_done: true, ..Stats::default() };
+        local.add(Counter::Sent, 3);
+        local.record(Measure::Delivery, 0, 1_500_000);
+        local.error("bad".to_owned());
+        shared.give(&mut local);
+        local.add(Counter::Sent, 1);
+        local.open = 4;
+        shared.give(&mut local);
+        let mut total = Stats { is_done: true, ..Stats::default() };
+        for _ in 0..2 {
+            (total.open, total.connecting) = (0, 0);
+            shared.take(&mut total);
+        }
+        assert_eq!((total.count(Counter::Sent), total.open), (4, 4));
+        assert!(total.is_done);
+        assert_eq!(total.histogram(Measure::Delivery).len(), 1);
+        assert_eq!(total.histogram(Measure::Delivery).max(), 1_500);
+        assert_eq!(total.errors(), [("bad".to_owned(), 1)]);
+    }
+}

@@ -1,0 +1,287 @@
+//! The loop of one thread: turn, share what was measured, sleep until something happens.
+
+use std::io;
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use switchboard_plane::{Close, ConnId, Event, Plane, SendException, SendResult};
+
+use super::clock::{self, NS_PER_MS, NS_PER_S};
+use super::core::Action;
+use super::stats::{Counter, Shared};
+use super::{Connection, Core, End, Job, Orders, State, input};
+
+/// How often the coordinator gets what was measured.
+const SHARE_NS: u64 = 50 * NS_PER_MS;
+
+/// The longest sleep: a thread looks at its orders at least so often.
+const SLEEP_MAX_NS: u64 = 20 * NS_PER_MS;
+
+/// For the kernel to take all connections back at the end.
+const CLOSE_PATIENCE_NS: u64 = 30 * NS_PER_S;
+
+/// One thread's plane, connections and job.
+#[derive(Debug)]
+pub(super) struct Worker<P, J: Job> {
+    plane: P,
+    core: Core<J::Data>,
+    job: J,
+    orders: Arc<Orders>,
+    shared: Arc<Shared>,
+    events: Vec<Event>,
+    exceptions: Vec<SendException>,
+    next_share_ns: u64,
+}
+
+impl<P: Plane, J: Job> Worker<P, J> {
+    pub(super) fn new(
+        plane: P,
+        core: Core<J::Data>,
+        job: J,
+        orders: Arc<Orders>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            plane,
+            core,
+            job,
+            orders,
+            shared,
+            events: Vec::new(),
+            exceptions: Vec::new(),
+            next_share_ns: 0,
+        }
+    }
+
+    /// Turns until the order to stop comes.
+    ///
+    /// # Errors
+    /// When the plane as a whole is broken.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        while !self.orders.is_stop() {
+            let wish_ns = self.turn()?;
+            if self.core.now_ns >= self.next_share_ns {
+                self.share();
+            }
+            self.sleep(wish_ns)?;
+        }
+        self.job.finish(&mut self.core);
+        self.share();
+        self.close_all()
+    }
+
+    fn turn(&mut self) -> io::Result<Option<u64>> {
+        self.plane.poll(&mut self.events)?;
+        self.core.now_ns = clock::now_ns();
+        let mut events = std::mem::take(&mut self.events);
+        for event in &events {
+            self.handle(*event);
+        }
+        self.flush();
+        // The ends come after everything that was received before them.
+        for event in events.drain(..) {
+            if let Event::Ended { conn, error } = event {
+                self.end(conn, error.map_or(End::Eof, End::Broken));
+            }
+        }
+        self.events = events;
+        self.expire();
+        let wish_ns = self.job.step(&mut self.core);
+        self.flush();
+        Ok(wish_ns)
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Connected { conn } => self.connected(conn),
+            Event::Received { conn, bytes } => {
+                let bytes = self.plane.received(bytes);
+                if let Some(end) = input::received(&mut self.core, &mut self.job, conn, bytes) {
+                    self.end(conn, end);
+                }
+            }
+            Event::Writable { conn } => {
+                if let Some(connection) = self.core.slab.get_mut(conn) {
+                    connection.blocked = false;
+                    self.core.late.push(conn);
+                }
+            }
+            Event::Accepted { .. } | Event::Ended { .. } => {}
+        }
+    }
+
+    fn connected(&mut self, id: ConnId) {
+        let Some(connection) = self.core.slab.get_mut(id) else {
+            return;
+        };
+        connection.state = State::Handshake;
+        let (number, channel) = (connection.number, connection.channel);
+        let endpoint = Arc::clone(&self.core.endpoint);
+        match &endpoint.upgrade {
+            Some(upgrade) => {
+                self.core.send(id, |out| upgrade.write_request(id, number, channel, out));
+            }
+            None => input::opened(&mut self.core, &mut self.job, id),
+        }
+    }
+
+    /// Sends what was collected, then what had to wait for that, then does what is wished.
+    fn flush(&mut self) {
+        loop {
+            self.send_batch();
+            for id in std::mem::take(&mut self.core.late) {
+                let Some(connection) = self.core.slab.get_mut(id) else { continue };
+                let Some(busy) = &mut connection.busy else { continue };
+                if connection.blocked || connection.queued || busy.output.is_empty() {
+                    continue;
+                }
+                let output = std::mem::take(&mut busy.output);
+                connection.settle();
+                connection.queued = true;
+                self.core.outgoing.push(id, |out| out.extend_from_slice(&output));
+            }
+            if self.core.outgoing.is_empty() {
+                break;
+            }
+        }
+        let mut actions = std::mem::take(&mut self.core.actions);
+        for action in actions.drain(..) {
+            self.act(action);
+        }
+        // What was wished meanwhile comes with the next flush.
+        actions.append(&mut self.core.actions);
+        self.core.actions = actions;
+    }
+
+    fn send_batch(&mut self) {
+        let Self { plane, core, exceptions, .. } = self;
+        if core.outgoing.is_empty() {
+            return;
+        }
+        let outgoing = std::mem::take(&mut core.outgoing);
+        plane.send_batch(outgoing.sends(), exceptions);
+        for (id, _) in outgoing.sends() {
+            if let Some(connection) = core.slab.get_mut(id) {
+                connection.queued = false;
+            }
+        }
+        let mut from = 0;
+        for exception in exceptions.drain(..) {
+            let Some(bytes) = outgoing.find(exception.conn, &mut from) else { continue };
+            match exception.result {
+                SendResult::Short(sent) => core.hold(exception.conn, &bytes[sent..]),
+                SendResult::WouldBlock => core.hold(exception.conn, bytes),
+                // The plane reports the end, after what the peer said before it.
+                SendResult::Failed(_) => {}
+            }
+        }
+        core.outgoing = outgoing;
+        core.outgoing.clear();
+    }
+
+    fn act(&mut self, action: Action<J::Data>) {
+        match action {
+            Action::Connect { number, channel, data } => self.connect(number, channel, data),
+            Action::Close(id, how) => self.plane.close(id, how),
+            Action::PauseRead(id) => self.plane.pause_read(id),
+            Action::ResumeRead(id) => self.plane.resume_read(id),
+            Action::WantWrite(id) => self.plane.want_write(id),
+        }
+    }
+
+    fn connect(&mut self, number: u32, channel: u32, data: J::Data) {
+        let core = &mut self.core;
+        core.stats.add(Counter::Begun, 1);
+        let started_ns = clock::now_ns();
+        let endpoint = &core.endpoint;
+        let begun = self.plane.connect(endpoint.address, endpoint.source(number));
+        let mut connection = Connection {
+            id: *begun.as_ref().unwrap_or(&ConnId::new(u32::MAX, 0)),
+            busy: None,
+            number,
+            channel,
+            state: State::Connecting,
+            blocked: false,
+            queued: false,
+            data,
+        };
+        match begun {
+            Ok(id) => {
+                connection.busy().started_ns = started_ns;
+                core.slab.insert(connection);
+                core.handshakes.begin(started_ns, id);
+            }
+            Err(error) => {
+                core.connecting -= 1;
+                let end = End::NotBegun(error.raw_os_error().unwrap_or_default());
+                self.job.ended(core, &connection, &end);
+            }
+        }
+    }
+
+    /// A connection is over.
+    fn end(&mut self, id: ConnId, end: End) {
+        let how = if end == End::Eof { Close::Fin } else { Close::Reset };
+        let Some(mut connection) = self.core.close(id, how) else {
+            return;
+        };
+        let said = connection.busy.as_mut().and_then(|busy| busy.end.take());
+        self.job.ended(&mut self.core, &connection, &said.unwrap_or(end));
+    }
+
+    /// Ends what took too long.
+    fn expire(&mut self) {
+        while let Some(id) = self.core.handshakes.expired(self.core.now_ns) {
+            if self.core.slab.get(id).is_some_and(|connection| !connection.was_open()) {
+                self.end(id, End::HandshakeTimeout);
+            }
+        }
+        while let Some(id) = self.core.closes.expired(self.core.now_ns) {
+            if self.core.slab.get(id).is_some_and(|c| c.state == State::Closing) {
+                self.end(id, End::CloseTimeout);
+            }
+        }
+    }
+
+    fn share(&mut self) {
+        let core = &mut self.core;
+        self.next_share_ns = core.now_ns + SHARE_NS;
+        core.stats.open = core.open as u64;
+        core.stats.connecting = core.connecting as u64;
+        self.shared.give(&mut core.stats);
+    }
+
+    fn sleep(&mut self, wish_ns: Option<u64>) -> io::Result<()> {
+        if self.plane.has_more() {
+            return Ok(());
+        }
+        let latest_ns = self.core.now_ns + SLEEP_MAX_NS;
+        let deadlines = [wish_ns, self.core.handshakes.next_ns(), self.core.closes.next_ns()];
+        let until_ns = deadlines.into_iter().flatten().fold(latest_ns, u64::min);
+        let sleep_ns = until_ns.saturating_sub(clock::now_ns());
+        if sleep_ns == 0 {
+            return Ok(());
+        }
+        let timeout = Timespec { tv_sec: 0, tv_nsec: sleep_ns.cast_signed() };
+        let mut fds = [PollFd::from_borrowed_fd(self.plane.wait_fd(), PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Resets all connections: no TIME-WAIT stays behind, and the kernel's memory is free at once.
+    fn close_all(&mut self) -> io::Result<()> {
+        let ids: Vec<ConnId> = self.core.slab.iter().map(|connection| connection.id).collect();
+        for id in ids {
+            self.plane.close(id, Close::Reset);
+        }
+        let until_ns = clock::now_ns() + CLOSE_PATIENCE_NS;
+        while self.plane.stats().connections > 0 && clock::now_ns() < until_ns {
+            self.plane.poll(&mut self.events)?;
+            self.events.clear();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}

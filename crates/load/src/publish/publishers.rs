@@ -1,0 +1,335 @@
+//! The publishers' thread: what is due goes out, by HTTP or by WebSocket, in order in each channel.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use switchboard_plane::{Close, ConnId};
+
+use super::queue::{Pending, Publisher};
+use super::request::Request;
+use super::response::Response;
+use super::schedule::{Due, Schedule};
+use crate::engine::clock::{NS_PER_MS, NS_PER_S};
+use crate::engine::random::Random;
+use crate::engine::stats::{Counter, Measure};
+use crate::engine::{Connection, Core, End, Job, Orders};
+use crate::load::Sizes;
+use crate::target::{Template, Values};
+use crate::verify::{Excused, Progress, Stamp};
+
+/// How publications go out.
+#[derive(Debug)]
+pub(crate) enum Means {
+    /// One request each, at most so many unanswered on one connection.
+    Http { request: Request, pipeline: usize },
+    /// One text message each.
+    WebSocket { message: Template },
+}
+
+/// Pause before a publisher's connection is tried again.
+const RETRY_NS: u64 = 100 * NS_PER_MS;
+
+/// Publications taken from the schedule in one step at most.
+const BURST_MAX: usize = 256;
+
+/// The job of the publishers' thread. Channel `k` belongs to publisher `k` modulo their number.
+#[derive(Debug)]
+pub(crate) struct Publishers {
+    means: Means,
+    schedule: Schedule,
+    members: Vec<Publisher>,
+    context: Context,
+    /// Publications left to send.
+    left: u64,
+    /// Closed loop: what was sent, in order, to be given up after a time.
+    watched: VecDeque<Pending>,
+    news: Vec<u32>,
+    scratch: Scratch,
+}
+
+/// What a publication is made from, and who is told.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) run: u32,
+    pub(crate) run_name: String,
+    pub(crate) channel_names: Vec<String>,
+    pub(crate) sizes: Sizes,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) excused: Arc<Excused>,
+    pub(crate) orders: Arc<Orders>,
+    /// How long the stragglers of a publication are waited for.
+    pub(crate) patience_ns: u64,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    payload: Vec<u8>,
+    body: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl Publishers {
+    pub(crate) fn new(
+        means: Means,
+        schedule: Schedule,
+        publishers: u32,
+        left: u64,
+        context: Context,
+    ) -> Self {
+        Self {
+            means,
+            schedule,
+            members: (0..publishers).map(|_| Publisher::default()).collect(),
+            context,
+            left,
+            watched: VecDeque::new(),
+            news: Vec::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    fn connect(&mut self, core: &mut Core<()>) {
+        for (number, publisher) in (0..).zip(&mut self.members) {
+            let wanted = publisher.id.is_none() && !publisher.connecting;
+            if wanted && publisher.retry_ns <= core.now_ns {
+                publisher.connecting = true;
+                core.connect(number, number, ());
+            }
+        }
+    }
+
+    /// Takes what is due from the schedule. True when there may be more at once.
+    fn take_due(&mut self, now_ns: u64) -> bool {
+        let Some((start_ns, until_ns)) = self.context.orders.work_times() else {
+            return false;
+        };
+        for _ in 0..BURST_MAX {
+            // What is due before the end is sent, even if that is late.
+            let due = if self.left == 0 { None } else { self.schedule.next(start_ns, now_ns) };
+            match due.filter(|due| due.due_ns < until_ns) {
+                Some(due) => self.enqueue(due),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    fn enqueue(&mut self, Due { channel, due_ns }: Due) {
+        self.left -= 1;
+        let sequence = self.context.progress.publish(channel);
+        let pending = Pending { channel, sequence, due_ns, sent_ns: 0 };
+        let count = self.members.len();
+        self.members[channel as usize % count].due.push_back(pending);
+        if self.schedule.is_closed() {
+            self.watched.push_back(pending);
+        }
+    }
+
+    /// Sends what a publisher has due, as far as its connection takes it.
+    fn pump(&mut self, core: &mut Core<()>, number: usize) {
+        let Some(id) = self.members[number].id else { return };
+        while let Some(mut pending) = self.members[number].due.front().copied() {
+            if !self.may_send(core, number, id) {
+                return;
+            }
+            self.members[number].due.pop_front();
+            pending.sent_ns = core.now_ns;
+            self.write(&mut core.random, pending, number as u32);
+            let sent = match &self.means {
+                Means::Http { .. } => {
+                    core.send(id, |out| out.extend_from_slice(&self.scratch.bytes))
+                }
+                Means::WebSocket { .. } => core.send_text(id, &self.scratch.bytes),
+            };
+            if !sent {
+                return;
+            }
+            core.stats.add(Counter::Sent, 1);
+            core.stats.record(Measure::SendDelay, pending.due_ns, core.now_ns);
+            if matches!(self.means, Means::Http { .. }) {
+                self.members[number].unanswered.push_back(pending);
+            }
+        }
+    }
+
+    fn may_send(&self, core: &Core<()>, number: usize, id: ConnId) -> bool {
+        match &self.means {
+            Means::Http { pipeline, .. } => self.members[number].unanswered.len() < *pipeline,
+            Means::WebSocket { .. } => {
+                core.slab.get(id).is_some_and(|connection| !connection.blocked)
+            }
+        }
+    }
+
+    /// Makes the request or the message.
+    fn write(&mut self, random: &mut Random, pending: Pending, number: u32) {
+        let Scratch { payload, body, bytes } = &mut self.scratch;
+        payload.clear();
+        bytes.clear();
+        let Pending { channel, sequence, due_ns, .. } = pending;
+        let stamp = Stamp { run: self.context.run, channel, sequence, due_ns };
+        stamp.write(self.context.sizes.pick(random), payload);
+        let values = Values {
+            number,
+            channel_number: channel,
+            channel: &self.context.channel_names[channel as usize],
+            run: &self.context.run_name,
+            // The stamp is made of letters.
+            payload: str::from_utf8(payload).unwrap_or_default(),
+        };
+        match &self.means {
+            Means::Http { request, .. } => request.write(&values, body, bytes),
+            Means::WebSocket { message } => message.write(&values, bytes),
+        }
+    }
+
+    /// The server has answered the oldest request of a publisher.
+    fn answered(&mut self, core: &mut Core<()>, number: usize, response: Response) -> bool {
+        let Some(pending) = self.members[number].unanswered.pop_front() else {
+            return false;
+        };
+        core.stats.record(Measure::Acknowledge, pending.sent_ns, core.now_ns);
+        if (200..300).contains(&response.status) {
+            core.stats.add(Counter::Acknowledged, 1);
+        } else {
+            core.stats.add(Counter::Refused, 1);
+            core.stats.error(format!("publish: the server answered with {}", response.status));
+            self.excuse(pending);
+        }
+        true
+    }
+
+    fn excuse(&self, pending: Pending) {
+        self.context.excused.add(pending.channel, pending.sequence);
+        self.context.progress.abandon(pending.channel, pending.sequence);
+    }
+
+    /// What was sent without an answer may have been published or not.
+    fn give_up_unanswered(&mut self, core: &mut Core<()>, number: usize) {
+        while let Some(pending) = self.members[number].unanswered.pop_front() {
+            core.stats.add(Counter::Refused, 1);
+            self.excuse(pending);
+        }
+    }
+
+    /// What has not been sent never will be.
+    fn give_up_due(&mut self, core: &mut Core<()>) {
+        self.left = 0;
+        for number in 0..self.members.len() {
+            while let Some(pending) = self.members[number].due.pop_front() {
+                core.stats.add(Counter::Unsent, 1);
+                self.excuse(pending);
+            }
+        }
+    }
+
+    /// Closed loop: follows completions, and gives up on stragglers.
+    fn follow(&mut self, now_ns: u64) {
+        if !self.schedule.is_closed() {
+            return;
+        }
+        while let Some(pending) = self.watched.front()
+            && pending.due_ns + self.context.patience_ns < now_ns
+        {
+            self.context.progress.abandon(pending.channel, pending.sequence);
+            self.watched.pop_front();
+        }
+        self.context.progress.take_news(&mut self.news);
+        for channel in self.news.drain(..) {
+            self.schedule.completed(channel);
+        }
+    }
+
+    fn is_over(&self, now_ns: u64) -> bool {
+        let times = self.context.orders.work_times();
+        let ended = self.left == 0 || times.is_some_and(|(_, until_ns)| now_ns >= until_ns);
+        ended && self.members.iter().all(Publisher::is_idle)
+    }
+}
+
+impl Job for Publishers {
+    type Data = ();
+
+    fn opened(&mut self, core: &mut Core<()>, id: ConnId) {
+        let Some(connection) = core.slab.get(id) else { return };
+        let publisher = &mut self.members[connection.number as usize];
+        publisher.connecting = false;
+        publisher.id = Some(id);
+    }
+
+    fn message(&mut self, _core: &mut Core<()>, _id: ConnId, _message: &[u8]) {}
+
+    fn bytes(&mut self, core: &mut Core<()>, id: ConnId, bytes: &[u8]) -> bool {
+        let Some(connection) = core.slab.get(id) else { return true };
+        let number = connection.number as usize;
+        self.members[number].reader.push(bytes);
+        loop {
+            match self.members[number].reader.next() {
+                Ok(None) => return true,
+                Ok(Some(response)) => {
+                    if !self.answered(core, number, response) {
+                        return false;
+                    }
+                    if response.is_last {
+                        self.give_up_unanswered(core, number);
+                        core.close(id, Close::Fin);
+                        self.members[number].id = None;
+                        self.members[number].reader = super::response::Reader::default();
+                        return true;
+                    }
+                }
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn ended(&mut self, core: &mut Core<()>, connection: &Connection<()>, end: &End) {
+        let number = connection.number as usize;
+        if let Some(response) = self.members[number].reader.end() {
+            self.answered(core, number, response);
+        }
+        let unanswered = self.members[number].unanswered.len();
+        self.give_up_unanswered(core, number);
+        // A server may end a connection that is not in use.
+        if !connection.was_open() || *end != End::Eof || unanswered > 0 {
+            core.stats.error(format!("publisher: {end}"));
+            if !connection.was_open() {
+                core.stats.add(Counter::Failed, 1);
+            }
+        }
+        let publisher = &mut self.members[number];
+        publisher.id = None;
+        publisher.connecting = false;
+        publisher.retry_ns = core.now_ns + RETRY_NS;
+        publisher.reader = super::response::Reader::default();
+    }
+
+    fn step(&mut self, core: &mut Core<()>) -> Option<u64> {
+        self.connect(core);
+        self.follow(core.now_ns);
+        if self.context.orders.is_abandon() {
+            self.give_up_due(core);
+        }
+        let more = self.take_due(core.now_ns);
+        for number in 0..self.members.len() {
+            self.pump(core, number);
+        }
+        core.stats.is_done = self.is_over(core.now_ns);
+        if more {
+            return Some(core.now_ns);
+        }
+        let (start_ns, until_ns) = self.context.orders.work_times()?;
+        if core.now_ns < start_ns {
+            return Some(start_ns);
+        }
+        let next_ns = self.schedule.next_ns(start_ns).unwrap_or(core.now_ns + NS_PER_S);
+        (next_ns < until_ns && self.left > 0).then_some(next_ns)
+    }
+
+    fn finish(&mut self, core: &mut Core<()>) {
+        self.give_up_due(core);
+        for number in 0..self.members.len() {
+            self.give_up_unanswered(core, number);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! `fanout` and `slow`: publish to subscribers and check every delivery.
+
+use std::sync::Arc;
+
+use switchboard_plane::Close;
+
+use super::Failure;
+use super::figures::{self, Extra, figure};
+use super::idle::DEFAULT_URL;
+use super::session::{PUBLISHER, Session};
+use super::setup::{self, Setup, usage};
+use crate::cli::{Fanout, Publish, Slow, Span};
+use crate::engine::clock::{NS_PER_MS, now_ns};
+use crate::engine::pool::{self, Launch, Thread};
+use crate::engine::stats::{Counter, Measure};
+use crate::engine::{Endpoint, Upgrade};
+use crate::mode::{Backoff, Rules, Subscribers};
+use crate::publish::{Context, Means, Publishers, Request, Schedule};
+use crate::record::{Figure, Record};
+use crate::target::{Sources, Template};
+use crate::verify::{Excused, Progress};
+
+/// Publications under way in all channels together.
+const UNDER_WAY_MAX: u64 = 1 << 24;
+/// For the slow ones to read what waits for them, and to see whether the server closed them.
+const RELEASE: Span = Span::from_secs(2);
+/// From the order to the first publication.
+const LEAD_NS: u64 = 50 * NS_PER_MS;
+
+pub(super) fn fanout(options: &Fanout) -> Result<Record, Failure> {
+    let common = &options.common;
+    setup::positive("--rate", options.rate)?;
+    if common.channels > common.connections && options.window.is_some() {
+        return Err(usage(
+            "--window: every channel needs a subscriber, so --channels must not be \
+                          more than --connections",
+        ));
+    }
+    let window = options.window.unwrap_or(1);
+    if u64::from(common.channels) * u64::from(window) > UNDER_WAY_MAX {
+        return Err(usage("--window: that are too many publications under way for this tool"));
+    }
+    let setup = Setup::new("fanout", common, common.connections, DEFAULT_URL)?;
+    let schedule = match options.window {
+        Some(window) => Schedule::closed(common.channels, window),
+        None => Schedule::open(common.channels, options.rate),
+    };
+    let load = match options.window {
+        Some(window) => ("window", window.to_string()),
+        None => ("rate", options.rate.to_string()),
+    };
+    let work = Work {
+        schedule,
+        left: options.publications.unwrap_or(u64::MAX),
+        duration: options.duration,
+        window,
+        slow_percent: 0,
+        slow_bytes_per_s: 0,
+    };
+    publish_and_check(setup, &options.publish, work, load)
+}
+
+pub(super) fn slow(options: &Slow) -> Result<Record, Failure> {
+    let common = &options.common;
+    setup::positive("--rate", options.rate)?;
+    let setup = Setup::new("slow", common, common.connections, DEFAULT_URL)?;
+    let work = Work {
+        schedule: Schedule::open(common.channels, options.rate),
+        left: u64::MAX,
+        duration: options.duration,
+        window: 1,
+        slow_percent: options.slow_percent,
+        slow_bytes_per_s: options.slow_bytes_per_second,
+    };
+    publish_and_check(setup, &options.publish, work, ("rate", options.rate.to_string()))
+}
+
+/// What is to be done.
+#[derive(Debug)]
+struct Work {
+    schedule: Schedule,
+    left: u64,
+    duration: Span,
+    /// Publications under way in each channel at most, if that is bounded.
+    window: u32,
+    slow_percent: u32,
+    slow_bytes_per_s: u64,
+}
+
+fn publish_and_check(
+    setup: Setup,
+    publish: &Publish,
+    work: Work,
+    load: (&str, String),
+) -> Result<Record, Failure> {
+    let channels = setup.common.channels;
+    let progress = Arc::new(Progress::new(channels, work.window));
+    let excused = Arc::new(Excused::default());
+    let rules = Rules {
+        run: setup.run,
+        channels,
+        survivors: 0,
+        verify: true,
+        slow_percent: work.slow_percent,
+        slow_bytes_per_s: work.slow_bytes_per_s,
+        backoff: Backoff::None,
+        drop: Close::Reset,
+        progress: Arc::clone(&progress),
+        excused: Arc::clone(&excused),
+        orders: Arc::clone(&setup.orders),
+    };
+    let workers = subscribers(&setup, rules)?;
+    let (duration, is_slow) = (work.duration, work.slow_percent > 0);
+    let plan = Publication { schedule: work.schedule, left: work.left, channels };
+    let publisher = publisher(&setup, publish, plan, &progress, &excused)?;
+    let expected = Span::from_secs((duration.ms() + publish.drain.ms()) / 1_000 + 1);
+    let mut session = Session::new(setup, workers, Some(publisher), Measure::Delivery, expected)?;
+    session.connect()?;
+    let full = session.memory();
+    let start_ns = now_ns() + LEAD_NS;
+    session.begin_window(start_ns);
+    session.setup.orders.work(start_ns, start_ns + duration.ns());
+    session.wait("publishing", Some(start_ns + duration.ns()), |session| session.published.is_done);
+    let after = session.memory();
+    finish(&mut session, publish.drain, &progress);
+    if is_slow {
+        session.setup.orders.release_slow();
+        session.drain("slow read on", RELEASE, |session| session.stats.open == 0);
+    }
+    session.stop()?;
+    let mut figures = deliveries(&session, &progress);
+    if is_slow {
+        figures.extend(held_for_slow(&session, &full, &after));
+    }
+    let extra = Extra {
+        figures,
+        memory: Some(full),
+        verified: true,
+        parameters: parameters(publish, duration, load),
+        ..Extra::default()
+    };
+    figures::record(session, extra)
+}
+
+/// Ends publishing, and waits for answers and stragglers.
+pub(super) fn finish(session: &mut Session, drain: Span, progress: &Progress) {
+    session.setup.orders.end_work(now_ns());
+    session.end_window();
+    let everything = |session: &Session| {
+        let (published, completed) = progress.totals();
+        session.published.is_done && completed >= published
+    };
+    session.drain("draining", drain, everything);
+    session.setup.orders.abandon();
+    session.drain("draining", Span::from_secs(1), |session| session.published.is_done);
+}
+
+/// Starts the threads of subscribers.
+pub(super) fn subscribers(setup: &Setup, rules: Rules) -> Result<Vec<Thread>, Failure> {
+    let rules = Arc::new(rules);
+    let mut workers = Vec::new();
+    for thread in 0..setup.common.threads {
+        let ramp = setup.ramp(thread, setup.connections, setup.common.connect_rate);
+        let job = Subscribers::new(Arc::clone(&rules), ramp);
+        workers.push(pool::spawn(setup.launch(thread), job)?);
+    }
+    Ok(workers)
+}
+
+/// What is published.
+#[derive(Debug)]
+pub(super) struct Publication {
+    pub(super) schedule: Schedule,
+    pub(super) left: u64,
+    pub(super) channels: u32,
+}
+
+/// Starts the publishers' thread.
+pub(super) fn publisher(
+    setup: &Setup,
+    publish: &Publish,
+    Publication { schedule, left, channels }: Publication,
+    progress: &Arc<Progress>,
+    excused: &Arc<Excused>,
+) -> Result<Thread, Failure> {
+    let body = Template::loose(&publish.publish_body);
+    if !body.has_payload() {
+        return Err(usage("--publish-body: {payload} must be in it"));
+    }
+    let (means, endpoint, count) = if let Some(url) = &publish.publish_ws {
+        (Means::WebSocket { message: body }, websocket_endpoint(setup, url)?, channels)
+    } else {
+        let (means, endpoint) = http(setup, publish, body)?;
+        (means, endpoint, publish.publishers.min(channels))
+    };
+    let context = Context {
+        run: setup.run,
+        run_name: setup.run_name.clone(),
+        channel_names: setup.channel_names(channels),
+        sizes: publish.size.clone(),
+        progress: Arc::clone(progress),
+        excused: Arc::clone(excused),
+        orders: Arc::clone(&setup.orders),
+        patience_ns: publish.drain.ns(),
+    };
+    let is_closed = schedule.is_closed();
+    let launch = Launch {
+        name: PUBLISHER.to_owned(),
+        cpu: None,
+        plane: setup.plane,
+        connections_max: count + 64,
+        connect_timeout_ns: setup.common.connect_timeout.ns(),
+        endpoint: Arc::new(endpoint),
+        orders: Arc::clone(&setup.orders),
+    };
+    let thread = pool::spawn(launch, Publishers::new(means, schedule, count, left, context))?;
+    if is_closed {
+        progress.listen(thread.waker.clone());
+    }
+    Ok(thread)
+}
+
+fn http(setup: &Setup, publish: &Publish, body: Template) -> Result<(Means, Endpoint), Failure> {
+    let url = &publish.publish_url;
+    let target = setup::checked_target(url, "http", setup.common.allow_remote)?;
+    let in_body = body.tells_channels_apart();
+    if setup.common.channels > 1 && !target.path.tells_channels_apart() && !in_body {
+        return Err(usage("--publish-url: {channel} or {k} must be in it, or in --publish-body"));
+    }
+    if !setup::is_token(&publish.publish_method) {
+        return Err(usage("--publish-method is no method"));
+    }
+    let request = Request {
+        method: publish.publish_method.clone(),
+        host: target.host.clone(),
+        path: target.path.clone(),
+        headers: setup::headers("--publish-header", &publish.publish_header)?,
+        body,
+    };
+    let none = Sources::choose(None, target.address, 1, 1).unwrap_or_default();
+    let endpoint = Endpoint { address: target.address, sources: none, upgrade: None };
+    Ok((Means::Http { request, pipeline: publish.pipeline as usize }, endpoint))
+}
+
+fn websocket_endpoint(setup: &Setup, url: &str) -> Result<Endpoint, Failure> {
+    let url = if url.is_empty() { &setup.target.url } else { url };
+    let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
+    let ours = setup.endpoint.upgrade.as_ref();
+    let upgrade = ours.map(|ours| Upgrade {
+        host: target.host.clone(),
+        path: target.path.clone(),
+        channel: ours.channel.clone(),
+        run: ours.run.clone(),
+        protocols: ours.protocols.clone(),
+        headers: ours.headers.clone(),
+        seed: !ours.seed,
+    });
+    Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
+}
+
+/// Counts and rates of deliveries.
+pub(super) fn deliveries(session: &Session, progress: &Progress) -> Vec<Figure> {
+    let count = |counter| session.published.count(counter) as f64;
+    let (published, completed) = progress.totals();
+    let delivered = session.stats.histogram(Measure::Delivery).len() as f64;
+    let mut figures = vec![
+        figure("Publications", "sent", count(Counter::Sent), ""),
+        figure("Publications", "acknowledged", count(Counter::Acknowledged), ""),
+        figure("Publications", "refused or unanswered", count(Counter::Refused), ""),
+        figure("Publications", "delivered to everyone", completed.min(published) as f64, ""),
+        figure("Deliveries", "delivered", delivered, ""),
+        figure("Deliveries", "payload", session.stats.count(Counter::ReceivedBytes) as f64, "B"),
+    ];
+    if let Some(window) = &session.window {
+        let seconds = window.seconds().max(1e-3);
+        let per_s = count(Counter::Sent) / window.work_s.max(1e-3);
+        figures.push(figure("Publications", "per second", per_s, "/s"));
+        figures.push(figure("Deliveries", "per second", window.received as f64 / seconds, "/s"));
+    }
+    figures.sort_by_key(|figure| figure.group != "Publications");
+    figures
+}
+
+/// What the kernel holds for those who do not read, and what the server does.
+fn held_for_slow(
+    session: &Session,
+    before: &super::session::MemoryNow,
+    after: &super::session::MemoryNow,
+) -> Vec<Figure> {
+    let setup = &session.setup;
+    let grown = |now: u64, then: u64| now as f64 - then as f64;
+    let (now, then) = (&after.kernel, &before.kernel);
+    let mut figures = vec![
+        figure("Slow", "closed by the server", session.stats.count(Counter::SlowClosed) as f64, ""),
+        figure("Slow", "kernel TCP buffers, growth", grown(now.tcp_bytes, then.tcp_bytes), "B"),
+        figure("Slow", "kernel slab, growth", grown(now.slab_bytes, then.slab_bytes), "B"),
+    ];
+    if let (Some(now), Some(then)) = (&after.server, &before.server) {
+        let bytes = grown(now.rss_bytes, then.rss_bytes);
+        figures.push(figure("Slow", "server resident (RSS), growth", bytes, "B"));
+    }
+    let open = f64::from(setup.connections);
+    figures.push(figure("Slow", "subscribers in all", open, ""));
+    figures
+}
+
+/// The settings of publishing.
+pub(super) fn parameters(
+    publish: &Publish,
+    duration: Span,
+    (name, value): (&str, String),
+) -> Vec<(String, String)> {
+    let by = match &publish.publish_ws {
+        Some(url) if url.is_empty() => "WebSocket, to the target".to_owned(),
+        Some(url) => url.clone(),
+        None => format!("{} {}", publish.publish_method, publish.publish_url),
+    };
+    [
+        ("publish", by),
+        ("publish-body", publish.publish_body.clone()),
+        ("publishers", publish.publishers.to_string()),
+        ("pipeline", publish.pipeline.to_string()),
+        ("size", publish.size.to_string()),
+        ("duration", duration.to_string()),
+        ("drain", publish.drain.to_string()),
+        (name, value),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}

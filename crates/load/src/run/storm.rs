@@ -1,0 +1,138 @@
+//! `storm`: drop everyone at once, see how long it takes until they are back, and what the
+//! survivors notice.
+
+use std::sync::Arc;
+
+use switchboard_plane::Close;
+
+use super::Failure;
+use super::figures::{self, Extra, figure};
+use super::idle::DEFAULT_URL;
+use super::publishing::{self, Publication};
+use super::session::Session;
+use super::setup::{self, Setup};
+use crate::cli::{Span, Storm};
+use crate::engine::clock::{NS_PER_MS, now_ns};
+use crate::engine::stats::{Counter, Measure};
+use crate::mode::Rules;
+use crate::publish::Schedule;
+use crate::record::{Figure, Latency, Record};
+use crate::verify::{Excused, Progress};
+
+/// From the order to the first publication.
+const LEAD_NS: u64 = 50 * NS_PER_MS;
+
+pub(super) fn run(options: &Storm) -> Result<Record, Failure> {
+    let common = &options.common;
+    setup::positive("--rate", options.rate)?;
+    let connections = common.connections.saturating_add(options.survivors);
+    let setup = Setup::new("storm", common, connections, DEFAULT_URL)?;
+    let channels = common.channels + u32::from(options.survivors > 0);
+    let progress = Arc::new(Progress::new(channels, 1));
+    let excused = Arc::new(Excused::default());
+    let rules = Rules {
+        run: setup.run,
+        channels: common.channels,
+        survivors: options.survivors,
+        verify: true,
+        slow_percent: 0,
+        slow_bytes_per_s: 0,
+        backoff: options.backoff,
+        drop: if options.drop == "fin" { Close::Fin } else { Close::Reset },
+        progress: Arc::clone(&progress),
+        excused: Arc::clone(&excused),
+        orders: Arc::clone(&setup.orders),
+    };
+    let workers = publishing::subscribers(&setup, rules)?;
+    let publisher = if options.survivors > 0 {
+        // The survivors' channel is the first one.
+        let schedule = Schedule::open(1, options.rate);
+        let plan = Publication { schedule, left: u64::MAX, channels: 1 };
+        Some(publishing::publisher(&setup, &options.publish, plan, &progress, &excused)?)
+    } else {
+        None
+    };
+    let longest = Span::from_secs((2 * options.hold.ms() + options.recovery_max.ms()) / 1_000 + 1);
+    let mut session = Session::new(setup, workers, publisher, Measure::Delivery, longest)?;
+    session.connect()?;
+    let full = session.memory();
+    let (latencies, back_figures) = storm(&mut session, options);
+    publishing::finish(&mut session, options.publish.drain, &progress);
+    session.stop()?;
+    let mut figures = back_figures;
+    if options.survivors > 0 {
+        figures.extend(publishing::deliveries(&session, &progress));
+    }
+    let rate = ("rate", options.rate.to_string());
+    let mut parameters = publishing::parameters(&options.publish, options.hold, rate);
+    for (name, value) in [
+        ("survivors", options.survivors.to_string()),
+        ("backoff", options.backoff.to_string()),
+        ("drop", options.drop.clone()),
+        ("recovery-max", options.recovery_max.to_string()),
+    ] {
+        parameters.push((name.to_owned(), value));
+    }
+    let extra = Extra {
+        figures,
+        latencies,
+        parameters,
+        memory: Some(full),
+        verified: true,
+        ..Extra::default()
+    };
+    figures::record(session, extra)
+}
+
+/// Before, the drop, during, after.
+fn storm(session: &mut Session, options: &Storm) -> (Vec<Latency>, Vec<Figure>) {
+    let mut latencies = Vec::new();
+    let mut part = |session: &mut Session, name: &str| {
+        let histogram = session.take_phase_latency();
+        if !histogram.is_empty() {
+            latencies.push(Latency { name: format!("survivors, {name}"), histogram });
+        }
+    };
+    let wanted = session.stats.open.saturating_sub(u64::from(options.survivors));
+    let start_ns = now_ns() + LEAD_NS;
+    session.begin_window(start_ns);
+    session.setup.orders.work(start_ns, u64::MAX);
+    session.wait("before", Some(start_ns + options.hold.ns()), |_| false);
+    part(session, "before the drop");
+    let failed_before = session.stats.count(Counter::Failed);
+    session.setup.orders.drop_all();
+    let all_back =
+        session.wait("returning", Some(now_ns() + options.recovery_max.ns()), |session| {
+            session.stats.count(Counter::Back) >= wanted
+        });
+    part(session, "until all are back");
+    session.wait("after", Some(now_ns() + options.hold.ns()), |_| false);
+    part(session, "after");
+    let back = session.stats.count(Counter::Back);
+    if !all_back && !session.is_interrupted() {
+        session
+            .reasons
+            .push(format!("only {back} of {wanted} were back after {}", options.recovery_max));
+    }
+    let retries = session.stats.count(Counter::Failed) - failed_before;
+    (latencies, returned(session, wanted, back, retries))
+}
+
+/// How long it took until a part of them was back.
+fn returned(session: &Session, wanted: u64, back: u64, retries: u64) -> Vec<Figure> {
+    let times = session.stats.histogram(Measure::Back);
+    let mut figures = vec![
+        figure("Storm", "dropped", wanted as f64, ""),
+        figure("Storm", "back", back as f64, ""),
+        figure("Storm", "connects that failed meanwhile", retries as f64, ""),
+    ];
+    for percent in [50_u64, 95, 100] {
+        let needed = (wanted * percent).div_ceil(100);
+        if needed == 0 || back < needed {
+            continue;
+        }
+        let us = times.value_at_quantile(needed as f64 / back as f64);
+        figures.push(figure("Storm", format!("{percent} % back after"), us as f64 / 1e6, "s"));
+    }
+    figures
+}

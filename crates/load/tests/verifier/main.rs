@@ -1,0 +1,180 @@
+//! The tool finds everything that goes wrong, and says what it was: the program itself, against a
+//! server that drops, duplicates, reorders and corrupts on purpose.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)] // a test says what it missed by panicking
+
+mod server;
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use server::{Fault, NTH};
+
+const CONNECTIONS: u64 = 20;
+const CHANNELS: u64 = 2;
+
+fn tool(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_switchboard-load"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn output(arguments: &[&str]) -> Output {
+    tool(arguments).wait_with_output().unwrap()
+}
+
+/// Runs a mode with JSON; returns the exit code and the record.
+fn run(arguments: &[&str]) -> (i32, Value) {
+    let output = output(&[arguments, &["--json", "--quiet", "--pin", "none"]].concat());
+    let record = serde_json::from_slice(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), record.expect(&complaint))
+}
+
+/// Publishes to a faulty server on a plane, at a rate or with a window.
+fn fanout(fault: Fault, plane: &str, load: [&str; 2]) -> (i32, Value) {
+    let address = server::start(fault);
+    let target = format!("ws://{address}/sub/{{channel}}");
+    let publish = format!("http://{address}/pub/{{channel}}");
+    run(&[
+        &["fanout", &target, "--publish-url", &publish, "--plane", plane],
+        &["--connections", "20", "--channels", "2", "--duration", "20s"][..],
+        &["--publications", "60", "--drain", "500ms"],
+        &load,
+    ]
+    .concat())
+}
+
+#[allow(clippy::cast_sign_loss)] // all these figures are counts
+fn figure(record: &Value, group: &str, name: &str) -> u64 {
+    let figures = record["summary"].as_array().unwrap();
+    let found = figures.iter().find(|figure| figure["group"] == group && figure["name"] == name);
+    found.unwrap_or_else(|| panic!("{group} {name} is missing"))["value"].as_f64().unwrap() as u64
+}
+
+/// Lost, duplicated, reordered, foreign.
+fn findings(record: &Value) -> [u64; 4] {
+    ["lost", "duplicated", "reordered", "foreign"].map(|kind| figure(record, "Verification", kind))
+}
+
+const RATE: [&str; 2] = ["--rate", "200"];
+
+#[test]
+fn a_good_server_passes_on_both_planes_and_in_both_loops() {
+    for plane in ["auto", "epoll"] {
+        for load in [RATE, ["--window", "4"]] {
+            let (code, record) = fanout(Fault::None, plane, load);
+            assert_eq!((code, findings(&record)), (0, [0; 4]), "{plane} {load:?} {record:#}");
+            assert_eq!(figure(&record, "Publications", "sent"), 60);
+            assert_eq!(figure(&record, "Publications", "delivered to everyone"), 60);
+            assert_eq!(figure(&record, "Deliveries", "delivered"), 60 * CONNECTIONS / CHANNELS);
+        }
+    }
+}
+
+#[test]
+fn every_fault_is_found_and_called_by_its_name() {
+    // Thirty publications in each of two channels, each to ten subscribers.
+    let tail = 30 - (NTH as u64 - 1);
+    for (fault, expected) in [
+        (Fault::Drop, [20, 0, 0, 0]),
+        (Fault::DropTail, [20 * tail, 0, 0, 0]),
+        (Fault::Duplicate, [0, 20, 0, 0]),
+        (Fault::Reorder, [0, 0, 20, 0]),
+        (Fault::Corrupt, [20, 0, 0, 20]),
+    ] {
+        let (code, record) = fanout(fault, "auto", RATE);
+        assert_eq!((code, findings(&record)), (1, expected), "{fault:?} {record:#}");
+        let reasons = record["verdict"]["failed"].to_string();
+        assert!(reasons.contains("for example: connection"), "{reasons}");
+    }
+}
+
+#[test]
+fn a_publication_in_the_wrong_channel_is_foreign() {
+    let (code, record) = fanout(Fault::Misroute, "epoll", RATE);
+    let [lost, duplicated, reordered, foreign] = findings(&record);
+    assert_eq!((code, lost, reordered), (1, 0, 0), "{record:#}");
+    // Those in the right channel get it a second time.
+    assert_eq!((duplicated, foreign), (20, 20), "{record:#}");
+}
+
+#[test]
+fn a_closed_loop_goes_on_after_a_loss() {
+    let (code, record) = fanout(Fault::Drop, "auto", ["--window", "1"]);
+    assert_eq!((code, findings(&record)), (1, [20, 0, 0, 0]), "{record:#}");
+    assert_eq!(figure(&record, "Publications", "sent"), 60);
+}
+
+#[test]
+fn a_disconnected_subscriber_fails_the_run_but_has_lost_nothing_else() {
+    let (code, record) = fanout(Fault::Disconnect, "auto", RATE);
+    assert_eq!((code, findings(&record)), (1, [0; 4]), "{record:#}");
+    assert_eq!(figure(&record, "Connections", "dropped"), CHANNELS);
+    assert_eq!(figure(&record, "Publications", "delivered to everyone"), 60);
+}
+
+#[test]
+fn a_refused_publication_fails_the_run_and_is_not_called_lost() {
+    let (code, record) = fanout(Fault::Refuse, "auto", RATE);
+    assert_eq!((code, findings(&record)), (1, [0; 4]), "{record:#}");
+    assert_eq!(figure(&record, "Publications", "refused or unanswered"), CHANNELS);
+    assert!(record["errors"].to_string().contains("answered with 500"));
+}
+
+#[test]
+fn echoes_are_verified() {
+    for (fault, code, expected) in [
+        (Fault::None, 0, [0; 4]),
+        (Fault::Drop, 1, [5, 0, 0, 0]),
+        (Fault::Duplicate, 1, [0, 5, 0, 0]),
+        (Fault::Corrupt, 1, [0, 0, 0, 5]),
+    ] {
+        let url = format!("ws://{}/echo", server::start(fault));
+        let time = ["--duration", "300ms", "--drain", "300ms", "--in-flight", "3"];
+        let (exit, record) = run(&[&["echo", &url, "-c", "5"], &time[..]].concat());
+        assert_eq!((exit, findings(&record)), (code, expected), "{fault:?} {record:#}");
+    }
+}
+
+#[test]
+fn what_is_not_there_or_not_allowed_has_its_exit_code() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = format!("ws://{closed}/");
+    for (arguments, code, text) in [
+        (&["idle", &closed, "-q"][..], 69, "Connection refused"),
+        (&["idle", "ws://192.0.2.1/"], 64, "--allow-remote"),
+        (
+            &["fanout", "ws://127.0.0.1/", "--publish-url", "http://192.0.2.1/"],
+            64,
+            "--allow-remote",
+        ),
+        (&["idle", "http://127.0.0.1/"], 64, "ws://"),
+        (&["idle", "-c", "0"], 64, "invalid value"),
+        (&["idle", "ws://127.0.0.1/", "--pid", "4294967295"], 64, "no process"),
+        (&["--help"], 0, ""),
+    ] {
+        let output = output(arguments);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {complaint}");
+        assert!(complaint.contains(text), "{arguments:?}: {complaint}");
+    }
+}
+
+#[test]
+fn an_interrupted_run_reports_what_it_has() {
+    let url = format!("ws://{}/sub/x", server::start(Fault::None));
+    let child = tool(&["idle", &url, "-c", "10", "--hold", "60s", "--json", "--quiet"]);
+    std::thread::sleep(Duration::from_millis(1_500));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &record["interrupted"]), (Some(0), &Value::Bool(true)));
+    assert_eq!(figure(&record, "Connections", "connected"), 10);
+    assert!(record["duration_s"].as_f64().unwrap() < 30.0);
+}

@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# Starts the server, runs the load tool against it, stops it. Sourced by c10k.sh and c1m.sh, which
+# set `name` to their own name before.
+#
+# SWITCHBOARD_BIN and SWITCHBOARD_LOAD_BIN name programs to use instead of building them.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "${name:?}" "$*" >&2; exit 1; }
+
+# The folder of cargo's output, wherever a configuration put it.
+target_dir() {
+    (cd "$root" && cargo metadata --format-version 1 --no-deps 2>/dev/null) |
+        sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
+}
+
+# build_programs: sets server_bin and load_bin, and builds what is not there or not up to date.
+build_programs() {
+    server_bin=${SWITCHBOARD_BIN:-} load_bin=${SWITCHBOARD_LOAD_BIN:-}
+    local packages=() target
+    [ -n "$server_bin" ] || packages+=(-p switchboard)
+    [ -n "$load_bin" ] || packages+=(-p switchboard-load)
+    if [ ${#packages[@]} -gt 0 ]; then
+        command -v cargo >/dev/null || die "cargo is missing, and SWITCHBOARD_BIN or SWITCHBOARD_LOAD_BIN is not set"
+        (cd "$root" && cargo build --quiet --release "${packages[@]}") || die "the build failed"
+        target=$(target_dir)
+        server_bin=${server_bin:-$target/release/switchboard}
+        load_bin=${load_bin:-$target/release/switchboard-load}
+    fi
+    [ -x "$server_bin" ] || die "$server_bin is not there"
+    [ -x "$load_bin" ] || die "$load_bin is not there"
+}
+
+# default_reports: a folder for the reports of this run.
+default_reports() {
+    printf '%s/switchboard-reports/%s-%s' "${TMPDIR:-/tmp}" "$name" "$(date +%Y%m%d-%H%M%S)"
+}
+
+server_pid='' server_log=''
+
+# start_server PLANE OPTION...: starts the server on free ports of 127.0.0.1 and sets server_pid,
+# public and internal (host:port).
+start_server() {
+    local plane=$1 line='' i
+    shift
+    server_log=$(mktemp)
+    # In a session of its own, so that Ctrl-C ends the measuring before it ends the server. The server
+    # refuses variables of its prefix that it does not know, so ours are taken away.
+    setsid env -u SWITCHBOARD_BIN -u SWITCHBOARD_LOAD_BIN "$server_bin" --plane "$plane" --listen 127.0.0.1:0 --internal-listen 127.0.0.1:0 "$@" \
+        >"$server_log" 2>&1 </dev/null &
+    server_pid=$!
+    for ((i = 0; i < 100; i++)); do
+        line=$(grep -m 1 'listening on http://' "$server_log" || true)
+        [ -n "$line" ] && break
+        if ! kill -0 "$server_pid" 2>/dev/null; then
+            sed 's/^/  /' "$server_log" >&2
+            die "the server did not start with --plane $plane"
+        fi
+        sleep 0.1
+    done
+    [ -n "$line" ] || die "the server did not say that it listens"
+    public=$(sed 's/.*listening on http:\/\/\([^ ,]*\).*/\1/' <<<"$line")
+    internal=$(sed 's/.*internal door http:\/\/\([^ ;]*\).*/\1/' <<<"$line")
+    if [ -z "$public" ] || [ -z "$internal" ]; then
+        die "the start-up line of the server is not understood: $line"
+    fi
+}
+
+# stop_server: asks the server to stop, and ends it when it has not after a while.
+stop_server() {
+    local i tenths=150
+    [ -n "$server_pid" ] || return 0
+    kill -TERM "$server_pid" 2>/dev/null || true
+    for ((i = 0; i < tenths; i++)); do
+        kill -0 "$server_pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$server_pid" 2>/dev/null || true
+    wait "$server_pid" 2>/dev/null || true
+    server_pid=''
+    rm -f "$server_log"
+}
+
+# Ends what was started, however the script ends. Ctrl-C reaches the load tool too, which then
+# reports what it has measured so far; only after that does the shell run the trap.
+trap stop_server EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
