@@ -54,6 +54,14 @@ pub(crate) fn main_latency(record: &Record) -> Option<&Latency> {
     NAMES.iter().find_map(named).or_else(|| measured().next())
 }
 
+/// Whether growth by connections says something about a connection. With few of them, or when they
+/// come and go, it is what is made once that is divided.
+pub(crate) fn is_memory_per_connection_sound(record: &Record) -> bool {
+    const CONNECTIONS_MIN: f64 = 5_000.0;
+    record.mode != "churn"
+        && value(record, "Connections", "connected").is_some_and(|count| count >= CONNECTIONS_MIN)
+}
+
 /// The run in one sentence.
 pub(crate) fn sentence(record: &Record) -> String {
     let count = |group: &str, name: &str| value(record, group, name).map(units::count);
@@ -137,7 +145,10 @@ pub(crate) fn tiles(record: &Record) -> Vec<(String, String)> {
     const TILES: usize = 6;
     let tile = |(group, name, label): (&str, &str, &str)| {
         let figure = find(record, group, name)?;
-        Some((label.to_owned(), units::figure(figure.value, figure.unit)))
+        // The system's memory can shrink for reasons of its own.
+        let strange = figure.unit == "B" && figure.value <= 0.0;
+        let hidden = strange || (group == "Memory" && !is_memory_per_connection_sound(record));
+        (!hidden).then(|| (label.to_owned(), units::figure(figure.value, figure.unit)))
     };
     let mut tiles: Vec<(String, String)> = BEFORE.into_iter().filter_map(tile).collect();
     if let Some(latency) = main_latency(record) {
@@ -212,6 +223,21 @@ mod tests {
         let record = sample::empty();
         assert_eq!(sentence(&record), "idle of ws://127.0.0.1:1/");
         assert!(tiles(&record).is_empty());
+    }
+
+    #[test]
+    fn what_few_connections_cost_is_not_a_headline() {
+        let mut record = sample::fanout();
+        let about_memory = |record: &Record| {
+            tiles(record).iter().filter(|(label, _)| label.contains("memory")).count()
+        };
+        assert_eq!(about_memory(&record), 1);
+        for figure in &mut record.summary {
+            if figure.name == "connected" {
+                figure.value = 500.0;
+            }
+        }
+        assert_eq!(about_memory(&record), 0);
     }
 
     #[test]

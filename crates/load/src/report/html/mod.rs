@@ -5,7 +5,9 @@ mod axis;
 mod bars;
 mod chart;
 mod charts;
+mod latency;
 mod markup;
+mod memory;
 mod tables;
 
 use self::markup::Markup;
