@@ -61,7 +61,8 @@ class Server:
         self.terminating = False
         for attempt in range(STARTS_MAX):
             self.port = port or free_port()
-            self.internal_port = free_port()
+            # The first is not bound yet, so it may be found again.
+            self.internal_port = next(p for p in iter(free_port, None) if p != self.port)
             self.log = folder / f"server-{self.port}.log"
             chosen = {
                 "listen": f"127.0.0.1:{self.port}",
