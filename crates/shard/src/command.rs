@@ -68,8 +68,8 @@ impl Handle {
         (0..count).map(|_| Self::new()).collect()
     }
 
-    /// Queues a command. Never blocks and never fails; a shard that has ended
-    /// does not answer.
+    /// Queues a command. Never blocks and never fails; a shard that has ended does not
+    /// answer.
     pub fn send(&self, command: Command) {
         self.mailbox.send(Letter::Command(command));
     }

@@ -179,7 +179,8 @@ impl<P: Plane> Shard<P> {
         }
         let count = self.letters.len().min(LETTERS_MAX);
         let mut bytes = 0;
-        for letter in self.letters.drain(..count).collect::<Vec<_>>() {
+        for _ in 0..count {
+            let Some(letter) = self.letters.pop_front() else { break };
             bytes += letter.bytes();
             match letter {
                 Letter::Hub(message) => {
