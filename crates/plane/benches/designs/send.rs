@@ -1,4 +1,5 @@
-//! The designs.
+//! Ways to send the same bytes to many sockets. The receiver's part of TCP runs in the sender's
+//! system call and is the same for all; reading is not measured.
 
 use std::os::fd::RawFd;
 
@@ -6,7 +7,10 @@ use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, Fixed};
 use io_uring::{IoUring, opcode};
 
+use crate::figures;
 use crate::sockets::Pairs;
+
+const SOCKETS: usize = 4_000;
 
 const SEND_FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
 const SUBMISSIONS: u32 = 1_024;
@@ -14,8 +18,51 @@ const COMPLETIONS: u32 = 16_384;
 /// How long a ring's kernel thread stays awake.
 const KERNEL_THREAD_IDLE_MS: u32 = 50;
 
+/// Prints a table for each size.
+pub(crate) fn compare(rounds: usize) {
+    let mut pairs = Pairs::connect(SOCKETS).expect("sockets over loopback");
+    for (title, frame, burst) in [
+        ("one frame of 64 B", 64, 1),
+        ("one frame of 1 KiB", 1024, 1),
+        ("one frame of 16 KiB", 16 << 10, 1),
+        ("a burst of 32 frames of 64 B", 64, 32),
+    ] {
+        println!("\nsend {title} to {SOCKETS} sockets, for each delivery");
+        let batch = Batch::new(frame, burst);
+        let mut designs = all(&pairs, batch.frames() > 1);
+        let names: Vec<_> = designs.iter().map(|design| design.name()).collect();
+        figures::table(&names, rounds, SOCKETS * burst, |design| {
+            let cost = figures::cpu_time(|| designs[design].send(&pairs, &batch));
+            pairs.drain(batch.joined.len());
+            cost
+        });
+    }
+}
+
+/// The designs. The first is what the others are compared with.
+fn all(pairs: &Pairs, burst: bool) -> Vec<Box<dyn Design>> {
+    let ring = |kind, per_enter| Uring::boxed(kind, per_enter, pairs);
+    let mut designs: Vec<Box<dyn Design>> = vec![Box::new(Syscalls::Joined)];
+    if burst {
+        designs.push(Box::new(Syscalls::EachFrame));
+        designs.push(Box::new(Syscalls::Gathered));
+        designs.push(ring(RingKind::SendEachFrame, 1024));
+        designs.push(ring(RingKind::SendGathered, 1024));
+    }
+    for per_enter in [32, 256, 1024] {
+        designs.push(ring(RingKind::Send, per_enter));
+    }
+    designs.push(ring(RingKind::SendWithCompletions, 1024));
+    designs.push(ring(RingKind::SendOrdinaryDescriptors, 1024));
+    designs.push(ring(RingKind::WriteRegisteredBuffer, 1024));
+    designs.push(ring(RingKind::NoSubmissionArray, 1024));
+    designs.push(ring(RingKind::DeferredTaskWork, 1024));
+    designs.push(ring(RingKind::KernelThread, 1024));
+    designs
+}
+
 /// What everybody is sent.
-pub(crate) struct Batch {
+struct Batch {
     joined: Vec<u8>,
     frame_bytes: usize,
     /// The frames as an array for scattered sends, and the header that names it.
@@ -24,7 +71,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn new(frame_bytes: usize, frames: usize) -> Self {
+    fn new(frame_bytes: usize, frames: usize) -> Self {
         let joined = vec![b'x'; frame_bytes * frames];
         let mut vectors: Vec<libc::iovec> = joined
             .chunks(frame_bytes)
@@ -40,11 +87,7 @@ impl Batch {
         Self { joined, frame_bytes, vectors, header }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.joined
-    }
-
-    pub(crate) fn frames(&self) -> usize {
+    fn frames(&self) -> usize {
         self.vectors.len()
     }
 
@@ -53,7 +96,7 @@ impl Batch {
     }
 }
 
-pub(crate) trait Design {
+trait Design {
     fn name(&self) -> String;
 
     /// Sends the batch to every socket; nothing is in flight afterwards.
@@ -61,7 +104,7 @@ pub(crate) trait Design {
 }
 
 /// One system call for each socket or frame, as a server on epoll does.
-pub(crate) enum Syscalls {
+enum Syscalls {
     Joined,
     EachFrame,
     Gathered,
@@ -80,7 +123,7 @@ impl Design for Syscalls {
     fn send(&mut self, pairs: &Pairs, batch: &Batch) {
         for socket in pairs.senders() {
             match self {
-                Self::Joined => send(socket, batch.bytes()),
+                Self::Joined => send(socket, &batch.joined),
                 Self::EachFrame => batch.each_frame().for_each(|frame| send(socket, frame)),
                 Self::Gathered => {
                     // SAFETY: the header names the batch's frames, which live as long as it.
@@ -100,7 +143,7 @@ fn send(socket: RawFd, bytes: &[u8]) {
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) enum RingKind {
+enum RingKind {
     /// What the plane does.
     Send,
     SendEachFrame,
@@ -113,7 +156,7 @@ pub(crate) enum RingKind {
     KernelThread,
 }
 
-pub(crate) struct Uring {
+struct Uring {
     ring: IoUring,
     kind: RingKind,
     per_enter: usize,
@@ -122,7 +165,7 @@ pub(crate) struct Uring {
 }
 
 impl Uring {
-    pub(crate) fn boxed(kind: RingKind, per_enter: usize, pairs: &Pairs) -> Box<dyn Design> {
+    fn boxed(kind: RingKind, per_enter: usize, pairs: &Pairs) -> Box<dyn Design> {
         let mut builder = IoUring::builder();
         builder.setup_cqsize(COMPLETIONS).setup_single_issuer().setup_submit_all();
         match kind {
@@ -229,7 +272,7 @@ impl Design for Uring {
                     self.push(&entry.flags(Flags::SKIP_SUCCESS), &mut queued);
                 }
                 _ => {
-                    let entry = self.entry(nth, socket, batch.bytes());
+                    let entry = self.entry(nth, socket, &batch.joined);
                     self.push(&entry, &mut queued);
                 }
             }

@@ -1,6 +1,6 @@
 //! Connected pairs of sockets over loopback.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ impl Pairs {
         for _ in 0..count {
             let reader = TcpStream::connect(address)?;
             reader.set_nonblocking(true)?;
+            reader.set_nodelay(true)?;
             let (sender, _) = listener.accept()?;
             sender.set_nodelay(true)?;
             pairs.readers.push(reader);
@@ -33,8 +34,9 @@ impl Pairs {
         Ok(pairs)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.senders.len()
+    /// Sends from the reading end of a pair to its sending end.
+    pub(crate) fn answer(&self, nth: usize, bytes: &[u8]) {
+        assert_eq!((&self.readers[nth]).write(bytes).expect("room to send"), bytes.len());
     }
 
     /// The descriptors of the sending ends.
