@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Measures what idle subscribed connections cost, and that one message reaches all of them.
 
-usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--server PATH] COUNT...
+usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] COUNT...
 
 For each COUNT: starts the server, opens COUNT WebSocket subscriptions of one channel from helper
 processes, lets them settle, and prints one row: user memory of the server (growth of its resident
 set and of its own dirty pages) and kernel memory (growth of the slab, both ends of each connection
-together, since both are on this machine) for each connection, and the descriptors the server has
-open. Then one message is published and must arrive everywhere exactly once, everybody leaves, and
-the resident set is read again. It ends with an error when a message or a connection is missing.
+together, since both are on this machine; as root also its largest caches) for each connection, and
+the descriptors the server has open. With --churn so many clients more come to the same channel and
+go again, by the load tool, and the growth of the resident set is read. Then one message is
+published and must arrive everywhere exactly once, everybody leaves, and the resident set is read
+again. It ends with an error when a message or a connection is missing.
 """
 
 import argparse
@@ -25,6 +27,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS_PER_PROCESS = 15_000
 SETTLE_S = 3.0
 CHANNEL = "memory:test"
+CHURN_RATE = 8_000
+CACHES_SHOWN = 6
 
 
 def kib(path, field):
@@ -114,24 +118,62 @@ def slab():
     return kib("/proc/meminfo", "Slab") * 1024
 
 
+def slab_caches():
+    """Bytes in use by each of the kernel's caches; empty without root."""
+    caches = {}
+    try:
+        with open("/proc/slabinfo") as file:
+            for line in list(file)[2:]:
+                name, active, _, size = line.split()[:4]
+                caches[name] = int(active) * int(size)
+    except PermissionError:
+        pass
+    return caches
+
+
+def largest(after, before, count):
+    """The caches that grew most, in bytes for each connection."""
+    grown = {name: (after[name] - before.get(name, 0)) / count for name in after}
+    most = sorted(grown, key=grown.get, reverse=True)[:CACHES_SHOWN]
+    return ", ".join(f"{name} {grown[name]:.0f}" for name in most if grown[name] >= 1)
+
+
+def churn(arguments, server, clients):
+    """Lets clients come to the channel and go again, until so many have been there."""
+    subprocess.run(
+        [
+            arguments.load, "churn", f"ws://127.0.0.1:{server.public}/sub/{CHANNEL}",
+            "--rate", str(CHURN_RATE), "--duration", f"{clients / CHURN_RATE:.0f}s",
+            "--plane", "epoll", "--quiet",
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    time.sleep(SETTLE_S)
+
+
 def measure(arguments, count):
     server = Server(arguments.server, arguments.plane, arguments.cores)
     clients = None
+    churned = "-"
     try:
         # The first connection makes what all share.
         warm = Clients(server.public, 100)
         warm.wait_for("ready")
         warm.leave()
         time.sleep(SETTLE_S)
-        before = server.rss(), server.dirty(), slab()
+        before, caches_before = (server.rss(), server.dirty(), slab()), slab_caches()
         started = time.monotonic()
         clients = Clients(server.public, count)
         held = clients.wait_for("ready")
         connect_s = time.monotonic() - started
         time.sleep(SETTLE_S)
-        after = server.rss(), server.dirty(), slab()
+        after, caches = (server.rss(), server.dirty(), slab()), slab_caches()
         rss, dirty, kernel = ((now - then) / count for now, then in zip(after, before))
         descriptors = server.descriptors()
+        if arguments.churn:
+            churn(arguments, server, arguments.churn)
+            churned = f"{(server.rss() - after[0]) / 1024:+.0f}"
         clients.expect("one for all")
         started = time.monotonic()
         server.publish("one for all")
@@ -149,8 +191,9 @@ def measure(arguments, count):
     if held != count or got != count or code != 0:
         raise SystemExit(f"held {held}, reached {got} of {count}, exit code {code}")
     print(
-        f"| {arguments.plane} | {count:,} | {rss:.0f} | {dirty:.0f} | {kernel:.0f} | {descriptors} "
-        f"| {connect_s:.1f} | {reached_s:.2f} | {left:.0f} |",
+        f"| {arguments.plane} | {arguments.cores} | {count:,} | {rss:.0f} | {dirty:.0f} | {kernel:.0f} "
+        f"| {descriptors} | {connect_s:.1f} | {reached_s:.2f} | {churned} | {left:+.0f} "
+        f"| {largest(caches, caches_before, count)} |",
         flush=True,
     )
 
@@ -159,16 +202,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plane", default="io_uring", choices=["io_uring", "epoll"])
     parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--churn", type=int, default=0, metavar="CLIENTS")
     parser.add_argument("--server", default=os.path.join(HERE, "..", "target", "release", "switchboard"))
+    parser.add_argument("--load", default=os.path.join(HERE, "..", "target", "release", "switchboard-load"))
     parser.add_argument("counts", type=int, nargs="+", metavar="COUNT")
     arguments = parser.parse_args()
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     print(f"Descriptor limit of each process: {limit:,}. Memory in bytes for each connection.\n")
     print(
-        "| plane | connections | user (RSS) | user (dirty) | kernel slab, both ends | descriptors open "
-        "| connected in s | message to all in s | RSS left after, KiB |"
+        "| plane | shards | connections | user (RSS) | user (dirty) | kernel slab, both ends "
+        "| descriptors open | connected in s | message to all in s | RSS after churn, KiB "
+        "| RSS left after, KiB | slab by cache |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for count in arguments.counts:
         measure(arguments, count)
 
