@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener as StdListener;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -33,9 +34,8 @@ impl Control {
         config: ControlConfig,
         backbone: Arc<dyn Backbone>,
     ) -> io::Result<Self> {
-        const WORKERS: usize = 2;
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
+            .worker_threads(workers())
             .thread_name("control")
             .enable_all()
             .build()?;
@@ -59,6 +59,14 @@ impl Control {
             None => Ok(()),
         }
     }
+}
+
+/// One worker: with a second one the runtime wakes it for nearly every request, which took 40 % more
+/// CPU for a publication on two cores. Where cores are plenty, a second one may help out.
+fn workers() -> usize {
+    const MANY_CORES: usize = 8;
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    1 + usize::from(cores >= MANY_CORES)
 }
 
 /// Serves until `shutdown` is ready.
