@@ -18,6 +18,7 @@ pub mod epoll;
 mod event;
 mod limits;
 mod listen;
+mod outgoing;
 mod plane;
 mod ready;
 #[cfg(feature = "sim")]
@@ -30,5 +31,6 @@ mod wake;
 pub use conn::ConnId;
 pub use event::{Chunk, Close, Event, SendException, SendResult};
 pub use listen::{Keepalive, ListenOptions, listen, local_addr, probe_port};
+pub use outgoing::Outgoing;
 pub use plane::{Plane, PlaneConfig, PlaneStats};
 pub use wake::Waker;

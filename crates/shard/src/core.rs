@@ -7,12 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_hub::{Hub, Moved, Outbox, Subscriber};
-use switchboard_plane::{Close, ConnId};
+use switchboard_plane::{Close, ConnId, Outgoing};
 
 use crate::config::Config;
 use crate::connection::{Connection, Pause, State, Then};
 use crate::counters::Counters;
-use crate::outgoing::Outgoing;
 use crate::slab::Slab;
 use crate::time::Tick;
 

@@ -23,7 +23,6 @@ mod fanout;
 mod http;
 mod input;
 mod mailbox;
-mod outgoing;
 mod rate;
 mod response;
 pub mod run;

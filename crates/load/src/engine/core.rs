@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use switchboard_plane::{Close, ConnId};
+use switchboard_plane::{Close, ConnId, Outgoing};
 use switchboard_ws::close;
 use switchboard_ws::frame::{self, Opcode};
 
 use super::clock::NS_PER_S;
 use super::deadlines::Deadlines;
-use super::outgoing::Outgoing;
 use super::random::Random;
 use super::slab::Slab;
 use super::stats::Stats;

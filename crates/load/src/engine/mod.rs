@@ -9,7 +9,6 @@ mod end;
 mod endpoint;
 mod input;
 mod orders;
-mod outgoing;
 pub(crate) mod pool;
 mod ramp;
 pub(crate) mod random;
