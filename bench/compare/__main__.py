@@ -1,0 +1,210 @@
+"""Compares Switchboard with epoll servers, side by side. scripts/compare.sh installs what this needs.
+
+Every scenario is run with every server, one at a time, in several rounds, each with a fresh server
+process; server and load tool have a core each. Medians and spreads, tables and charts are written,
+and each budget is marked reached or not.
+"""
+
+import argparse
+import datetime
+import os
+import pathlib
+import resource
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from . import markdown, network, units
+from .plan import plan
+from .process import Failure
+from .results import Named, Results
+from .run import Cores, Run, execute
+from .scenarios import Scenario, scenarios
+from .servers import ROOT, SERVERS, Server
+
+DOCS = ROOT / "docs"
+RESULTS = "results.json"
+FULL_S = 5.0
+QUICK_S = 3.0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/compare.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [scenario.name for scenario in scenarios()]
+    servers = [server.name for server in SERVERS]
+    parser.add_argument("--rounds", type=positive, help="default 5")
+    parser.add_argument("--quick", action="store_true", help="one round, shorter runs, about five minutes")
+    parser.add_argument("--scenarios", type=some_of(names), default=names, metavar="A,B", help=f"of {', '.join(names)}")
+    parser.add_argument("--servers", type=some_of(servers), default=servers, metavar="A,B", help=f"of {', '.join(servers)}")
+    parser.add_argument("--rps", action="store_true", help="also in a network namespace with RPS on lo; needs root")
+    parser.add_argument("--seed", type=int, default=1, help="of the order of servers")
+    parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="default bench/.cache/results/DATE")
+    parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="FILE", help="write the report of a results.json again, measure nothing")
+    parser.add_argument("--update-docs", action="store_true", help="write tables and charts into docs/")
+    return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def some_of(names: Sequence[str]):
+    def parse(text: str) -> list[str]:
+        chosen = text.split(",")
+        for one in chosen:
+            if one not in names:
+                raise argparse.ArgumentTypeError(f"{one!r} is not among: {', '.join(names)}")
+        return chosen
+
+    return parse
+
+
+def measure(options: argparse.Namespace, folder: pathlib.Path) -> Results:
+    rounds = options.rounds or (1 if options.quick else 5)
+    # The rates of the open loop come from `fanout`.
+    chosen = [one for one in scenarios(QUICK_S if options.quick else FULL_S) if one.name in options.scenarios]
+    servers = [server for server in SERVERS if server.name in options.servers]
+    cores = two_cores()
+    results = Results(
+        context(options, rounds, cores), [Named(one.name, one.title, one.ours, one.version()) for one in servers], []
+    )
+    networks = [network.plain()] + ([network.steered(cores.load)] if options.rps else [])
+    order = list(plan(chosen, servers, rounds, options.seed))
+    total, started = len(order) * len(networks), time.monotonic()
+    for place in networks:
+        with place as here:
+            for round_, scenario, server in order:
+                rate = rate_of(results, scenario, here.name, round_, server)
+                run = attempt(scenario, server, here, cores, round_, rate)
+                results.runs.append(run)
+                # After each run: what was measured before an interruption is not lost.
+                results.save(folder / RESULTS)
+                say(run, scenario, len(results.runs), total, time.monotonic() - started)
+    return results
+
+
+def attempt(
+    scenario: Scenario, server: Server, here: network.Network, cores: Cores, round_: int, rate: float | None
+) -> Run:
+    if scenario.share_of_fanout is not None and rate is None:
+        why = "no rate to begin with: `fanout` did not pass in this round or was not among the scenarios"
+        return Run(here.name, round_, scenario.name, server.name, {}, [why])
+    return execute(scenario, server, here, cores, round_, rate)
+
+
+def rate_of(results: Results, scenario: Scenario, here: str, round_: int, server: Server) -> float | None:
+    """Publications per second of an open loop, from what `fanout` reached in the same round."""
+    if scenario.share_of_fanout is None:
+        return None
+    reached = results.by_round(here, "fanout", server.name, "published_per_s").get(round_)
+    return reached and reached * scenario.share_of_fanout
+
+
+def two_cores() -> Cores:
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise Failure("this needs two cores: one for the server, one for the load tool")
+    return Cores(allowed[0], allowed[-1])
+
+
+def context(options: argparse.Namespace, rounds: int, cores: Cores) -> dict:
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": commit(),
+        "command": shlex.join(["scripts/compare.sh", *sys.argv[1:]]),
+        "rounds": rounds,
+        "seed": options.seed,
+        "server_core": cores.server,
+        "load_core": cores.load,
+        "load_average_before": os.getloadavg(),
+        "netdev_max_backlog": network.backlog_max(),
+        "machine": machine(),
+    }
+
+
+def machine() -> dict:
+    """The facts that the load tool knows about the machine, and some it does not need."""
+    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
+    fields = dict(line.split(":", 1) for line in cpuinfo.splitlines() if ":" in line)
+    named = {name.strip(): value.strip() for name, value in fields.items()}
+    return {
+        "kernel": os.uname().release,
+        "cpu_model": named.get("model name", os.uname().machine),
+        "cpus": os.cpu_count(),
+        "virtualised": "hypervisor" in named.get("flags", "").split(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "descriptors_max": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+    }
+
+
+def commit() -> str:
+    def git(*command: str) -> str:
+        return subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, text=True, check=True).stdout
+
+    try:
+        head = git("rev-parse", "--short=10", "HEAD").strip()
+        return head + (" with changes" if git("status", "--porcelain", "--untracked-files=no", "--", ":!docs") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def say(run: Run, scenario: Scenario, number: int, total: int, elapsed_s: float) -> None:
+    figures = ", ".join(
+        f"{one.title} {units.number(run.figures[one.key], one.unit)} {one.unit}"
+        for one in scenario.measures[:3]
+        if one.key in run.figures
+    )
+    what = "" if run.passed else f"DID NOT PASS: {'; '.join(run.failures)}  "
+    print(f"{elapsed_s:6.0f} s  {number:3}/{total}  {run.network:5}  round {run.round}  {run.scenario:7}  {run.server:20}  {what}{figures}", flush=True)
+
+
+def write(results: Results, folder: pathlib.Path, update_docs: bool) -> None:
+    # Here, because only this needs a package that Python does not bring along.
+    from . import charts
+
+    results.save(folder / RESULTS)
+    every = scenarios()
+    pictures = charts.write(results, every, folder)
+    (folder / "report.md").write_text(markdown.report(results, every, pictures))
+    print(f"\n{markdown.budgets(results, every)}\n\nreport: {folder / 'report.md'}")
+    if update_docs:
+        charts.write(results, every, DOCS / "benchmarks")
+        results.save(DOCS / "benchmarks" / RESULTS)
+        page = DOCS / "benchmarks.md"
+        section = markdown.report(results, every, [(title, f"benchmarks/{name}") for title, name in pictures])
+        page.write_text(markdown.replaced(page.read_text(), section))
+        print(f"written: {page}")
+
+
+def main() -> int:
+    options = arguments()
+    # A namespace is taken away and a server is stopped also when this is ended from outside.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = options.out or ROOT / "bench/.cache/results" / stamp
+    folder.mkdir(parents=True, exist_ok=True)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        results = Results.load(options.source) if options.source else measure(options, folder)
+    except Failure as failure:
+        print(f"compare.sh: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"compare.sh: interrupted; the runs so far are in {folder / RESULTS}, see --from", file=sys.stderr)
+        return 130
+    write(results, folder, options.update_docs)
+    return 0 if all(run.passed for run in results.runs) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

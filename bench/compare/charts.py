@@ -1,0 +1,178 @@
+"""The charts, as SVG that is readable on light and dark pages alike."""
+
+import pathlib
+from collections.abc import Sequence
+
+import matplotlib
+
+matplotlib.use("svg")
+
+from matplotlib import pyplot  # noqa: E402 (the backend comes first)
+from matplotlib.axes import Axes  # noqa: E402
+
+from .markdown import NETWORKS  # noqa: E402
+from .results import Named, Results  # noqa: E402
+from .scenarios import Measure, Scenario  # noqa: E402
+from .units import number  # noqa: E402
+
+OURS = ("#c2410c", "#f59e0b")
+PEERS = "#7c8da5"
+INK = "#1f2937"
+
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "switchboard",
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9ca3af",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    # A page may be dark; the picture brings its own paper.
+    "figure.facecolor": "#ffffff",
+    "axes.facecolor": "#ffffff",
+}
+
+# Scenario, measure, whether the axis is logarithmic.
+BARS = (
+    ("fanout", "cpu_us", False),
+    ("burst", "per_s", False),
+    ("burst", "cpu_us", False),
+    ("echo", "cpu_us", False),
+    ("connect", "cpu_us", False),
+    ("connect", "dirty_b", True),
+)
+PERCENTILES = ("p50_ms", "p99_ms", "p999_ms")
+
+
+def write(results: Results, scenarios: Sequence[Scenario], folder: pathlib.Path) -> list[tuple[str, str]]:
+    """Writes every chart for which there are figures. Returns titles and file names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    by_name = {scenario.name: scenario for scenario in scenarios}
+    written = []
+    with matplotlib.rc_context(STYLE):
+        for name, key, logarithmic in BARS:
+            scenario = by_name[name]
+            measure = scenario.measure(key)
+            if bars(results, scenario, measure, logarithmic, folder / f"{name}-{key}.svg"):
+                written.append((f"{scenario.title}: {measure.title}", f"{name}-{key}.svg"))
+        rates = [scenario for scenario in scenarios if scenario.share_of_fanout is not None]
+        for network in results.networks:
+            if latencies(results, rates, network, folder / f"rate-{network}.svg"):
+                written.append((f"Latency under an even load, {NETWORKS[network]}", f"rate-{network}.svg"))
+    return written
+
+
+def bars(results: Results, scenario: Scenario, measure: Measure, logarithmic: bool, path: pathlib.Path) -> bool:
+    """A bar for each server with its spread, one panel for each network."""
+    networks = [one for one in results.networks if measured(results, scenario, measure, one)]
+    if not networks:
+        return False
+    height = 1.3 + 0.36 * len(results.servers)
+    figure, panels = pyplot.subplots(1, len(networks), figsize=(8.5, height), squeeze=False, layout="constrained")
+    for axes, network in zip(panels[0], networks):
+        panel(axes, results, scenario, measure, network, logarithmic)
+        if len(networks) > 1:
+            axes.set_title(NETWORKS[network], fontsize=10)
+        if network != networks[0]:
+            axes.set_yticklabels([])
+    better = "more is better" if measure.higher_is_better else "less is better"
+    figure.suptitle(scenario.title, fontsize=11, fontweight="bold")
+    figure.supxlabel(f"{measure.title} ({measure.unit}), {better}", fontsize=10)
+    save(figure, path)
+    return True
+
+
+def panel(
+    axes: Axes, results: Results, scenario: Scenario, measure: Measure, network: str, logarithmic: bool
+) -> None:
+    found = measured(results, scenario, measure, network)
+    servers = [server for server in results.servers if any(server in row for row in found)]
+    for place, (server, spread) in enumerate(found):
+        # A logarithmic axis has no place for what is nothing.
+        median, low, high = (max(value, 1.0) if logarithmic else value for value in (spread.median, spread.low, spread.high))
+        axes.barh(place, median, color=color(server, servers), height=0.66)
+        axes.plot([low, high], [place, place], color=INK, linewidth=1.2)
+        axes.annotate(
+            number(spread.median, measure.unit),
+            (max(high, median), place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+    axes.set_yticks(range(len(found)), [server.title for server, _ in found])
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    if logarithmic:
+        axes.set_xscale("log")
+    axes.margins(x=0.2)
+    axes.set_xlim(left=1.0 if logarithmic else 0.0)
+    budget_line(axes, results, scenario, measure, network)
+
+
+def budget_line(axes: Axes, results: Results, scenario: Scenario, measure: Measure, network: str) -> None:
+    for budget in scenario.budgets:
+        if budget.measure != measure.key:
+            continue
+        goal = budget.at_most
+        best = results.best_peer(network, scenario.name, measure)
+        if budget.times_best_peer is not None and best is not None:
+            spread = results.spread(network, scenario.name, best.name, measure.key)
+            goal = spread.median * budget.times_best_peer if spread else None
+        if goal is not None:
+            axes.axvline(goal, color="#15803d", linestyle="--", linewidth=1.2, label="our budget")
+            axes.legend(loc="upper right", frameon=False, fontsize=9, bbox_to_anchor=(1.0, 1.14))
+
+
+def latencies(results: Results, rates: Sequence[Scenario], network: str, path: pathlib.Path) -> bool:
+    """p50, p99 and p99.9 of each server, one panel for each rate."""
+    rates = [rate for rate in rates if measured(results, rate, rate.measures[0], network)]
+    if not rates:
+        return False
+    height = 1.5 + 0.36 * len(results.servers)
+    figure, panels = pyplot.subplots(
+        1, len(rates), figsize=(9.5, height), squeeze=False, layout="constrained", sharex=True
+    )
+    for axes, rate in zip(panels[0], rates):
+        found = measured(results, rate, rate.measures[0], network)
+        for place, (server, _) in enumerate(found):
+            spreads = [results.spread(network, rate.name, server.name, key) for key in PERCENTILES]
+            values = [spread.median for spread in spreads if spread]
+            tint = color(server, [one for one, _ in found])
+            axes.plot(values, [place] * len(values), color=tint, linewidth=2, zorder=1)
+            for value, marker in zip(values, ("o", "D", "|")):
+                axes.scatter(value, place, marker=marker, s=46, color=tint, zorder=2)
+        share = rate.share_of_fanout or 0.0
+        axes.set_title(f"{share * 100:.0f} % of its own rate", fontsize=10)
+        axes.set_xscale("log")
+        axes.set_yticks(range(len(found)), [server.title for server, _ in found])
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color="#e5e7eb", linewidth=0.8)
+        axes.set_axisbelow(True)
+        if rate is not rates[0]:
+            axes.set_yticklabels([])
+    figure.suptitle(f"Latency of a delivery, open loop, {NETWORKS[network]}", fontsize=11, fontweight="bold")
+    figure.supxlabel("ms, logarithmic: dot p50, diamond p99, stroke p99.9", fontsize=10)
+    save(figure, path)
+    return True
+
+
+def measured(results: Results, scenario: Scenario, measure: Measure, network: str) -> list[tuple[Named, object]]:
+    pairs = ((server, results.spread(network, scenario.name, server.name, measure.key)) for server in results.servers)
+    return [(server, spread) for server, spread in pairs if spread]
+
+
+def color(server: Named, servers: Sequence[Named]) -> str:
+    if not server.ours:
+        return PEERS
+    return OURS[[one.name for one in servers if one.ours].index(server.name) % len(OURS)]
+
+
+def save(figure: pyplot.Figure, path: pathlib.Path) -> None:
+    figure.savefig(path, format="svg", metadata={"Date": None})
+    pyplot.close(figure)

@@ -1,0 +1,157 @@
+"""The report as markdown, and its place in docs/benchmarks.md."""
+
+from collections.abc import Iterator, Sequence
+
+from .results import Named, Results, Verdict
+from .scenarios import Budget, Measure, Scenario
+from .units import factor, number, with_spread
+
+BEGIN = "<!-- compare:begin, written by scripts/compare.sh --update-docs -->"
+END = "<!-- compare:end -->"
+
+NETWORKS = {
+    "plain": "plain loopback",
+    "rps": "loopback with RPS",
+}
+
+
+def report(results: Results, scenarios: Sequence[Scenario], charts: Sequence[tuple[str, str]]) -> str:
+    """The whole report. `charts` are titles and paths of pictures."""
+    ran = [scenario for scenario in scenarios if any(run.scenario == scenario.name for run in results.runs)]
+    parts = ["## Side by side", introduction(results), versions(results), "### Budgets", budgets(results, ran)]
+    parts += [f"![{title}]({path})" for title, path in charts]
+    for scenario in ran:
+        parts.append(f"### `{scenario.name}`: {scenario.title[:1].lower()}{scenario.title[1:]}")
+        parts += [table(results, scenario, network) for network in results.networks]
+    parts += ["### Runs that did not pass", failures(results)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def introduction(results: Results) -> str:
+    context = results.context
+    machine = context["machine"]
+    where = ", ".join(
+        [
+            f"{machine['cpus']} x {machine['cpu_model']}{' (virtual machine)' if machine['virtualised'] else ''}",
+            f"{machine['memory_bytes'] / 2**30:.1f} GiB",
+            f"Linux {machine['kernel']}",
+        ]
+    )
+    rounds = context["rounds"]
+    lines = [
+        f"Measured on {context['date']} at commit `{context['commit']}` by `{context['command']}`: {where}.",
+        f"{rounds} round{'s' if rounds != 1 else ''}, in each of them every server in turn, in an order that is"
+        " shuffled anew for each scenario; a fresh server process for each run. All threads of the server on core"
+        f" {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are medians of the"
+        " rounds that passed, with the lowest and the highest in brackets. CPU is that of all threads of the"
+        " server, user and system. What each server runs with, and why, is in"
+        " [bench/peers](../bench/peers/README.md).",
+    ]
+    if "rps" in results.networks:
+        lines.append(
+            "On plain loopback the sender's core also does the receiver's TCP, so a server is charged for its"
+            " clients' work. The second figure is taken in a network namespace where receive packet steering"
+            " (RPS) moves that to the load tool's core, as if it were another machine."
+        )
+    return "\n\n".join(lines)
+
+
+def versions(results: Results) -> str:
+    rows = [(server.title, server.version) for server in results.servers]
+    return grid(("server", "version"), rows)
+
+
+def budgets(results: Results, scenarios: Sequence[Scenario]) -> str:
+    rows = [
+        (f"`{scenario.name}`: {goal(scenario, budget)}", server.title, NETWORKS[network], *verdict_cells(verdict))
+        for scenario in scenarios
+        for budget in scenario.budgets
+        for network in results.networks
+        for server in results.servers
+        if server.ours
+        for verdict in [results.verdict(network, scenario, budget, server.name)]
+    ]
+    return grid(("budget", "server", "network", "measured", "best epoll peer", "reached"), rows)
+
+
+def goal(scenario: Scenario, budget: Budget) -> str:
+    measure = scenario.measure(budget.measure)
+    if budget.at_most is not None:
+        return f"{measure.title} <= {number(budget.at_most, measure.unit)} {measure.unit}"
+    sign = ">=" if measure.higher_is_better else "<="
+    return f"{measure.title} {sign} {budget.times_best_peer:.2f} x the best epoll peer"
+
+
+def verdict_cells(verdict: Verdict | None) -> tuple[str, str, str]:
+    if verdict is None:
+        return ("not measured", "", "")
+    is_ratio = verdict.best_peer is not None
+    measured = f"{factor(verdict.value)} x" if is_ratio else with_spread(verdict.value, "B") + " B"
+    best = verdict.best_peer.title if verdict.best_peer else ""
+    return (measured, best, "yes" if verdict.reached else "**no**")
+
+
+def table(results: Results, scenario: Scenario, network: str) -> str:
+    """One row for each server: the figures, the first one also against the best peer."""
+    lead = scenario.measures[0]
+    head = ["server", *(f"{measure.title} ({measure.unit})" for measure in scenario.measures)]
+    head += [f"{lead.title}, against the best epoll peer", "rounds passed"]
+    rows = [row(results, scenario, network, server) for server in results.servers]
+    name = NETWORKS[network]
+    return f"{name[:1].upper()}{name[1:]}:\n\n" + grid(head, [cells for cells in rows if cells])
+
+
+def row(results: Results, scenario: Scenario, network: str, server: Named) -> list[str]:
+    runs = results.of(network, scenario.name, server.name)
+    if not runs:
+        return []
+    passed = sum(run.passed for run in runs)
+    limited = sum(run.client_limited is not None for run in runs)
+    note = f"{passed} of {len(runs)}" + (f", client or machine busy in {limited}" if limited else "")
+    ratio = results.ratio(network, scenario.name, scenario.measures[0], server.name)
+    return [
+        server.title,
+        *(cell(results, scenario, network, server, measure) for measure in scenario.measures),
+        factor(ratio) if ratio else "",
+        note,
+    ]
+
+
+def cell(results: Results, scenario: Scenario, network: str, server: Named, measure: Measure) -> str:
+    found = results.spread(network, scenario.name, server.name, measure.key)
+    return with_spread(found, measure.unit) if found else "no run passed"
+
+
+def failures(results: Results) -> str:
+    failed = [run for run in results.runs if not run.passed]
+    if not failed:
+        return f"None of {len(results.runs)}."
+    lines = [
+        f"- round {run.round}, `{run.scenario}`, {run.server}, {NETWORKS[run.network]}: {'; '.join(run.failures)}"
+        for run in failed
+    ]
+    return f"{len(failed)} of {len(results.runs)}:\n\n" + "\n".join(lines)
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def lines() -> Iterator[str]:
+        yield line(head)
+        yield "|" + "---|" * len(head)
+        yield from map(line, rows)
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(one.replace("|", "\\|").replace("\n", " ") for one in cells) + " |"
+
+    return "\n".join(lines())
+
+
+def replaced(page: str, section: str) -> str:
+    """The page with the generated part in place of the one before, or at its end."""
+    generated = f"{BEGIN}\n\n{section}\n{END}"
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin:
+        return f"{page.rstrip()}\n\n{generated}\n"
+    if not end:
+        raise ValueError(f"docs/benchmarks.md has a line {BEGIN!r} without {END!r} after it")
+    return before + generated + after

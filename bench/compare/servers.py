@@ -1,0 +1,173 @@
+"""The servers that are compared: how each is started, and where it is reached."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+
+from . import process
+from .network import Network
+from .process import Process
+
+BENCH = pathlib.Path(__file__).resolve().parents[1]
+ROOT = BENCH.parent
+CACHE = BENCH / ".cache"
+NGINX = CACHE / "nginx" / "usr"
+BUN = CACHE / "bun" / "node_modules" / "@oven" / "bun-linux-x64" / "bin" / "bun"
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where one server process lives."""
+
+    port: int
+    spare_port: int
+    folder: pathlib.Path
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    name: str
+    title: str
+    ours: bool
+    command: Callable[[Place], list[str]]
+    version: Callable[[], str]
+    # Where a publisher's WebSocket connects.
+    publish_path: str = "/pub/{channel}"
+    has_echo: bool = True
+    # The process that serves is a child of the one that is started.
+    has_master: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    """A server that listens. `pid` is the process whose CPU and memory count."""
+
+    server: Server
+    base: str
+    pid: int
+    process: Process
+
+
+def switchboard_bin() -> str:
+    return os.environ["SWITCHBOARD_BIN"]
+
+
+def switchboard(plane: str) -> Server:
+    def command(place: Place) -> list[str]:
+        return [
+            *(switchboard_bin(), "--plane", plane, "--cores", "1", "--echo"),
+            *("--listen", place.address, "--internal-listen", f"127.0.0.1:{place.spare_port}"),
+            # One publisher sends everything here.
+            *("--demo-publish-per-second", "0", "--log", "warn"),
+        ]
+
+    return Server(
+        name=f"switchboard-{plane}",
+        title=f"Switchboard, {plane}",
+        ours=True,
+        command=command,
+        version=lambda: output(switchboard_bin(), "--version"),
+        publish_path="/sub/{channel}",
+    )
+
+
+def rust_peer(name: str) -> Server:
+    program = CACHE / "peers" / "release" / f"peer-{name}"
+    return Server(
+        name=name,
+        title=name,
+        ours=False,
+        command=lambda place: [str(program), place.address],
+        version=lambda: locked_version(name),
+    )
+
+
+def bun() -> Server:
+    return Server(
+        name="bun",
+        title="Bun (uWebSockets)",
+        ours=False,
+        command=lambda place: [str(BUN), str(BENCH / "peers/bun/server.js"), place.address],
+        version=lambda: output(str(BUN), "--version"),
+    )
+
+
+def nchan() -> Server:
+    def command(place: Place) -> list[str]:
+        template = (BENCH / "peers/nchan/nginx.conf").read_text()
+        modules = str(NGINX / "lib/nginx/modules")
+        config = place.folder / "nginx.conf"
+        config.write_text(template.replace("{address}", place.address).replace("{modules}", modules))
+        prefix = f"{place.folder}/"
+        return [str(NGINX / "sbin/nginx"), "-e", "stderr", "-p", prefix, "-c", str(config)]
+
+    return Server(
+        name="nchan",
+        title="nchan (nginx)",
+        ours=False,
+        command=command,
+        version=lambda: (CACHE / "nginx/versions").read_text().strip(),
+        has_echo=False,
+        has_master=True,
+    )
+
+
+SERVERS: tuple[Server, ...] = (
+    switchboard("io_uring"),
+    switchboard("epoll"),
+    rust_peer("fastwebsockets"),
+    rust_peer("tokio-tungstenite"),
+    bun(),
+    nchan(),
+)
+
+
+def output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, env=process.clean_environment(), check=True)
+    return done.stdout.strip()
+
+
+def locked_version(crate: str) -> str:
+    """The version of a crate in the lock file of the peers."""
+    lock = (BENCH / "peers/Cargo.lock").read_text()
+    found = re.search(rf'^name = "{re.escape(crate)}"\nversion = "(.+)"$', lock, re.MULTILINE)
+    return found.group(1) if found else "unknown"
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+@contextlib.contextmanager
+def running(server: Server, network: Network, core: int) -> Iterator[Running]:
+    """A fresh process of the server on one core, stopped at the end."""
+    with tempfile.TemporaryDirectory(prefix="switchboard-compare-") as name:
+        folder = pathlib.Path(name)
+        # The worker of nginx is another user.
+        folder.chmod(0o755)
+        port, spare_port = free_ports(2)
+        place = Place(port, spare_port, folder)
+        started = Process([*network.prefix, *process.on_core(core, server.command(place))], folder)
+        try:
+            started.wait_until_listening(port)
+            pid = process.only_child(started.pid) if server.has_master else started.pid
+            yield Running(server, f"ws://{place.address}", pid, started)
+        finally:
+            started.stop()

@@ -1,0 +1,32 @@
+// Echo and broadcast on Bun, whose WebSockets are those of uWebSockets: native topics, no
+// compression. The address is the only argument.
+const [hostname, port] = (process.argv[2] ?? "").split(":");
+if (!port) throw new Error("usage: bun server.js ADDRESS:PORT");
+
+const server = Bun.serve({
+  hostname,
+  port: Number(port),
+  fetch(request) {
+    const path = new URL(request.url).pathname;
+    const [, role, topic = ""] = path.split("/");
+    if (role !== "echo" && !(topic && (role === "sub" || role === "pub"))) {
+      return new Response("not found", { status: 404 });
+    }
+    if (server.upgrade(request, { data: { role, topic } })) return undefined;
+    return new Response("a WebSocket is wanted here", { status: 426 });
+  },
+  websocket: {
+    perMessageDeflate: false,
+    // What does not fit is dropped without a word, so it must be far more than is ever under way.
+    backpressureLimit: 16 << 20,
+    // Longer than any run: no pings while memory and CPU are measured.
+    idleTimeout: 960,
+    open(socket) {
+      if (socket.data.role === "sub") socket.subscribe(socket.data.topic);
+    },
+    message(socket, message) {
+      if (socket.data.role === "echo") socket.send(message);
+      else if (socket.data.role === "pub") server.publish(socket.data.topic, message);
+    },
+  },
+});
