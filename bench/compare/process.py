@@ -23,8 +23,9 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("SWITCHBOARD_")}
 
 
-def on_core(core: int, command: list[str]) -> list[str]:
-    return ["taskset", "--cpu-list", str(core), *command]
+def on_cores(cores: int | str, command: list[str]) -> list[str]:
+    """`cores` is one of them, or a list such as `0-1`."""
+    return ["taskset", "--cpu-list", str(cores), *command]
 
 
 class Process:

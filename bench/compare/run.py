@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from .network import Network
-from .process import Failure, clean_environment, cpu_seconds, on_core
+from .process import Failure, clean_environment, cpu_seconds, on_cores
 from .record import Record, cpu_until
 from .scenarios import CHANNEL, Outcome, Scenario
 from .servers import Running, Server, running
@@ -22,8 +22,8 @@ WARM_UP = ("idle", "--connections", "100", "--hold", "0s")
 
 @dataclasses.dataclass(frozen=True)
 class Cores:
-    server: int
-    load: int
+    server: int | str
+    load: int | str
 
 
 @dataclasses.dataclass
@@ -85,7 +85,7 @@ def load_arguments(scenario: Scenario, target: Running, rate_per_s: float | None
 def load(target: Running, network: Network, cores: Cores, arguments: tuple[str, ...]) -> Outcome:
     """Runs the load tool to its end, and samples the server's CPU meanwhile."""
     tool = os.environ["SWITCHBOARD_LOAD_BIN"]
-    command = [*network.prefix, *on_core(cores.load, [tool, *arguments, "--pid", str(target.pid), "--json", "--quiet"])]
+    command = [*network.prefix, *on_cores(cores.load, [tool, *arguments, "--pid", str(target.pid), "--json", "--quiet"])]
     samples = [(time.time(), cpu_seconds(target.pid))]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         tool_process = subprocess.Popen(

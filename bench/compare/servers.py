@@ -33,6 +33,10 @@ class Place:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def internal(self) -> str:
+        return f"127.0.0.1:{self.spare_port}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Server:
@@ -54,6 +58,8 @@ class Running:
 
     server: Server
     base: str
+    # Where ours has its internal door; nothing of the others listens there.
+    internal: str
     pid: int
     process: Process
 
@@ -62,13 +68,13 @@ def switchboard_bin() -> str:
     return os.environ["SWITCHBOARD_BIN"]
 
 
-def switchboard(plane: str) -> Server:
+def switchboard(plane: str, shards: int = 1, flags: tuple[str, ...] = ()) -> Server:
     def command(place: Place) -> list[str]:
         return [
-            *(switchboard_bin(), "--plane", plane, "--cores", "1", "--echo"),
-            *("--listen", place.address, "--internal-listen", f"127.0.0.1:{place.spare_port}"),
+            *(switchboard_bin(), "--plane", plane, "--cores", str(shards), "--echo"),
+            *("--listen", place.address, "--internal-listen", place.internal),
             # One publisher sends everything here.
-            *("--demo-publish-per-second", "0", "--log", "warn"),
+            *("--demo-publish-per-second", "0", "--log", "warn", *flags),
         ]
 
     return Server(
@@ -156,18 +162,18 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(server: Server, network: Network, core: int) -> Iterator[Running]:
-    """A fresh process of the server on one core, stopped at the end."""
+def running(server: Server, network: Network, cores: int | str) -> Iterator[Running]:
+    """A fresh process of the server on its cores, stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="switchboard-compare-") as name:
         folder = pathlib.Path(name)
         # The worker of nginx is another user.
         folder.chmod(0o755)
         port, spare_port = free_ports(2)
         place = Place(port, spare_port, folder)
-        started = Process([*network.prefix, *process.on_core(core, server.command(place))], folder)
+        started = Process([*network.prefix, *process.on_cores(cores, server.command(place))], folder)
         try:
             started.wait_until_listening(port)
             pid = process.only_child(started.pid) if server.has_master else started.pid
-            yield Running(server, f"ws://{place.address}", pid, started)
+            yield Running(server, f"ws://{place.address}", place.internal, pid, started)
         finally:
             started.stop()

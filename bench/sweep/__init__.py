@@ -1,0 +1,1 @@
+"""How Switchboard behaves over a range of loads: subscribers, channels, sizes, shards, storms."""
