@@ -9,9 +9,10 @@ matplotlib.use("svg")
 
 from matplotlib import pyplot  # noqa: E402 (the backend comes first)
 from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter  # noqa: E402
 
-from .markdown import NETWORKS  # noqa: E402
-from .results import Named, Results  # noqa: E402
+from .markdown import NETWORKS, heading  # noqa: E402
+from .results import Named, Results, Spread  # noqa: E402
 from .scenarios import Measure, Scenario  # noqa: E402
 from .units import number  # noqa: E402
 
@@ -46,6 +47,7 @@ BARS = (
     ("connect", "dirty_b", True),
 )
 PERCENTILES = ("p50_ms", "p99_ms", "p999_ms")
+MARKERS = (("o", 46), ("D", 30), ("|", 140))
 
 
 def write(results: Results, scenarios: Sequence[Scenario], folder: pathlib.Path) -> list[tuple[str, str]]:
@@ -80,8 +82,10 @@ def bars(results: Results, scenario: Scenario, measure: Measure, logarithmic: bo
         if network != networks[0]:
             axes.set_yticklabels([])
     better = "more is better" if measure.higher_is_better else "less is better"
+    if any(budget.measure == measure.key for budget in scenario.budgets):
+        better += "; dashed: Switchboard's budget"
     figure.suptitle(scenario.title, fontsize=11, fontweight="bold")
-    figure.supxlabel(f"{measure.title} ({measure.unit}), {better}", fontsize=10)
+    figure.supxlabel(f"{heading(measure)}, {better}", fontsize=10)
     save(figure, path)
     return True
 
@@ -90,42 +94,54 @@ def panel(
     axes: Axes, results: Results, scenario: Scenario, measure: Measure, network: str, logarithmic: bool
 ) -> None:
     found = measured(results, scenario, measure, network)
-    servers = [server for server in results.servers if any(server in row for row in found)]
+    least = 1.0 if logarithmic else 0.0
     for place, (server, spread) in enumerate(found):
         # A logarithmic axis has no place for what is nothing.
-        median, low, high = (max(value, 1.0) if logarithmic else value for value in (spread.median, spread.low, spread.high))
-        axes.barh(place, median, color=color(server, servers), height=0.66)
-        axes.plot([low, high], [place, place], color=INK, linewidth=1.2)
+        median, low, high = (max(value, least) for value in (spread.median, spread.low, spread.high))
+        axes.barh(place, median, color=color(server, found), height=0.66)
+        if spread.count > 1:
+            axes.plot([low, high], [place, place], color=INK, linewidth=1.2)
         axes.annotate(
             number(spread.median, measure.unit),
-            (max(high, median), place),
+            (high, place),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
             fontsize=9,
+            bbox={"facecolor": "#ffffff", "edgecolor": "none", "pad": 1},
+            zorder=3,
         )
+    goal = budget_line(axes, results, scenario, measure, network)
+    most = max([goal, *(spread.high for _, spread in found)])
+    if logarithmic:
+        axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    # Room for the figure at the end of the longest bar.
+    axes.set_xlim(least, most ** 1.2 if logarithmic else most * 1.25)
+    name_axes(axes, found)
+
+
+def name_axes(axes: Axes, found: Sequence[tuple[Named, Spread]]) -> None:
     axes.set_yticks(range(len(found)), [server.title for server, _ in found])
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
-    if logarithmic:
-        axes.set_xscale("log")
-    axes.margins(x=0.2)
-    axes.set_xlim(left=1.0 if logarithmic else 0.0)
-    budget_line(axes, results, scenario, measure, network)
+    axes.xaxis.set_major_formatter(FuncFormatter(tick))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def budget_line(axes: Axes, results: Results, scenario: Scenario, measure: Measure, network: str) -> None:
+def tick(value: float, _: int) -> str:
+    return f"{value / 1e6:g} M" if value >= 1e5 else f"{value:,.6g}"
+
+
+def budget_line(axes: Axes, results: Results, scenario: Scenario, measure: Measure, network: str) -> float:
+    """Draws the budget, if the measure has one. Returns where it stands, or nothing."""
     for budget in scenario.budgets:
-        if budget.measure != measure.key:
-            continue
-        goal = budget.at_most
-        best = results.best_peer(network, scenario.name, measure)
-        if budget.times_best_peer is not None and best is not None:
-            spread = results.spread(network, scenario.name, best.name, measure.key)
-            goal = spread.median * budget.times_best_peer if spread else None
+        goal = results.goal(network, scenario, budget) if budget.measure == measure.key else None
         if goal is not None:
-            axes.axvline(goal, color="#15803d", linestyle="--", linewidth=1.2, label="our budget")
-            axes.legend(loc="upper right", frameon=False, fontsize=9, bbox_to_anchor=(1.0, 1.14))
+            axes.axvline(goal, color="#15803d", linestyle="--", linewidth=1.2)
+            return goal
+    return 0.0
 
 
 def latencies(results: Results, rates: Sequence[Scenario], network: str, path: pathlib.Path) -> bool:
@@ -142,16 +158,14 @@ def latencies(results: Results, rates: Sequence[Scenario], network: str, path: p
         for place, (server, _) in enumerate(found):
             spreads = [results.spread(network, rate.name, server.name, key) for key in PERCENTILES]
             values = [spread.median for spread in spreads if spread]
-            tint = color(server, [one for one, _ in found])
+            tint = color(server, found)
             axes.plot(values, [place] * len(values), color=tint, linewidth=2, zorder=1)
-            for value, marker in zip(values, ("o", "D", "|")):
-                axes.scatter(value, place, marker=marker, s=46, color=tint, zorder=2)
+            for value, (marker, size) in zip(values, MARKERS):
+                axes.scatter(value, place, marker=marker, s=size, color=tint, zorder=2)
         share = rate.share_of_fanout or 0.0
         axes.set_title(f"{share * 100:.0f} % of its own rate", fontsize=10)
         axes.set_xscale("log")
-        axes.set_yticks(range(len(found)), [server.title for server, _ in found])
-        axes.invert_yaxis()
-        axes.tick_params(axis="y", length=0)
+        name_axes(axes, found)
         axes.grid(axis="x", color="#e5e7eb", linewidth=0.8)
         axes.set_axisbelow(True)
         if rate is not rates[0]:
@@ -162,15 +176,14 @@ def latencies(results: Results, rates: Sequence[Scenario], network: str, path: p
     return True
 
 
-def measured(results: Results, scenario: Scenario, measure: Measure, network: str) -> list[tuple[Named, object]]:
+def measured(results: Results, scenario: Scenario, measure: Measure, network: str) -> list[tuple[Named, Spread]]:
     pairs = ((server, results.spread(network, scenario.name, server.name, measure.key)) for server in results.servers)
     return [(server, spread) for server, spread in pairs if spread]
 
 
-def color(server: Named, servers: Sequence[Named]) -> str:
-    if not server.ours:
-        return PEERS
-    return OURS[[one.name for one in servers if one.ours].index(server.name) % len(OURS)]
+def color(server: Named, found: Sequence[tuple[Named, Spread]]) -> str:
+    ours = [one for one, _ in found if one.ours]
+    return OURS[ours.index(server) % len(OURS)] if server.ours else PEERS
 
 
 def save(figure: pyplot.Figure, path: pathlib.Path) -> None:

@@ -91,11 +91,17 @@ def verdict_cells(verdict: Verdict | None) -> tuple[str, str, str]:
     return (measured, best, "yes" if verdict.reached else "**no**")
 
 
+def heading(measure: Measure) -> str:
+    """The title with its unit, unless that says the same again."""
+    return measure.title if measure.unit == "/s" else f"{measure.title} ({measure.unit})"
+
+
 def table(results: Results, scenario: Scenario, network: str) -> str:
     """One row for each server: the figures, the first one also against the best peer."""
-    lead = scenario.measures[0]
-    head = ["server", *(f"{measure.title} ({measure.unit})" for measure in scenario.measures)]
-    head += [f"{lead.title}, against the best epoll peer", "rounds passed"]
+    head = ["server", *map(heading, scenario.measures)]
+    if scenario.compares:
+        head.append(f"{scenario.measures[0].title}, against the best epoll peer")
+    head.append("rounds passed")
     rows = [row(results, scenario, network, server) for server in results.servers]
     name = NETWORKS[network]
     return f"{name[:1].upper()}{name[1:]}:\n\n" + grid(head, [cells for cells in rows if cells])
@@ -105,16 +111,14 @@ def row(results: Results, scenario: Scenario, network: str, server: Named) -> li
     runs = results.of(network, scenario.name, server.name)
     if not runs:
         return []
+    cells = [server.title, *(cell(results, scenario, network, server, measure) for measure in scenario.measures)]
+    if scenario.compares:
+        ratio = results.ratio(network, scenario.name, scenario.measures[0], server.name)
+        cells.append(factor(ratio) if ratio else "")
     passed = sum(run.passed for run in runs)
     limited = sum(run.client_limited is not None for run in runs)
-    note = f"{passed} of {len(runs)}" + (f", client or machine busy in {limited}" if limited else "")
-    ratio = results.ratio(network, scenario.name, scenario.measures[0], server.name)
-    return [
-        server.title,
-        *(cell(results, scenario, network, server, measure) for measure in scenario.measures),
-        factor(ratio) if ratio else "",
-        note,
-    ]
+    cells.append(f"{passed} of {len(runs)}" + (f"; client or machine busy in {limited}" if limited else ""))
+    return cells
 
 
 def cell(results: Results, scenario: Scenario, network: str, server: Named, measure: Measure) -> str:

@@ -1,5 +1,6 @@
 """Processes: started on one core, watched through /proc, ended."""
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -108,9 +109,18 @@ def only_child(pid: int) -> int:
 def cpu_seconds(pid: int) -> float:
     """CPU of all threads of a process so far, user and system."""
     total_ns = 0
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        try:
-            total_ns += int((task / "schedstat").read_text().split()[0])
-        except (OSError, IndexError):
-            continue  # The thread has ended.
+    # A thread may end meanwhile, and so may the process.
+    with contextlib.suppress(OSError):
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                total_ns += int((task / "schedstat").read_text().split()[0])
     return total_ns / 1e9
+
+
+def rss_max_bytes(pid: int) -> int:
+    """The largest resident set of a process so far; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0

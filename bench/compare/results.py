@@ -95,6 +95,14 @@ class Results:
         ours = self.by_round(network, scenario, server, measure.key)
         return spread(ours[round_] / theirs[round_] for round_ in ours if theirs.get(round_))
 
+    def goal(self, network: str, scenario: Scenario, budget: Budget) -> float | None:
+        """A budget as a figure of its measure."""
+        if budget.times_best_peer is None:
+            return budget.at_most
+        best = self.best_peer(network, scenario.name, scenario.measure(budget.measure))
+        found = best and self.spread(network, scenario.name, best.name, budget.measure)
+        return found and found.median * budget.times_best_peer
+
     def verdict(self, network: str, scenario: Scenario, budget: Budget, server: str) -> Verdict | None:
         measure = scenario.measure(budget.measure)
         if budget.at_most is not None:

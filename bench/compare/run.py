@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from .network import Network
-from .process import Failure, clean_environment, cpu_seconds, on_cores
+from .process import Failure, clean_environment, cpu_seconds, on_cores, rss_max_bytes
 from .record import Record, cpu_until
 from .scenarios import CHANNEL, Outcome, Scenario
 from .servers import Running, Server, running
@@ -103,14 +103,15 @@ def load(target: Running, network: Network, cores: Cores, arguments: tuple[str, 
                 tool_process.wait()
         out.seek(0)
         err.seek(0)
-        return outcome(tool_process.returncode, out.read(), err.read(), samples)
+        record = read_record(tool_process.returncode, out.read(), err.read())
+    connect_cpu_s = cpu_until(samples, record.connected_at_s + SETTLE_S)
+    return Outcome(record, connect_cpu_s, rss_max_bytes(target.pid))
 
 
-def outcome(code: int, out: bytes, err: bytes, samples: list[tuple[float, float]]) -> Outcome:
+def read_record(code: int, out: bytes, err: bytes) -> Record:
     """Exit code 1 is a run that did not pass, and has a record too."""
     try:
-        record = Record(json.loads(out))
+        return Record(json.loads(out))
     except ValueError:
         words = err.decode(errors="replace").strip()[-400:]
         raise Failure(f"the load tool ended with {code}: {words or 'it said nothing'}") from None
-    return Outcome(record, cpu_until(samples, record.connected_at_s + SETTLE_S))

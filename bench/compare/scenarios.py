@@ -19,6 +19,8 @@ class Outcome:
 
     record: Record
     connect_cpu_s: float | None = None
+    # The most memory that the server's process has had.
+    rss_max_bytes: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +56,11 @@ class Scenario:
     # Publications per second as a share of what the server reached in `fanout` in the same round.
     share_of_fanout: float | None = None
 
+    @property
+    def compares(self) -> bool:
+        """Whether servers did the same, so that a ratio of them means something."""
+        return self.share_of_fanout is None
+
     def measure(self, key: str) -> Measure:
         return next(measure for measure in self.measures if measure.key == key)
 
@@ -86,6 +93,8 @@ PUBLISHED = Measure(
     figure("Publications", "per second"),
     higher_is_better=True,
 )
+# What tells whether the server was the limit or its client.
+SERVER_CORES = Measure("server_cores", "server CPU", "cores", figure("CPU", "server, all threads"))
 LAST = "delivery to the last subscriber"
 EACH = "delivery to each subscriber"
 MEMORY = "per connection"
@@ -139,6 +148,7 @@ def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[
         measures=(
             DELIVERIES,
             CPU_PER_DELIVERY,
+            SERVER_CORES,
             Measure("last_p99_ms", "until the last has it, p99", "ms", latency(LAST, "p99")),
         ),
         budgets=(Budget("per_s", times_best_peer=1.25),),
@@ -154,6 +164,7 @@ def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[
         measures=(
             Measure("cpu_us", "server CPU per message", "us", figure("CPU", "server, per message received by us")),
             Measure("per_s", "messages per second", "/s", figure("Messages", "per second"), True),
+            SERVER_CORES,
             Measure("p50_ms", "round trip, p50", "ms", latency("round trip", "p50")),
             Measure("p99_ms", "round trip, p99", "ms", latency("round trip", "p99")),
         ),
@@ -174,6 +185,7 @@ def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[
             Measure("p99_ms", "handshake, p99", "ms", latency("connect and handshake", "p99")),
             Measure("dirty_b", "user memory (private dirty)", "B", figure("Memory", f"server private dirty, {MEMORY}")),
             Measure("rss_b", "user memory (RSS)", "B", figure("Memory", f"server resident (RSS), {MEMORY}")),
+            Measure("rss_max_mib", "server RSS in all", "MiB", lambda outcome: outcome.rss_max_bytes / 2**20),
             Measure("slab_b", "kernel slab, both ends", "B", figure("Memory", f"kernel slab, both ends, {MEMORY}")),
         ),
         budgets=(Budget("cpu_us", times_best_peer=1.0), Budget("dirty_b", at_most=128)),
