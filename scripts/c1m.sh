@@ -6,6 +6,8 @@
 #   scripts/c1m.sh [N]                 N is 1,000,000 when not given
 #   ... --check                        only looks whether the machine can, and says what to change
 #   ... --messages M                   how many messages go to all; 5 when not given
+#   ... --idle SECONDS                 instead of messages: hold them silent for so long, with a ping
+#                                      for each every 25 s, and show what that costs
 #   ... --report DIR                   where the report goes; a new folder in $TMPDIR otherwise
 #
 # It checks first. What root may change is changed for the run, and put back at the end, also after
@@ -38,15 +40,20 @@ PINGS=8000
 PING_INTERVAL_MS=25000
 PONG_TIMEOUT_MS=60000
 
-usage() { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
-connections='' check_only='' messages=5 reports=''
+connections='' check_only='' messages=5 idle_s='' reports=''
 while [ $# -gt 0 ]; do
     case $1 in
     --check) check_only=1 ;;
     --messages)
         [[ ${2:-} =~ ^[1-9][0-9]{0,5}$ ]] || die "--messages needs a number"
         messages=$2
+        shift
+        ;;
+    --idle)
+        [[ ${2:-} =~ ^[1-9][0-9]{0,4}$ ]] || die "--idle needs a number of seconds"
+        idle_s=$2
         shift
         ;;
     --report)
@@ -191,18 +198,30 @@ else
 fi
 say
 
-ping_interval_ms=$((connections * 1000 / PINGS))
-[ $ping_interval_ms -gt $PING_INTERVAL_MS ] || ping_interval_ms=$PING_INTERVAL_MS
-start_server io_uring --ping-interval-ms $ping_interval_ms --pong-timeout-ms $PONG_TIMEOUT_MS
-say "server $server_pid on $public, io_uring; $(grouped "$connections") connections to it, then $messages messages to all; a ping every $((ping_interval_ms / 1000)) s of silence"
-rate=$(awk -v n="$connections" -v p=$PACE 'BEGIN { r = p / n; if (r > 5) r = 5; printf "%.4g", r }')
-# A little more than the messages take; their number ends the publishing.
-duration=$(awk -v m="$messages" -v r="$rate" 'BEGIN { printf "%ds", m / r + 5 }')
 failed=0
-"$load_bin" fanout "ws://$public/sub/{channel}" --publish-url "http://$internal/pub/{channel}" \
-    --plane io_uring --connections "$connections" --connect-timeout 30s --rate "$rate" \
-    --publications "$messages" --duration "$duration" --drain 60s \
-    --pid "$server_pid" --report "$reports" || failed=$?
+hold_idle() {
+    start_server io_uring --ping-interval-ms $PING_INTERVAL_MS --pong-timeout-ms $PONG_TIMEOUT_MS
+    say "server $server_pid on $public, io_uring; $(grouped "$connections") connections to it, silent for $idle_s s; a ping every $((PING_INTERVAL_MS / 1000)) s of silence"
+    "$load_bin" idle "ws://$public/sub/{channel}" --plane io_uring --connections "$connections" \
+        --connect-timeout 30s --hold "${idle_s}s" --pid "$server_pid" --report "$reports" || failed=$?
+}
+
+fan_out() {
+    local ping_interval_ms rate duration
+    ping_interval_ms=$((connections * 1000 / PINGS))
+    [ $ping_interval_ms -gt $PING_INTERVAL_MS ] || ping_interval_ms=$PING_INTERVAL_MS
+    start_server io_uring --ping-interval-ms $ping_interval_ms --pong-timeout-ms $PONG_TIMEOUT_MS
+    say "server $server_pid on $public, io_uring; $(grouped "$connections") connections to it, then $messages messages to all; a ping every $((ping_interval_ms / 1000)) s of silence"
+    rate=$(awk -v n="$connections" -v p=$PACE 'BEGIN { r = p / n; if (r > 5) r = 5; printf "%.4g", r }')
+    # A little more than the messages take; their number ends the publishing.
+    duration=$(awk -v m="$messages" -v r="$rate" 'BEGIN { printf "%ds", m / r + 5 }')
+    "$load_bin" fanout "ws://$public/sub/{channel}" --publish-url "http://$internal/pub/{channel}" \
+        --plane io_uring --connections "$connections" --connect-timeout 30s --rate "$rate" \
+        --publications "$messages" --duration "$duration" --drain 60s \
+        --pid "$server_pid" --report "$reports" || failed=$?
+}
+
+if [ -n "$idle_s" ]; then hold_idle; else fan_out; fi
 
 say
 say "The server at the end:"
@@ -214,4 +233,8 @@ if [ $failed -ne 0 ]; then
     sed 's/^/  server: /' "$server_log" | tail -n 20 >&2
     die "the run did not pass; see above"
 fi
-say "passed: $(grouped "$connections") connections in one process, $messages messages to each of them without loss"
+if [ -n "$idle_s" ]; then
+    say "passed: $(grouped "$connections") connections in one process, silent for $idle_s s, none dropped"
+else
+    say "passed: $(grouped "$connections") connections in one process, $messages messages to each of them without loss"
+fi
