@@ -174,7 +174,8 @@ def write(results: Results, folder: pathlib.Path, update_docs: bool) -> None:
     every = scenarios()
     pictures = charts.write(results, every, folder)
     (folder / "report.md").write_text(markdown.report(results, every, pictures))
-    print(f"\n{markdown.budgets(results, every)}\n\nreport: {folder / 'report.md'}")
+    ran = [scenario for scenario in every if any(run.scenario == scenario.name for run in results.runs)]
+    print(f"\n{markdown.budgets(results, ran)}\n\nreport: {folder / 'report.md'}")
     if update_docs:
         charts.write(results, every, DOCS / "benchmarks")
         results.save(DOCS / "benchmarks" / RESULTS)

@@ -18,7 +18,9 @@ NETWORKS = {
 def report(results: Results, scenarios: Sequence[Scenario], charts: Sequence[tuple[str, str]]) -> str:
     """The whole report. `charts` are titles and paths of pictures."""
     ran = [scenario for scenario in scenarios if any(run.scenario == scenario.name for run in results.runs)]
-    parts = ["## Side by side", introduction(results), versions(results), "### Budgets", budgets(results, ran)]
+    parts = ["## Side by side", introduction(results), versions(results)]
+    if any(scenario.budgets for scenario in ran) and any(server.ours for server in results.servers):
+        parts += ["### Budgets", budgets(results, ran)]
     parts += [f"![{title}]({path})" for title, path in charts]
     for scenario in ran:
         parts.append(f"### `{scenario.name}`: {scenario.title[:1].lower()}{scenario.title[1:]}")
