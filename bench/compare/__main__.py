@@ -10,14 +10,13 @@ import datetime
 import os
 import pathlib
 import resource
-import shlex
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import markdown, network, units
+from .context import context
 from .plan import plan
 from .process import Failure
 from .results import Named, Results
@@ -37,15 +36,17 @@ def arguments() -> argparse.Namespace:
     )
     names = [scenario.name for scenario in scenarios()]
     servers = [server.name for server in SERVERS]
-    parser.add_argument("--rounds", type=positive, help="default 5")
-    parser.add_argument("--quick", action="store_true", help="one round, shorter runs, about five minutes")
-    parser.add_argument("--scenarios", type=some_of(names), default=names, metavar="A,B", help=f"of {', '.join(names)}")
-    parser.add_argument("--servers", type=some_of(servers), default=servers, metavar="A,B", help=f"of {', '.join(servers)}")
-    parser.add_argument("--rps", action="store_true", help="also in a network namespace with RPS on lo; needs root")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of servers")
-    parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="default bench/.cache/results/DATE")
-    parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="FILE", help="write the report of a results.json again, measure nothing")
-    parser.add_argument("--update-docs", action="store_true", help="write tables and charts into docs/")
+    add = parser.add_argument
+    add("--rounds", type=positive, help="default 5")
+    add("--quick", action="store_true", help="one round, shorter runs, about four minutes")
+    add("--scenarios", type=some_of(names), default=names, metavar="A,B", help=f"of {', '.join(names)}")
+    add("--servers", type=some_of(servers), default=servers, metavar="A,B", help=f"of {', '.join(servers)}")
+    add("--rps", action="store_true", help="also in a network namespace with RPS on lo; needs root")
+    add("--seed", type=int, default=1, help="of the order of servers; default 1")
+    add("--out", type=pathlib.Path, metavar="DIR", help="default bench/.cache/results/DATE")
+    again = "write the report of a results.json again, measure nothing"
+    add("--from", dest="source", type=pathlib.Path, metavar="FILE", help=again)
+    add("--update-docs", action="store_true", help="write tables and charts into docs/")
     return parser.parse_args()
 
 
@@ -56,7 +57,7 @@ def positive(text: str) -> int:
     return value
 
 
-def some_of(names: Sequence[str]):
+def some_of(names: Sequence[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
         chosen = text.split(",")
         for one in chosen:
@@ -73,9 +74,10 @@ def measure(options: argparse.Namespace, folder: pathlib.Path) -> Results:
     chosen = [one for one in scenarios(QUICK_S if options.quick else FULL_S) if one.name in options.scenarios]
     servers = [server for server in SERVERS if server.name in options.servers]
     cores = two_cores()
-    results = Results(
-        context(options, rounds, cores), [Named(one.name, one.title, one.ours, one.version()) for one in servers], []
-    )
+    if options.rps:
+        network.check_steering()
+    named = [Named(one.name, one.title, one.ours, one.version()) for one in servers]
+    results = Results(context(rounds, options.seed, cores), named, [])
     networks = [network.plain()] + ([network.steered(cores.load)] if options.rps else [])
     order = list(plan(chosen, servers, rounds, options.seed))
     total, started = len(order) * len(networks), time.monotonic()
@@ -115,47 +117,6 @@ def two_cores() -> Cores:
     return Cores(allowed[0], allowed[-1])
 
 
-def context(options: argparse.Namespace, rounds: int, cores: Cores) -> dict:
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": commit(),
-        "command": shlex.join(["scripts/compare.sh", *sys.argv[1:]]),
-        "rounds": rounds,
-        "seed": options.seed,
-        "server_core": cores.server,
-        "load_core": cores.load,
-        "load_average_before": os.getloadavg(),
-        "netdev_max_backlog": network.backlog_max(),
-        "machine": machine(),
-    }
-
-
-def machine() -> dict:
-    """The facts that the load tool knows about the machine, and some it does not need."""
-    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
-    fields = dict(line.split(":", 1) for line in cpuinfo.splitlines() if ":" in line)
-    named = {name.strip(): value.strip() for name, value in fields.items()}
-    return {
-        "kernel": os.uname().release,
-        "cpu_model": named.get("model name", os.uname().machine),
-        "cpus": os.cpu_count(),
-        "virtualised": "hypervisor" in named.get("flags", "").split(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "descriptors_max": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
-    }
-
-
-def commit() -> str:
-    def git(*command: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, text=True, check=True).stdout
-
-    try:
-        head = git("rev-parse", "--short=10", "HEAD").strip()
-        return head + (" with changes" if git("status", "--porcelain", "--untracked-files=no", "--", ":!docs") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
 def say(run: Run, scenario: Scenario, number: int, total: int, elapsed_s: float) -> None:
     figures = ", ".join(
         f"{one.title} {units.number(run.figures[one.key], one.unit)} {one.unit}"
@@ -163,7 +124,8 @@ def say(run: Run, scenario: Scenario, number: int, total: int, elapsed_s: float)
         if one.key in run.figures
     )
     what = "" if run.passed else f"DID NOT PASS: {'; '.join(run.failures)}  "
-    print(f"{elapsed_s:6.0f} s  {number:3}/{total}  {run.network:5}  round {run.round}  {run.scenario:7}  {run.server:20}  {what}{figures}", flush=True)
+    where = f"{run.network:5}  round {run.round}  {run.scenario:7}  {run.server:20}"
+    print(f"{elapsed_s:6.0f} s  {number:3}/{total}  {where}  {what}{figures}", flush=True)
 
 
 def write(results: Results, folder: pathlib.Path, update_docs: bool) -> None:

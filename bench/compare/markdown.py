@@ -41,7 +41,9 @@ def introduction(results: Results) -> str:
     )
     rounds = context["rounds"]
     lines = [
-        f"Measured on {context['date']} at commit `{context['commit']}` by `{context['command']}`: {where}.",
+        f"Measured on {context['date']} at commit `{context['commit']}` by"
+        f" `{context['command']}`: {where};"
+        f" load average {context['load_average']:.1f} when it began.",
         f"{rounds} round{'s' if rounds != 1 else ''}, in each of them every server in turn, in an order that is"
         " shuffled anew for each scenario; a fresh server process for each run. All threads of the server on core"
         f" {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are medians of the"

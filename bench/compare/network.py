@@ -27,11 +27,14 @@ def plain() -> Iterator[Network]:
     yield Network("plain", ())
 
 
+def check_steering() -> None:
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        raise Failure("--rps needs root and the command `ip` (Debian: iproute2)")
+
+
 @contextlib.contextmanager
 def steered(load_core: int) -> Iterator[Network]:
     """A namespace of its own, gone at the end."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        raise Failure("--rps needs root and the command `ip` (Debian: iproute2)")
     name = f"switchboard-compare-{os.getpid()}"
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
