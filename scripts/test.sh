@@ -4,6 +4,7 @@
 #
 #   scripts/test.sh                  all steps
 #   scripts/test.sh STEP...          only these: fmt clippy unit doc build integration autobahn
+#                                    instructions
 #
 # SWITCHBOARD_BIN names another binary to test than the one that `build` makes.
 # SWITCHBOARD_TEST_PLANES=epoll leaves io_uring out where the kernel has none.
@@ -11,7 +12,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-STEPS=(fmt clippy unit doc build integration autobahn)
+STEPS=(fmt clippy unit doc build integration autobahn instructions)
 
 say() { printf '%s\n' "$*"; }
 die() { say "test.sh: $*" >&2; exit 1; }
@@ -22,33 +23,8 @@ target_dir() {
         | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
 }
 
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo -n "$@"
-    else
-        die "to install '$*' this needs root or sudo"
-    fi
-}
-
-# install_packages COMMAND=PACKAGE...: Debian packages for the commands that are missing.
-install_packages() {
-    local missing=() pair
-    for pair in "$@"; do
-        command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
-    done
-    [ ${#missing[@]} -eq 0 ] && return
-    say "installing ${missing[*]}"
-    local log
-    log=$(mktemp)
-    if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install --yes --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-        tail -n 30 "$log" >&2
-        die "apt-get could not install ${missing[*]}"
-    fi
-    rm -f "$log"
-}
+# shellcheck source=scripts/lib/packages.sh
+source scripts/lib/packages.sh
 
 # The environment of the Python tests, made anew when its requirements have changed.
 python_environment() {
@@ -103,6 +79,8 @@ step_autobahn() {
     python_environment
     .venv/bin/python tests/autobahn/run.py
 }
+
+step_instructions() { scripts/instructions.sh; }
 
 main() {
     local step started all_started=$SECONDS times=()
