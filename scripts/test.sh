@@ -6,7 +6,8 @@
 #   scripts/test.sh STEP...          only these: fmt clippy unit doc build integration autobahn
 #                                    instructions
 #
-# SWITCHBOARD_BIN names another binary to test than the one that `build` makes.
+# SWITCHBOARD_BIN names another binary to test than the one that `build` makes, and
+# SWITCHBOARD_DELAY_BIN another delay-proxy than the one that `integration` makes.
 # SWITCHBOARD_TEST_PLANES=epoll leaves io_uring out where the kernel has none.
 set -euo pipefail
 
@@ -56,6 +57,15 @@ server_binary() {
     export SWITCHBOARD_BIN
 }
 
+delay_binary() {
+    if [ -z "${SWITCHBOARD_DELAY_BIN:-}" ]; then
+        # By itself: built together, the server would get features of tokio that only this needs.
+        cargo build --release --locked -p switchboard-delay
+        SWITCHBOARD_DELAY_BIN="$(target_dir)/release/delay-proxy"
+    fi
+    export SWITCHBOARD_DELAY_BIN
+}
+
 step_fmt() { cargo fmt --all --check; }
 
 step_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
@@ -68,7 +78,8 @@ step_build() { cargo build --release --locked -p switchboard; }
 
 step_integration() {
     server_binary
-    install_packages chromium=chromium chromedriver=chromium-driver node=nodejs npm=npm
+    delay_binary
+    install_packages chromium=chromium chromedriver=chromium-driver node=nodejs npm=npm ip=iproute2
     python_environment
     node_environment
     .venv/bin/python -m pytest -c tests/pytest.ini --rootdir tests tests --durations=10
