@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts the server, runs the load tool against it, stops it. Sourced by c10k.sh and c1m.sh, which
-# set `name` to their own name before.
+# Starts the server, runs the load tool against it, stops it. Sourced by c10k.sh, c1m.sh and
+# networks.sh, which set `name` to their own name before.
 #
 # SWITCHBOARD_BIN and SWITCHBOARD_LOAD_BIN name programs to use instead of building them.
 
@@ -38,16 +38,19 @@ default_reports() {
 }
 
 server_pid='' server_log=''
+# Where the server listens, and a command to start it with, such as one that enters a namespace.
+server_address=127.0.0.1 server_within=()
 
-# start_server PLANE OPTION...: starts the server on free ports of 127.0.0.1 and sets server_pid,
-# public and internal (host:port).
+# start_server PLANE OPTION...: starts the server on free ports of server_address and sets
+# server_pid, public and internal (host:port).
 start_server() {
     local plane=$1 line='' i
     shift
     server_log=$(mktemp)
     # In a session of its own, so that Ctrl-C ends the measuring before it ends the server. The server
     # refuses variables of its prefix that it does not know, so ours are taken away.
-    setsid env -u SWITCHBOARD_BIN -u SWITCHBOARD_LOAD_BIN "$server_bin" --plane "$plane" --listen 127.0.0.1:0 --internal-listen 127.0.0.1:0 "$@" \
+    setsid "${server_within[@]}" env -u SWITCHBOARD_BIN -u SWITCHBOARD_LOAD_BIN "$server_bin" \
+        --plane "$plane" --listen "$server_address:0" --internal-listen "$server_address:0" "$@" \
         >"$server_log" 2>&1 </dev/null &
     server_pid=$!
     for ((i = 0; i < 100; i++)); do
