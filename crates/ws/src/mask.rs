@@ -7,10 +7,6 @@
 /// Below this many bytes the choice of instructions would cost more than it saves.
 const WIDE_BYTES_MIN: usize = 192;
 
-/// From this many bytes on it pays to begin with the few that lead to an aligned address.
-#[cfg(target_arch = "x86_64")]
-const ALIGNED_BYTES_MIN: usize = 1024;
-
 /// Masks or unmasks `bytes` (the two are the same: each byte is combined by exclusive or with the
 /// byte of `key` at its position modulo 4). `phase` is the position of `bytes[0]` modulo 4: 0 at
 /// the start of a payload, and the value returned here for the bytes that follow.
@@ -46,15 +42,7 @@ fn widest(bytes: &mut [u8], pattern: u32) {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn widest(mut bytes: &mut [u8], mut pattern: u32) {
-    if bytes.len() >= ALIGNED_BYTES_MIN {
-        let lead = bytes.as_ptr().align_offset(64).min(bytes.len());
-        let (lead, rest) = bytes.split_at_mut(lead);
-        by_words(lead, pattern);
-        // The first byte of the pattern is the lowest one on this processor.
-        pattern = pattern.rotate_right(8 * (lead.len() as u32 % 4));
-        bytes = rest;
-    }
+fn widest(bytes: &mut [u8], pattern: u32) {
     // The standard library keeps the answers in one word, so asking costs a load and a test.
     if std::arch::is_x86_feature_detected!("avx512f") {
         // SAFETY: the processor was just found to have AVX-512F, which is all that `avx512` needs.
@@ -77,8 +65,16 @@ mod x86 {
         _mm512_xor_si512,
     };
 
-    /// Defines a pass over whole registers, four at a time, with the tail left to `by_words`:
-    /// every register is a multiple of four bytes, so the pattern keeps its phase.
+    /// The pattern for bytes that begin `offset` after those that `pattern` is for. Its first byte
+    /// is the lowest one on this processor.
+    fn turned(pattern: u32, offset: usize) -> i32 {
+        pattern.rotate_right(8 * (offset as u32 % 4)).cast_signed()
+    }
+
+    /// Defines a pass over whole registers at aligned addresses, four at a time. What the first and
+    /// the last of them leave over is less than a register: two more, at the very start and the very
+    /// end, overlap them. Those are loaded before anything is changed and stored at the end, so an
+    /// overlap is written twice with the same bytes. Fewer bytes than a register go by words.
     macro_rules! pass {
         ($(#[$doc:meta])* $name:ident, $feature:literal, $register:ty, $width:literal,
          $load:ident, $store:ident, $xor:ident, $set:ident) => {
@@ -88,27 +84,47 @@ mod x86 {
                 #[target_feature(enable = $feature)]
                 #[inline]
                 #[allow(clippy::cast_ptr_alignment, reason = "the instruction takes any alignment")]
-                fn one(chunk: &mut [u8; $width], key: $register) {
-                    let at = chunk.as_mut_ptr().cast::<$register>();
-                    // SAFETY: `at` points to the `$width` bytes of `chunk`, the size of the
-                    // register, and the instruction takes any alignment.
-                    let value = unsafe { $load(at) };
-                    // SAFETY: as above, and `chunk` is borrowed mutably.
-                    unsafe { $store(at, $xor(value, key)) }
+                fn load(chunk: &[u8; $width]) -> $register {
+                    // SAFETY: the chunk has the size of the register, and the instruction takes any
+                    // alignment.
+                    unsafe { $load(chunk.as_ptr().cast()) }
                 }
-                let key = $set(pattern.cast_signed());
-                let (chunks, tail) = bytes.as_chunks_mut::<$width>();
-                let (fours, rest) = chunks.as_chunks_mut::<4>();
+                #[target_feature(enable = $feature)]
+                #[inline]
+                #[allow(clippy::cast_ptr_alignment, reason = "the instruction takes any alignment")]
+                fn store(chunk: &mut [u8; $width], value: $register) {
+                    // SAFETY: as above, and the chunk is borrowed mutably.
+                    unsafe { $store(chunk.as_mut_ptr().cast(), value) }
+                }
+                #[target_feature(enable = $feature)]
+                #[inline]
+                fn change(chunk: &mut [u8; $width], key: $register) {
+                    store(chunk, $xor(load(chunk), key));
+                }
+
+                let behind = bytes.len().wrapping_sub($width);
+                let ends = bytes.first_chunk().zip(bytes.last_chunk());
+                let Some((first, last)) = ends.map(|(first, last)| (load(first), load(last))) else {
+                    return super::by_words(bytes, pattern);
+                };
+                let lead = bytes.as_ptr().align_offset($width).min(bytes.len());
+                let key = $set(turned(pattern, lead));
+                let (fours, rest) = bytes[lead..].as_chunks_mut::<$width>().0.as_chunks_mut::<4>();
                 for [a, b, c, d] in fours {
-                    one(a, key);
-                    one(b, key);
-                    one(c, key);
-                    one(d, key);
+                    change(a, key);
+                    change(b, key);
+                    change(c, key);
+                    change(d, key);
                 }
                 for chunk in rest {
-                    one(chunk, key);
+                    change(chunk, key);
                 }
-                super::by_words(tail, pattern);
+                if let Some(chunk) = bytes.first_chunk_mut() {
+                    store(chunk, $xor(first, $set(turned(pattern, 0))));
+                }
+                if let Some(chunk) = bytes.last_chunk_mut() {
+                    store(chunk, $xor(last, $set(turned(pattern, behind))));
+                }
             }
         };
     }
