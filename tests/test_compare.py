@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from compare import markdown, process, units
+from compare.context import without_out
 from compare.plan import plan
 from compare.record import Record, cpu_until
 from compare.results import Named, Results, Spread, spread
@@ -172,6 +173,11 @@ def test_every_round_has_every_server_in_an_order_of_its_own():
 )
 def test_figures_for_people(value, unit, text):
     assert units.number(value, unit) == text
+
+
+def test_the_command_is_told_without_the_folder_of_the_results():
+    for out in (["--out", "/x"], ["--out=/x"]):
+        assert without_out(["--rps", *out, "--rounds", "2"]) == ["--rps", "--rounds", "2"]
 
 
 def test_a_single_round_has_no_spread():

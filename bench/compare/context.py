@@ -18,7 +18,7 @@ def context(rounds: int, seed: int, cores: Cores) -> dict[str, Any]:
     return {
         "date": datetime.date.today().isoformat(),
         "commit": commit(),
-        "command": shlex.join(["scripts/compare.sh", *sys.argv[1:]]),
+        "command": shlex.join(["scripts/compare.sh", *without_out(sys.argv[1:])]),
         "rounds": rounds,
         "seed": seed,
         "server_core": cores.server,
@@ -28,6 +28,16 @@ def context(rounds: int, seed: int, cores: Cores) -> dict[str, Any]:
         "netdev_max_backlog": network.backlog_max(),
         "machine": machine(),
     }
+
+
+def without_out(arguments: list[str]) -> list[str]:
+    """The command line without the folder of the results, which says nothing about them."""
+    kept, following = [], False
+    for argument in arguments:
+        if not following and argument != "--out" and not argument.startswith("--out="):
+            kept.append(argument)
+        following = argument == "--out"
+    return kept
 
 
 def machine() -> dict[str, Any]:

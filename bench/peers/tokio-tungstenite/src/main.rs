@@ -35,6 +35,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })
 }
 
+// The error of the handshake's callback is a whole response; its type is the library's.
+#[allow(clippy::result_large_err)]
 async fn serve(stream: TcpStream, hub: Hub) -> Result<(), Error> {
     let mut role = None;
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
