@@ -49,8 +49,8 @@ def introduction(results: Results) -> str:
         f" {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are medians of the"
         " rounds that passed, with the lowest and the highest in brackets. CPU is that of all threads of the"
         " server, user and system. Memory is the growth per connection of a server that has served and closed 100"
-        " connections before; what it takes at its start is only in its RSS in all. What each server runs with, and why, is in"
-        " [bench/peers](../bench/peers/README.md).",
+        " connections before; what it takes at its start is only in its RSS in all. What each server runs with, and"
+        " why, is in [bench/peers](../bench/peers/README.md).",
     ]
     if "rps" in results.networks:
         lines.append(
