@@ -54,12 +54,11 @@ pub(crate) fn main_latency(record: &Record) -> Option<&Latency> {
     NAMES.iter().find_map(named).or_else(|| measured().next())
 }
 
-/// Whether growth by connections says something about a connection. With few of them, or when they
-/// come and go, it is what is made once that is divided.
+/// Whether growth by connections says so much about a connection that it may stand in a headline.
+/// With few of them it is what is made once that is divided.
 pub(crate) fn is_memory_per_connection_sound(record: &Record) -> bool {
     const CONNECTIONS_MIN: f64 = 5_000.0;
-    record.mode != "churn"
-        && value(record, "Connections", "connected").is_some_and(|count| count >= CONNECTIONS_MIN)
+    value(record, "Connections", "connected").is_some_and(|count| count >= CONNECTIONS_MIN)
 }
 
 /// The run in one sentence.

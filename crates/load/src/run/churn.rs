@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Failure;
 use super::figures::{self, Extra, figure};
 use super::idle::DEFAULT_URL;
+use super::limits::Window;
 use super::session::Session;
 use super::setup::{self, Setup};
 use crate::cli::{Churn, Span};
@@ -57,11 +58,13 @@ pub(super) fn run(options: &Churn) -> Result<Record, Failure> {
         session.stop()?;
         return Err(Failure::Unavailable(why));
     }
-    let seconds = session.window.as_ref().map_or(0.0, super::limits::Window::seconds);
+    let window = session.window.as_ref();
+    let seconds = window.map_or(0.0, Window::seconds);
+    let long_enough = window.is_some_and(Window::is_meaningful);
     let connected = session.stats.count(Counter::Connected) as f64;
     let left = session.stats.count(Counter::Left) as f64;
     let per_s = connected / seconds.max(1e-3);
-    let limited = (per_s < options.rate * RATE_KEPT && !session.is_interrupted()).then(|| {
+    let limited = (per_s < options.rate * RATE_KEPT && long_enough).then(|| {
         format!(
             "the client was the limit: {per_s:.0} came per second instead of {}, because at most \
              --connections {} were there, or --connecting-max {} connecting, at the same time",

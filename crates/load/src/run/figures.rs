@@ -142,12 +142,13 @@ fn connections(session: &Session) -> Vec<Figure> {
 /// Memory by connection, and what it is the memory of.
 fn memory_figures(session: &Session, full: &MemoryNow) -> Vec<Figure> {
     let before = &session.memory_before;
-    let open = full.open.max(1) as f64;
     let mut figures = Vec::new();
     let mut add = |name: &str, now: u64, then: u64| {
         let grown = now as f64 - then as f64;
         figures.push(figure("Memory", format!("{name}, growth"), grown, "B"));
-        figures.push(figure("Memory", format!("{name}, per connection"), grown / open, "B"));
+        if let Some(each) = per_connection(grown, full.open) {
+            figures.push(figure("Memory", format!("{name}, per connection"), each, "B"));
+        }
     };
     if let (Some(now), Some(then)) = (&full.server, &before.server) {
         add("server resident (RSS)", now.rss_bytes, then.rss_bytes);
@@ -173,6 +174,13 @@ fn memory_figures(session: &Session, full: &MemoryNow) -> Vec<Figure> {
         }
     }
     figures
+}
+
+/// What each of the connections adds that were open when memory was measured. When they are gone,
+/// as at the end of a churn, or only a few, the growth is of what is made once.
+fn per_connection(grown: f64, open: u64) -> Option<f64> {
+    const OPEN_MIN: u64 = 100;
+    (open >= OPEN_MIN).then(|| grown / open as f64)
 }
 
 fn cpu(session: &Session) -> Vec<Figure> {
@@ -239,6 +247,14 @@ fn command(arguments: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn growth_is_divided_by_connections_that_are_there() {
+        assert_eq!(per_connection(4e6, 10_000), Some(400.0));
+        for open in [0, 1, 99] {
+            assert_eq!(per_connection(4e6, open), None, "{open}");
+        }
+    }
 
     #[test]
     fn the_command_can_be_typed_again() {

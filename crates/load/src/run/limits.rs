@@ -8,6 +8,9 @@ use crate::watch::{Busy, Threads};
 const SATURATED: f64 = 0.90;
 /// A thread that was ready but without a core for so long was held up by the machine.
 const HELD_UP: f64 = 0.20;
+/// A shorter window says nothing about who was the limit: a burst of a few dozen milliseconds, or
+/// the warm-up alone, fills it.
+const MEANINGFUL_S: f64 = 0.5;
 
 /// A stretch of time over which CPU and rates are averaged.
 #[derive(Debug)]
@@ -75,8 +78,16 @@ impl Window {
         seconds(self.end_ns.saturating_sub(self.begin_ns))
     }
 
+    /// Long enough for averages over it to mean something.
+    pub(super) fn is_meaningful(&self) -> bool {
+        self.seconds() >= MEANINGFUL_S
+    }
+
     /// Why the figures say more about this program or the machine than about the server.
     pub(super) fn verdict(&self) -> Option<String> {
+        if !self.is_meaningful() {
+            return None;
+        }
         let server = self.server.as_ref().and_then(|threads| threads.first());
         judge(self.client.first()?, server)
     }
@@ -111,6 +122,17 @@ fn judge(client: &Busy, server: Option<&Busy>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::clock::nanoseconds;
+
+    #[test]
+    fn a_short_window_blames_nobody() {
+        let mut window = Window::begin(None, Vec::new(), &Stats::default(), 0);
+        window.client = vec![busy(1.0, 0.0)];
+        window.end_ns = nanoseconds(MEANINGFUL_S) - 1;
+        assert_eq!((window.is_meaningful(), window.verdict()), (false, None));
+        window.end_ns = nanoseconds(MEANINGFUL_S);
+        assert!(window.verdict().unwrap().contains("may have been the limit"));
+    }
 
     fn busy(cpu: f64, waiting: f64) -> Busy {
         Busy { tid: 1, name: "t".to_owned(), cpu, waiting }
