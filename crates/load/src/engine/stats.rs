@@ -9,7 +9,7 @@ use super::clock::NS_PER_US;
 use crate::verify::Findings;
 
 /// What is counted. All of them only grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Counter {
     /// Connects begun.
     Begun,
@@ -100,7 +100,8 @@ pub(crate) fn histogram() -> Histogram<u64> {
 pub(crate) struct Stats {
     counts: [u64; COUNTERS],
     histograms: [Histogram<u64>; MEASURES.len()],
-    errors: HashMap<String, u64>,
+    /// By what they count as, and in words.
+    errors: HashMap<(Counter, String), u64>,
     pub(crate) findings: Findings,
     /// Connections open now.
     pub(crate) open: u64,
@@ -144,15 +145,28 @@ impl Stats {
         &self.histograms[measure as usize]
     }
 
-    pub(crate) fn error(&mut self, what: String) {
-        *self.errors.entry(what).or_default() += 1;
+    /// Notes why something counts as `counter`; the counting is the caller's.
+    pub(crate) fn error(&mut self, counter: Counter, what: String) {
+        *self.errors.entry((counter, what)).or_default() += 1;
     }
 
     /// All errors, the most frequent first.
     pub(crate) fn errors(&self) -> Vec<(String, u64)> {
-        let mut errors: Vec<_> = self.errors.iter().map(|(what, n)| (what.clone(), *n)).collect();
+        let mut sums: HashMap<&str, u64> = HashMap::new();
+        for ((_, what), count) in &self.errors {
+            *sums.entry(what).or_default() += count;
+        }
+        let mut errors: Vec<_> =
+            sums.into_iter().map(|(what, count)| (what.to_owned(), count)).collect();
         errors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         errors
+    }
+
+    /// The most frequent reason for what is counted by `counter`.
+    pub(crate) fn main_error(&self, counter: Counter) -> Option<&str> {
+        let of_counter = self.errors.iter().filter(|((of, _), _)| *of == counter);
+        let most = of_counter.max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.1.cmp(&a.1)));
+        most.map(|((_, what), _)| what.as_str())
     }
 
     /// How many errors there were.
@@ -213,7 +227,7 @@ mod tests {
         let mut local = Stats { open: 5, is_done: true, ..Stats::default() };
         local.add(Counter::Sent, 3);
         local.record(Measure::Delivery, 0, 1_500_000);
-        local.error("bad".to_owned());
+        local.error(Counter::Failed, "bad".to_owned());
         shared.give(&mut local);
         local.add(Counter::Sent, 1);
         local.open = 4;
@@ -228,5 +242,23 @@ mod tests {
         assert_eq!(total.histogram(Measure::Delivery).len(), 1);
         assert_eq!(total.histogram(Measure::Delivery).max(), 1_500);
         assert_eq!(total.errors(), [("bad".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn each_count_has_its_own_reasons() {
+        let mut stats = Stats::default();
+        for (counter, what, times) in [
+            (Counter::Dropped, "reset", 9),
+            (Counter::Failed, "refused", 2),
+            (Counter::Failed, "reset", 3),
+            (Counter::Failed, "timeout", 1),
+        ] {
+            (0..times).for_each(|_| stats.error(counter, what.to_owned()));
+        }
+        assert_eq!(stats.main_error(Counter::Failed), Some("reset"));
+        assert_eq!(stats.main_error(Counter::Dropped), Some("reset"));
+        assert_eq!(stats.main_error(Counter::Refused), None);
+        let all = [("reset", 12), ("refused", 2), ("timeout", 1)];
+        assert_eq!(stats.errors(), all.map(|(what, count)| (what.to_owned(), count)));
     }
 }

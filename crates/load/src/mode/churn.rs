@@ -113,8 +113,9 @@ impl Job for Churn {
             return;
         }
         let was_open = connection.was_open();
-        core.stats.add(if was_open { Counter::Dropped } else { Counter::Failed }, 1);
-        core.stats.error(format!("client: {end}"));
+        let counter = if was_open { Counter::Dropped } else { Counter::Failed };
+        core.stats.add(counter, 1);
+        core.stats.error(counter, format!("client: {end}"));
     }
 
     fn step(&mut self, core: &mut Core<Visit>) -> Option<u64> {

@@ -111,8 +111,9 @@ impl Job for Echo {
 
     fn ended(&mut self, core: &mut Core<Counts>, connection: &Connection<Counts>, end: &End) {
         let was_open = connection.was_open();
-        core.stats.add(if was_open { Counter::Dropped } else { Counter::Failed }, 1);
-        core.stats.error(format!("connection: {end}"));
+        let counter = if was_open { Counter::Dropped } else { Counter::Failed };
+        core.stats.add(counter, 1);
+        core.stats.error(counter, format!("connection: {end}"));
         if was_open {
             self.check_end(connection);
         }

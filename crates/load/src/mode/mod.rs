@@ -9,4 +9,4 @@ mod subscribers;
 pub(crate) use churn::{Churn, Leaving};
 pub(crate) use echo::Echo;
 pub(crate) use returning::Backoff;
-pub(crate) use subscribers::{Rules, SLOW, Subscribers};
+pub(crate) use subscribers::{Rules, Subscribers};

@@ -11,9 +11,6 @@ use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Connection, Core, End, Job, Orders, Ramp, State};
 use crate::verify::{Arrival, Cursor, Excused, Kind, Progress, Stamp, Verifier};
 
-/// How errors of slow subscribers begin.
-pub(crate) const SLOW: &str = "slow subscriber";
-
 /// What all threads' subscribers have in common.
 #[derive(Debug)]
 pub(crate) struct Rules {
@@ -223,8 +220,8 @@ impl Job for Subscribers {
             (true, false) => Counter::Dropped,
         };
         core.stats.add(counter, 1);
-        let who = if counter == Counter::SlowClosed { SLOW } else { "subscriber" };
-        core.stats.error(format!("{who}: {end}"));
+        let who = if counter == Counter::SlowClosed { "slow subscriber" } else { "subscriber" };
+        core.stats.error(counter, format!("{who}: {end}"));
         if let (Counter::Failed, Some(attempt)) = (counter, connection.data.returning) {
             self.come_back(core, connection, attempt.saturating_add(1));
         }

@@ -193,7 +193,8 @@ impl Publishers {
             core.stats.add(Counter::Acknowledged, 1);
         } else {
             core.stats.add(Counter::Refused, 1);
-            core.stats.error(format!("publish: the server answered with {}", response.status));
+            let what = format!("publish: the server answered with {}", response.status);
+            core.stats.error(Counter::Refused, what);
             self.excuse(pending);
         }
         true
@@ -291,11 +292,11 @@ impl Job for Publishers {
         let unanswered = self.members[number].unanswered.len();
         self.give_up_unanswered(core, number);
         // A server may end a connection that is not in use.
-        if !connection.was_open() || *end != End::Eof || unanswered > 0 {
-            core.stats.error(format!("publisher: {end}"));
-            if !connection.was_open() {
-                core.stats.add(Counter::Failed, 1);
-            }
+        if !connection.was_open() {
+            core.stats.add(Counter::Failed, 1);
+            core.stats.error(Counter::Failed, format!("publisher: {end}"));
+        } else if *end != End::Eof || unanswered > 0 {
+            core.stats.error(Counter::Refused, format!("publisher: {end}"));
         }
         let publisher = &mut self.members[number];
         publisher.id = None;

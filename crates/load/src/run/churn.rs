@@ -52,8 +52,7 @@ pub(super) fn run(options: &Churn) -> Result<Record, Failure> {
     let stay_and_leave = Span::from_secs((options.stay.ms() + LEAVE.ms()) / 1_000);
     session.drain("leaving", stay_and_leave, |session| session.stats.is_done);
     if session.stats.count(Counter::Connected) == 0 && !session.is_interrupted() {
-        let errors = session.stats.errors();
-        let why = errors.first().map_or("nothing happened", |(error, _)| error);
+        let why = session.stats.main_error(Counter::Failed).unwrap_or("nothing happened");
         let why = format!("{}: no connection succeeded: {why}", session.setup.target.url);
         session.stop()?;
         return Err(Failure::Unavailable(why));

@@ -6,7 +6,6 @@ use super::session::{MemoryNow, Session};
 use crate::engine::clock::seconds;
 use crate::engine::stats::{Counter, MEASURES, Measure};
 use crate::machine::Machine;
-use crate::mode::SLOW;
 use crate::record::{Figure, Latency, Record, Verdict};
 use crate::verify::{KINDS, Kind};
 use crate::watch::Kernel;
@@ -107,10 +106,7 @@ fn reasons(session: &Session) -> Vec<String> {
     ] {
         let count = from.count(counter);
         if count > 0 {
-            // What happens to slow ones is no reason.
-            let errors = from.errors();
-            let why = errors.iter().find(|(why, _)| !why.starts_with(SLOW));
-            let why = why.map_or(String::new(), |(why, _)| format!(" ({why})"));
+            let why = from.main_error(counter).map_or(String::new(), |why| format!(" ({why})"));
             reasons.push(format!("{count} {what}{why}"));
         }
     }

@@ -129,10 +129,12 @@ impl Session {
         let nobody = self.stats.count(Counter::Connected) == 0;
         let no_publisher = self.publisher.is_some() && self.published.open == 0;
         if (nobody || no_publisher) && !self.is_interrupted() {
-            let mut errors = self.stats.errors();
-            errors.append(&mut self.published.errors());
-            let why = errors.first().map_or("nothing happened", |(error, _)| error);
-            let who = if nobody { &self.setup.target.url } else { "the publisher" };
+            let (who, stats) = if nobody {
+                (self.setup.target.url.as_str(), &self.stats)
+            } else {
+                ("the publisher", &self.published)
+            };
+            let why = stats.main_error(Counter::Failed).unwrap_or("nothing happened");
             let why = format!("{who}: no connection succeeded: {why}");
             self.stop()?;
             return Err(Failure::Unavailable(why));

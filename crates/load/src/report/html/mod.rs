@@ -214,24 +214,4 @@ mod tests {
         record.latency_series[0].max_us = u64::MAX;
         parsed(&page(&record));
     }
-
-    /// Writes sample pages where a person can look at them.
-    #[test]
-    #[ignore = "for people: SWITCHBOARD_SAMPLE_PAGES names a folder"]
-    fn sample_pages() {
-        let Some(dir) = std::env::var_os("SWITCHBOARD_SAMPLE_PAGES").map(std::path::PathBuf::from)
-        else {
-            return;
-        };
-        let mut failed = sample::fanout();
-        failed.verdict = Verdict::Failed(vec!["12 deliveries lost of 500,000".into()]);
-        failed.client_limited =
-            Some("the client was the limit: its busiest thread used 0.97 of a core".into());
-        failed.errors = vec![("connection reset by peer".into(), 12)];
-        for (name, record) in
-            [("fanout", sample::fanout()), ("failed", failed), ("empty", sample::empty())]
-        {
-            crate::report::write(&record, &dir.join(name)).unwrap();
-        }
-    }
 }
