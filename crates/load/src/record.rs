@@ -31,7 +31,7 @@ pub(crate) struct Record {
     pub(crate) summary: Vec<Figure>,
     /// Distributions of latencies over the whole run.
     pub(crate) latencies: Vec<Latency>,
-    /// What changed over time, one point a second or so.
+    /// What changed over time.
     pub(crate) series: Vec<Series>,
     /// How the main latency changed over time.
     pub(crate) latency_series: Vec<LatencyPoint>,

@@ -1,13 +1,22 @@
-//! What changes over time: rates, memory, CPU, latency, a point a second.
+//! What changes over time. What stands at a moment (connections, memory) and latencies get a point
+//! every 250 ms of the first half minute, where ramps and storms are, and then one a second. What
+//! is counted in a stretch of time (rates, CPU) always gets one a second: in a quarter of that, a
+//! few publications a second would be a comb.
 
 use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
 
-use crate::engine::clock::seconds;
+use crate::engine::clock::{NS_PER_MS, NS_PER_S, seconds};
 use crate::engine::stats::{Counter, Stats, histogram};
 use crate::record::{LatencyPoint, Series};
 use crate::watch::{Busy, Kernel, Memory, Threads};
+
+/// Pause between two points of levels, and how long they come so often.
+const FINE_NS: u64 = 250 * NS_PER_MS;
+const FINE_UNTIL_NS: u64 = 30 * NS_PER_S;
+/// Pause between two points of levels later on, and of rates from the beginning.
+const COARSE_NS: u64 = NS_PER_S;
 
 /// The rates shown live are those of about this many ticks.
 const TICKS_KEPT: usize = 6;
@@ -48,6 +57,8 @@ pub(super) struct Sampler {
     server: Option<String>,
     /// The threads of this program that matter.
     tids: Vec<i32>,
+    next_level_ns: u64,
+    next_rate_ns: u64,
     recent: VecDeque<Look>,
     last_point: Look,
     client: Threads,
@@ -67,6 +78,8 @@ impl Sampler {
         Self {
             start_ns,
             tids,
+            next_level_ns: start_ns,
+            next_rate_ns: start_ns + COARSE_NS,
             recent: VecDeque::new(),
             last_point: Look::default(),
             client: Threads::read("self"),
@@ -88,14 +101,9 @@ impl Sampler {
         let _ = self.latency.add(latencies);
     }
 
-    /// The rates of about the last second.
+    /// The rates of about the last second, for the view.
     pub(super) fn look(&mut self, now_ns: u64, total: &Stats, sent: u64) -> Rates {
-        let look = Look {
-            at_s: seconds(now_ns.saturating_sub(self.start_ns)),
-            connected: total.count(Counter::Connected),
-            sent,
-            received: total.count(Counter::Received),
-        };
+        let look = self.look_at(now_ns, total, sent);
         self.recent.push_back(look);
         if self.recent.len() > TICKS_KEPT {
             self.recent.pop_front();
@@ -103,37 +111,78 @@ impl Sampler {
         look.rates_since(&self.recent[0])
     }
 
-    /// A point in all series.
-    pub(super) fn point(&mut self, now_ns: u64, open: u64) {
-        let Some(look) = self.recent.back().copied() else { return };
-        let rates = look.rates_since(&self.last_point);
-        self.last_point = look;
-        self.read_cpu();
+    /// Adds the points that are due.
+    pub(super) fn sample(&mut self, now_ns: u64, total: &Stats, sent: u64) {
         let at_s = seconds(now_ns.saturating_sub(self.start_ns));
+        if now_ns >= self.next_level_ns {
+            let fine = self.next_level_ns < self.start_ns + FINE_UNTIL_NS;
+            let step_ns = if fine { FINE_NS } else { COARSE_NS };
+            self.next_level_ns = next_after(self.next_level_ns, step_ns, now_ns);
+            self.levels(at_s, total.open);
+        }
+        if now_ns >= self.next_rate_ns {
+            self.next_rate_ns = next_after(self.next_rate_ns, COARSE_NS, now_ns);
+            self.rates(at_s, self.look_at(now_ns, total, sent));
+        }
+    }
+
+    /// The last points, of what has come since the ones before.
+    pub(super) fn finish(&mut self, now_ns: u64, total: &Stats, sent: u64) {
+        let at_s = seconds(now_ns.saturating_sub(self.start_ns));
+        self.levels(at_s, total.open);
+        if at_s - self.last_point.at_s >= seconds(FINE_NS) {
+            self.rates(at_s, self.look_at(now_ns, total, sent));
+        }
+    }
+
+    fn look_at(&self, now_ns: u64, total: &Stats, sent: u64) -> Look {
+        Look {
+            at_s: seconds(now_ns.saturating_sub(self.start_ns)),
+            connected: total.count(Counter::Connected),
+            sent,
+            received: total.count(Counter::Received),
+        }
+    }
+
+    fn levels(&mut self, at_s: f64, open: u64) {
         self.server_rss_bytes = self.server.as_deref().and_then(Memory::rss);
         let kernel = Kernel::read();
-        let points = [
+        for (name, unit, value) in [
             ("connections open", "", Some(open as f64)),
-            ("connects per second", "/s", Some(rates.connects)),
-            ("sent per second", "/s", Some(rates.sent)),
-            ("received per second", "/s", Some(rates.received)),
             ("server resident memory", "B", self.server_rss_bytes.map(|bytes| bytes as f64)),
             ("kernel slab", "B", Some(kernel.slab_bytes as f64)),
             ("kernel TCP buffers", "B", Some(kernel.tcp_bytes as f64)),
-            ("server CPU, busiest thread", "cores", self.server_cpu),
-            ("client CPU, busiest thread", "cores", Some(self.client_cpu)),
-        ];
-        for (name, unit, value) in points {
-            if let Some(value) = value {
-                self.push(name, unit, (at_s, value));
-            }
+        ] {
+            self.push(name, unit, at_s, value);
         }
-        self.last_latency = point_of(&self.latency, at_s);
-        self.latencies.extend(self.last_latency);
-        self.latency.reset();
+        if let Some(point) = point_of(&self.latency, at_s) {
+            self.last_latency = Some(point);
+            self.latencies.push(point);
+            self.latency.reset();
+        }
     }
 
-    fn push(&mut self, name: &str, unit: &'static str, point: (f64, f64)) {
+    fn rates(&mut self, at_s: f64, look: Look) {
+        let rates = look.rates_since(&self.last_point);
+        if self.last_latency.is_some_and(|point| point.at_s < self.last_point.at_s) {
+            self.last_latency = None;
+        }
+        self.last_point = look;
+        self.read_cpu();
+        for (name, unit, value) in [
+            ("connects per second", "/s", Some(rates.connects)),
+            ("sent per second", "/s", Some(rates.sent)),
+            ("received per second", "/s", Some(rates.received)),
+            ("server CPU, busiest thread", "cores", self.server_cpu),
+            ("client CPU, busiest thread", "cores", Some(self.client_cpu)),
+        ] {
+            self.push(name, unit, at_s, value);
+        }
+    }
+
+    fn push(&mut self, name: &str, unit: &'static str, at_s: f64, value: Option<f64>) {
+        let Some(value) = value else { return };
+        let point = (at_s, value);
         match self.series.iter_mut().find(|series| series.name == name) {
             Some(series) => series.points.push(point),
             None => {
@@ -155,6 +204,11 @@ impl Sampler {
     }
 }
 
+/// When the next point is due; those that were missed are left out.
+fn next_after(due_ns: u64, step_ns: u64, now_ns: u64) -> u64 {
+    due_ns + step_ns * ((now_ns - due_ns) / step_ns + 1)
+}
+
 /// The percentiles of one stretch of time.
 fn point_of(histogram: &Histogram<u64>, at_s: f64) -> Option<LatencyPoint> {
     (!histogram.is_empty()).then(|| LatencyPoint {
@@ -166,4 +220,69 @@ fn point_of(histogram: &Histogram<u64>, at_s: f64) -> Option<LatencyPoint> {
         max_us: histogram.max(),
         count: histogram.len(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The moments at which a series has points, in milliseconds, when it is looked at every 20 ms.
+    fn moments(sampler: &Sampler, name: &str) -> Vec<f64> {
+        let series = sampler.series.iter().find(|series| series.name == name).unwrap();
+        series.points.iter().map(|(at_s, _)| (at_s * 1e3).round()).collect()
+    }
+
+    #[test]
+    fn levels_begin_at_once_and_come_often_in_the_first_half_minute() {
+        let mut sampler = Sampler::new(NS_PER_S, None, Vec::new());
+        for at_ms in (0..=40_000).step_by(20) {
+            sampler.sample(NS_PER_S + at_ms * NS_PER_MS, &Stats::default(), 0);
+        }
+        let open = moments(&sampler, "connections open");
+        assert_eq!(open[..5], [0.0, 260.0, 500.0, 760.0, 1_000.0]);
+        assert_eq!(open.iter().filter(|at| **at <= 30_000.0).count(), 121);
+        assert_eq!(
+            open[121..],
+            [
+                31_000.0, 32_000.0, 33_000.0, 34_000.0, 35_000.0, 36_000.0, 37_000.0, 38_000.0,
+                39_000.0, 40_000.0
+            ]
+        );
+        let rates = moments(&sampler, "connects per second");
+        assert_eq!((rates.len(), rates[0], rates[39]), (40, 1_000.0, 40_000.0));
+    }
+
+    #[test]
+    fn a_stall_leaves_points_out_and_no_burst_behind() {
+        assert_eq!(next_after(250, 250, 250), 500);
+        assert_eq!(next_after(250, 250, 1_240), 1_250);
+        assert_eq!(next_after(250, 250, 1_250), 1_500);
+    }
+
+    #[test]
+    fn a_run_shorter_than_a_second_has_rates_too() {
+        let mut sampler = Sampler::new(0, None, Vec::new());
+        sampler.sample(0, &Stats::default(), 0);
+        sampler.finish(600 * NS_PER_MS, &Stats::default(), 300);
+        let sent = sampler.series.iter().find(|series| series.name == "sent per second").unwrap();
+        assert_eq!(sent.points, [(0.6, 500.0)]);
+        assert_eq!(moments(&sampler, "connections open"), [0.0, 600.0]);
+    }
+
+    #[test]
+    fn latencies_stand_where_they_were_measured() {
+        let mut sampler = Sampler::new(0, None, Vec::new());
+        let mut latencies = histogram();
+        latencies.record(100).unwrap();
+        for at_ms in (0..=3_000).step_by(50) {
+            if at_ms == 600 {
+                sampler.add_latencies(&latencies);
+            }
+            sampler.sample(at_ms * NS_PER_MS, &Stats::default(), 0);
+            let is_shown = sampler.last_latency.is_some();
+            assert_eq!(is_shown, (750..2_000).contains(&at_ms), "{at_ms}");
+        }
+        assert_eq!(sampler.latencies.len(), 1);
+        assert!((sampler.latencies[0].at_s - 0.75).abs() < 1e-9);
+    }
 }

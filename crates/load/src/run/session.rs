@@ -13,7 +13,7 @@ use super::limits::Window;
 use super::sampler::Sampler;
 use super::setup::Setup;
 use crate::cli::Span;
-use crate::engine::clock::{NS_PER_MS, NS_PER_S, nanoseconds, now_ns, seconds};
+use crate::engine::clock::{NS_PER_MS, nanoseconds, now_ns, seconds};
 use crate::engine::pool::Thread;
 use crate::engine::stats::{Counter, Measure, Stats, histogram};
 use crate::record::Snapshot;
@@ -25,8 +25,6 @@ use crate::watch::Memory;
 const LOOK: Duration = Duration::from_millis(20);
 /// Pause between two snapshots for the view.
 const TICK_NS: u64 = 200 * NS_PER_MS;
-/// Pause between two points of the series.
-const POINT_NS: u64 = NS_PER_S;
 /// From here to the common begin of all threads.
 const START_NS: u64 = 20 * NS_PER_MS;
 
@@ -66,7 +64,6 @@ pub(super) struct Session {
     pub(super) started_unix_ms: u64,
     limit_ns: u64,
     next_tick_ns: u64,
-    next_point_ns: u64,
     pub(super) memory_before: MemoryNow,
     pub(super) window: Option<Window>,
     /// The window goes on for as long as messages come.
@@ -104,7 +101,6 @@ impl Session {
             end_ns: start_ns,
             started_unix_ms: u64::try_from(since_epoch.as_millis()).unwrap_or_default(),
             next_tick_ns: 0,
-            next_point_ns: start_ns + POINT_NS,
             memory_before: MemoryNow::default(),
             window: None,
             follows: false,
@@ -112,6 +108,7 @@ impl Session {
             reasons: Vec::new(),
         };
         session.memory_before = session.memory();
+        session.sampler.sample(start_ns, &session.stats, 0);
         Ok(session)
     }
 
@@ -184,6 +181,8 @@ impl Session {
     fn look(&mut self, phase: &'static str, now_ns: u64, times: Option<(u64, u64)>) {
         self.collect();
         self.end_ns = now_ns;
+        let sent = self.sent();
+        self.sampler.sample(now_ns, &self.stats, sent);
         if now_ns < self.next_tick_ns {
             return;
         }
@@ -191,12 +190,7 @@ impl Session {
         if let Some(window) = self.window.as_mut().filter(|_| self.follows) {
             window.prolong(&self.stats);
         }
-        let sent = self.stats.count(Counter::Sent) + self.published.count(Counter::Sent);
         let rates = self.sampler.look(now_ns, &self.stats, sent);
-        if now_ns >= self.next_point_ns {
-            self.next_point_ns += POINT_NS;
-            self.sampler.point(now_ns, self.stats.open);
-        }
         let errors = self.stats.error_count() + self.stats.findings.total();
         let snapshot = Snapshot {
             phase,
@@ -219,6 +213,10 @@ impl Session {
         if let Some(live) = &mut self.live {
             live.tick(&snapshot);
         }
+    }
+
+    fn sent(&self) -> u64 {
+        self.stats.count(Counter::Sent) + self.published.count(Counter::Sent)
     }
 
     fn error_example(&self) -> Option<String> {
@@ -289,6 +287,9 @@ impl Session {
         if let Some(live) = self.live.take() {
             live.finish();
         }
+        self.collect();
+        let sent = self.sent();
+        self.sampler.finish(now_ns(), &self.stats, sent);
         self.setup.orders.stop();
         let threads: Vec<Thread> = self.workers.drain(..).chain(self.publisher.take()).collect();
         let shared: Vec<_> = threads.iter().map(|thread| Arc::clone(&thread.shared)).collect();

@@ -166,7 +166,7 @@ fn over_time(kind: Kind, group: &[&Series], end: f64) -> Chart {
         .map(|(series, class)| Line {
             name: series.name.clone(),
             class,
-            points: from_start(kind, series).map(|(at, value)| (at, value * factor)).collect(),
+            points: series.points.iter().map(|(at, value)| (*at, value * factor)).collect(),
             remark: format!("peak {}", quantity.show(peak(series) * factor)),
             style,
         })
@@ -184,14 +184,6 @@ fn over_time(kind: Kind, group: &[&Series], end: f64) -> Chart {
         lines,
         reference,
     }
-}
-
-/// The points of a series. Before the first connect there was no connection, which the first point
-/// may be too late to say.
-fn from_start(kind: Kind, series: &Series) -> impl Iterator<Item = (f64, f64)> {
-    let is_late = series.points.first().is_some_and(|point| point.0 > 0.0);
-    let start = (kind == Kind::Connections && is_late).then_some((0.0, 0.0));
-    start.into_iter().chain(series.points.iter().copied())
 }
 
 fn peak(series: &Series) -> f64 {
