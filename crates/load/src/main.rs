@@ -2,6 +2,7 @@
 
 mod cli;
 mod engine;
+mod http;
 mod load;
 mod machine;
 mod mode;

@@ -29,6 +29,8 @@ pub(crate) struct Record {
     pub(crate) client_limited: Option<String>,
     /// Single figures, in groups.
     pub(crate) summary: Vec<Figure>,
+    /// What ways to do the same cost, side by side; empty in a run that compares nothing.
+    pub(crate) comparison: Vec<Row>,
     /// Distributions of latencies over the whole run.
     pub(crate) latencies: Vec<Latency>,
     /// What changed over time.
@@ -62,6 +64,24 @@ pub(crate) struct Figure {
     pub(crate) value: f64,
     /// Of what: `B`, `s`, `/s`, `%`, or nothing for a plain count.
     pub(crate) unit: &'static str,
+}
+
+/// One of several ways to do the same.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Row {
+    /// The way, such as `long poll`.
+    pub(crate) name: &'static str,
+    /// Why there is nothing to compare, such as `HTTP 426`.
+    pub(crate) unavailable: Option<String>,
+    /// The same for all ways, where they were measured.
+    pub(crate) figures: Vec<Figure>,
+}
+
+impl Row {
+    /// The figure of a name, if it was measured.
+    pub(crate) fn figure(&self, name: &str) -> Option<&Figure> {
+        self.figures.iter().find(|figure| figure.name == name)
+    }
 }
 
 /// A distribution of latencies.

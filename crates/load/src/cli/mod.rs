@@ -3,7 +3,7 @@
 mod options;
 mod span;
 
-pub(crate) use options::{Churn, Echo, Fanout, Idle, Slow, Storm};
+pub(crate) use options::{Churn, CompareTransports, Echo, Fanout, Idle, Slow, Storm};
 pub(crate) use span::Span;
 
 use std::path::PathBuf;
@@ -41,6 +41,8 @@ pub(crate) enum Mode {
     Slow(Slow),
     /// Connect and leave, at a rate.
     Churn(Churn),
+    /// The same news by interval poll, long poll, event stream and WebSocket in turn.
+    CompareTransports(CompareTransports),
 }
 
 /// What all modes have.
@@ -180,6 +182,7 @@ impl Mode {
             Self::Storm(storm) => &storm.common,
             Self::Slow(slow) => &slow.common,
             Self::Churn(churn) => &churn.common,
+            Self::CompareTransports(compare) => &compare.common,
         }
     }
 
@@ -191,6 +194,7 @@ impl Mode {
             Self::Storm(_) => "storm",
             Self::Slow(_) => "slow",
             Self::Churn(_) => "churn",
+            Self::CompareTransports(_) => "compare-transports",
         }
     }
 }
@@ -200,6 +204,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::mode::{TRANSPORTS, Transport};
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(line.split_whitespace())
@@ -234,6 +239,20 @@ mod tests {
     }
 
     #[test]
+    fn transports_are_a_list_and_all_of_them_when_none_is_named() {
+        for (line, expected) in [
+            ("", &TRANSPORTS[..]),
+            ("--transports websocket,long-poll", &[Transport::WebSocket, Transport::LongPoll]),
+        ] {
+            let line = format!("switchboard-load compare-transports {line}");
+            let Mode::CompareTransports(compare) = parse(&line).unwrap().mode else {
+                panic!("another mode")
+            };
+            assert_eq!(compare.transports, expected);
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for line in [
             "",
@@ -246,6 +265,7 @@ mod tests {
             "slow --slow-percent 100",
             "churn --leave slowly",
             "storm --backoff jitter",
+            "compare-transports --transports websocket,carrier-pigeon",
         ] {
             assert!(parse(&format!("switchboard-load {line}")).is_err(), "{line}");
         }

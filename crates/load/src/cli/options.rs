@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{Common, Publish, Span};
 use crate::load::Sizes;
-use crate::mode::{Backoff, Leaving};
+use crate::mode::{Backoff, Leaving, TRANSPORTS, Transport};
 
 /// Options of `idle`.
 #[derive(Debug, Clone, Args)]
@@ -152,4 +152,43 @@ pub(crate) struct Churn {
     /// How they leave: close, fin or reset
     #[arg(long, value_name = "HOW", default_value = "close")]
     pub(crate) leave: Leaving,
+}
+
+/// Options of `compare-transports`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompareTransports {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    #[command(flatten)]
+    pub(crate) publish: Publish,
+
+    /// Publications per second of all channels together
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0)]
+    pub(crate) rate: f64,
+
+    /// How long publications go out, by each transport
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(crate) duration: Span,
+
+    /// What is compared, in this order: interval-poll, long-poll, event-stream, websocket
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = TRANSPORTS)]
+    pub(crate) transports: Vec<Transport>,
+
+    /// Pause between two interval polls of a client
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    pub(crate) poll_interval: Span,
+
+    /// Where interval polls go, with the placeholders of the target; without it the target, by
+    /// http and with `poll=1` in its query
+    #[arg(long, value_name = "URL")]
+    pub(crate) interval_poll_url: Option<String>,
+
+    /// Where long polls go; without it the target, by http
+    #[arg(long, value_name = "URL")]
+    pub(crate) long_poll_url: Option<String>,
+
+    /// Where event streams come from; without it the target, by http
+    #[arg(long, value_name = "URL")]
+    pub(crate) event_stream_url: Option<String>,
 }

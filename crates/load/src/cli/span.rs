@@ -14,6 +14,12 @@ impl Span {
         Self(seconds * 1_000)
     }
 
+    /// What is left after some of it has passed.
+    pub(crate) fn less(self, passed: std::time::Duration) -> Self {
+        let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(passed_ms))
+    }
+
     pub(crate) const fn ms(self) -> u64 {
         self.0
     }

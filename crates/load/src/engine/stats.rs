@@ -29,6 +29,14 @@ pub(crate) enum Counter {
     Received,
     /// Payload bytes of those.
     ReceivedBytes,
+    /// Bytes that came from the sockets, all of them.
+    SocketIn,
+    /// Bytes that the sockets took, all of them.
+    SocketOut,
+    /// HTTP requests made, handshakes among them; only where they are compared.
+    Requests,
+    /// Clients that listen, in whatever way; only where ways are compared.
+    Joined,
     /// Pings answered.
     Pings,
     /// Publications or messages sent.

@@ -96,6 +96,7 @@ impl<P: Plane, J: Job> Worker<P, J> {
             Event::Connected { conn } => self.connected(conn),
             Event::Received { conn, bytes } => {
                 let bytes = self.plane.received(bytes);
+                self.core.stats.add(Counter::SocketIn, bytes.len() as u64);
                 if let Some(end) = input::received(&mut self.core, &mut self.job, conn, bytes) {
                     self.end(conn, end);
                 }
@@ -160,7 +161,9 @@ impl<P: Plane, J: Job> Worker<P, J> {
         }
         let outgoing = std::mem::take(&mut core.outgoing);
         plane.send_batch(outgoing.sends(), exceptions);
-        for (id, _) in outgoing.sends() {
+        let mut taken = 0;
+        for (id, bytes) in outgoing.sends() {
+            taken += bytes.len();
             if let Some(connection) = core.slab.get_mut(id) {
                 connection.queued = false;
             }
@@ -168,13 +171,17 @@ impl<P: Plane, J: Job> Worker<P, J> {
         let mut from = 0;
         for exception in exceptions.drain(..) {
             let Some(bytes) = outgoing.find(exception.conn, &mut from) else { continue };
-            match exception.result {
-                SendResult::Short(sent) => core.hold(exception.conn, &bytes[sent..]),
-                SendResult::WouldBlock => core.hold(exception.conn, bytes),
-                // The plane reports the end, after what the peer said before it.
-                SendResult::Failed(_) => {}
+            let sent = match exception.result {
+                SendResult::Short(sent) => sent,
+                SendResult::WouldBlock | SendResult::Failed(_) => 0,
+            };
+            taken -= bytes.len() - sent;
+            // After a failure the plane reports the end, after what the peer said before it.
+            if !matches!(exception.result, SendResult::Failed(_)) {
+                core.hold(exception.conn, &bytes[sent..]);
             }
         }
+        core.stats.add(Counter::SocketOut, taken as u64);
         core.outgoing = outgoing;
         core.outgoing.clear();
     }

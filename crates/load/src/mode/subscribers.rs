@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use switchboard_plane::{Close, ConnId};
 
+use super::deliveries::{Deliveries, Subscriber};
 use super::returning::{Backoff, Returning};
 use super::slow::{Slow, is_slow};
 use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Connection, Core, End, Job, Orders, Ramp, State};
-use crate::verify::{Arrival, Cursor, Excused, Kind, Progress, Stamp, Verifier};
+use crate::verify::{Cursor, Excused, Progress};
 
 /// What all threads' subscribers have in common.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ pub(crate) struct Seat {
 pub(crate) struct Subscribers {
     rules: Arc<Rules>,
     ramp: Ramp,
-    verifier: Verifier,
+    deliveries: Deliveries,
     slow: Slow,
     returning: Returning,
     dropped_ns: Option<u64>,
@@ -68,50 +69,15 @@ pub(crate) struct Subscribers {
 
 impl Subscribers {
     pub(crate) fn new(rules: Arc<Rules>, ramp: Ramp) -> Self {
+        let (progress, excused) = (Arc::clone(&rules.progress), Arc::clone(&rules.excused));
         Self {
             slow: Slow::new(rules.slow_bytes_per_s),
+            deliveries: Deliveries::new(rules.run, progress, excused),
             rules,
             ramp,
-            verifier: Verifier::default(),
             returning: Returning::default(),
             dropped_ns: None,
         }
-    }
-
-    /// A publication of this run arrived at a subscriber.
-    fn delivered(&mut self, core: &mut Core<Seat>, id: ConnId, stamp: Stamp) {
-        let now_ns = core.now_ns;
-        let Some(connection) = core.slab.get_mut(id) else { return };
-        let (number, channel) = (connection.number, connection.channel);
-        let seat = &mut connection.data;
-        let mut cursor = Cursor { next: seat.next, begun: seat.begun };
-        let arrival = self.verifier.arrived(number, channel, &mut cursor, stamp.sequence);
-        (seat.next, seat.begun) = (cursor.next, cursor.begun);
-        let counted = seat.counted;
-        if seat.slow || arrival == Arrival::Again {
-            return;
-        }
-        core.stats.record(Measure::Delivery, stamp.due_ns, now_ns);
-        if !counted {
-            return;
-        }
-        let progress = &self.rules.progress;
-        match arrival {
-            Arrival::InOrder => {}
-            // Those in between are not waited for; they are in the verifier's books.
-            Arrival::Ahead(hole) => hole.for_each(|missing| {
-                progress.reached(channel, missing);
-            }),
-            Arrival::Early | Arrival::Late | Arrival::Again => return,
-        }
-        if progress.reached(channel, stamp.sequence) {
-            core.stats.record(Measure::LastDelivery, stamp.due_ns, now_ns);
-        }
-    }
-
-    fn foreign(&mut self, core: &Core<Seat>, id: ConnId, what: impl std::fmt::Display) {
-        let number = core.slab.get(id).map_or(0, |connection| connection.number);
-        self.verifier.findings.add(Kind::Foreign, 1, || format!("connection {number}: {what}"));
     }
 
     /// Storm: everyone but the survivors is dropped and comes back after the back-off.
@@ -126,7 +92,7 @@ impl Subscribers {
         for id in dropped {
             if let Some(connection) = core.close(id, self.rules.drop) {
                 core.stats.add(Counter::Left, 1);
-                self.forget(&connection, None);
+                self.forget(&connection, false);
                 self.come_back(core, &connection, 0);
             }
         }
@@ -145,23 +111,13 @@ impl Subscribers {
         }
     }
 
-    /// A subscriber is gone; `sent` when it should have seen the end.
-    fn forget(&mut self, connection: &Connection<Seat>, sent: Option<u64>) {
+    /// A subscriber is gone, or the run is over.
+    fn forget(&mut self, connection: &Connection<Seat>, is_over: bool) {
         let Connection { number, channel, data: seat, .. } = *connection;
         self.slow.remove(connection.id);
-        if !self.rules.verify || !connection.was_open() {
-            return;
-        }
-        let cursor = Cursor { next: seat.next, begun: seat.begun };
-        self.verifier.ended(number, channel, cursor, sent, &self.rules.excused);
-        if seat.counted {
-            self.rules.progress.leave(channel, seat.next);
-        }
-    }
-
-    fn hand_over_findings(&mut self, core: &mut Core<Seat>) {
-        if self.verifier.findings.total() > 0 {
-            core.stats.findings.merge(&std::mem::take(&mut self.verifier.findings));
+        if self.rules.verify && connection.was_open() {
+            let cursor = Cursor { next: seat.next, begun: seat.begun };
+            self.deliveries.ended(Subscriber { number, channel }, cursor, seat.counted, is_over);
         }
     }
 }
@@ -173,12 +129,9 @@ impl Job for Subscribers {
         let now_ns = core.now_ns;
         let Some(connection) = core.slab.get_mut(id) else { return };
         let seat = &mut connection.data;
-        seat.next = Cursor::after(self.rules.progress.sent(connection.channel)).next;
         seat.slow = is_slow(connection.number, self.rules.slow_percent);
         seat.counted = self.rules.verify && !seat.slow;
-        if seat.counted {
-            self.rules.progress.join(connection.channel);
-        }
+        seat.next = self.deliveries.joined(connection.channel, seat.counted).next;
         let slow = seat.slow;
         let returned = seat.returning.take().is_some();
         if slow {
@@ -191,29 +144,24 @@ impl Job for Subscribers {
     }
 
     fn message(&mut self, core: &mut Core<Seat>, id: ConnId, message: &[u8]) {
-        let Some(connection) = core.slab.get(id) else { return };
-        let channel = connection.channel;
-        if connection.data.slow {
+        let now_ns = core.now_ns;
+        let Some(connection) = core.slab.get_mut(id) else { return };
+        let who = Subscriber { number: connection.number, channel: connection.channel };
+        let seat = &mut connection.data;
+        let slow = seat.slow;
+        if self.rules.verify {
+            let mut cursor = Cursor { next: seat.next, begun: seat.begun };
+            let place = (&mut cursor, seat.counted);
+            self.deliveries.arrived(&mut core.stats, now_ns, who, place, message);
+            (seat.next, seat.begun) = (cursor.next, cursor.begun);
+        }
+        if slow {
             self.slow.read(core, id, message.len());
-        }
-        if !self.rules.verify {
-            return;
-        }
-        match Stamp::read(message) {
-            Ok(stamp) if stamp.run != self.rules.run => {
-                self.foreign(core, id, "a publication of another run");
-            }
-            Ok(stamp) if stamp.channel != channel => {
-                let what = format!("a publication of channel {} in {channel}", stamp.channel);
-                self.foreign(core, id, what);
-            }
-            Ok(stamp) => self.delivered(core, id, stamp),
-            Err(damage) => self.foreign(core, id, damage),
         }
     }
 
     fn ended(&mut self, core: &mut Core<Seat>, connection: &Connection<Seat>, end: &End) {
-        self.forget(connection, None);
+        self.forget(connection, false);
         let counter = match (connection.was_open(), connection.data.slow) {
             (false, _) => Counter::Failed,
             (true, true) => Counter::SlowClosed,
@@ -241,7 +189,7 @@ impl Job for Subscribers {
             self.slow.release(core);
         }
         self.reconnect(core);
-        self.hand_over_findings(core);
+        self.deliveries.hand_over(&mut core.stats.findings);
         core.stats.is_done =
             self.ramp.is_done() && core.connecting() == 0 && self.returning.is_empty();
         let returning_ns = self.returning.next_ns();
@@ -252,10 +200,8 @@ impl Job for Subscribers {
 
     fn finish(&mut self, core: &mut Core<Seat>) {
         for connection in core.slab.iter() {
-            let to_the_end = connection.data.counted && connection.state == State::Open;
-            let sent = to_the_end.then(|| self.rules.progress.sent(connection.channel));
-            self.forget(connection, sent);
+            self.forget(connection, connection.state == State::Open);
         }
-        self.hand_over_findings(core);
+        self.deliveries.hand_over(&mut core.stats.findings);
     }
 }

@@ -3,7 +3,6 @@
 mod publishers;
 mod queue;
 mod request;
-mod response;
 mod schedule;
 
 pub(crate) use publishers::{Context, Means, Publishers};

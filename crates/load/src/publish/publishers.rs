@@ -7,12 +7,12 @@ use switchboard_plane::{Close, ConnId};
 
 use super::queue::{Pending, Publisher};
 use super::request::Request;
-use super::response::Response;
 use super::schedule::{Due, Schedule};
 use crate::engine::clock::{NS_PER_MS, NS_PER_S};
 use crate::engine::random::Random;
 use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Connection, Core, End, Job, Orders};
+use crate::http::{Malformed, Part, Reader};
 use crate::load::Sizes;
 use crate::target::{Template, Values};
 use crate::verify::{Excused, Progress, Stamp};
@@ -184,16 +184,17 @@ impl Publishers {
     }
 
     /// The server has answered the oldest request of a publisher.
-    fn answered(&mut self, core: &mut Core<()>, number: usize, response: Response) -> bool {
+    fn answered(&mut self, core: &mut Core<()>, number: usize) -> bool {
         let Some(pending) = self.members[number].unanswered.pop_front() else {
             return false;
         };
         core.stats.record(Measure::Acknowledge, pending.sent_ns, core.now_ns);
-        if (200..300).contains(&response.status) {
+        let status = self.members[number].head.status;
+        if (200..300).contains(&status) {
             core.stats.add(Counter::Acknowledged, 1);
         } else {
             core.stats.add(Counter::Refused, 1);
-            let what = format!("publish: the server answered with {}", response.status);
+            let what = format!("publish: the server answered with {status}");
             core.stats.error(Counter::Refused, what);
             self.excuse(pending);
         }
@@ -265,29 +266,33 @@ impl Job for Publishers {
         let number = connection.number as usize;
         self.members[number].reader.push(bytes);
         loop {
-            match self.members[number].reader.next() {
+            let publisher = &mut self.members[number];
+            match publisher.reader.next() {
                 Ok(None) => return true,
-                Ok(Some(response)) => {
-                    if !self.answered(core, number, response) {
+                Ok(Some(Part::Head(head))) => publisher.head = head,
+                Ok(Some(Part::Body(_))) => {}
+                Ok(Some(Part::End)) => {
+                    let is_last = publisher.head.is_last;
+                    if !self.answered(core, number) {
                         return false;
                     }
-                    if response.is_last {
+                    if is_last {
                         self.give_up_unanswered(core, number);
                         core.close(id, Close::Fin);
                         self.members[number].id = None;
-                        self.members[number].reader = super::response::Reader::default();
+                        self.members[number].reader = Reader::default();
                         return true;
                     }
                 }
-                Err(_) => return false,
+                Err(Malformed) => return false,
             }
         }
     }
 
     fn ended(&mut self, core: &mut Core<()>, connection: &Connection<()>, end: &End) {
         let number = connection.number as usize;
-        if let Some(response) = self.members[number].reader.end() {
-            self.answered(core, number, response);
+        if self.members[number].reader.is_until_end() {
+            self.answered(core, number);
         }
         let unanswered = self.members[number].unanswered.len();
         self.give_up_unanswered(core, number);
@@ -302,7 +307,7 @@ impl Job for Publishers {
         publisher.id = None;
         publisher.connecting = false;
         publisher.retry_ns = core.now_ns + RETRY_NS;
-        publisher.reader = super::response::Reader::default();
+        publisher.reader = Reader::default();
     }
 
     fn step(&mut self, core: &mut Core<()>) -> Option<u64> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use switchboard_plane::ConnId;
 
-use super::response::Reader;
+use crate::http::{Head, Reader};
 
 /// A publication on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(super) struct Publisher {
     /// Sent, in order; HTTP only.
     pub(super) unanswered: VecDeque<Pending>,
     pub(super) reader: Reader,
+    /// The head of the answer that is being read.
+    pub(super) head: Head,
 }
 
 impl Publisher {

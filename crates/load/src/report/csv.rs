@@ -7,12 +7,29 @@ use crate::record::{PERCENTILES, Record};
 
 /// The files: name and contents.
 pub(crate) fn files(record: &Record) -> Vec<(&'static str, String)> {
-    vec![
+    let mut files = vec![
         ("summary.csv", summary(record)),
         ("latency.csv", latency(record)),
         ("latency_over_time.csv", latency_over_time(record)),
         ("series.csv", series(record)),
-    ]
+    ];
+    if !record.comparison.is_empty() {
+        files.push(("comparison.csv", comparison(record)));
+    }
+    files
+}
+
+fn comparison(record: &Record) -> String {
+    let mut out = rows(&["transport", "name", "value", "unit", "unavailable"]);
+    for row in &record.comparison {
+        if let Some(why) = &row.unavailable {
+            push(&mut out, &[row.name, "", "", "", why]);
+        }
+        for figure in &row.figures {
+            push(&mut out, &[row.name, &figure.name, &figure.value.to_string(), figure.unit, ""]);
+        }
+    }
+    out
 }
 
 fn summary(record: &Record) -> String {
@@ -103,7 +120,9 @@ mod tests {
 
     #[test]
     fn every_row_has_the_columns_of_its_header() {
-        for (name, text) in files(&sample::fanout()) {
+        let of_comparison =
+            files(&sample::comparison()).into_iter().filter(|f| f.0 == "comparison.csv");
+        for (name, text) in files(&sample::fanout()).into_iter().chain(of_comparison) {
             let columns: Vec<usize> = text.lines().map(columns).collect();
             assert!(columns.len() > 1, "{name} has rows");
             assert!(columns.windows(2).all(|pair| pair[0] == pair[1]), "{name}: {columns:?}");

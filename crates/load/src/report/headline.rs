@@ -1,7 +1,7 @@
 //! The run in one sentence, and its main figures: the same on the page and above the table.
 
-use super::units;
-use crate::record::{Figure, Latency, Record, Verdict};
+use super::{comparison, units};
+use crate::record::{Figure, Latency, Record, Row, Verdict};
 
 /// How the run ended, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,9 @@ pub(crate) fn is_memory_per_connection_sound(record: &Record) -> bool {
 
 /// The run in one sentence.
 pub(crate) fn sentence(record: &Record) -> String {
+    if !record.comparison.is_empty() {
+        return compared(record);
+    }
     let count = |group: &str, name: &str| value(record, group, name).map(units::count);
     let connected = count("Connections", "connected");
     let of = || format!("{} of {}", record.mode, record.target);
@@ -87,6 +90,19 @@ pub(crate) fn sentence(record: &Record) -> String {
         _ => None,
     };
     sentence.map_or_else(of, |sentence| format!("{sentence}, {}", trouble(record)))
+}
+
+fn compared(record: &Record) -> String {
+    let ways = comparison::available(record).count();
+    let clients = comparison::available(record).filter_map(|row| row.figure("clients"));
+    let clients = units::count(clients.map(|figure| figure.value).fold(0.0, f64::max));
+    match ways {
+        0 => "none of the transports is available".to_owned(),
+        1 => format!("news to {clients} clients by one transport, {}", trouble(record)),
+        _ => {
+            format!("the same news to {clients} clients by {ways} transports, {}", trouble(record))
+        }
+    }
 }
 
 fn parameter<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
@@ -149,6 +165,9 @@ pub(crate) fn tiles(record: &Record) -> Vec<(String, String)> {
         let hidden = strange || (group == "Memory" && !is_memory_per_connection_sound(record));
         (!hidden).then(|| (label.to_owned(), units::figure(figure.value, figure.unit)))
     };
+    if !record.comparison.is_empty() {
+        return compared_tiles(record);
+    }
     let mut tiles: Vec<(String, String)> = BEFORE.into_iter().filter_map(tile).collect();
     if let Some(latency) = main_latency(record) {
         let name = latency.name.split(" to ").next().unwrap_or_default();
@@ -160,6 +179,28 @@ pub(crate) fn tiles(record: &Record) -> Vec<(String, String)> {
     tiles.extend(AFTER.into_iter().filter_map(tile));
     tiles.truncate(TILES);
     tiles
+}
+
+/// The dearest way and the cheapest, in requests, and how old the news is with each.
+fn compared_tiles(record: &Record) -> Vec<(String, String)> {
+    let requests = |row: &&Row| row.figure("requests").map_or(0.0, |figure| figure.value);
+    let by_requests = |a: &&Row, b: &&Row| requests(a).total_cmp(&requests(b));
+    let dearest = comparison::available(record).max_by(by_requests);
+    let cheapest = comparison::available(record).min_by(by_requests);
+    let (Some(dearest), Some(cheapest)) = (dearest, cheapest) else { return Vec::new() };
+    let ways = if dearest.name == cheapest.name { vec![dearest] } else { vec![dearest, cheapest] };
+    let tile = |row: &Row, name: &str, label: &str| {
+        let figure = row.figure(name)?;
+        Some((format!("{label}, {}", row.name), units::figure(figure.value, figure.unit)))
+    };
+    [
+        ("requests", "requests"),
+        ("per delivery", "on the wire per delivery"),
+        ("age p50", "age of the news, p50"),
+    ]
+    .into_iter()
+    .flat_map(|(name, label)| ways.iter().filter_map(move |row| tile(row, name, label)))
+    .collect()
 }
 
 /// What a mode does, for readers who see the page without the manual.

@@ -1,6 +1,7 @@
 //! What a run measured, for people and for programs: the live view, the final table, the page, and
 //! the files.
 
+mod comparison;
 mod csv;
 mod headline;
 mod html;

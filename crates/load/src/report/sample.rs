@@ -4,7 +4,7 @@
 use hdrhistogram::Histogram;
 
 use crate::machine::Machine;
-use crate::record::{Figure, Latency, LatencyPoint, Record, Series, Verdict};
+use crate::record::{Figure, Latency, LatencyPoint, Record, Row, Series, Verdict};
 
 /// A run that measured nothing.
 pub(crate) fn empty() -> Record {
@@ -19,6 +19,7 @@ pub(crate) fn empty() -> Record {
         verdict: Verdict::Passed,
         client_limited: None,
         summary: Vec::new(),
+        comparison: Vec::new(),
         latencies: Vec::new(),
         series: Vec::new(),
         latency_series: Vec::new(),
@@ -46,6 +47,7 @@ pub(crate) fn fanout() -> Record {
         verdict: Verdict::Passed,
         client_limited: None,
         summary: figures(),
+        comparison: Vec::new(),
         latencies: vec![
             latency("delivery to each subscriber", &spread(2_000.0, 20_000)),
             latency("delivery to the last subscriber", &spread(700.0, 10_000)),
@@ -54,6 +56,43 @@ pub(crate) fn fanout() -> Record {
         latency_series: (5..=14).map(latency_point).collect(),
         errors: Vec::new(),
         machine: Machine::read(),
+    }
+}
+
+/// Three ways to listen, of which the server does not have the second.
+pub(crate) fn comparison() -> Record {
+    let row = |name, requests, bytes, p50_us| Row {
+        name,
+        unavailable: None,
+        figures: [
+            ("clients", 1_000.0, ""),
+            ("requests", requests, ""),
+            ("received", bytes, "B"),
+            ("sent", bytes / 2.0, "B"),
+            ("server CPU", requests / 4e4, "s"),
+            ("age p50", p50_us, "us"),
+            ("age p99", p50_us * 2.0, "us"),
+            ("delivered", 10_000.0, ""),
+            ("lost", 0.0, ""),
+        ]
+        .map(|(label, value, unit)| Figure { group: name, name: label.into(), value, unit })
+        .into(),
+    };
+    let refused =
+        Row { name: "long poll", unavailable: Some("HTTP 426".into()), figures: Vec::new() };
+    Record {
+        mode: "compare-transports",
+        interrupted: false,
+        comparison: vec![
+            row("interval poll", 20_000.0, 4.5e6, 500_000.0),
+            refused,
+            row("WebSocket", 1_000.0, 8e5, 2_000.0),
+        ],
+        latencies: vec![
+            latency("age of the news, interval poll", &spread(500_000.0, 10_000)),
+            latency("age of the news, WebSocket", &spread(2_000.0, 10_000)),
+        ],
+        ..empty()
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use hdrhistogram::Histogram;
 
 use super::headline::{self, Outcome};
-use super::units;
+use super::{comparison, units};
 use crate::record::Record;
 
 /// The columns of the percentile table.
@@ -52,11 +52,34 @@ fn body(record: &Record) -> String {
     if !machine.is_empty() {
         let _ = writeln!(out, "{machine}");
     }
+    comparison(record, &mut out);
     figures(record, &mut out);
     latencies(record, &mut out);
     errors(record, &mut out);
     out.push('\n');
     out
+}
+
+fn comparison(record: &Record, out: &mut String) {
+    if record.comparison.is_empty() {
+        return;
+    }
+    let names = comparison::columns(record);
+    let header = std::iter::once(&"Transport").chain(&names);
+    let mut rows: Vec<Vec<String>> = vec![header.map(|&name| name.to_owned()).collect()];
+    let mut missing = Vec::new();
+    for row in &record.comparison {
+        match comparison::cells(row, &names) {
+            Ok(cells) => {
+                let name = format!("  {}", row.name);
+                rows.push(std::iter::once(name).chain(cells).collect());
+            }
+            Err(why) => missing.push(vec![format!("  {}", row.name), why]),
+        }
+    }
+    out.push('\n');
+    out.push_str(&columns(&rows));
+    out.push_str(&columns(&missing));
 }
 
 fn figures(record: &Record, out: &mut String) {
@@ -244,6 +267,17 @@ mod tests {
     fn nothing_measured_is_a_short_table() {
         let text = render(&sample::empty());
         assert!(text.ends_with("INTERRUPTED: idle of ws://127.0.0.1:1/ (in 0 µs)\n"), "{text}");
+    }
+
+    #[test]
+    fn ways_stand_side_by_side() {
+        let text = render(&sample::comparison());
+        let header = text.lines().find(|line| line.starts_with("Transport")).unwrap();
+        let row = text.lines().find(|line| line.starts_with("  interval poll")).unwrap();
+        let end = |line: &str, word: &str| line.find(word).unwrap() + word.len();
+        assert_eq!(end(header, "requests"), end(row, "20,000"), "{text}");
+        assert!(text.contains("\n  long poll  not available: HTTP 426\n"), "{text}");
+        assert!(text.contains("PASSED: the same news to 1,000 clients"), "{text}");
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub(super) fn record(mut session: Session, mut extra: Extra) -> Result<Record, s
         verdict,
         client_limited: extra.limited.or_else(|| session.window.as_ref()?.verdict()),
         summary,
+        comparison: Vec::new(),
         latencies,
         series: std::mem::take(&mut session.sampler.series),
         latency_series: std::mem::take(&mut session.sampler.latencies),
@@ -94,7 +95,7 @@ fn latency(session: &Session, measure: Measure) -> Option<Latency> {
 }
 
 /// Everything that is wrong in any mode.
-fn reasons(session: &Session) -> Vec<String> {
+pub(super) fn reasons(session: &Session) -> Vec<String> {
     let mut reasons = session.reasons.clone();
     reasons.extend(session.stats.findings.sentences());
     let (stats, published) = (&session.stats, &session.published);
@@ -203,7 +204,7 @@ fn cpu(session: &Session) -> Vec<Figure> {
     figures
 }
 
-fn parameters(session: &Session, more: Vec<(String, String)>) -> Vec<(String, String)> {
+pub(super) fn parameters(session: &Session, more: Vec<(String, String)>) -> Vec<(String, String)> {
     let setup = &session.setup;
     let common = &setup.common;
     let mut all: Vec<(String, String)> = [
@@ -228,7 +229,7 @@ fn parameters(session: &Session, more: Vec<(String, String)>) -> Vec<(String, St
 }
 
 /// The command line as it could be typed again.
-fn command(arguments: impl Iterator<Item = String>) -> String {
+pub(super) fn command(arguments: impl Iterator<Item = String>) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     let quoted = arguments.map(|argument| {
         if !argument.is_empty() && argument.chars().all(plain) {

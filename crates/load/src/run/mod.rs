@@ -1,6 +1,7 @@
 //! A run from its beginning to its record.
 
 mod churn;
+mod compare;
 mod echo;
 mod figures;
 mod idle;
@@ -40,5 +41,6 @@ pub(crate) fn run(mode: &Mode) -> Result<Record, Failure> {
         Mode::Echo(options) => echo::run(options),
         Mode::Storm(options) => storm::run(options),
         Mode::Churn(options) => churn::run(options),
+        Mode::CompareTransports(options) => compare::run(options),
     }
 }

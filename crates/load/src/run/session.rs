@@ -84,7 +84,6 @@ impl Session {
     ) -> Result<Self, Failure> {
         let start_ns = now_ns();
         let tids = workers.iter().chain(&publisher).map(|thread| thread.tid).collect();
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut session = Self {
             sampler: Sampler::new(start_ns, setup.common.pid, tids),
             live: Some(Live::new(setup.common.quiet)),
@@ -99,7 +98,7 @@ impl Session {
             interrupted: catch_signals()?,
             start_ns,
             end_ns: start_ns,
-            started_unix_ms: u64::try_from(since_epoch.as_millis()).unwrap_or_default(),
+            started_unix_ms: unix_ms(),
             next_tick_ns: 0,
             memory_before: MemoryNow::default(),
             window: None,
@@ -114,6 +113,18 @@ impl Session {
 
     /// Lets all threads connect, and waits until every connect has come to an end.
     pub(super) fn connect(&mut self) -> Result<(), Failure> {
+        self.connect_all();
+        if self.stats.count(Counter::Connected) == 0 && !self.is_interrupted() {
+            let why = self.stats.main_error(Counter::Failed).unwrap_or("nothing happened");
+            let why = format!("{}: no connection succeeded: {why}", self.setup.target.url);
+            self.stop()?;
+            return Err(Failure::Unavailable(why));
+        }
+        self.require_publisher()
+    }
+
+    /// As [`connect`](Self::connect), whatever comes of it.
+    pub(super) fn connect_all(&mut self) {
         let begin_ns = now_ns() + START_NS;
         self.setup.orders.connect_from(begin_ns);
         self.wait("connecting", None, |session| session.stats.is_done);
@@ -121,18 +132,15 @@ impl Session {
             seconds: seconds(now_ns().saturating_sub(begin_ns)),
             connected: self.stats.count(Counter::Connected),
         });
+    }
+
+    /// Waits until publications can go out, if there are to be any.
+    pub(super) fn require_publisher(&mut self) -> Result<(), Failure> {
         let patience_ns = self.setup.common.connect_timeout.ns();
         self.wait("connecting", Some(now_ns() + patience_ns), Self::publishers_are_ready);
-        let nobody = self.stats.count(Counter::Connected) == 0;
-        let no_publisher = self.publisher.is_some() && self.published.open == 0;
-        if (nobody || no_publisher) && !self.is_interrupted() {
-            let (who, stats) = if nobody {
-                (self.setup.target.url.as_str(), &self.stats)
-            } else {
-                ("the publisher", &self.published)
-            };
-            let why = stats.main_error(Counter::Failed).unwrap_or("nothing happened");
-            let why = format!("{who}: no connection succeeded: {why}");
+        if self.publisher.is_some() && self.published.open == 0 && !self.is_interrupted() {
+            let why = self.published.main_error(Counter::Failed).unwrap_or("nothing happened");
+            let why = format!("the publisher: no connection succeeded: {why}");
             self.stop()?;
             return Err(Failure::Unavailable(why));
         }
@@ -320,6 +328,12 @@ impl Session {
     fn a_thread_is_over(&self) -> bool {
         self.workers.iter().chain(&self.publisher).any(Thread::is_over)
     }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn unix_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or_default()
 }
 
 /// The name of the publishers' thread.

@@ -97,6 +97,11 @@ impl Template {
         self.0.contains(&Part::Channel) || self.0.contains(&Part::ChannelNumber)
     }
 
+    /// Whether different runs give different texts.
+    pub(crate) fn tells_runs_apart(&self) -> bool {
+        self.0.contains(&Part::Run)
+    }
+
     /// Appends the text with the values in place.
     pub(crate) fn write(&self, values: &Values<'_>, out: &mut Vec<u8>) {
         for part in &self.0 {

@@ -5,7 +5,7 @@ use super::axis::{Axis, Quantity};
 use super::bars::Bars;
 use super::chart::{Chart, Line, Style, finite};
 use super::markup::Markup;
-use super::{latency, memory};
+use super::{compared, latency, memory};
 use crate::record::{Record, Series};
 
 /// Colours of things beside each other.
@@ -42,6 +42,7 @@ pub(super) fn of(record: &Record) -> Vec<Picture> {
         charts.map(Picture::Lines).collect::<Vec<_>>()
     };
     let mut pictures = of_kind(Kind::Connections);
+    pictures.extend(compared::bars(record).into_iter().map(Picture::Bars));
     pictures.extend(back_after(record).map(Picture::Bars));
     pictures.extend(latency::percentiles(record).map(Picture::Lines));
     pictures.extend(latency::latency_over_time(record, end).map(Picture::Lines));

@@ -5,6 +5,7 @@ mod axis;
 mod bars;
 mod chart;
 mod charts;
+mod compared;
 mod latency;
 mod markup;
 mod memory;
@@ -163,6 +164,14 @@ mod tests {
         assert_eq!(count(&document, "figure"), 10);
         assert_eq!(count(&document, "svg"), 20, "one wide and one narrow drawing each");
         assert!(count(&document, "td") > 20);
+    }
+
+    #[test]
+    fn a_comparison_shows_its_ways_side_by_side() {
+        let page = page(&sample::comparison());
+        let document = parsed(&page);
+        assert_eq!(count(&document, "figure"), 6);
+        assert!(page.contains("not available: HTTP 426"));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::markup::Markup;
 use crate::record::Record;
-use crate::report::{table, units};
+use crate::report::{comparison, table, units};
 
 /// Writes all tables that have rows.
 pub(super) fn write(record: &Record, m: &mut Markup) {
+    compared(record, m);
     figures(record, m);
     latencies(record, m);
     errors(record, m);
@@ -17,6 +18,41 @@ pub(super) fn write(record: &Record, m: &mut Markup) {
     m.element("div", &[("class", "columns")], |m| {
         pairs("What was asked for", &parameters, m);
         pairs("The machine", &facts, m);
+    });
+}
+
+fn compared(record: &Record, m: &mut Markup) {
+    if record.comparison.is_empty() {
+        return;
+    }
+    let columns = comparison::columns(record);
+    let span = columns.len().max(1).to_string();
+    section("Side by side", m, |m| {
+        m.element("div", &[("class", "card scroll")], |m| {
+            m.element("table", &[], |m| {
+                m.element("thead", &[], |m| {
+                    m.element("tr", &[], |m| {
+                        m.leaf("th", &[], "");
+                        for name in &columns {
+                            m.leaf("th", &[], name);
+                        }
+                    });
+                });
+                m.element("tbody", &[], |m| {
+                    for row in &record.comparison {
+                        m.element("tr", &[], |m| {
+                            m.leaf("th", &[("scope", "row")], row.name);
+                            match comparison::cells(row, &columns) {
+                                Ok(cells) => cells.iter().for_each(|cell| m.leaf("td", &[], cell)),
+                                Err(why) => {
+                                    m.leaf("td", &[("class", "why"), ("colspan", &span)], &why);
+                                }
+                            }
+                        });
+                    }
+                });
+            });
+        });
     });
 }
 

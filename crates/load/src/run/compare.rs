@@ -1,0 +1,352 @@
+//! `compare-transports`: the same news to the same number of clients, by one way to listen after
+//! another.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Failure;
+use super::figures::{self, figure};
+use super::idle::DEFAULT_URL;
+use super::limits::Window;
+use super::publishing::{self, Publication};
+use super::session::Session;
+use super::setup::{self, Setup, checked_target, usage};
+use crate::cli::{CompareTransports, Span};
+use crate::engine::clock::{NS_PER_MS, now_ns};
+use crate::engine::stats::{Counter, Measure};
+use crate::engine::{Endpoint, pool};
+use crate::machine::Machine;
+use crate::mode::{Asking, Deliveries, Listeners, Terms, Transport};
+use crate::publish::Schedule;
+use crate::record::{Figure, Latency, Record, Row, Verdict};
+use crate::target::{Sources, Target, Template, local_ports};
+use crate::verify::{Excused, Findings, KINDS, Kind, Progress};
+
+/// From the order to the first publication.
+const LEAD_NS: u64 = 50 * NS_PER_MS;
+/// For the server to be done with the clients of one way before those of the next come.
+const REST: Duration = Duration::from_millis(500);
+
+/// What came of one way.
+#[derive(Debug)]
+struct Measured {
+    row: Row,
+    latency: Option<Latency>,
+    findings: Findings,
+    reasons: Vec<String>,
+    limited: Option<String>,
+    errors: Vec<(String, u64)>,
+    parameters: Vec<(String, String)>,
+    interrupted: bool,
+}
+
+pub(super) fn run(options: &CompareTransports) -> Result<Record, Failure> {
+    check(options)?;
+    let started_unix_ms = super::session::unix_ms();
+    let begun = Instant::now();
+    let mut all: Vec<Measured> = Vec::new();
+    for transport in &options.transports {
+        if !all.is_empty() {
+            thread::sleep(REST);
+        }
+        let measured = measure(options, *transport, begun.elapsed())?;
+        let interrupted = measured.interrupted;
+        all.push(measured);
+        if interrupted {
+            break;
+        }
+    }
+    Ok(record(options, all, started_unix_ms, begun.elapsed()))
+}
+
+fn check(options: &CompareTransports) -> Result<(), Failure> {
+    setup::positive("--rate", options.rate)?;
+    if options.poll_interval.ms() == 0 {
+        return Err(usage("--poll-interval must be above 0"));
+    }
+    let channel = Template::strict(&options.common.channel).map_err(usage)?;
+    if !channel.tells_runs_apart() {
+        return Err(usage(
+            "--channel: {run} must be in it, so that each transport has channels without the \
+             news of the one before",
+        ));
+    }
+    Ok(())
+}
+
+/// One way, from the first connect to the last piece of news.
+fn measure(
+    options: &CompareTransports,
+    transport: Transport,
+    elapsed: Duration,
+) -> Result<Measured, Failure> {
+    let mut common = options.common.clone();
+    common.time_limit = common.time_limit.map(|limit| limit.less(elapsed));
+    let setup = Setup::new("compare-transports", &common, common.connections, DEFAULT_URL)?;
+    let progress = Arc::new(Progress::new(common.channels, 1));
+    let excused = Arc::new(Excused::default());
+    let workers = listeners(options, &setup, transport, &progress, &excused)?;
+    let schedule = Schedule::open(common.channels, options.rate);
+    let plan = Publication { schedule, left: u64::MAX, channels: common.channels };
+    let publisher = publishing::publisher(&setup, &options.publish, plan, &progress, &excused)?;
+    let expected = options.duration.ms() + options.publish.drain.ms();
+    let expected = Span::from_secs(expected / 1_000 + 1);
+    let mut session = Session::new(setup, workers, Some(publisher), Measure::Delivery, expected)?;
+    // Connects and handshakes are a part of what a way costs.
+    session.begin_window(now_ns());
+    session.connect_all();
+    session.require_publisher()?;
+    let nobody = session.stats.count(Counter::Joined) == 0;
+    if nobody && !session.is_interrupted() {
+        let why = session.stats.main_error(Counter::Failed).unwrap_or("no answer").to_owned();
+        session.stop()?;
+        return Ok(unavailable(options, transport, why, &session));
+    }
+    let start_ns = now_ns() + LEAD_NS;
+    session.setup.orders.work(start_ns, start_ns + options.duration.ns());
+    let until_ns = Some(start_ns + options.duration.ns());
+    session.wait(transport.name(), until_ns, |session| session.published.is_done);
+    publishing::finish(&mut session, options.publish.drain, &progress);
+    session.end_window();
+    let mut row = row(transport, &session);
+    session.stop()?;
+    row.figures.extend(verified(transport, &session));
+    Ok(Measured { row, ..measured(options, transport, &session) })
+}
+
+/// Starts the threads of clients.
+fn listeners(
+    options: &CompareTransports,
+    setup: &Setup,
+    transport: Transport,
+    progress: &Arc<Progress>,
+    excused: &Arc<Excused>,
+) -> Result<Vec<pool::Thread>, Failure> {
+    let common = &setup.common;
+    let url = url(options, setup, transport);
+    let scheme = if transport == Transport::WebSocket { "ws" } else { "http" };
+    let target = checked_target(&url, scheme, common.allow_remote)?;
+    let terms = Arc::new(Terms {
+        asking: Asking {
+            transport,
+            host: target.host.clone(),
+            path: target.path.clone(),
+            channel_names: setup.channel_names(common.channels),
+            run_name: setup.run_name.clone(),
+            headers: setup::headers("--header", &common.header)?,
+        },
+        channels: common.channels,
+        threads: common.threads,
+        poll_interval_ns: options.poll_interval.ns(),
+        orders: Arc::clone(&setup.orders),
+    });
+    let plain = match transport {
+        Transport::WebSocket => None,
+        _ => Some(Arc::new(plain_endpoint(setup, &target)?)),
+    };
+    let mut workers = Vec::new();
+    for thread in 0..common.threads {
+        let mut launch = setup.launch(thread);
+        if let Some(endpoint) = &plain {
+            launch.endpoint = Arc::clone(endpoint);
+        }
+        let deliveries = Deliveries::new(setup.run, Arc::clone(progress), Arc::clone(excused));
+        let ramp = setup.ramp(thread, setup.connections, common.connect_rate);
+        workers.push(pool::spawn(launch, Listeners::new(Arc::clone(&terms), ramp, deliveries))?);
+    }
+    Ok(workers)
+}
+
+/// TCP alone: the requests are the clients' own.
+fn plain_endpoint(setup: &Setup, target: &Target) -> Result<Endpoint, Failure> {
+    let given = setup.common.sources.as_deref();
+    let sources = Sources::choose(given, target.address, setup.connections, local_ports());
+    Ok(Endpoint { address: target.address, sources: sources.map_err(usage)?, upgrade: None })
+}
+
+/// Where a way is: the target, if nothing else is said, with the scheme of the way.
+fn url(options: &CompareTransports, setup: &Setup, transport: Transport) -> String {
+    let given = match transport {
+        Transport::IntervalPoll => &options.interval_poll_url,
+        Transport::LongPoll => &options.long_poll_url,
+        Transport::EventStream => &options.event_stream_url,
+        Transport::WebSocket => &None,
+    };
+    given.clone().unwrap_or_else(|| default_url(&setup.target.url, transport))
+}
+
+fn default_url(target: &str, transport: Transport) -> String {
+    let http = target.split_once("://").map_or(target.to_owned(), |(_, rest)| {
+        let path_missing = !rest.contains('/') && transport == Transport::IntervalPoll;
+        format!("http://{rest}{}", if path_missing { "/" } else { "" })
+    });
+    match transport {
+        Transport::WebSocket => target.to_owned(),
+        Transport::LongPoll | Transport::EventStream => http,
+        Transport::IntervalPoll if http.contains('?') => format!("{http}&poll=1"),
+        Transport::IntervalPoll => format!("{http}?poll=1"),
+    }
+}
+
+/// What one way costs, and how old its news is.
+fn row(transport: Transport, session: &Session) -> Row {
+    let name = transport.name();
+    let count = |counter| session.stats.count(counter) as f64;
+    let ages = session.stats.histogram(Measure::Delivery);
+    let (received, sent) = (count(Counter::SocketIn), count(Counter::SocketOut));
+    let mut figures = vec![
+        figure(name, "clients", count(Counter::Joined), ""),
+        figure(name, "requests", count(Counter::Requests), ""),
+        figure(name, "received", received, "B"),
+        figure(name, "sent", sent, "B"),
+    ];
+    if !ages.is_empty() {
+        let each = (received + sent) / ages.len() as f64;
+        figures.push(figure(name, "per delivery", each, "B"));
+    }
+    let window = session.window.as_ref();
+    if let Some(cpu_s) = window.and_then(|window| window.server_cpu_s) {
+        figures.push(figure(name, "server CPU", cpu_s, "s"));
+    }
+    if !ages.is_empty() {
+        for (label, us) in [
+            ("age p50", ages.value_at_percentile(50.0)),
+            ("age p99", ages.value_at_percentile(99.0)),
+            ("age max", ages.max()),
+        ] {
+            figures.push(figure(name, label, us as f64, "us"));
+        }
+    }
+    Row { name, unavailable: None, figures }
+}
+
+/// What became of the news.
+fn verified(transport: Transport, session: &Session) -> Vec<Figure> {
+    let name = transport.name();
+    let findings = &session.stats.findings;
+    let delivered = session.stats.histogram(Measure::Delivery).len();
+    vec![
+        figure(name, "delivered", delivered as f64, ""),
+        figure(name, "lost", findings.count(Kind::Lost) as f64, ""),
+        figure(name, "duplicated", findings.count(Kind::Duplicated) as f64, ""),
+    ]
+}
+
+fn unavailable(
+    options: &CompareTransports,
+    transport: Transport,
+    why: String,
+    session: &Session,
+) -> Measured {
+    let row = Row { name: transport.name(), unavailable: Some(why), figures: Vec::new() };
+    // That nobody was taken is in the row, and no failure of the others.
+    Measured {
+        row,
+        reasons: Vec::new(),
+        limited: None,
+        errors: Vec::new(),
+        ..measured(options, transport, session)
+    }
+}
+
+/// Everything but the row, of a session that has been stopped.
+fn measured(options: &CompareTransports, transport: Transport, session: &Session) -> Measured {
+    let name = transport.name();
+    let ages = session.stats.histogram(Measure::Delivery);
+    let rate = ("rate", options.rate.to_string());
+    let mut more = publishing::parameters(&options.publish, options.duration, rate);
+    let transports: Vec<String> = options.transports.iter().map(ToString::to_string).collect();
+    more.push(("transports".to_owned(), transports.join(",")));
+    more.push(("poll-interval".to_owned(), options.poll_interval.to_string()));
+    let prefixed = |text: String| format!("{name}: {text}");
+    let mut reasons = figures::reasons(session);
+    if session.is_over_time() {
+        reasons.push("the time limit was reached".to_owned());
+    }
+    let errors = session.stats.errors().into_iter().chain(session.published.errors());
+    Measured {
+        row: Row { name, unavailable: None, figures: Vec::new() },
+        latency: (!ages.is_empty())
+            .then(|| Latency { name: format!("{AGE}, {name}"), histogram: ages.clone() }),
+        findings: session.stats.findings.clone(),
+        reasons: reasons.into_iter().map(prefixed).collect(),
+        limited: session.window.as_ref().and_then(Window::verdict).map(prefixed),
+        errors: errors.map(|(error, count)| (prefixed(error), count)).collect(),
+        parameters: figures::parameters(session, more),
+        interrupted: session.is_interrupted(),
+    }
+}
+
+/// What is timed.
+const AGE: &str = "age of the news";
+
+fn record(
+    options: &CompareTransports,
+    all: Vec<Measured>,
+    started_unix_ms: u64,
+    elapsed: Duration,
+) -> Record {
+    let interrupted = all.iter().any(|measured| measured.interrupted);
+    let mut findings = Findings::default();
+    let mut reasons = Vec::new();
+    if all.iter().all(|measured| measured.row.unavailable.is_some()) {
+        reasons.push("none of the transports is available".to_owned());
+    }
+    let mut record = Record {
+        mode: "compare-transports",
+        command: figures::command(std::env::args()),
+        target: options.common.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned()),
+        started_unix_ms,
+        duration_s: elapsed.as_secs_f64(),
+        interrupted,
+        parameters: Vec::new(),
+        verdict: Verdict::Passed,
+        client_limited: None,
+        summary: Vec::new(),
+        comparison: Vec::new(),
+        latencies: Vec::new(),
+        series: Vec::new(),
+        latency_series: Vec::new(),
+        errors: Vec::new(),
+        machine: Machine::read(),
+    };
+    for mut measured in all {
+        findings.merge(&measured.findings);
+        reasons.append(&mut measured.reasons);
+        record.client_limited = record.client_limited.or(measured.limited);
+        record.parameters = measured.parameters;
+        record.latencies.extend(measured.latency);
+        record.errors.append(&mut measured.errors);
+        record.comparison.push(measured.row);
+    }
+    // Each transport was a run with channels of its own.
+    record.parameters.retain(|(name, _)| name != "run");
+    record.errors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let count = |kind: Kind| findings.count(kind) as f64;
+    record.summary = KINDS.map(|kind| figure("Verification", kind.name(), count(kind), "")).into();
+    if !reasons.is_empty() {
+        record.verdict = Verdict::Failed(reasons);
+    }
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_has_a_place_at_the_target() {
+        use Transport::{EventStream, IntervalPoll, LongPoll, WebSocket};
+        for (target, transport, expected) in [
+            ("ws://h:1/sub/{channel}", WebSocket, "ws://h:1/sub/{channel}"),
+            ("ws://h:1/sub/{channel}", LongPoll, "http://h:1/sub/{channel}"),
+            ("WS://h:1/sub/{channel}", EventStream, "http://h:1/sub/{channel}"),
+            ("ws://h:1/sub/{channel}", IntervalPoll, "http://h:1/sub/{channel}?poll=1"),
+            ("ws://h:1/?c={k}", IntervalPoll, "http://h:1/?c={k}&poll=1"),
+            ("ws://h:1", IntervalPoll, "http://h:1/?poll=1"),
+        ] {
+            assert_eq!(default_url(target, transport), expected);
+        }
+    }
+}
