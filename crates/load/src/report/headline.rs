@@ -181,12 +181,15 @@ pub(crate) fn tiles(record: &Record) -> Vec<(String, String)> {
     tiles
 }
 
-/// The dearest way and the cheapest, in requests, and how old the news is with each.
+/// The dearest way and the cheapest, by bytes on the wire, and how old the news is with each.
 fn compared_tiles(record: &Record) -> Vec<(String, String)> {
-    let requests = |row: &&Row| row.figure("requests").map_or(0.0, |figure| figure.value);
-    let by_requests = |a: &&Row, b: &&Row| requests(a).total_cmp(&requests(b));
-    let dearest = comparison::available(record).max_by(by_requests);
-    let cheapest = comparison::available(record).min_by(by_requests);
+    let bytes = |row: &Row| {
+        let figures = ["received", "sent"].into_iter().filter_map(|name| row.figure(name));
+        figures.map(|figure| figure.value).sum::<f64>()
+    };
+    let by_bytes = |a: &&Row, b: &&Row| bytes(a).total_cmp(&bytes(b));
+    let dearest = comparison::available(record).max_by(by_bytes);
+    let cheapest = comparison::available(record).min_by(by_bytes);
     let (Some(dearest), Some(cheapest)) = (dearest, cheapest) else { return Vec::new() };
     let ways = if dearest.name == cheapest.name { vec![dearest] } else { vec![dearest, cheapest] };
     let tile = |row: &Row, name: &str, label: &str| {

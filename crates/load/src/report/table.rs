@@ -65,21 +65,24 @@ fn comparison(record: &Record, out: &mut String) {
         return;
     }
     let names = comparison::columns(record);
-    let header = std::iter::once(&"Transport").chain(&names);
-    let mut rows: Vec<Vec<String>> = vec![header.map(|&name| name.to_owned()).collect()];
-    let mut missing = Vec::new();
-    for row in &record.comparison {
-        match comparison::cells(row, &names) {
-            Ok(cells) => {
-                let name = format!("  {}", row.name);
-                rows.push(std::iter::once(name).chain(cells).collect());
-            }
-            Err(why) => missing.push(vec![format!("  {}", row.name), why]),
-        }
+    let name_width = width(record.comparison.iter().map(|row| row.name).chain(["Transport"])) + 2;
+    let first = |name: &str| left(name, name_width);
+    let header = names.iter().map(|&name| name.to_owned());
+    let mut rows = vec![std::iter::once(first("Transport")).chain(header).collect()];
+    for row in comparison::available(record) {
+        let name = first(&format!("  {}", row.name));
+        let cells = comparison::cells(row, &names).unwrap_or_default();
+        rows.push(std::iter::once(name).chain(cells).collect());
     }
-    out.push('\n');
-    out.push_str(&columns(&rows));
-    out.push_str(&columns(&missing));
+    let table = columns(&rows);
+    let mut lines = table.lines();
+    let _ = writeln!(out, "\n{}", lines.next().unwrap_or_default().trim_end());
+    for row in &record.comparison {
+        let _ = match comparison::cells(row, &names) {
+            Ok(_) => writeln!(out, "{}", lines.next().unwrap_or_default()),
+            Err(why) => writeln!(out, "{}  {why}", first(&format!("  {}", row.name))),
+        };
+    }
 }
 
 fn figures(record: &Record, out: &mut String) {
@@ -276,7 +279,8 @@ mod tests {
         let row = text.lines().find(|line| line.starts_with("  interval poll")).unwrap();
         let end = |line: &str, word: &str| line.find(word).unwrap() + word.len();
         assert_eq!(end(header, "requests"), end(row, "20,000"), "{text}");
-        assert!(text.contains("\n  long poll  not available: HTTP 426\n"), "{text}");
+        let line = |word: &str| text.lines().position(|line| line.starts_with(word)).unwrap();
+        assert_eq!(line("  long poll      not available: HTTP 426"), line("  interval poll") + 1);
         assert!(text.contains("PASSED: the same news to 1,000 clients"), "{text}");
     }
 

@@ -18,6 +18,9 @@ const FINE_UNTIL_NS: u64 = 30 * NS_PER_S;
 /// Pause between two points of levels later on, and of rates from the beginning.
 const COARSE_NS: u64 = NS_PER_S;
 
+/// The first series.
+const OPEN: &str = "connections open";
+
 /// The rates shown live are those of about this many ticks.
 const TICKS_KEPT: usize = 6;
 
@@ -61,6 +64,8 @@ pub(super) struct Sampler {
     next_rate_ns: u64,
     recent: VecDeque<Look>,
     last_point: Look,
+    /// The fewest connections since the last point, and when.
+    fewest: Option<(f64, u64)>,
     client: Threads,
     server_threads: Option<Threads>,
     latency: Histogram<u64>,
@@ -82,6 +87,7 @@ impl Sampler {
             next_rate_ns: start_ns + COARSE_NS,
             recent: VecDeque::new(),
             last_point: Look::default(),
+            fewest: None,
             client: Threads::read("self"),
             server_threads: server.as_deref().map(Threads::read),
             server,
@@ -114,6 +120,9 @@ impl Sampler {
     /// Adds the points that are due.
     pub(super) fn sample(&mut self, now_ns: u64, total: &Stats, sent: u64) {
         let at_s = seconds(now_ns.saturating_sub(self.start_ns));
+        if self.fewest.is_none_or(|(_, fewest)| total.open < fewest) {
+            self.fewest = Some((at_s, total.open));
+        }
         if now_ns >= self.next_level_ns {
             let fine = self.next_level_ns < self.start_ns + FINE_UNTIL_NS;
             let step_ns = if fine { FINE_NS } else { COARSE_NS };
@@ -145,10 +154,18 @@ impl Sampler {
     }
 
     fn levels(&mut self, at_s: f64, open: u64) {
+        let before = self.series.first().and_then(|series| series.points.last()).copied();
+        if let (Some((then_s, fewest)), Some((_, before))) = (self.fewest.take(), before)
+            && (fewest as f64) < before
+            && fewest < open
+        {
+            // A storm may be over between two points.
+            self.push(OPEN, "", then_s, Some(fewest as f64));
+        }
         self.server_rss_bytes = self.server.as_deref().and_then(Memory::rss);
         let kernel = Kernel::read();
         for (name, unit, value) in [
-            ("connections open", "", Some(open as f64)),
+            (OPEN, "", Some(open as f64)),
             ("server resident memory", "B", self.server_rss_bytes.map(|bytes| bytes as f64)),
             ("kernel slab", "B", Some(kernel.slab_bytes as f64)),
             ("kernel TCP buffers", "B", Some(kernel.tcp_bytes as f64)),
@@ -250,6 +267,19 @@ mod tests {
         );
         let rates = moments(&sampler, "connects per second");
         assert_eq!((rates.len(), rates[0], rates[39]), (40, 1_000.0, 40_000.0));
+    }
+
+    #[test]
+    fn a_dip_between_two_points_gets_one_of_its_own() {
+        let mut sampler = Sampler::new(0, None, Vec::new());
+        for (at_ms, open) in [(0, 0), (20, 9), (250, 90), (500, 90), (520, 3), (540, 40), (750, 90)]
+        {
+            let mut total = Stats::default();
+            total.open = open;
+            sampler.sample(at_ms * NS_PER_MS, &total, 0);
+        }
+        let points = &sampler.series[0].points;
+        assert_eq!(points[1..], [(0.25, 90.0), (0.5, 90.0), (0.52, 3.0), (0.75, 90.0)]);
     }
 
     #[test]

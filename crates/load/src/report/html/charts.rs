@@ -107,6 +107,7 @@ impl Kind {
             (Self::Connections, _) => "Connections over time".into(),
             (Self::Cpu, _) => "CPU".into(),
             (Self::Memory, _) => "User memory over time".into(),
+            (Self::KernelMemory, [one]) => format!("{} over time", capital(&one.name)),
             (Self::KernelMemory, _) => "Kernel memory over time".into(),
             _ => capital(
                 &group.iter().map(|series| spoken(&series.name)).collect::<Vec<_>>().join(", "),
@@ -236,7 +237,7 @@ mod tests {
                 "Sent per second",
                 "Memory per connection",
                 "User memory over time",
-                "Kernel memory over time",
+                "Kernel slab over time",
                 "CPU",
                 "Connects per second",
             ]

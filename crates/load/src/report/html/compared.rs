@@ -4,6 +4,7 @@ use super::axis::Quantity;
 use super::bars::Bars;
 use super::charts::COLOURS;
 use crate::record::{Record, Row};
+use crate::report::comparison;
 
 /// One chart: a title, a note, and the figures whose sum is drawn.
 type Chart = (&'static str, &'static str, &'static [&'static str]);
@@ -30,8 +31,8 @@ pub(super) fn bars(record: &Record) -> Vec<Bars> {
 }
 
 fn chart_of(record: &Record, (title, note, names): Chart) -> Option<Bars> {
-    // A way keeps its colour in all charts, also when another is not available.
-    let ways = record.comparison.iter().zip(COLOURS.into_iter().cycle());
+    // As the lines of the latencies: a way has the same colour in all charts.
+    let ways = comparison::available(record).zip(COLOURS.into_iter().cycle());
     let mut quantity = Quantity::Count;
     let rows: Vec<(String, f64, &'static str)> = ways
         .filter_map(|(row, class)| {
@@ -66,7 +67,7 @@ mod tests {
         assert_eq!(bars.len(), CHARTS.len());
         let bytes = &bars[1];
         assert_eq!(bytes.rows[0], ("interval poll".to_owned(), 6.75e6, "c1"));
-        assert_eq!((bytes.rows[1].0.as_str(), bytes.rows[1].2), ("WebSocket", "c3"));
+        assert_eq!((bytes.rows[1].0.as_str(), bytes.rows[1].2), ("WebSocket", "c2"));
         assert_eq!(bars[2].quantity, Quantity::Micros, "CPU is a time");
         assert!((bars[2].rows[0].1 - 5e5).abs() < 1.0, "{:?}", bars[2].rows);
     }

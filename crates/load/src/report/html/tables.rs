@@ -28,7 +28,7 @@ fn compared(record: &Record, m: &mut Markup) {
     let columns = comparison::columns(record);
     let span = columns.len().max(1).to_string();
     section("Side by side", m, |m| {
-        m.element("div", &[("class", "card scroll")], |m| {
+        m.element("div", &[("class", "card scroll tight")], |m| {
             m.element("table", &[], |m| {
                 m.element("thead", &[], |m| {
                     m.element("tr", &[], |m| {
