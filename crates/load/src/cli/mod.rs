@@ -48,7 +48,7 @@ pub(crate) enum Mode {
 /// What all modes have.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
-    /// Where to connect. `{n}` is the number of the connection, `{k}` that of its channel,
+    /// Where to connect. `{i}` is the number of the connection, `{k}` that of its channel,
     /// `{channel}` the channel's name, `{run}` differs from run to run. Without it:
     /// `ws://127.0.0.1:8000/sub/{channel}`, and `/echo` for `echo`
     pub(crate) url: Option<String>,

@@ -65,7 +65,13 @@ pub(crate) struct Subscribers {
     slow: Slow,
     returning: Returning,
     dropped_ns: Option<u64>,
+    /// Those who are still to be dropped in the storm.
+    to_drop: Vec<ConnId>,
 }
+
+/// Connections that a storm drops in one turn. Each takes some 10 us; with all of them in one turn the
+/// survivors' messages would wait for this thread, and their latency would not be the server's.
+const DROPS_MAX: usize = 256;
 
 impl Subscribers {
     pub(crate) fn new(rules: Arc<Rules>, ramp: Ramp) -> Self {
@@ -77,19 +83,22 @@ impl Subscribers {
             ramp,
             returning: Returning::default(),
             dropped_ns: None,
+            to_drop: Vec::new(),
         }
     }
 
-    /// Storm: everyone but the survivors is dropped and comes back after the back-off.
-    fn drop_all(&mut self, core: &mut Core<Seat>) {
+    /// Storm: everyone but the survivors is to be dropped.
+    fn begin_storm(&mut self, core: &Core<Seat>) {
         self.dropped_ns = Some(core.now_ns);
-        let dropped: Vec<ConnId> = core
-            .slab
-            .iter()
-            .filter(|connection| connection.number >= self.rules.survivors)
-            .map(|connection| connection.id)
-            .collect();
-        for id in dropped {
+        let all = core.slab.iter();
+        let dropped = all.filter(|connection| connection.number >= self.rules.survivors);
+        self.to_drop = dropped.map(|connection| connection.id).collect();
+    }
+
+    /// Drops the next few, who come back after their back-off.
+    fn drop_some(&mut self, core: &mut Core<Seat>) {
+        for _ in 0..DROPS_MAX {
+            let Some(id) = self.to_drop.pop() else { return };
             if let Some(connection) = core.close(id, self.rules.drop) {
                 core.stats.add(Counter::Left, 1);
                 self.forget(&connection, false);
@@ -183,18 +192,23 @@ impl Job for Subscribers {
             core.connect(number, self.rules.channel_of(number), Seat::default());
         }
         if self.rules.orders.is_drop_all() && self.dropped_ns.is_none() {
-            self.drop_all(core);
+            self.begin_storm(core);
         }
+        self.drop_some(core);
         if self.rules.orders.is_release_slow() {
             self.slow.release(core);
         }
         self.reconnect(core);
         self.deliveries.hand_over(&mut core.stats.findings);
-        core.stats.is_done =
-            self.ramp.is_done() && core.connecting() == 0 && self.returning.is_empty();
+        core.stats.is_done = self.ramp.is_done()
+            && core.connecting() == 0
+            && self.to_drop.is_empty()
+            && self.returning.is_empty();
         let returning_ns = self.returning.next_ns();
         let returning_ns = returning_ns.filter(|_| self.ramp.has_room(core.connecting()));
-        let wishes = [self.ramp.next_ns(core.connecting()), returning_ns, self.slow.step(core)];
+        let dropping_ns = (!self.to_drop.is_empty()).then_some(core.now_ns);
+        let wishes =
+            [self.ramp.next_ns(core.connecting()), returning_ns, dropping_ns, self.slow.step(core)];
         wishes.into_iter().flatten().min()
     }
 

@@ -3,7 +3,7 @@
 /// What placeholders stand for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Values<'a> {
-    /// `{n}`: the number of the connection, from 0.
+    /// `{i}`: the number of the connection, from 0.
     pub(crate) number: u32,
     /// `{k}`: the number of the channel, from 0.
     pub(crate) channel_number: u32,
@@ -30,7 +30,7 @@ enum Part {
 }
 
 const PLACEHOLDERS: [(&str, Part); 5] = [
-    ("{n}", Part::Number),
+    ("{i}", Part::Number),
     ("{k}", Part::ChannelNumber),
     ("{channel}", Part::Channel),
     ("{run}", Part::Run),
@@ -39,7 +39,7 @@ const PLACEHOLDERS: [(&str, Part); 5] = [
 
 /// A brace in a place where it can only be a misspelt placeholder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is no placeholder: there are {{n}}, {{k}}, {{channel}} and {{run}}")]
+#[error("{0} is no placeholder: there are {{i}}, {{k}}, {{channel}} and {{run}}")]
 pub(crate) struct TemplateError(String);
 
 impl Template {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn placeholders_are_replaced_wherever_they_stand() {
         for (text, expected) in [
-            ("/sub/{channel}?n={n}&k={k}", "/sub/load-3?n=7&k=3"),
+            ("/sub/{channel}?n={i}&k={k}", "/sub/load-3?n=7&k=3"),
             ("{run}{run}", "ab12cd34ab12cd34"),
             ("", ""),
             ("plain", "plain"),
