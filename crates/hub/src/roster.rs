@@ -23,8 +23,6 @@ pub(crate) struct Roster {
     floor: u64,
     /// What the floor will be when the pass ends.
     next_floor: u64,
-    /// Where the pass leads.
-    goal: u64,
     /// The pass has still to visit the entries below this index; 0 when there is no pass.
     unvisited: u32,
 }
@@ -81,14 +79,8 @@ impl Roster {
         self.unvisited > 0
     }
 
-    /// Where the pass leads.
-    pub(crate) fn goal(&self) -> u64 {
-        self.goal
-    }
-
     /// Begins a pass. `floor` holds at its end for all that it will not leave behind.
-    pub(crate) fn begin_pass(&mut self, goal: u64, floor: u64) {
-        self.goal = goal;
+    pub(crate) fn begin_pass(&mut self, floor: u64) {
         self.next_floor = floor;
         self.unvisited = self.entries.len() as u32;
     }

@@ -43,7 +43,7 @@ fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bo
         return false;
     };
     if !blocked.in_pass() {
-        blocked.begin_pass(limit, u64::MAX);
+        blocked.begin_pass(u64::MAX);
     }
     let Some(mark) = blocked.find(|mark| mark < limit) else {
         return false;
@@ -62,18 +62,19 @@ fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bo
     true
 }
 
-/// A slice of those who are behind the head.
+/// A slice of those who are behind the head as it is now. A pass goes on over what is published while
+/// it is under way: whoever it visits gets that too, so with many publications in flight everybody
+/// gets them in one send a pass, and each takes one pass to reach everybody.
 fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: &mut Work) -> bool {
     let index = work.channel;
     let seat = |place| Seat::ready(index, place);
     let (base, first, head) = (channel.base, channel.first_mark(), channel.head_mark());
     while channel.ready_has_work() {
         if !channel.ready.in_pass() {
-            channel.ready.begin_pass(head, head);
+            channel.ready.begin_pass(head);
         }
-        let goal = channel.ready.goal();
-        // Nobody: the pass is over. What came meanwhile makes another one.
-        let Some(mark) = channel.ready.find(|mark| mark < goal) else {
+        // Nobody: the pass is over. What came behind its back makes another one.
+        let Some(mark) = channel.ready.find(|mark| mark < head) else {
             continue;
         };
         let after_lag = channel.mark_after_lag();
@@ -84,7 +85,7 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
             ready.take(treat, false, sends_max, seat, &mut work.targets);
         } else if mark + 1 >= first {
             work.kind = WorkKind::Deliver;
-            let until = goal - base;
+            let until = head - base;
             let reached =
                 base + channel.log.copy(mark - base, until, bytes_max, &mut work.publications);
             ready.leave_behind(reached);
