@@ -25,6 +25,8 @@ use crate::verify::{Excused, Findings, KINDS, Kind, Progress};
 
 /// From the order to the first publication.
 const LEAD_NS: u64 = 50 * NS_PER_MS;
+/// For the threads to hand over what they have counted.
+const SETTLE_NS: u64 = 100 * NS_PER_MS;
 /// For the server to be done with the clients of one way before those of the next come.
 const REST: Duration = Duration::from_millis(500);
 
@@ -108,6 +110,7 @@ fn measure(
     let until_ns = Some(start_ns + options.duration.ns());
     session.wait(transport.name(), until_ns, |session| session.published.is_done);
     publishing::finish(&mut session, options.publish.drain, &progress);
+    session.wait("settling", Some(now_ns() + SETTLE_NS), |_| false);
     session.end_window();
     let mut row = row(transport, &session);
     session.stop()?;
