@@ -135,7 +135,7 @@ fn echoes_are_verified() {
         (Fault::Corrupt, 1, [0, 0, 0, 5]),
     ] {
         let url = format!("ws://{}/echo", server::start(fault));
-        let time = ["--duration", "300ms", "--drain", "300ms", "--in-flight", "3"];
+        let time = ["--duration", "600ms", "--drain", "2s", "--in-flight", "3"];
         let (exit, record) = run(&[&["echo", &url, "-c", "5"], &time[..]].concat());
         assert_eq!((exit, findings(&record)), (code, expected), "{fault:?} {record:#}");
     }
