@@ -46,6 +46,8 @@ class Server:
             [path, *flags, "--plane", plane, "--cores", str(cores)],
             stderr=subprocess.PIPE,
             text=True,
+            # The server refuses variables of its prefix that it does not know, such as SWITCHBOARD_BIN.
+            env={name: value for name, value in os.environ.items() if not name.startswith("SWITCHBOARD_")},
         )
         line = self.process.stderr.readline()
         while "listening on" not in line:

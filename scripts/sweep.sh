@@ -24,7 +24,7 @@ case " $* " in
 esac
 build_programs
 export SWITCHBOARD_BIN=$server_bin SWITCHBOARD_LOAD_BIN=$load_bin
-trap tuning_undo EXIT
+trap 'tuning_undo >&2' EXIT
 if tuning_may_apply; then
     tuning_settings 100000 both
     tuning_apply >&2 || say "  going on without what was refused" >&2
