@@ -20,19 +20,11 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$scripts/lib/load.sh"
 # shellcheck source=scripts/lib/tuning.sh
 source "$scripts/lib/tuning.sh"
+# shellcheck source=scripts/lib/packages.sh
+source "$scripts/lib/packages.sh"
 
 cache=$root/bench/.cache
 peers=$root/bench/peers
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo -n "$@"
-    else
-        die "to install '$*' this needs root or sudo"
-    fi
-}
 
 # quietly COMMAND...: its output is shown only when it fails.
 quietly() {
@@ -44,18 +36,6 @@ quietly() {
         die "failed: $*"
     fi
     rm -f "$log"
-}
-
-# apt_packages COMMAND=PACKAGE...: Debian packages for the commands that are missing.
-apt_packages() {
-    local missing=() pair
-    for pair in "$@"; do
-        command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
-    done
-    [ ${#missing[@]} -eq 0 ] && return
-    say "installing ${missing[*]}"
-    quietly as_root apt-get update
-    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
 }
 
 # up_to_date FILE STAMP: whether what is installed is what FILE asks for.
@@ -118,10 +98,10 @@ for argument in "$@"; do
     esac
 done
 
-apt_packages python3=python3
+install_packages python3=python3
 install_python
 if [ $measures = 1 ]; then
-    apt_packages npm=npm taskset=util-linux ip=iproute2
+    install_packages npm=npm taskset=util-linux ip=iproute2
     install_bun
     install_nchan
     build_programs
