@@ -7,7 +7,6 @@ and each budget is marked reached or not.
 
 import argparse
 import datetime
-import os
 import pathlib
 import resource
 import signal
@@ -20,7 +19,7 @@ from .context import context
 from .plan import plan
 from .process import Failure
 from .results import Named, Results
-from .run import Cores, Run, execute
+from .run import Cores, Run, execute, two_cores
 from .scenarios import Scenario, scenarios
 from .servers import ROOT, SERVERS, Server
 
@@ -108,13 +107,6 @@ def rate_of(results: Results, scenario: Scenario, here: str, round_: int, server
         return None
     reached = results.by_round(here, "fanout", server.name, "published_per_s").get(round_)
     return reached and reached * scenario.share_of_fanout
-
-
-def two_cores() -> Cores:
-    allowed = sorted(os.sched_getaffinity(0))
-    if len(allowed) < 2:
-        raise Failure("this needs two cores: one for the server, one for the load tool")
-    return Cores(allowed[0], allowed[-1])
 
 
 def say(run: Run, scenario: Scenario, number: int, total: int, elapsed_s: float) -> None:

@@ -26,6 +26,13 @@ class Cores:
     load: int | str
 
 
+def two_cores() -> Cores:
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise Failure("this needs two cores: one for the server, one for the load tool")
+    return Cores(allowed[0], allowed[-1])
+
+
 @dataclasses.dataclass
 class Run:
     """What is kept of a run, also of one that failed."""

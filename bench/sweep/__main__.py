@@ -17,12 +17,11 @@ import urllib.request
 from compare import markdown, network, units
 from compare.process import Failure
 from compare.results import Spread
-from compare.run import Cores, load
+from compare.run import Cores, load, two_cores
+from compare.scenarios import CHANNEL
 from compare.servers import Running, running, switchboard
 
-from .cases import CHANNEL, PARTS, Case, Part, Seen
-
-BOTH_CORES = "0-1"
+from .cases import PARTS, Case, Part, Seen
 
 
 def arguments() -> argparse.Namespace:
@@ -43,8 +42,11 @@ def arguments() -> argparse.Namespace:
 def execute(case: Case) -> Seen:
     """One run: a fresh server, the load tool against it, and what both counted."""
     server = switchboard(case.plane, shards=case.shards, flags=case.flags)
-    cpus = "0" if case.shards == 1 else BOTH_CORES
-    with network.plain() as here, running(server, here, cpus) as target:
+    cores = two_cores()
+    if case.shards > 1:
+        both = f"{cores.server},{cores.load}"
+        cores = Cores(both, both)
+    with network.plain() as here, running(server, here, cores.server) as target:
         path = f"/sub/{CHANNEL}"
         command = [*case.load, target.base + path, "--channel", CHANNEL]
         if case.publishes_by_http:
@@ -53,7 +55,6 @@ def execute(case: Case) -> Seen:
             command += ["--publish-ws", target.base + path]
         if case.shards > 1:
             command += ["--pin", "none"]
-        cores = Cores(server=0, load="1" if case.shards == 1 else BOTH_CORES)
         before = counters(target)
         record = load(target, here, cores, tuple(command)).record
         after = counters(target)

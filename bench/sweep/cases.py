@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from compare.record import Record
-from compare.scenarios import CHANNEL
 
 PLANES = ("io_uring", "epoll")
 DURATION = ("--duration", "3s")
@@ -183,5 +182,3 @@ PARTS = (
         storms,
     ),
 )
-
-__all__ = ["CHANNEL", "PARTS", "Case", "Column", "Part", "Seen"]
