@@ -11,7 +11,7 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// Bytes held by live publications (the sum of their `cost_bytes`).
+    /// Bytes held by live publications (the sum of their `cost_bytes` and of the lines built of them).
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -24,6 +24,11 @@ impl Accounting {
     pub(crate) fn add(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A live publication takes more than when it was made.
+    pub(crate) fn grow(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn subtract(&self, bytes: usize) {

@@ -24,6 +24,7 @@ mod report;
 mod roster;
 mod router;
 mod seat;
+mod start;
 mod table;
 mod work;
 
@@ -35,7 +36,8 @@ pub use name::{ChannelName, NameError, parse_list};
 pub use policy::SlowPolicy;
 pub use position::{Epoch, Position, PositionError};
 pub use publication::{Draft, Kind, Publication};
-pub use report::{HomeReport, Receipt, ShardReport};
+pub use report::{HomeReport, Listener, Receipt, ShardReport, SlowClient};
 pub use router::{Router, ShardId};
 pub use seat::{Moved, Seat, Subscriber};
+pub use start::{Begin, BehindGap, Gap, GapReason, Start};
 pub use work::{Pull, Work, WorkKind};

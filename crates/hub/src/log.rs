@@ -109,14 +109,15 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Accounting, Draft, Kind};
+    use crate::{Accounting, Draft, Epoch, Kind, Position};
 
     fn log(head: u64, payloads: &[usize]) -> Log {
         let accounting = Arc::new(Accounting::default());
         let mut log = Log::new(head);
         for &bytes in payloads {
             let draft = Draft::new(Kind::Binary, &vec![0; bytes]);
-            log.push(Publication::new(log.head() + 1, 0, draft, &accounting));
+            let position = Position { epoch: Epoch::from_random(1), offset: log.head() + 1 };
+            log.push(Publication::new(position, 0, draft, &accounting));
         }
         log
     }

@@ -1,11 +1,11 @@
 //! What is published.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 
-use crate::Accounting;
+use crate::{Accounting, Position};
 
 /// Whether a payload is text or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,23 +82,35 @@ impl Draft {
 /// One message of a channel. It never changes and is shared by all who keep or send it.
 #[derive(Debug)]
 pub struct Publication {
-    offset: u64,
+    position: Position,
     time_ms: u64,
     draft: Draft,
+    lines: OnceLock<Box<[u8]>>,
     accounting: Arc<Accounting>,
 }
 
 impl Publication {
     /// Gives a draft its place and counts its bytes until it is dropped.
-    pub fn new(offset: u64, time_ms: u64, draft: Draft, accounting: &Arc<Accounting>) -> Arc<Self> {
-        let publication = Self { offset, time_ms, draft, accounting: Arc::clone(accounting) };
-        accounting.add(publication.cost_bytes());
+    pub fn new(
+        position: Position,
+        time_ms: u64,
+        draft: Draft,
+        accounting: &Arc<Accounting>,
+    ) -> Arc<Self> {
+        let accounting = Arc::clone(accounting);
+        let publication = Self { position, time_ms, draft, lines: OnceLock::new(), accounting };
+        publication.accounting.add(publication.cost_bytes());
         Arc::new(publication)
     }
 
     /// Its number in the channel, from 1.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.position.offset
+    }
+
+    /// Its place in its channel's stream.
+    pub fn position(&self) -> Position {
+        self.position
     }
 
     /// When the home shard took it, in Unix milliseconds.
@@ -131,7 +143,17 @@ impl Publication {
         &self.draft.frame
     }
 
-    /// The memory that it takes: its bytes, itself, and the counters of the shared pointer.
+    /// The payload in the form of lines that event streams need where it cannot stand as it is
+    /// (line breaks, binary). Built once, by whoever asks first, for all who send it.
+    pub fn lines(&self, build: impl FnOnce(&Self) -> Box<[u8]>) -> &[u8] {
+        self.lines.get_or_init(|| {
+            let lines = build(self);
+            self.accounting.grow(lines.len());
+            lines
+        })
+    }
+
+    /// The memory that it takes when it is made: its bytes, itself, and the counters of the shared pointer.
     pub fn cost_bytes(&self) -> usize {
         self.draft.heap_bytes() + size_of::<Self>() + 2 * size_of::<usize>()
     }
@@ -139,7 +161,8 @@ impl Publication {
 
 impl Drop for Publication {
     fn drop(&mut self) {
-        self.accounting.subtract(self.cost_bytes());
+        let lines_bytes = self.lines.get().map_or(0, |lines| lines.len());
+        self.accounting.subtract(self.cost_bytes() + lines_bytes);
     }
 }
 
@@ -168,7 +191,8 @@ mod tests {
     fn is_counted_while_it_lives() {
         let accounting = Arc::new(Accounting::default());
         let draft = Draft::new(Kind::Text, b"hi").with_content_type("text/plain").with_event("e");
-        let publication = Publication::new(7, 99, draft, &accounting);
+        let position = Position { epoch: crate::Epoch::from_random(1), offset: 7 };
+        let publication = Publication::new(position, 99, draft, &accounting);
         let other = Arc::clone(&publication);
         assert_eq!(accounting.count(), 1);
         assert_eq!(accounting.bytes(), publication.cost_bytes());
@@ -177,6 +201,9 @@ mod tests {
         assert_eq!(publication.content_type(), Some("text/plain"));
         assert_eq!(publication.event(), Some("e"));
         assert_eq!(publication.kind(), Kind::Text);
+        assert_eq!(publication.lines(|_| [0; 100].into()), [0; 100]);
+        assert_eq!(publication.lines(|_| unreachable!()), [0; 100]);
+        assert_eq!(accounting.bytes(), publication.cost_bytes() + 100);
         drop(publication);
         assert_eq!(accounting.count(), 1);
         drop(other);

@@ -1,6 +1,8 @@
-//! What a hub tells about a channel.
+//! What is told about a channel and about those who listen to it.
 
-use crate::Position;
+use std::net::SocketAddr;
+
+use crate::{ChannelName, Position};
 
 /// What became of a publication.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,4 +41,30 @@ pub struct HomeReport {
     pub bytes: u64,
     /// When the last publication was made.
     pub last_publication_ms: Option<u64>,
+}
+
+/// Somebody who listens to a channel. Filled in by the shard that has the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Names the connection: shard, slot and generation. Never used twice by one server.
+    pub connection: String,
+    /// The peer's address.
+    pub address: SocketAddr,
+    /// `websocket`, `event_stream` or `long_poll`.
+    pub transport: &'static str,
+}
+
+/// A client that cannot keep up. Filled in by the shard that has the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlowClient {
+    /// Who.
+    pub listener: Listener,
+    /// The channel in which it is furthest behind.
+    pub channel: ChannelName,
+    /// Publications that it has not been given yet.
+    pub lag_publications: u64,
+    /// Their bytes, as far as they are kept.
+    pub lag_bytes: u64,
+    /// For how long its socket has been full.
+    pub blocked_ms: u64,
 }

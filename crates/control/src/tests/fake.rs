@@ -70,7 +70,8 @@ impl Backbone for Shards {
         let mut channels = self.channels.lock().unwrap();
         let log = channels.entry(name.to_string()).or_default();
         let offset = log.len() + 1;
-        log.push(Publication::new(offset as u64, 0, draft, &Arc::new(Accounting::default())));
+        let accounting = Arc::new(Accounting::default());
+        log.push(Publication::new(position(offset), 0, draft, &accounting));
         reply(Receipt {
             position: position(offset),
             subscribers: self.subscribers(),

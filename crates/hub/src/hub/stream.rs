@@ -32,7 +32,8 @@ impl Hub {
         let index = self.find_or_open(name, out);
         let channel = &mut self.table[index];
         let offset = channel.log.head() + 1;
-        let publication = Publication::new(offset, now_ms, draft, &self.accounting);
+        let position = Position { epoch: channel.epoch, offset };
+        let publication = Publication::new(position, now_ms, draft, &self.accounting);
         self.publications += 1;
         let local = channel.subscribers() as u64;
         let mut remote = 0;
@@ -45,7 +46,6 @@ impl Hub {
                 (mirror.shard, Message::Deliver { channel, generation, publication })
             }));
         }
-        let position = Position { epoch: channel.epoch, offset };
         let last_requested_ms = channel.last_requested_ms();
         self.append(now_ms, index, publication);
         let messages = self.table[index].log.len() as u64;

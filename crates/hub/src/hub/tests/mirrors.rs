@@ -111,7 +111,12 @@ fn what_does_not_fit_the_state_of_the_mirror_is_ignored() {
     let mut pair = Pair::new(&roomy());
     let seat = pair.subscribe(0);
     let accounting = Arc::new(Accounting::default());
-    let publication = Publication::new(1, 0, Draft::new(Kind::Text, b"x"), &accounting);
+    let publication = Publication::new(
+        Position { epoch: Epoch::from_random(1), offset: 1 },
+        0,
+        Draft::new(Kind::Text, b"x"),
+        &accounting,
+    );
     let (channel, generation) = (seat.channel, pair.b.generation);
     let early = Message::Deliver { channel, generation, publication };
     pair.b.handle(0, early, &mut pair.to_a);

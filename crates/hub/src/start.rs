@@ -1,0 +1,80 @@
+//! Where a subscriber begins, and what it cannot have.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use crate::Position;
+
+/// Where a subscriber wants to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what is published from now on.
+    Now,
+    /// With the oldest publication of the history.
+    Earliest,
+    /// With the newest publication of the history.
+    Latest,
+    /// Behind this position.
+    After(Position),
+    /// Behind the last publication that was made in this second (Unix time) or before.
+    AfterSecond(u64),
+}
+
+/// Where a subscriber goes on whose start is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BehindGap {
+    /// With what is published from now on.
+    #[default]
+    Now,
+    /// With the oldest publication of the history.
+    Earliest,
+}
+
+/// Why publications are missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// The position names another life of the stream, which is lost.
+    Epoch,
+    /// They are no longer kept.
+    Evicted,
+    /// The position names an offset that was not given yet.
+    Future,
+    /// The subscriber was too slow, and its namespace lets it miss some.
+    Slow,
+}
+
+impl GapReason {
+    /// The word that clients are told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Epoch => "epoch",
+            Self::Evicted => "evicted",
+            Self::Future => "future",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+impl fmt::Display for GapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a subscriber will never get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Why.
+    pub reason: GapReason,
+    /// Exactly which offsets, where that is known.
+    pub missed: Option<RangeInclusive<u64>>,
+}
+
+/// Where a subscriber begins in fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begin {
+    /// It gets what follows this offset.
+    pub cursor: u64,
+    /// What it asked for and cannot have.
+    pub gap: Option<Gap>,
+}
