@@ -1,0 +1,235 @@
+//! Answers to polls, long ones and others.
+
+use std::io::Write as _;
+use std::time::{Duration, UNIX_EPOCH};
+
+use httpdate::HttpDate;
+use serde::Serialize;
+use switchboard_hub::{ChannelName, Gap, Kind, Publication};
+
+use crate::cors;
+use crate::field::{content_type, event, push_name, push_number, push_range};
+use crate::notice::{Base64, bounds, push_json};
+
+/// What all answers to one request have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// Whether another request may follow on the connection.
+    pub keep_alive: bool,
+    /// The origin to echo ([`echoed_origin`](crate::echoed_origin)), if it is allowed.
+    pub cors: Option<&'a str>,
+    /// Where to resume behind this answer ([`crate::id`]).
+    pub id: &'a str,
+    /// What was missed before what the answer has.
+    pub gaps: &'a [(ChannelName, Gap)],
+}
+
+/// One publication of a JSON answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// Where to resume behind it ([`crate::id`]).
+    pub id: &'a str,
+    /// Its channel.
+    pub channel: &'a ChannelName,
+    /// What was published.
+    pub publication: &'a Publication,
+}
+
+/// Appends the head of an answer with one publication; its payload follows as it is. `channel` is
+/// given where the request names several.
+pub fn write_news_head(
+    answer: &Answer<'_>,
+    publication: &Publication,
+    channel: Option<&ChannelName>,
+    out: &mut Vec<u8>,
+) {
+    let content_type = content_type(publication).unwrap_or(match publication.kind() {
+        Kind::Text => "text/plain; charset=utf-8",
+        Kind::Binary => "application/octet-stream",
+    });
+    push_status(out, 200);
+    push_content(out, content_type, publication.payload().len());
+    push_validators(out, answer.id, publication.time_ms());
+    if let Some(channel) = channel {
+        push_encoded_line(out, "Switchboard-Channel", channel.as_str());
+    }
+    if let Some(event) = event(publication) {
+        push_encoded_line(out, "Switchboard-Event", event);
+    }
+    push_gaps(out, answer.gaps);
+    end_head(out, answer.cors, answer.keep_alive);
+}
+
+/// Appends a whole answer in JSON: the gaps, then the publications. `begin_id` is where the items
+/// begin, behind the gaps; `last_modified_ms` the time of the last item, in Unix milliseconds.
+pub fn write_json(
+    answer: &Answer<'_>,
+    begin_id: &str,
+    items: &[Item<'_>],
+    last_modified_ms: u64,
+    out: &mut Vec<u8>,
+) {
+    let mut body = Vec::new();
+    body.push(b'[');
+    for (channel, gap) in answer.gaps {
+        let missed = bounds(gap.missed.as_ref());
+        let channel = channel.as_str();
+        let gap = gap.reason.as_str();
+        push_element(&mut body, &JsonGap { position: begin_id, channel, gap, missed });
+    }
+    for item in items {
+        push_element(&mut body, &JsonItem::new(item));
+    }
+    body.push(b']');
+    push_status(out, 200);
+    push_content(out, "application/json", body.len());
+    push_validators(out, answer.id, last_modified_ms);
+    end_head(out, answer.cors, answer.keep_alive);
+    out.extend_from_slice(&body);
+}
+
+/// Appends a whole answer without news, with status 304 or 408. `last_modified_ms` is the time of
+/// the last publication before the answer's position, in Unix milliseconds.
+pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, out: &mut Vec<u8>) {
+    push_status(out, status);
+    push_validators(out, answer.id, last_modified_ms);
+    push_gaps(out, answer.gaps);
+    if status != 304 {
+        // A 304 has no body by itself, and the length in one would be that of the news.
+        out.extend_from_slice(b"Content-Length: 0\r\n");
+    }
+    end_head(out, answer.cors, answer.keep_alive);
+}
+
+/// Appends the answer to a browser that asks whether a page may send what polls send.
+pub fn write_preflight(cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) {
+    push_status(out, 204);
+    out.extend_from_slice(
+        b"Access-Control-Allow-Methods: GET\r\n\
+          Access-Control-Allow-Headers: If-None-Match, If-Modified-Since, Last-Event-ID, \
+          Cache-Control\r\n\
+          Access-Control-Max-Age: 86400\r\n",
+    );
+    end_head(out, cors, keep_alive);
+}
+
+fn push_status(out: &mut Vec<u8>, status: u16) {
+    out.extend_from_slice(match status {
+        200 => b"HTTP/1.1 200 OK\r\n",
+        204 => b"HTTP/1.1 204 No Content\r\n",
+        304 => b"HTTP/1.1 304 Not Modified\r\n",
+        _ => b"HTTP/1.1 408 Request Timeout\r\n",
+    });
+}
+
+/// A browser must not take the payload for anything else than it is said to be.
+fn push_content(out: &mut Vec<u8>, content_type: &str, bytes: usize) {
+    out.extend_from_slice(b"Content-Type: ");
+    out.extend_from_slice(content_type.as_bytes());
+    out.extend_from_slice(b"\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
+    push_number(out, bytes as u64);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_validators(out: &mut Vec<u8>, id: &str, time_ms: u64) {
+    out.extend_from_slice(b"ETag: \"");
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(b"\"\r\n");
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "Last-Modified: {}\r\n", http_date(time_ms));
+    out.extend_from_slice(b"Cache-Control: no-store\r\n");
+}
+
+/// The last second that an HTTP date can name: the end of the year 9999.
+const SECOND_MAX: u64 = 253_402_300_799;
+
+fn http_date(time_ms: u64) -> HttpDate {
+    (UNIX_EPOCH + Duration::from_secs((time_ms / 1000).min(SECOND_MAX))).into()
+}
+
+/// `Switchboard-Gap: news; reason=evicted; missed=18-39, chat; reason=epoch`
+fn push_gaps(out: &mut Vec<u8>, gaps: &[(ChannelName, Gap)]) {
+    for (nth, (channel, gap)) in gaps.iter().enumerate() {
+        out.extend_from_slice(if nth == 0 { b"Switchboard-Gap: " } else { b", " });
+        push_name(out, channel.as_str());
+        out.extend_from_slice(b"; reason=");
+        out.extend_from_slice(gap.reason.as_str().as_bytes());
+        if let Some(missed) = &gap.missed {
+            out.extend_from_slice(b"; missed=");
+            push_range(out, missed);
+        }
+    }
+    if !gaps.is_empty() {
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn push_encoded_line(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    push_name(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn end_head(out: &mut Vec<u8>, cors: Option<&str>, keep_alive: bool) {
+    cors::push_lines(out, cors);
+    out.extend_from_slice(if keep_alive {
+        b"Connection: keep-alive\r\n\r\n"
+    } else {
+        b"Connection: close\r\n\r\n"
+    });
+}
+
+#[derive(Serialize)]
+struct JsonGap<'a> {
+    position: &'a str,
+    channel: &'a str,
+    gap: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<[u64; 2]>,
+}
+
+#[derive(Serialize)]
+struct JsonItem<'a> {
+    position: &'a str,
+    channel: &'a str,
+    time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    #[serde(flatten)]
+    payload: JsonPayload<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum JsonPayload<'a> {
+    Data(&'a str),
+    B64(Base64<'a>),
+}
+
+impl<'a> JsonItem<'a> {
+    fn new(item: &Item<'a>) -> Self {
+        let publication = item.publication;
+        let payload = match publication.kind() {
+            Kind::Text => str::from_utf8(publication.payload()).ok().map(JsonPayload::Data),
+            Kind::Binary => None,
+        };
+        Self {
+            position: item.id,
+            channel: item.channel.as_str(),
+            time: publication.time_ms(),
+            content_type: publication.content_type(),
+            event: publication.event(),
+            payload: payload.unwrap_or(JsonPayload::B64(Base64(publication.payload()))),
+        }
+    }
+}
+
+fn push_element(body: &mut Vec<u8>, element: &impl Serialize) {
+    if body.len() > 1 {
+        body.extend_from_slice(b",\n");
+    }
+    push_json(body, element);
+}
