@@ -5,6 +5,7 @@ use switchboard_ws::close;
 
 use crate::connection::{State, Then};
 use crate::core::{Action, Core};
+use crate::poll;
 use crate::time::Tick;
 
 /// Starts the closing handshake: no more publications, our Close frame, and then the peer's is
@@ -35,6 +36,22 @@ pub(crate) fn fail_websocket(core: &mut Core, id: ConnId, code: u16, reason: &st
     linger(core, id);
 }
 
+/// The last answer of a connection is queued: no further request is read. A long answer takes as
+/// long as it makes progress.
+pub(crate) fn end_after_answer(core: &mut Core, id: ConnId) {
+    if core.slab.get(id).is_some_and(|connection| connection.blocked) {
+        core.finish(id, Then::Linger);
+    } else {
+        linger(core, id);
+    }
+}
+
+/// Nothing more comes on an event stream; its end is where the connection ends.
+pub(crate) fn end_stream(core: &mut Core, id: ConnId) {
+    core.leave_channels(id);
+    linger(core, id);
+}
+
 /// The last bytes are queued: end our side after them and drop whatever else arrives, because a
 /// close with unread bytes would reset the connection and the peer might never see the answer.
 pub(crate) fn linger(core: &mut Core, id: ConnId) {
@@ -42,8 +59,10 @@ pub(crate) fn linger(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    if connection.state == State::Closing {
-        core.counters.websockets_open.sub(1);
+    match connection.state {
+        State::Closing => core.counters.websockets_open.sub(1),
+        State::Streaming => core.counters.event_streams_open.sub(1),
+        _ => {}
     }
     connection.state = State::Lingering;
     connection.deadline = deadline;
@@ -87,13 +106,14 @@ pub(crate) fn finish_now(core: &mut Core, id: ConnId) {
     let peer_ended = busy.peer_ended;
     match then {
         Then::Go => {}
+        Then::Linger => linger(core, id),
         Then::Shutdown if !peer_ended => core.actions.push(Action::ShutdownWrite(id)),
         Then::Shutdown | Then::Close => core.remove(id, Close::Fin),
     }
 }
 
-/// The server stops: WebSockets are told (1001), a request under way gets its answer and all else
-/// is closed.
+/// The server stops: WebSockets are told (1001), event streams end, a request under way or held gets
+/// its answer and all else is closed.
 pub(crate) fn stop_connection(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
@@ -102,6 +122,8 @@ pub(crate) fn stop_connection(core: &mut Core, id: ConnId) {
         State::Subscribed | State::Echo => {
             close_websocket(core, id, close::GOING_AWAY, "the server is stopping");
         }
+        State::Streaming => end_stream(core, id),
+        State::Polling => poll::timed_out(core, id),
         State::Head | State::Refusing if !connection.blocked => core.remove(id, Close::Fin),
         State::Head | State::Refusing => core.finish(id, Then::Close),
         State::Closing | State::Lingering => {}
@@ -115,7 +137,9 @@ pub(crate) fn cut(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let how = if connection.blocked { Close::Reset } else { Close::Fin };
+    // Who did not answer our Close frame may not have read what the kernel holds for it either.
+    let unread = connection.blocked || connection.state == State::Closing;
+    let how = if unread { Close::Reset } else { Close::Fin };
     connection.deadline = Tick::NEVER;
     core.remove(id, how);
 }

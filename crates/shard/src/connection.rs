@@ -4,13 +4,15 @@
 //! boxed in [`Busy`] and dropped when it is idle again.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use switchboard_hub::{Publication, Seat};
+use switchboard_dialects::Dialect;
+use switchboard_hub::{BehindGap, Seat};
 use switchboard_plane::ConnId;
 use switchboard_ws::message::Receiver;
 
+use crate::batch::Partial;
 use crate::rate::TokenBucket;
+use crate::start::Pending;
 use crate::time::Tick;
 
 /// Where a connection is in its life.
@@ -24,6 +26,10 @@ pub(crate) enum State {
     Echo,
     /// A WebSocket on `/sub`.
     Subscribed,
+    /// An event stream on `/sub`.
+    Streaming,
+    /// A long poll that is held.
+    Polling,
     /// Our Close frame is on its way; the peer's is awaited.
     Closing,
     /// Nothing more will be said; whatever arrives is dropped until the peer ends.
@@ -37,6 +43,35 @@ impl State {
     }
 }
 
+/// How a subscriber listens, as its request said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) dialect: Dialect,
+    /// Polls: a further request may follow on the connection.
+    pub(crate) keep_alive: bool,
+    /// Polls: held until there is news.
+    pub(crate) waits: bool,
+    /// Polls: all news as JSON.
+    pub(crate) json: bool,
+    /// Polls: where it goes on when its place is lost.
+    pub(crate) behind_gap: BehindGap,
+    /// Which of the allowed origins its page has, from 1; 0 for none.
+    pub(crate) cors: u16,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::Raw,
+            keep_alive: false,
+            waits: false,
+            json: false,
+            behind_gap: BehindGap::Now,
+            cors: 0,
+        }
+    }
+}
+
 /// One connection. Its size is part of the memory budget, and a test holds it.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -47,6 +82,8 @@ pub(crate) struct Connection {
     pub(crate) state: State,
     /// The namespace of its first channel.
     pub(crate) namespace: u16,
+    /// How it listens.
+    pub(crate) manner: Manner,
     /// When the peer was last heard.
     pub(crate) last_seen: Tick,
     /// When the present state runs out; what happens then depends on the state.
@@ -57,7 +94,8 @@ pub(crate) struct Connection {
     pub(crate) served: bool,
     /// A ping is out and unanswered.
     pub(crate) pinged: bool,
-    /// The socket is full: something is held back, and `Writable` is awaited.
+    /// Something is held back: the socket is full and `Writable` is awaited, or the homes of its
+    /// channels are to answer first.
     pub(crate) blocked: bool,
     /// Why reading is paused, one bit for each [`Pause`].
     pauses: u8,
@@ -71,6 +109,7 @@ impl Connection {
             peer: Peer::from(peer),
             state: State::Head,
             namespace: 0,
+            manner: Manner::default(),
             last_seen: now,
             deadline: Tick::NEVER,
             seat: None,
@@ -117,10 +156,15 @@ impl Connection {
         }
     }
 
-    /// All seats with their numbers.
+    /// All seats, in the order of its channels.
     pub(crate) fn seats(&self) -> impl Iterator<Item = Seat> {
         let more = self.busy.as_ref().map_or(&[][..], |busy| &busy.more_seats);
         self.seat.into_iter().chain(more.iter().copied())
+    }
+
+    /// It listens to more than one channel.
+    pub(crate) fn has_several_seats(&self) -> bool {
+        self.busy.as_ref().is_some_and(|busy| !busy.more_seats.is_empty())
     }
 
     /// Stores where the `nth` of its channels sits now.
@@ -142,6 +186,11 @@ pub(crate) struct Busy {
     pub(crate) scanned: usize,
     /// A frame or message in the middle.
     pub(crate) receiver: Option<Receiver>,
+    /// Where it wants to begin, while that cannot be said yet.
+    pub(crate) start: Option<Box<Pending>>,
+    /// Its place in the shard's list of those that are held back.
+    pub(crate) blocked_place: u32,
+    pub(crate) blocked_since_ms: u64,
     /// The rest of a publication that the socket did not take whole.
     pub(crate) partial: Option<Partial>,
     /// Bytes to send after it: replies and control frames, never publications.
@@ -176,6 +225,7 @@ impl Busy {
     fn is_empty(&self, now_ms: u64) -> bool {
         self.input.is_empty()
             && self.receiver.is_none()
+            && self.start.is_none()
             && self.is_flushed()
             && self.then == Then::Go
             && self.more_seats.is_empty()
@@ -194,13 +244,6 @@ pub(crate) enum Pause {
     Mailbox = 2,
 }
 
-/// The rest of a publication: shared bytes and how far they went, never a copy.
-#[derive(Debug)]
-pub(crate) struct Partial {
-    pub(crate) publication: Arc<Publication>,
-    pub(crate) sent: usize,
-}
-
 /// What follows when the output is flushed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Then {
@@ -209,6 +252,9 @@ pub(crate) enum Then {
     Go,
     /// End our side and wait for the peer's end, so that the last bytes are not lost to a reset.
     Shutdown,
+    /// The answer was the last one: read no further requests, then as `Shutdown`. For answers that
+    /// may take their time, since [`State::Lingering`] has a deadline that progress does not move.
+    Linger,
     /// Close.
     Close,
 }
@@ -231,14 +277,20 @@ impl From<SocketAddr> for Peer {
     }
 }
 
-impl std::fmt::Debug for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let v6 = std::net::Ipv6Addr::from(self.address);
+impl From<Peer> for SocketAddr {
+    fn from(peer: Peer) -> Self {
+        let v6 = std::net::Ipv6Addr::from(peer.address);
         let ip = match v6.to_ipv4_mapped() {
-            Some(v4) if self.is_v4 => v4.into(),
+            Some(v4) if peer.is_v4 => v4.into(),
             _ => std::net::IpAddr::V6(v6),
         };
-        SocketAddr::new(ip, self.port).fmt(f)
+        Self::new(ip, peer.port)
+    }
+}
+
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        SocketAddr::from(*self).fmt(f)
     }
 }
 

@@ -92,6 +92,11 @@ fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) ->
                         }
                         return Some(Rest { from, scanned: bytes.len() - from });
                     }
+                    Progress::Later => {
+                        core.pause(id, Pause::Output);
+                        core.deferred.push_back(id);
+                        return Some(Rest { from, scanned: 0 });
+                    }
                     Progress::Over => return None,
                 }
                 scanned = 0;
@@ -100,7 +105,15 @@ fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) ->
                 websocket::received(core, id, &mut bytes[from..]);
                 return None;
             }
-            State::Lingering => return None,
+            // The requests behind the one that is held wait for its answer.
+            State::Polling => {
+                if bytes.len() - from > core.config.head.bytes_max {
+                    core.pause(id, Pause::Output);
+                }
+                return Some(Rest { from, scanned: 0 });
+            }
+            // Nothing is expected from who listens to an event stream.
+            State::Streaming | State::Lingering => return None,
         }
     }
     None

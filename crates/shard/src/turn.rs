@@ -7,7 +7,7 @@ use switchboard_hub::{Accounting, Hub, Router, ShardId};
 use switchboard_plane::{Close, Event, Plane, SendException, SendResult};
 
 use crate::admission;
-use crate::blocked::CatchUp;
+use crate::catch_up::CatchUp;
 use crate::closing;
 use crate::command::{Command, Handle};
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::counters::Counters;
 use crate::fanout::Fanout;
 use crate::input;
 use crate::mailbox::{Letter, Mailbox};
+use crate::presence;
 use crate::sweep::{self, Sweep};
 
 /// What waits in one mailbox beyond which publishing clients are not read.
@@ -93,10 +94,11 @@ impl<P: Plane> Shard<P> {
         let Common { config, handles, router, accounting } = common.clone();
         let own = &handles[usize::from(id.0)];
         own.mailbox.set_waker(plane.waker());
-        let hub = Hub::new(id, router, config.hub.clone(), seed, accounting);
+        let namespaces = config.namespaces.hub();
+        let hub = Hub::new(id, router, namespaces, config.hub.clone(), seed, accounting);
         Self {
             plane,
-            core: Core::new(config, Arc::clone(&own.counters), hub, now_ms),
+            core: Core::new(id, config, Arc::clone(&own.counters), hub, now_ms),
             id,
             mailbox: Arc::clone(&own.mailbox),
             peers: handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect(),
@@ -201,6 +203,10 @@ impl<P: Plane> Shard<P> {
             }
             Command::Delete { name, reply } => reply(hub.delete_home(&name, outbox)),
             Command::Report { name, reply } => reply(hub.report(&name)),
+            Command::Subscribers { name, max, reply } => {
+                reply(presence::list(&self.core, &name, max));
+            }
+            Command::Slow { max, reply } => reply(presence::slowest(&self.core, max)),
             Command::Stop => self.begin_stop(),
         }
     }
@@ -326,6 +332,7 @@ impl<P: Plane> Shard<P> {
         counters.publications.set(self.core.hub.publications());
         counters.channels.set(self.core.hub.channels() as u64);
         counters.log_bytes.set(self.core.hub.log_bytes() as u64);
+        counters.history_evicted.set(self.core.hub.evicted());
         counters.accepts_paused.set(stats.accepts_paused);
         counters.sends_short.set(stats.sends_short);
         counters.sends_refused.set(stats.sends_refused);
