@@ -64,9 +64,15 @@ impl Fanout {
             let channel = self.work.channel;
             match &self.work.kind {
                 WorkKind::Deliver => self.deliver(core, plane),
-                WorkKind::Joined => self.for_each_target(core, |core, id, _| start::begin(core, id)),
-                WorkKind::Lagged => self.for_each_target(core, |core, id, _| lagged(core, id, channel)),
-                WorkKind::Deleted => self.for_each_target(core, |core, id, _| close_deleted(core, id)),
+                WorkKind::Joined => {
+                    self.for_each_target(core, |core, id, _| start::begin(core, id))
+                }
+                WorkKind::Lagged => {
+                    self.for_each_target(core, |core, id, _| lagged(core, id, channel))
+                }
+                WorkKind::Deleted => {
+                    self.for_each_target(core, |core, id, _| close_deleted(core, id))
+                }
                 WorkKind::Skipped { missed } => self.for_each_target(core, |core, id, nth| {
                     skipped(core, id, nth, missed);
                 }),

@@ -109,17 +109,11 @@ fn route(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer {
     }
 }
 
-fn for_get(
-    request: &Request<'_>,
-    handle: impl FnOnce(&Request<'_>) -> Answer,
-) -> Answer {
+fn for_get(request: &Request<'_>, handle: impl FnOnce(&Request<'_>) -> Answer) -> Answer {
     if request.method() == "GET" { handle(request) } else { wrong_method("GET") }
 }
 
-fn for_get_or_head(
-    request: &Request<'_>,
-    handle: impl FnOnce() -> Response<'static>,
-) -> Answer {
+fn for_get_or_head(request: &Request<'_>, handle: impl FnOnce() -> Response<'static>) -> Answer {
     match request.method() {
         "GET" | "HEAD" => Answer::Response(handle()),
         _ => wrong_method("GET, HEAD"),

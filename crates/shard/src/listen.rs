@@ -24,12 +24,7 @@ pub(crate) struct Channels {
 }
 
 /// A client wants to listen.
-pub(crate) fn subscribe(
-    core: &mut Core,
-    id: ConnId,
-    request: &Request<'_>,
-    list: &str,
-) -> Answer {
+pub(crate) fn subscribe(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str) -> Answer {
     match request.method() {
         "GET" => {}
         "OPTIONS" => return preflight(core, id, request),

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use switchboard_dialects::poll::{Answer as Common, Item, write_json, write_news_head, write_nothing};
+use switchboard_dialects::poll::{
+    Answer as Common, Item, write_json, write_news_head, write_nothing,
+};
 use switchboard_dialects::{Listen, Transport};
 use switchboard_hub::{ChannelName, Gap, GapReason, Position, Publication, Start};
 use switchboard_plane::ConnId;
@@ -137,7 +139,9 @@ pub(crate) fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<M
     let mut gaps = Vec::new();
     for place in poll.places.iter_mut().filter(|place| place.channel == channel) {
         let gap = match (&missed, core.hub.position(channel)) {
-            (Some(missed), _) => Some(Gap { reason: GapReason::Slow, missed: Some(missed.clone()) }),
+            (Some(missed), _) => {
+                Some(Gap { reason: GapReason::Slow, missed: Some(missed.clone()) })
+            }
             (None, Some(Position { epoch, .. })) => {
                 let after = Start::After(Position { epoch, offset: place.cursor });
                 let begin = core.hub.begin(core.now_ms, channel, &after, poll.manner.behind_gap);
@@ -224,7 +228,8 @@ impl<'a> Poll<'a> {
 
     /// Answers with news, if there is any.
     fn answer_news(&mut self, core: &mut Core) -> bool {
-        let answered = if self.manner.json { self.answer_json(core) } else { self.answer_one(core) };
+        let answered =
+            if self.manner.json { self.answer_json(core) } else { self.answer_one(core) };
         if answered {
             core.counters.polls_answered.add(1);
         }
@@ -270,11 +275,8 @@ impl<'a> Poll<'a> {
             self.places[*nth].cursor = publication.offset();
             ids.push(self.position(core));
         }
-        let names: Vec<ChannelName> = self
-            .places
-            .iter()
-            .filter_map(|place| core.hub.name(place.channel).cloned())
-            .collect();
+        let names: Vec<ChannelName> =
+            self.places.iter().filter_map(|place| core.hub.name(place.channel).cloned()).collect();
         let items: Vec<Item<'_>> = news
             .iter()
             .zip(&ids)
@@ -347,9 +349,8 @@ impl<'a> Poll<'a> {
     /// When the last publication before its place was made; the second before this one when that is
     /// not known, so that what is published in this second is news to those who ask by time.
     fn last_modified_ms(&self, core: &Core) -> u64 {
-        let times = self.places.iter().filter_map(|place| {
-            core.hub.time_at(place.channel, place.cursor)
-        });
+        let times =
+            self.places.iter().filter_map(|place| core.hub.time_at(place.channel, place.cursor));
         times.max().unwrap_or(core.now_ms.saturating_sub(1_000))
     }
 }

@@ -72,14 +72,18 @@ fn due(core: &Core, connection: &Connection) -> Option<Due> {
         return Some(match connection.state {
             State::Head | State::Refusing if connection.blocked => Due::Cut,
             State::Head | State::Refusing => Due::HeadTimeout,
-            State::Echo | State::Subscribed | State::Streaming if connection.blocked => Due::Stalled,
+            State::Echo | State::Subscribed | State::Streaming if connection.blocked => {
+                Due::Stalled
+            }
             State::Echo | State::Subscribed | State::Streaming => Due::Dead,
             State::Polling => Due::PollTimeout,
             State::Closing | State::Lingering => Due::Cut,
         });
     }
     let due = match connection.state {
-        State::Echo | State::Subscribed if !connection.pinged && !connection.is_paused() => Due::Ping,
+        State::Echo | State::Subscribed if !connection.pinged && !connection.is_paused() => {
+            Due::Ping
+        }
         State::Streaming => Due::Comment,
         _ => return None,
     };

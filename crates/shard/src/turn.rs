@@ -202,7 +202,7 @@ impl<P: Plane> Shard<P> {
                 reply(hub.publish_home(*now_ms, &name, draft, outbox));
             }
             Command::Delete { name, reply } => reply(hub.delete_home(&name, outbox)),
-            Command::Report { name, reply } => reply(hub.report(&name)),
+            Command::Report { name, reply } => reply(hub.report(*now_ms, &name)),
             Command::Subscribers { name, max, reply } => {
                 reply(presence::list(&self.core, &name, max));
             }

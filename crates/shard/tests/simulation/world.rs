@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use switchboard_hub::{Accounting, ChannelName, Draft, Kind, Limits, Router, ShardId, SlowPolicy};
+use switchboard_hub::{
+    Accounting, Bounds, ChannelName, Draft, Kind, Limits, Namespaces as HubNamespaces, Router,
+    Rules, ShardId,
+};
 use switchboard_plane::sim::{ClientState, SimConfig, SimNet, SimPlane};
 use switchboard_shard::{
     Command, Common, Config, Handle, Namespace, Namespaces, Next, Shard, Timeouts,
@@ -48,8 +51,12 @@ fn config(plan: &Plan) -> Config {
         name: name.to_owned(),
         publish,
         publish_per_second: 0,
-        slow_policy: SlowPolicy::Disconnect,
+        lossy_raw: false,
+        join_leave: false,
     };
+    let bounds = Bounds { publications: plan.log_publications_max, bytes: 8 << 20 };
+    let rules = Rules { tail: bounds, history: bounds, ..Rules::default() };
+    let hub = HubNamespaces::new(rules, vec![("demo".to_owned(), rules)], false);
     Config {
         connections_max: 200,
         head: HeadLimits::default(),
@@ -59,15 +66,16 @@ fn config(plan: &Plan) -> Config {
             fragments_max: 64,
         },
         channels_per_connection_max: 128,
-        hub: Limits { log_publications_max: plan.log_publications_max, ..Limits::default() },
+        hub: Limits::default(),
         namespaces: Namespaces::new(
-            namespace("default", false),
-            vec![namespace("demo", true)],
-            false,
+            Arc::new(hub),
+            vec![namespace("default", false), namespace("demo", true)],
         ),
         allowed_origins: Vec::new(),
         echo: true,
         page: "<p>",
+        long_poll_timeout_status: 304,
+        event_stream_retry_ms: 2_000,
         timeouts: Timeouts {
             handshake_ms: 10_000,
             http_idle_ms: 60_000,
@@ -75,6 +83,7 @@ fn config(plan: &Plan) -> Config {
             pong_ms: 10_000,
             close_ms: 2_000,
             stall_ms: 10_000,
+            long_poll_ms: 25_000,
             stop_ms: 5_000,
         },
     }
