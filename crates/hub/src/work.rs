@@ -22,6 +22,10 @@ pub enum WorkKind {
     },
     /// The channel was deleted: close the targets and unsubscribe them before the next call.
     Deleted,
+    /// The home has answered, and the targets sat among the blocked when it did: where they may
+    /// [begin](crate::Hub::begin) is known now. Their cursors stand at the head that the home
+    /// answered with.
+    Joined,
 }
 
 /// One slice of fan-out; its buffers are reused from call to call.
@@ -62,4 +66,13 @@ pub enum Pull {
     },
     /// The channel was deleted: close and unsubscribe.
     Deleted,
+}
+
+/// How far a subscriber is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// Publications behind its cursor.
+    pub publications: u64,
+    /// The bytes of those that are kept, as frames.
+    pub bytes: u64,
 }

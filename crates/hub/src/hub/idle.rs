@@ -5,7 +5,7 @@ use crate::channel::Role;
 use crate::table::List;
 use crate::{Message, Outbox};
 
-/// Steps of one tick; a step forgets a channel or drops a publication.
+/// Steps of one tick; a step looks at a channel or drops a publication.
 const STEPS_MAX: usize = 1024;
 
 impl Hub {
@@ -18,42 +18,46 @@ impl Hub {
         list.remove(table, index);
     }
 
-    /// Notes that nobody is interested in the channel, if that is so. The channel may be gone
-    /// afterwards.
+    /// Notes that nobody is interested in the channel, if that is so. Others may be forgotten for it.
     pub(super) fn settle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
+        // The two kinds of lists share their links: it stands in the one of its role.
+        if !self.table[index].is_idle() || self.idle_homes.contains(&self.table, index) {
+            return;
+        }
+        self.make_room_for_idle(out);
         let channel = &mut self.table[index];
-        let list = match channel.role {
-            Role::Home(_) => &mut self.idle_homes,
-            Role::Mirror(_) => &mut self.idle_mirrors,
-        };
-        if channel.is_idle() && !list.contains(&self.table, index) {
-            self.table[index].idle_since_ms = now_ms;
-            list.push(&mut self.table, index);
-            self.bound_idle(out);
+        channel.idle_since_ms = now_ms;
+        match channel.role {
+            Role::Home(_) => self.idle_homes.push(&mut self.table, index),
+            Role::Mirror(_) => self.idle_mirrors.push(&mut self.table, index),
         }
     }
 
-    /// Something happened to a channel that may be idle: its time starts anew. The channel may be
-    /// gone afterwards.
+    /// Something happened to a channel that may be idle: its time starts anew.
     pub(super) fn renew_idle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
         self.wake(index);
         self.settle(now_ms, index, out);
     }
 
-    /// What is remembered of an idle channel outlives its log: when the budget took the last
-    /// publication, the time starts anew.
+    /// What is remembered of an idle channel outlives its log: when the last publication is gone,
+    /// the time starts anew.
     pub(super) fn restart_ttl(&mut self, now_ms: u64, index: u32) {
-        let channel = &mut self.table[index];
+        let channel = &self.table[index];
         let is_home = matches!(channel.role, Role::Home(_));
         if is_home && channel.log.is_empty() && channel.is_idle() {
-            channel.idle_since_ms = now_ms;
-            self.idle_homes.remove(&mut self.table, index);
-            self.idle_homes.push(&mut self.table, index);
+            self.rejuvenate(now_ms, index);
         }
     }
 
-    fn bound_idle(&mut self, out: &mut Outbox) {
-        while self.channels_idle() > self.limits.channels_idle_max {
+    /// Makes an idle home the youngest.
+    fn rejuvenate(&mut self, now_ms: u64, index: u32) {
+        self.table[index].idle_since_ms = now_ms;
+        self.idle_homes.remove(&mut self.table, index);
+        self.idle_homes.push(&mut self.table, index);
+    }
+
+    fn make_room_for_idle(&mut self, out: &mut Outbox) {
+        while self.channels_idle() >= self.limits.channels_idle_max.max(1) {
             let since = |list: &List| list.first().map(|index| self.table[index].idle_since_ms);
             let oldest = match (since(&self.idle_mirrors), since(&self.idle_homes)) {
                 (Some(mirror), Some(home)) if home < mirror => self.idle_homes.first(),
@@ -65,8 +69,7 @@ impl Hub {
         }
     }
 
-    /// Forgets mirrors after `mirror_linger_ms`. A home loses its log after `meta_ttl_ms`, and
-    /// after as much time again its epoch and offset.
+    /// Forgets mirrors after `mirror_linger_ms`, and homes `meta_ttl_ms` after their logs were gone.
     pub(super) fn expire(&mut self, now_ms: u64, out: &mut Outbox) {
         let mut steps = 0;
         while steps < STEPS_MAX
@@ -81,12 +84,12 @@ impl Hub {
             && let Some(index) = self.idle_homes.first()
             && self.is_over(now_ms, index, self.limits.meta_ttl_ms)
         {
-            steps += 1 + self.table[index].log.len();
+            steps += 1;
             if self.table[index].log.is_empty() {
                 self.forget(index, out);
             } else {
-                self.clear_log(index);
-                self.renew_idle(now_ms, index, out);
+                // Its history lives longer than that. When it ends, the time starts anew.
+                self.rejuvenate(now_ms, index);
             }
         }
     }

@@ -8,15 +8,14 @@ use crate::log::Log;
 use crate::{Epoch, Publication};
 
 impl Hub {
-    /// The home's answer: all who subscribed meanwhile start at its head.
+    /// The home's answer: all who subscribed meanwhile stand at its head.
     pub(super) fn joined(
         &mut self,
         now_ms: u64,
         index: u32,
         generation: u64,
         epoch: Epoch,
-        head: u64,
-        log: Vec<Arc<Publication>>,
+        log: Log,
     ) {
         if !self.is_mirror(index, generation, false) {
             return;
@@ -26,8 +25,8 @@ impl Hub {
             mirror.joined = true;
         }
         channel.epoch = epoch;
-        channel.base = channel.head_mark() - head;
-        channel.log = Log::seeded(head, log);
+        channel.base = channel.head_mark() - log.head();
+        channel.log = log;
         self.log_bytes += channel.log.bytes();
         self.log_grew(now_ms, index);
     }

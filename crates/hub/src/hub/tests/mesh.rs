@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use proptest::prelude::*;
 
 use super::model::{Station, Truth};
-use super::op::{CHANNELS, Op, limits, narrowed, op};
+use super::op::{CHANNELS, Op, limits, narrowed, op, rules};
 use super::*;
 
 struct Mesh {
@@ -24,7 +24,7 @@ struct Mesh {
 
 impl Mesh {
     /// The channel with index i lives on hub i modulo their number.
-    fn new(hubs: usize, limits: &Limits) -> Self {
+    fn new(hubs: usize, rules: Rules, limits: &Limits) -> Self {
         let router = Router::new(hubs as u16);
         let accounting = Arc::new(Accounting::default());
         let find = |channel: usize| {
@@ -32,9 +32,14 @@ impl Mesh {
             let mut names = (0..).map(|i| name(&format!("{channel}:{i}")));
             names.find(|name| router.home(name) == home).unwrap()
         };
+        let named = |channel: usize| {
+            (channel.to_string(), Rules { slow_policy: Self::policy(channel), ..rules })
+        };
+        let namespaces = (0..CHANNELS).map(named).collect();
+        let namespaces = Arc::new(Namespaces::new(Rules::default(), namespaces, true));
         let hub = |id: usize| {
-            let id = ShardId(id as u16);
-            Hub::new(id, router.clone(), limits.clone(), 7, Arc::clone(&accounting))
+            let (id, router, namespaces) = (ShardId(id as u16), router.clone(), namespaces.clone());
+            Hub::new(id, router, namespaces, limits.clone(), 7, Arc::clone(&accounting))
         };
         Self {
             names: (0..CHANNELS).map(find).collect(),
@@ -76,7 +81,7 @@ impl Mesh {
     fn watch_streams(&mut self) {
         for (channel, name) in self.names.iter().enumerate() {
             let home = &self.hubs[channel % self.hubs.len()];
-            if let Some(home) = home.report(name).home {
+            if let Some(home) = home.report(self.now_ms, name).home {
                 let seen = self.heads.entry((name.clone(), home.position.epoch)).or_default();
                 assert!(home.position.offset >= *seen);
                 *seen = home.position.offset;
@@ -188,7 +193,7 @@ impl Mesh {
     fn assert_served(&mut self) {
         for (channel, name) in self.names.clone().into_iter().enumerate() {
             let home = &self.hubs[channel % self.hubs.len()];
-            let stand = home.report(&name).home.map(|home| home.position);
+            let stand = home.report(self.now_ms, &name).home.map(|home| home.position);
             let mut count = 0;
             for station in &self.stations {
                 for listener in station.listeners.values().filter(|l| l.name == name) {
@@ -218,9 +223,9 @@ impl Mesh {
                 }
             });
         }
-        for _ in 0..3 {
+        for _ in 0..4 {
             self.rest();
-            self.now_ms += 40;
+            self.now_ms += 1_000_000;
             for hub in 0..self.hubs.len() {
                 self.at(hub, |hub, _, _, now, out| hub.tick(now, out));
             }
@@ -235,8 +240,8 @@ impl Mesh {
     }
 }
 
-fn run(hubs: usize, limits: &Limits, ops: &[Op]) {
-    let mut mesh = Mesh::new(hubs, limits);
+fn run(hubs: usize, rules: Rules, limits: &Limits, ops: &[Op]) {
+    let mut mesh = Mesh::new(hubs, rules, limits);
     for op in ops {
         mesh.apply(op);
     }
@@ -260,26 +265,29 @@ proptest! {
 
     #[test]
     fn one_hub_serves_everybody_exactly(
+        rules in rules(),
         limits in limits(),
         ops in prop::collection::vec(op(), 1..200),
     ) {
-        run(1, &limits, &ops);
+        run(1, rules, &limits, &ops);
     }
 
     #[test]
     fn hubs_that_hear_of_each_other_late_serve_everybody_exactly(
+        rules in rules(),
         limits in limits(),
         ops in prop::collection::vec(op(), 1..250),
     ) {
-        run(3, &limits, &ops);
+        run(3, rules, &limits, &ops);
     }
 
     #[test]
     fn two_hubs_where_everything_meets(
+        rules in rules(),
         limits in limits(),
         ops in prop::collection::vec(op(), 1..250),
     ) {
         let ops: Vec<Op> = ops.into_iter().map(narrowed).collect();
-        run(2, &limits, &ops);
+        run(2, rules, &limits, &ops);
     }
 }

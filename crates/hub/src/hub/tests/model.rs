@@ -74,7 +74,7 @@ impl Station {
     ) {
         let conn = self.next_conn;
         self.next_conn += 1;
-        let seat = hub.subscribe(now_ms, name, policy, Subscriber { conn, nth: 3 }, out);
+        let seat = hub.subscribe(now_ms, name, Subscriber { conn, nth: 3 }, out);
         let at = hub.position(seat.channel);
         let listener = Listener { name: name.clone(), seat, policy, at, doomed: false };
         self.listeners.insert(conn, listener);
@@ -149,6 +149,7 @@ impl Station {
                     assert!(at.offset + 1 < hub.table[seat.channel].log.first());
                     self.unsubscribe(hub, now_ms, who.conn, out);
                 }
+                WorkKind::Joined => assert!(listener.seat.is_blocked() && !listener.doomed),
                 WorkKind::Deleted => {
                     assert!(listener.doomed);
                     self.unsubscribe(hub, now_ms, who.conn, out);

@@ -43,18 +43,28 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+fn bounds() -> impl Strategy<Value = Bounds> {
+    let publications = prop_oneof![Just(1usize), Just(3), Just(10), Just(1024)];
+    let bytes = prop_oneof![Just(500usize), Just(1 << 20)];
+    (publications, bytes).prop_map(|(publications, bytes)| Bounds { publications, bytes })
+}
+
+pub(super) fn rules() -> impl Strategy<Value = Rules> {
+    let history = prop_oneof![4 => bounds(), 1 => Just(Bounds { publications: 0, bytes: 0 })];
+    let ttl_ms = prop_oneof![Just(5u64), Just(30), Just(1_000_000)];
+    (bounds(), history, ttl_ms).prop_map(|(tail, history, history_ttl_ms)| Rules {
+        slow_policy: SlowPolicy::default(),
+        tail,
+        history,
+        history_ttl_ms,
+    })
+}
+
 pub(super) fn limits() -> impl Strategy<Value = Limits> {
-    (
-        prop_oneof![Just(1usize), Just(3), Just(10), Just(1024)],
-        prop_oneof![Just(500usize), Just(1 << 20)],
-        prop_oneof![Just(2000usize), Just(8000), Just(1 << 26)],
-        prop_oneof![Just(1usize), Just(100)],
-    )
-        .prop_map(|(publications, bytes, shard_bytes, idle)| Limits {
-            log_publications_max: publications,
-            log_bytes_max: bytes,
-            shard_log_bytes_max: shard_bytes,
-            channels_idle_max: idle,
+    (prop_oneof![Just(2000usize), Just(8000), Just(1 << 26)], prop_oneof![Just(1usize), Just(100)])
+        .prop_map(|(shard_log_bytes_max, channels_idle_max)| Limits {
+            shard_log_bytes_max,
+            channels_idle_max,
             meta_ttl_ms: 40,
             mirror_linger_ms: 10,
         })
