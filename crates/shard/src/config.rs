@@ -21,7 +21,8 @@ pub struct Config {
     pub hub: HubLimits,
     /// The namespaces and their rules.
     pub namespaces: Namespaces,
-    /// Origins allowed beside the request's own host (exact, scheme and authority); `*` is all.
+    /// Origins allowed beside the request's own host (exact, scheme and authority), at most 255; `*`
+    /// is all.
     pub allowed_origins: Vec<String>,
     /// Whether `GET /echo` exists.
     pub echo: bool,
@@ -37,7 +38,7 @@ pub struct Config {
 
 impl Config {
     /// The value of `Access-Control-Allow-Origin` for the origin with this number, counted from 1.
-    pub(crate) fn origin(&self, number: u16) -> Option<&str> {
+    pub(crate) fn origin(&self, number: u8) -> Option<&str> {
         let index = usize::from(number).checked_sub(1)?;
         self.allowed_origins.get(index).map(String::as_str)
     }

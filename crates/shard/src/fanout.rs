@@ -64,18 +64,12 @@ impl Fanout {
             let channel = self.work.channel;
             match &self.work.kind {
                 WorkKind::Deliver => self.deliver(core, plane),
-                WorkKind::Joined => {
-                    self.for_each_target(core, |core, id, _| start::begin(core, id))
+                WorkKind::Joined => self.for_each(core, |core, id, _| start::begin(core, id)),
+                WorkKind::Lagged => self.for_each(core, |core, id, _| lagged(core, id, channel)),
+                WorkKind::Deleted => self.for_each(core, |core, id, _| close_deleted(core, id)),
+                WorkKind::Skipped { missed } => {
+                    self.for_each(core, |core, id, nth| skipped(core, id, nth, missed));
                 }
-                WorkKind::Lagged => {
-                    self.for_each_target(core, |core, id, _| lagged(core, id, channel))
-                }
-                WorkKind::Deleted => {
-                    self.for_each_target(core, |core, id, _| close_deleted(core, id))
-                }
-                WorkKind::Skipped { missed } => self.for_each_target(core, |core, id, nth| {
-                    skipped(core, id, nth, missed);
-                }),
             }
         }
         true
@@ -180,7 +174,7 @@ impl Fanout {
         core.counters.deliveries.add(deliveries as u64);
     }
 
-    fn for_each_target(&self, core: &mut Core, mut act: impl FnMut(&mut Core, ConnId, u16)) {
+    fn for_each(&self, core: &mut Core, mut act: impl FnMut(&mut Core, ConnId, u16)) {
         for (who, _) in &self.work.targets {
             if let Some(id) = core.slab.at(who.conn).map(|connection| connection.id) {
                 act(core, id, who.nth);
@@ -208,7 +202,7 @@ fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
         return;
     };
     if state == State::Polling {
-        poll::lagged(core, id, seat.channel, Some(missed.clone()));
+        poll::lagged(core, id, seat.channel, Some(missed));
     } else if may_skip(core, seat, dialect) {
         catch_up::tell_gap(core, id, seat, dialect, missed.clone());
     } else {

@@ -3,12 +3,12 @@
 use switchboard_dialects::{
     self as dialects, Dialect, Listen, Transport, poll::write_preflight, write_event_stream_head,
 };
-use switchboard_hub::{ChannelName, Start, Subscriber, parse_list};
+use switchboard_hub::{BehindGap, ChannelName, Start, Subscriber, parse_list};
 use switchboard_plane::ConnId;
 use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
 
-use crate::connection::{Manner, State};
+use crate::connection::{Manner, PollFlag, State};
 use crate::core::Core;
 use crate::http::{self, Answer};
 use crate::poll;
@@ -51,7 +51,15 @@ pub(crate) fn subscribe(core: &mut Core, id: ConnId, request: &Request<'_>, list
         Transport::LongPoll | Transport::IntervalPoll => match cors(core, request) {
             Ok(cors) => {
                 let keep_alive = http::keeps_alive(core, request);
-                let manner = Manner { keep_alive, json: listen.json, cors, ..Manner::default() };
+                let manner = Manner::poll(
+                    cors,
+                    &[
+                        (PollFlag::KeepAlive, keep_alive),
+                        (PollFlag::Waits, listen.transport == Transport::LongPoll),
+                        (PollFlag::Json, listen.json),
+                        (PollFlag::GapToEarliest, listen.behind_gap == BehindGap::Earliest),
+                    ],
+                );
                 poll::ask(core, id, &channels, listen, manner)
             }
             Err(answer) => answer,
@@ -80,7 +88,7 @@ fn channels(core: &Core, list: &str) -> Result<Channels, Answer> {
 }
 
 /// Which of the allowed origins the page that asks has, from 1; 0 for none and for the server's own.
-fn cors(core: &Core, request: &Request<'_>) -> Result<u16, Answer> {
+fn cors(core: &Core, request: &Request<'_>) -> Result<u8, Answer> {
     let allowed = &core.config.allowed_origins;
     handshake::check_origin(request, allowed)
         .map_err(|error| Answer::refuse(error.status(), error.to_string()))?;
@@ -88,7 +96,7 @@ fn cors(core: &Core, request: &Request<'_>) -> Result<u16, Answer> {
         return Ok(0);
     };
     let found = allowed.iter().position(|allowed| allowed.as_bytes() == origin || allowed == "*");
-    Ok(found.and_then(|found| u16::try_from(found + 1).ok()).unwrap_or(0))
+    Ok(found.and_then(|found| u8::try_from(found + 1).ok()).unwrap_or(0))
 }
 
 /// A browser asks whether its page may send what it is about to send.
@@ -117,7 +125,7 @@ fn websocket(
     };
     let dialect = if accepted.has_protocol { Dialect::V1 } else { Dialect::Raw };
     let from_now = listen.starts.iter().all(|start| *start == Start::Now);
-    join(core, id, channels, Manner { dialect, ..Manner::default() });
+    join(core, id, channels, Manner::stream(dialect));
     if dialect == Dialect::Raw && from_now {
         accepted.take_over(core, id, State::Subscribed);
     } else {
@@ -134,10 +142,10 @@ fn event_stream(
     id: ConnId,
     channels: &Channels,
     listen: Listen,
-    cors: u16,
+    cors: u8,
 ) -> Answer {
     let config = std::sync::Arc::clone(&core.config);
-    join(core, id, channels, Manner { dialect: Dialect::EventStream, cors, ..Manner::default() });
+    join(core, id, channels, Manner::stream(Dialect::EventStream));
     core.hold_seats(id);
     core.reply(id, |out| write_event_stream_head(config.origin(cors), out));
     core.counters.event_streams_opened.add(1);

@@ -4,16 +4,16 @@
 
 use std::sync::Arc;
 
+use switchboard_dialects::Listen;
 use switchboard_dialects::poll::{
     Answer as Common, Item, write_json, write_news_head, write_nothing,
 };
-use switchboard_dialects::{Listen, Transport};
 use switchboard_hub::{ChannelName, Gap, GapReason, Position, Publication, Start};
 use switchboard_plane::ConnId;
 
 use crate::batch::Partial;
 use crate::closing;
-use crate::connection::{Manner, State};
+use crate::connection::{Manner, PollFlag, State};
 use crate::core::Core;
 use crate::http::Answer;
 use crate::listen::{self, Channels};
@@ -24,6 +24,9 @@ const COPIED_BYTES_MAX: usize = 4 << 10;
 
 /// Payloads in one JSON answer, unless a single one is larger.
 const JSON_BYTES_MAX: usize = 64 << 10;
+
+/// What a poll cannot have.
+type Gaps = Vec<(ChannelName, Gap)>;
 
 /// Where a poll stands in one channel.
 #[derive(Clone, Copy, Debug)]
@@ -49,14 +52,12 @@ pub(crate) fn ask(
     listen: Listen,
     manner: Manner,
 ) -> Answer {
-    let may_wait = listen.transport == Transport::LongPoll;
-    let manner = Manner { waits: may_wait, behind_gap: listen.behind_gap, ..manner };
     if let Some((places, gaps)) = visit(core, channels, &listen) {
         let mut poll = Poll { id, manner, places, gaps: &gaps };
         if poll.answer_news(core) {
             return Answer::Done;
         }
-        if !may_wait || !gaps.is_empty() {
+        if !manner.has(PollFlag::Waits) || !gaps.is_empty() {
             poll.answer_nothing(core, 304);
             return Answer::Done;
         }
@@ -73,11 +74,7 @@ pub(crate) fn ask(
 }
 
 /// Where the channels stand, if this shard knows it of all.
-fn visit(
-    core: &mut Core,
-    channels: &Channels,
-    listen: &Listen,
-) -> Option<(Vec<Place>, Vec<(ChannelName, Gap)>)> {
+fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<Place>, Gaps)> {
     let (mut places, mut gaps) = (Vec::new(), Vec::new());
     for (name, start) in channels.names.iter().zip(&listen.starts) {
         let channel = core.hub.visit(core.now_ms, name, &mut core.outbox)?;
@@ -108,7 +105,7 @@ pub(crate) fn begin(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
     if poll.answer_news(core) {
         return released(core, id);
     }
-    if !poll.manner.waits || !gaps.is_empty() {
+    if !poll.manner.has(PollFlag::Waits) || !gaps.is_empty() {
         poll.answer_nothing(core, 304);
         return released(core, id);
     }
@@ -132,19 +129,19 @@ pub(crate) fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Pu
 }
 
 /// A poll lost its place before it was served, which takes a log that was cut by the shard's budget.
-pub(crate) fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<Missed>) {
+pub(crate) fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<&Missed>) {
     let Some(mut poll) = Poll::of_seats(core, id, &[]) else {
         return;
     };
     let mut gaps = Vec::new();
     for place in poll.places.iter_mut().filter(|place| place.channel == channel) {
-        let gap = match (&missed, core.hub.position(channel)) {
+        let gap = match (missed, core.hub.position(channel)) {
             (Some(missed), _) => {
                 Some(Gap { reason: GapReason::Slow, missed: Some(missed.clone()) })
             }
             (None, Some(Position { epoch, .. })) => {
                 let after = Start::After(Position { epoch, offset: place.cursor });
-                let begin = core.hub.begin(core.now_ms, channel, &after, poll.manner.behind_gap);
+                let begin = core.hub.begin(core.now_ms, channel, &after, poll.manner.behind_gap());
                 begin.and_then(|begin| {
                     place.cursor = begin.cursor;
                     begin.gap
@@ -174,7 +171,9 @@ pub(crate) fn timed_out(core: &mut Core, id: ConnId) {
         return;
     };
     let waits_for_home = connection.busy.as_ref().is_some_and(|busy| busy.start.is_some());
-    connection.manner.keep_alive &= !core.stopping;
+    if core.stopping {
+        connection.manner.set(PollFlag::KeepAlive, false);
+    }
     if waits_for_home {
         // There is no position to tell. The client asks again.
         return closing::cut(core, id);
@@ -190,7 +189,7 @@ pub(crate) fn deleted(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let keep_alive = connection.manner.keep_alive;
+    let keep_alive = connection.manner.has(PollFlag::KeepAlive);
     core.reply(id, |out| listen::gone().write(out, keep_alive, false));
     released(core, id);
 }
@@ -207,7 +206,7 @@ fn released(core: &mut Core, id: ConnId) {
     if !connection.blocked {
         connection.deadline = idle;
     }
-    if connection.manner.keep_alive {
+    if connection.manner.has(PollFlag::KeepAlive) {
         // Requests may wait behind this one.
         core.deferred.push_back(id);
     } else {
@@ -228,8 +227,11 @@ impl<'a> Poll<'a> {
 
     /// Answers with news, if there is any.
     fn answer_news(&mut self, core: &mut Core) -> bool {
-        let answered =
-            if self.manner.json { self.answer_json(core) } else { self.answer_one(core) };
+        let answered = if self.manner.has(PollFlag::Json) {
+            self.answer_json(core)
+        } else {
+            self.answer_one(core)
+        };
         if answered {
             core.counters.polls_answered.add(1);
         }
@@ -330,7 +332,7 @@ impl<'a> Poll<'a> {
         'a: 'b,
     {
         Common {
-            keep_alive: self.manner.keep_alive,
+            keep_alive: self.manner.has(PollFlag::KeepAlive),
             cors: core.config.origin(self.manner.cors),
             id: position,
             gaps: self.gaps,
