@@ -8,7 +8,7 @@ use serde::Serialize;
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use crate::field::{event, push_name, push_number};
-use crate::notice::{bounds, push_json};
+use crate::json::{Bounds, push_json};
 use crate::{Body, Label, Shape, cors};
 
 /// A comment, which every client skips: keeps proxies from ending a silent stream, and shows
@@ -62,21 +62,21 @@ pub(crate) fn write_start(id: &str, retry_ms: Option<u32>, out: &mut Vec<u8>) {
 
 /// The data of an event that says what was missed.
 #[derive(Serialize)]
-struct Missed<'a> {
+struct GapNotice<'a> {
     channel: &'a str,
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    missed: Option<[u64; 2]>,
+    missed: Option<Bounds>,
     position: &'a str,
 }
 
 pub(crate) fn write_gap(channel: &ChannelName, gap: &Gap, id: &str, out: &mut Vec<u8>) {
     push_id(out, id);
     out.extend_from_slice(b"event: gap\ndata: ");
-    let notice = Missed {
+    let notice = GapNotice {
         channel: channel.as_str(),
         reason: gap.reason.as_str(),
-        missed: bounds(gap.missed.as_ref()),
+        missed: gap.missed.as_ref().map(Bounds::of),
         position: id,
     };
     push_json(out, &notice);

@@ -10,15 +10,15 @@
 //! percent-encoded or checked where they are written.
 #![forbid(unsafe_code)]
 
-pub mod event_stream;
 pub mod id;
 pub mod poll;
 pub mod v1;
 
 mod cors;
 mod dialect;
+mod event_stream;
 mod field;
-mod notice;
+mod json;
 mod raw;
 mod request;
 

@@ -9,7 +9,7 @@ use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use crate::cors;
 use crate::field::{content_type, event, push_name, push_number, push_range};
-use crate::notice::{Base64, bounds, push_json};
+use crate::json::{Base64, Bounds, push_json};
 
 /// What all answers to one request have in common.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub fn write_news_head(
         Kind::Text => "text/plain; charset=utf-8",
         Kind::Binary => "application/octet-stream",
     });
-    push_status(out, 200);
+    out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
     push_content(out, content_type, publication.payload().len());
     push_validators(out, answer.id, publication.time_ms());
     if let Some(channel) = channel {
@@ -72,7 +72,7 @@ pub fn write_json(
     let mut body = Vec::new();
     body.push(b'[');
     for (channel, gap) in answer.gaps {
-        let missed = bounds(gap.missed.as_ref());
+        let missed = gap.missed.as_ref().map(Bounds::of);
         let channel = channel.as_str();
         let gap = gap.reason.as_str();
         push_element(&mut body, &JsonGap { position: begin_id, channel, gap, missed });
@@ -81,45 +81,38 @@ pub fn write_json(
         push_element(&mut body, &JsonItem::new(item));
     }
     body.push(b']');
-    push_status(out, 200);
+    out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
     push_content(out, "application/json", body.len());
     push_validators(out, answer.id, last_modified_ms);
     end_head(out, answer.cors, answer.keep_alive);
     out.extend_from_slice(&body);
 }
 
-/// Appends a whole answer without news, with status 304 or 408. `last_modified_ms` is the time of
+/// Appends a whole answer without news; `status` is 304 or 408. `last_modified_ms` is the time of
 /// the last publication before the answer's position, in Unix milliseconds.
 pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, out: &mut Vec<u8>) {
-    push_status(out, status);
+    debug_assert!(matches!(status, 304 | 408), "{status} is no answer without news");
+    if status == 304 {
+        out.extend_from_slice(b"HTTP/1.1 304 Not Modified\r\n");
+    } else {
+        // A 304 has no body by itself, and a length in it would be that of the news.
+        out.extend_from_slice(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n");
+    }
     push_validators(out, answer.id, last_modified_ms);
     push_gaps(out, answer.gaps);
-    if status != 304 {
-        // A 304 has no body by itself, and the length in one would be that of the news.
-        out.extend_from_slice(b"Content-Length: 0\r\n");
-    }
     end_head(out, answer.cors, answer.keep_alive);
 }
 
 /// Appends the answer to a browser that asks whether a page may send what polls send.
 pub fn write_preflight(cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) {
-    push_status(out, 204);
     out.extend_from_slice(
-        b"Access-Control-Allow-Methods: GET\r\n\
+        b"HTTP/1.1 204 No Content\r\n\
+          Access-Control-Allow-Methods: GET\r\n\
           Access-Control-Allow-Headers: If-None-Match, If-Modified-Since, Last-Event-ID, \
           Cache-Control\r\n\
           Access-Control-Max-Age: 86400\r\n",
     );
     end_head(out, cors, keep_alive);
-}
-
-fn push_status(out: &mut Vec<u8>, status: u16) {
-    out.extend_from_slice(match status {
-        200 => b"HTTP/1.1 200 OK\r\n",
-        204 => b"HTTP/1.1 204 No Content\r\n",
-        304 => b"HTTP/1.1 304 Not Modified\r\n",
-        _ => b"HTTP/1.1 408 Request Timeout\r\n",
-    });
 }
 
 /// A browser must not take the payload for anything else than it is said to be.
@@ -186,7 +179,7 @@ struct JsonGap<'a> {
     channel: &'a str,
     gap: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    missed: Option<[u64; 2]>,
+    missed: Option<Bounds>,
 }
 
 #[derive(Serialize)]
@@ -198,31 +191,28 @@ struct JsonItem<'a> {
     content_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
-    #[serde(flatten)]
-    payload: JsonPayload<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum JsonPayload<'a> {
-    Data(&'a str),
-    B64(Base64<'a>),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    b64: Option<Base64<'a>>,
 }
 
 impl<'a> JsonItem<'a> {
     fn new(item: &Item<'a>) -> Self {
         let publication = item.publication;
-        let payload = match publication.kind() {
-            Kind::Text => str::from_utf8(publication.payload()).ok().map(JsonPayload::Data),
+        let payload = publication.payload();
+        let data = match publication.kind() {
+            Kind::Text => str::from_utf8(payload).ok(),
             Kind::Binary => None,
         };
         Self {
             position: item.id,
             channel: item.channel.as_str(),
             time: publication.time_ms(),
-            content_type: publication.content_type(),
-            event: publication.event(),
-            payload: payload.unwrap_or(JsonPayload::B64(Base64(publication.payload()))),
+            content_type: content_type(publication),
+            event: event(publication),
+            data,
+            b64: data.is_none().then_some(Base64(payload)),
         }
     }
 }

@@ -28,7 +28,10 @@ pub enum ListenError {
         reason: PositionError,
     },
     /// Not one position for each channel.
-    #[error("{place} names {given} positions for {channels} channels; give one for each, in order")]
+    #[error(
+        "{place} names {given} positions, but the number of channels is {channels}; give one for \
+         each, in their order"
+    )]
     Count {
         /// Where they stand.
         place: &'static str,
@@ -37,10 +40,10 @@ pub enum ListenError {
         /// The number of channels.
         channels: usize,
     },
-    /// The header is not UTF-8.
-    #[error("Last-Event-ID must be the position that an earlier event had")]
+    /// The header is there twice or is not UTF-8.
+    #[error("Last-Event-ID must be there once, with the id of an earlier event")]
     LastEventId,
     /// The header is not one entity tag of ours.
-    #[error("If-None-Match must be the ETag of an earlier answer")]
+    #[error("If-None-Match must be there once, with the ETag of one earlier answer")]
     IfNoneMatch,
 }

@@ -38,13 +38,18 @@ fn last_event_id(
     request: &Request<'_>,
     channels: usize,
 ) -> Result<Option<Vec<Start>>, ListenError> {
-    let Some(value) = request.header("last-event-id").filter(|value| !value.is_empty()) else {
+    let mut values = request.headers("last-event-id");
+    let Some(value) = values.next().filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(ListenError::LastEventId);
+    }
     let text = str::from_utf8(value).map_err(|_| ListenError::LastEventId)?;
     list("Last-Event-ID", text, channels).map(Some)
 }
 
+/// An entity tag of ours has positions only, no words.
 fn if_none_match(
     request: &Request<'_>,
     channels: usize,
@@ -57,10 +62,11 @@ fn if_none_match(
         return Err(ListenError::IfNoneMatch);
     }
     let tag = entity_tag::sole(value).ok_or(ListenError::IfNoneMatch)?;
-    let starts = list("If-None-Match", tag, channels)?;
-    // No answer of ours has a word for its tag.
-    let positions = starts.iter().all(|start| matches!(start, Start::After(_)));
-    if positions { Ok(Some(starts)) } else { Err(ListenError::IfNoneMatch) }
+    each("If-None-Match", tag, channels, |item| match item.parse() {
+        Ok(position) => Ok(Start::After(position)),
+        Err(_) => Err(ListenError::IfNoneMatch),
+    })
+    .map(Some)
 }
 
 /// RFC 9110 section 13.1.3: what is no date, or more than one, is ignored.
@@ -71,25 +77,32 @@ fn if_modified_since(request: &Request<'_>) -> Option<Start> {
     date.duration_since(UNIX_EPOCH).ok().map(|since| Start::AfterSecond(since.as_secs()))
 }
 
-/// One item for each channel, joined by commas; a word alone counts for all.
+/// A word or a position for each channel; a word alone counts for all.
 fn list(place: &'static str, text: &str, channels: usize) -> Result<Vec<Start>, ListenError> {
-    if let Some(word) = word(text) {
-        return Ok(vec![word; channels]);
+    if let Some(start) = word(text) {
+        return Ok(vec![start; channels]);
     }
+    each(place, text, channels, |item| match word(item) {
+        Some(start) => Ok(start),
+        None => match item.parse() {
+            Ok(position) => Ok(Start::After(position)),
+            Err(reason) => Err(ListenError::Position { place, reason }),
+        },
+    })
+}
+
+/// One item for each channel, joined by commas.
+fn each(
+    place: &'static str,
+    text: &str,
+    channels: usize,
+    item: impl FnMut(&str) -> Result<Start, ListenError>,
+) -> Result<Vec<Start>, ListenError> {
     let given = text.split(',').count();
     if given != channels {
         return Err(ListenError::Count { place, given, channels });
     }
-    text.split(',').map(|item| item_start(place, item)).collect()
-}
-
-fn item_start(place: &'static str, item: &str) -> Result<Start, ListenError> {
-    match word(item) {
-        Some(start) => Ok(start),
-        None => {
-            item.parse().map(Start::After).map_err(|reason| ListenError::Position { place, reason })
-        }
-    }
+    text.split(',').map(item).collect()
 }
 
 fn word(text: &str) -> Option<Start> {
