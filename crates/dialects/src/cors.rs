@@ -30,3 +30,36 @@ pub(crate) fn push_lines(out: &mut Vec<u8>, origin: Option<&str>) {
 fn can_be_echoed(origin: &str) -> bool {
     !origin.is_empty() && origin.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
 }
+
+#[cfg(test)]
+mod tests {
+    use switchboard_ws::head::{self, HeadLimits, HeaderSlots};
+
+    use super::*;
+
+    fn echoed(lines: &[u8]) -> Option<String> {
+        let head = [b"GET / HTTP/1.1\r\nHost: a\r\n", lines, b"\r\n"].concat();
+        let mut slots = HeaderSlots::new();
+        let request = head::parse(&head, &mut slots, &HeadLimits::default()).unwrap();
+        echoed_origin(&request).map(str::to_owned)
+    }
+
+    #[test]
+    fn one_visible_origin_is_echoed() {
+        for origin in ["https://a.example:8443", "null", "http://[::1]:3000"] {
+            assert_eq!(echoed(format!("Origin: {origin}\r\n").as_bytes()).as_deref(), Some(origin));
+        }
+        for lines in [
+            &b""[..],
+            b"Origin:\r\n",
+            b"Origin: http://a, http://b\r\n",
+            b"Origin: http://a http://b\r\n",
+            b"Origin: http://a\tb\r\n",
+            b"Origin: http://\xc3\xa4\r\n",
+            b"Origin: http://\xff\r\n",
+            b"Origin: http://a\r\nOrigin: http://a\r\n",
+        ] {
+            assert_eq!(echoed(lines), None, "{lines:?}");
+        }
+    }
+}
