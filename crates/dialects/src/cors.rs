@@ -53,6 +53,7 @@ mod tests {
             &b""[..],
             b"Origin:\r\n",
             b"Origin: http://a, http://b\r\n",
+            b"Origin: http://a,http://b\r\n",
             b"Origin: http://a http://b\r\n",
             b"Origin: http://a\tb\r\n",
             b"Origin: http://\xc3\xa4\r\n",

@@ -57,8 +57,8 @@ mod tests {
     use crate::head::{HeadLimits, HeaderSlots, parse};
 
     fn named(lines: &[&str]) -> bool {
-        let lines: String = lines.iter().map(|line| format!("Accept: {line}\r\n")).collect();
-        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let lines = lines.iter().flat_map(|line| ["Accept: ", line, "\r\n"]);
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", lines.collect::<String>());
         let mut slots = HeaderSlots::new();
         let request = parse(head.as_bytes(), &mut slots, &HeadLimits::default()).unwrap();
         names(&request, "text/event-stream")

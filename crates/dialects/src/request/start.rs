@@ -39,14 +39,17 @@ fn last_event_id(
     channels: usize,
 ) -> Result<Option<Vec<Start>>, ListenError> {
     let mut values = request.headers("last-event-id");
-    let Some(value) = values.next().filter(|value| !value.is_empty()) else {
+    let Some(value) = values.next() else {
         return Ok(None);
     };
     if values.next().is_some() {
         return Err(ListenError::LastEventId);
     }
-    let text = str::from_utf8(value).map_err(|_| ListenError::LastEventId)?;
-    list("Last-Event-ID", text, channels).map(Some)
+    match str::from_utf8(value) {
+        Ok("") => Ok(None),
+        Ok(text) => list("Last-Event-ID", text, channels).map(Some),
+        Err(_) => Err(ListenError::LastEventId),
+    }
 }
 
 /// An entity tag of ours has positions only, no words.

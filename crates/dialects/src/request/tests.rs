@@ -18,7 +18,7 @@ const UPGRADE: &str = "Upgrade: websocket";
 
 /// Reads a request for this many channels with this query and these header lines.
 fn ask(channels: usize, query: &str, lines: &[&str]) -> Result<Listen, ListenError> {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
     ask_bytes(channels, format!("GET /sub/a?{query} HTTP/1.1\r\nHost: a\r\n{lines}\r\n").as_bytes())
 }
 
@@ -168,6 +168,8 @@ fn an_event_stream_follows_its_header_before_its_url() {
     assert_eq!(starts(1, "", &[EVENT_STREAM, "last-event-id: earliest"]), [Start::Earliest]);
     assert_eq!(starts(1, &query, &[EVENT_STREAM, "Last-Event-ID:"]), [after(B)]);
     let twice = ask(1, "", &[EVENT_STREAM, &header, &header]);
+    assert_eq!(twice, Err(ListenError::LastEventId));
+    let twice = ask(1, "", &[EVENT_STREAM, "Last-Event-ID:", &header]);
     assert_eq!(twice, Err(ListenError::LastEventId));
     let bytes =
         b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nLast-Event-ID: \xff\r\n\r\n";
