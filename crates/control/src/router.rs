@@ -11,11 +11,11 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::time::Instant;
 
-use crate::backbone::Backbone;
+use crate::backbone::{Backbone, Reply};
 use crate::config::ControlConfig;
 use crate::error::ApiError;
 use crate::guard::guard;
-use crate::pending::Pending;
+use crate::pending::{Answer, Held, Pending};
 use crate::{batch, channel, publish, status};
 
 /// What every request needs.
@@ -35,6 +35,21 @@ impl Door {
     /// Until when a question to the shards that is asked now waits for its answer.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.config.timeouts.shard
+    }
+
+    /// Asks every shard the same at once; all must answer.
+    pub(crate) async fn ask_all<T: Send + 'static>(
+        &self,
+        question: impl Fn(usize, Reply<T>),
+    ) -> Result<Vec<T>, ApiError> {
+        let deadline = self.deadline();
+        let ask = |shard| Answer::ask(Held::default(), |reply| question(shard, reply));
+        let asked: Vec<_> = (0..self.backbone.shards()).map(ask).collect();
+        let mut answers = Vec::with_capacity(asked.len());
+        for answer in asked {
+            answers.push(answer.by(deadline).await?);
+        }
+        Ok(answers)
     }
 }
 

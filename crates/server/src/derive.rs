@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use switchboard_control::{ApiKey, ControlConfig, Timeouts as DoorTimeouts};
+use switchboard_control::{self as control, ApiKey, ControlConfig, Timeouts as DoorTimeouts};
 use switchboard_hub::Limits as HubLimits;
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
@@ -89,20 +89,31 @@ fn namespaces(config: &Config) -> Namespaces {
 
 pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlConfig {
     let settings = &config.settings;
-    let names = || config.namespaces.named.keys().cloned().collect();
     ControlConfig {
         api_key: settings.api_key.as_ref().map(|key| ApiKey::new(key.expose())),
         publish_bytes_max: settings.publish_bytes_max,
         batch_bytes_max: settings.batch_bytes_max,
         pending_bytes_max: settings.publish_pending_bytes_max,
         connections_max: settings.internal_connections_max as usize,
-        strict_namespaces: settings.strict_namespaces.then(names),
+        namespaces: door_namespaces(config),
         plane,
         timeouts: DoorTimeouts {
             stop: Duration::from_millis(door_stop_ms(settings).into()),
             ..DoorTimeouts::default()
         },
         ..ControlConfig::default()
+    }
+}
+
+fn door_namespaces(config: &Config) -> control::Namespaces {
+    let rules = |namespace: &config::Namespace| control::Namespace {
+        presence_list: namespace.presence_list,
+    };
+    let config::Namespaces { default, named } = &config.namespaces;
+    control::Namespaces {
+        default: rules(default),
+        named: named.iter().map(|(name, namespace)| (name.clone(), rules(namespace))).collect(),
+        strict: config.settings.strict_namespaces,
     }
 }
 
