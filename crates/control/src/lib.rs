@@ -11,6 +11,7 @@ mod backbone;
 mod batch;
 mod body;
 mod channel;
+mod clients;
 mod config;
 mod error;
 mod guard;

@@ -16,7 +16,7 @@ use crate::config::ControlConfig;
 use crate::error::ApiError;
 use crate::guard::guard;
 use crate::pending::{Answer, Held, Pending};
-use crate::{batch, channel, publish, status};
+use crate::{batch, channel, clients, publish, status};
 
 /// What every request needs.
 pub(crate) struct Door {
@@ -68,10 +68,14 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/pub/", channel.clone())
         // All the rest, so that a slash in a name is refused as such.
         .route("/pub/{*channel}", channel)
+        .route("/subscribers/", get(clients::subscribers))
+        .route("/subscribers/{*channel}", get(clients::subscribers))
+        .route("/slow", get(clients::slow))
         .route("/health", get(status::health))
         .route("/counters", get(status::counters))
         .fallback(async || {
-            let message = "there are /pub, /pub/{channel}, /health and /counters";
+            let message = "there are /pub, /pub/{channel}, /subscribers/{channel}, /slow, /health \
+                           and /counters";
             ApiError::new(StatusCode::NOT_FOUND, "not_found", message)
         })
         .method_not_allowed_fallback(async || {
