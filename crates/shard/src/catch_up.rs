@@ -162,7 +162,7 @@ impl CatchUp {
         let Some(connection) = core.slab.get(id) else {
             return Sent::Failed;
         };
-        let dialect = connection.manner.dialect;
+        let dialect = connection.manner.dialect();
         let Some(seat) = connection.seats().nth(usize::from(nth)) else {
             return Sent::Failed;
         };
@@ -237,7 +237,7 @@ impl CatchUp {
 /// Jumps over what is lost to a slow subscriber, and tells it. False when its namespace or its dialect
 /// does not have that: then it must go.
 fn skip(core: &mut Core, id: ConnId, seat: Seat, missed: Missed) -> bool {
-    let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect) else {
+    let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect()) else {
         return false;
     };
     if !fanout::may_skip(core, seat, dialect) {

@@ -46,7 +46,8 @@ impl State {
 /// How a subscriber listens, as its request said. Three bytes, since every connection has it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
-    pub(crate) dialect: Dialect,
+    /// What it speaks who stays on the line; none for polls.
+    stream: Option<Dialect>,
     /// Which of the allowed origins its page has, from 1; 0 for none.
     pub(crate) cors: u8,
     poll: u8,
@@ -69,16 +70,30 @@ pub(crate) enum PollFlag {
 impl Manner {
     /// Of somebody who stays on the line.
     pub(crate) fn stream(dialect: Dialect) -> Self {
-        Self { dialect, cors: 0, poll: 0 }
+        Self { stream: Some(dialect), cors: 0, poll: 0 }
     }
 
     /// Of a poll.
     pub(crate) fn poll(cors: u8, flags: &[(PollFlag, bool)]) -> Self {
-        let mut manner = Self { dialect: Dialect::Raw, cors, poll: 0 };
+        let mut manner = Self { stream: None, cors, poll: 0 };
         for (flag, is_set) in flags {
             manner.set(*flag, *is_set);
         }
         manner
+    }
+
+    /// It stays on the line and speaks this.
+    pub(crate) fn streams(self, dialect: Dialect) -> bool {
+        self.stream == Some(dialect)
+    }
+
+    /// What it speaks; bare payloads also for polls.
+    pub(crate) fn dialect(self) -> Dialect {
+        self.stream.unwrap_or(Dialect::Raw)
+    }
+
+    pub(crate) fn is_poll(self) -> bool {
+        self.stream.is_none()
     }
 
     pub(crate) fn has(self, flag: PollFlag) -> bool {

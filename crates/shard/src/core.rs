@@ -226,7 +226,7 @@ impl Core {
         let Some(connection) = self.slab.get(id) else {
             return;
         };
-        if connection.manner.dialect == Dialect::Raw || !connection.has_several_seats() {
+        if connection.manner.dialect() == Dialect::Raw || !connection.has_several_seats() {
             return;
         }
         for (at, seat) in (0u16..).zip(connection.seats()) {

@@ -31,8 +31,8 @@ const GROUPS: [Group; 4] = [Group::Raw, Group::V1, Group::EventStream, Group::Ow
 
 impl Group {
     fn of(connection: &Connection) -> Self {
-        match connection.manner.dialect {
-            _ if connection.state == State::Polling => Self::Own,
+        match connection.manner.dialect() {
+            _ if connection.manner.is_poll() => Self::Own,
             Dialect::Raw => Self::Raw,
             _ if connection.has_several_seats() => Self::Own,
             Dialect::V1 => Self::V1,
@@ -102,18 +102,23 @@ impl Fanout {
         self.caption = Caption::default();
         let Self { work, batch, caption, exceptions } = self;
         let bytes = batch.fill(dialect, &work.publications, caption);
-        let (slab, mut found, mut sends) = (&core.slab, 0, 0);
+        let (slab, mut found, mut others) = (&core.slab, 0, 0);
         let targets = work.targets.iter().filter_map(|(who, _)| {
             let connection = slab.at(who.conn)?;
-            let own = Group::of(connection);
-            found |= own as u8;
-            if own != group {
-                return None;
+            let is_raw = connection.manner.streams(Dialect::Raw);
+            if is_raw && dialect == Dialect::Raw {
+                return Some((connection.id, bytes));
             }
-            sends += 1;
-            Some((connection.id, bytes))
+            let own = Group::of(connection);
+            if own == group {
+                return Some((connection.id, bytes));
+            }
+            others += 1;
+            found |= own as u8;
+            None
         });
         plane.send_batch(targets, exceptions);
+        let sends = self.work.targets.len() - others;
         self.settle(core, dialect, sends);
         found
     }
@@ -128,7 +133,7 @@ impl Fanout {
             };
             let group = Group::of(connection);
             found |= group as u8;
-            let (id, dialect) = (connection.id, connection.manner.dialect);
+            let (id, dialect) = (connection.id, connection.manner.dialect());
             if group != Group::Own {
                 continue;
             }
@@ -197,7 +202,7 @@ fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let (state, dialect) = (connection.state, connection.manner.dialect);
+    let (state, dialect) = (connection.state, connection.manner.dialect());
     let Some(seat) = connection.seats().nth(usize::from(nth)) else {
         return;
     };

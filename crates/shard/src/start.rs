@@ -69,7 +69,7 @@ fn place(core: &mut Core, id: ConnId, begins: Vec<Begin>) -> Vec<(ChannelName, G
 
 /// A WebSocket or an event stream: what it missed, where it begins, and then whatever follows.
 fn begin_stream(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
-    let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect) else {
+    let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect()) else {
         return;
     };
     if dialect == Dialect::Raw && gaps.iter().any(|(channel, _)| !may_lose(core, channel)) {
