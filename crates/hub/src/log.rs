@@ -157,7 +157,7 @@ impl Log {
 
     /// When the publication at `offset` was made, if it is kept or the last that was dropped.
     pub(crate) fn time_at(&self, offset: u64) -> Option<u64> {
-        if offset + 1 == self.first {
+        if offset == self.first - 1 {
             return (self.dropped_ms > 0).then_some(self.dropped_ms);
         }
         let index = offset.checked_sub(self.first)?;

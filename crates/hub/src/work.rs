@@ -22,9 +22,11 @@ pub enum WorkKind {
     },
     /// The channel was deleted: close the targets and unsubscribe them before the next call.
     Deleted,
-    /// The home has answered, and the targets sat among the blocked when it did: where they may
+    /// The home has answered, and the targets sat among the blocked when it did: where they
     /// [begin](crate::Hub::begin) is known now. Their cursors stand at the head that the home
-    /// answered with.
+    /// answered with; who begins with [`Start::Now`](crate::Start::Now) stays there, since the head
+    /// may have moved on. A seat that was placed, advanced or unblocked meanwhile is told nothing,
+    /// and when the stream was deleted meanwhile, it is told only that.
     Joined,
 }
 

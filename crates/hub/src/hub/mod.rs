@@ -122,9 +122,10 @@ impl Hub {
         }
     }
 
-    /// Housekeeping: takes what is too old from the logs, forgets what was idle for long enough, and reports numbers of subscribers to
-    /// the homes, at most once per second and channel. The work of one call is bounded, so call it
-    /// often (each 100 ms, say).
+    /// Housekeeping: takes what is too old from the logs, forgets what was idle for long enough, and
+    /// reports numbers of subscribers to the homes, at most once per second and channel. The work of
+    /// one call is bounded, so call it often (each 100 ms, say), but not between a slice of work and
+    /// the blocking of those who could not be sent everything.
     pub fn tick(&mut self, now_ms: u64, out: &mut Outbox) {
         self.sweep(now_ms);
         self.expire(now_ms, out);

@@ -36,8 +36,9 @@ impl Hub {
         if steps > expired {
             self.sizes.place(&mut self.table, index);
             self.restart_ttl(now_ms, index);
-        } else if expired > 0 {
-            // What left the history may be more than those who wait for it may have.
+        }
+        if steps > 0 {
+            // What left the history may be more than those who still wait for it may have.
             self.mark_dirty(index);
         }
         steps

@@ -8,6 +8,7 @@ mod model;
 mod op;
 mod pair;
 mod reports;
+mod truth;
 
 use std::sync::Arc;
 
