@@ -232,14 +232,20 @@ mod tests {
         }
     }
 
-    fn log(head: u64, payloads: &[usize]) -> Log {
+    const HISTORY: Bounds = Bounds { publications: 9, bytes: 1 << 20 };
+
+    fn push(log: &mut Log, time_ms: u64, payload_bytes: usize, history: &Bounds) {
+        let draft = Draft::new(Kind::Binary, &vec![0; payload_bytes]);
+        let position = Position { epoch: Epoch::from_random(1), offset: log.head() + 1 };
         let accounting = Arc::new(Accounting::default());
+        log.push(Publication::new(position, time_ms, draft, &accounting), history);
+        log.assert_sound(history);
+    }
+
+    fn log(head: u64, payloads: &[usize]) -> Log {
         let mut log = Log::new(head);
         for &bytes in payloads {
-            let draft = Draft::new(Kind::Binary, &vec![0; bytes]);
-            let position = Position { epoch: Epoch::from_random(1), offset: log.head() + 1 };
-            let publication = Publication::new(position, 0, draft, &accounting);
-            log.push(publication, &Bounds { publications: 9, bytes: 1 << 20 });
+            push(&mut log, 0, bytes, &HISTORY);
         }
         log
     }
@@ -277,5 +283,68 @@ mod tests {
         let dropped: usize = (0..1000).map(|_| log.drop_oldest()).sum();
         assert_eq!((dropped, log.bytes(), log.head(), log.first()), (bytes, 0, 1000, 1001));
         assert!(log.entries.capacity() <= CAPACITY_KEPT);
+    }
+
+    #[test]
+    fn the_history_keeps_its_bounds_but_for_the_newest() {
+        let mut log = log(0, &[0]);
+        let cost = log.bytes();
+        let history = Bounds { publications: 3, bytes: 3 * cost + 100 };
+        let mut lengths = Vec::new();
+        for payload_bytes in [0, 0, 0, 90, 20, 1000, 0] {
+            push(&mut log, 0, payload_bytes, &history);
+            lengths.push(log.history_len());
+        }
+        assert_eq!(lengths, [2, 3, 3, 3, 2, 1, 1]);
+        let none = Bounds { publications: 0, bytes: 0 };
+        push(&mut log, 0, 0, &none);
+        assert_eq!((log.len(), log.history_first(0, 1), log.head()), (9, 10, 9));
+    }
+
+    #[test]
+    fn age_is_found_in_the_history_and_beyond() {
+        let mut log = Log::new(0);
+        for time_ms in [10, 10, 20, 30, 30, 40] {
+            push(&mut log, time_ms, 0, &Bounds { publications: 4, ..HISTORY });
+        }
+        let firsts = |log: &Log| [0, 29, 30, 39, 40, 49, 50].map(|now| log.history_first(now, 10));
+        assert_eq!(firsts(&log), [3, 3, 4, 4, 6, 6, 7]);
+        assert_eq!(
+            (log.expire(40, 10, 2), log.expire(40, 10, 9), log.expire(40, 10, 9)),
+            (2, 1, 0)
+        );
+        assert_eq!(firsts(&log), [6, 6, 6, 6, 6, 6, 7]);
+        assert_eq!(log.history_first(0, 0), 6, "the home's clock may be ahead");
+        assert_eq!([9, 10, 20, 35, 99].map(|ms| log.last_until_second(ms)), [6; 5]);
+        log.assert_sound(&HISTORY);
+        while log.drop_oldest() > 0 {
+            log.assert_sound(&HISTORY);
+        }
+        assert_eq!((log.history_len(), log.time_at(6), log.time_at(5)), (0, Some(40), None));
+    }
+
+    #[test]
+    fn a_copy_of_a_history_goes_on_like_the_original() {
+        let mut home = Log::new(0);
+        let history = Bounds { publications: 3, ..HISTORY };
+        for second in 1..=5 {
+            push(&mut home, second * 1000, 0, &history);
+        }
+        let first = home.history_first(5000, 9000);
+        let mut mirror = Log::seeded(5, home.to_vec(first), home.time_at(first - 1).unwrap());
+        for second in 6..=9 {
+            mirror.assert_sound(&history);
+            for second in 0..=second {
+                assert_eq!(mirror.last_until_second(second), home.last_until_second(second).max(2));
+            }
+            push(&mut home, second * 1000, 0, &history);
+            push(&mut mirror, second * 1000, 0, &history);
+            assert_eq!(mirror.history_first(second * 1000, 9000), second - 2);
+            assert_eq!(
+                mirror.history_first(second * 1000, 9000),
+                home.history_first(second * 1000, 9000)
+            );
+            assert_eq!(mirror.time_at(2), Some(2000));
+        }
     }
 }

@@ -1,3 +1,5 @@
+mod age;
+mod begin;
 mod bounds;
 mod fanout;
 mod invariants;
@@ -9,12 +11,13 @@ mod op;
 mod pair;
 mod reports;
 mod truth;
+mod waiting;
 
 use std::sync::Arc;
 
 use super::*;
 use crate::{
-    Bounds, Draft, Kind, Message, Moved, Publication, Pull, Receipt, Rules, Seat, SlowPolicy,
+    Bounds, Draft, Kind, Lag, Message, Moved, Publication, Pull, Receipt, Rules, Seat, SlowPolicy,
     Subscriber, Work, WorkKind,
 };
 
