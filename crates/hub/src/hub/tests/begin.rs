@@ -25,12 +25,12 @@ fn begin(single: &Single, index: u32, start: Start, behind_gap: BehindGap) -> (u
     (cursor, gap)
 }
 
-fn gap(reason: GapReason) -> Option<Gap> {
-    Some(Gap { reason, missed: None })
+fn gap(reason: GapReason) -> Gap {
+    Gap { reason, missed: None }
 }
 
-fn evicted(missed: std::ops::RangeInclusive<u64>) -> Option<Gap> {
-    Some(Gap { reason: GapReason::Evicted, missed: Some(missed) })
+fn evicted(missed: std::ops::RangeInclusive<u64>) -> Gap {
+    Gap { reason: GapReason::Evicted, missed: Some(missed) }
 }
 
 #[test]
@@ -53,16 +53,16 @@ fn a_position_begins_behind_itself_or_with_a_gap_that_says_what_is_missing() {
         assert_eq!(after(offset, NOW), (offset, None));
     }
     // Kept for laggards, but not in the history.
-    assert_eq!(after(4, EARLIEST), (5, evicted(5..=5)));
-    assert_eq!(after(4, NOW), (9, evicted(5..=9)));
-    assert_eq!(after(0, EARLIEST), (5, evicted(1..=5)));
+    assert_eq!(after(4, EARLIEST), (5, Some(evicted(5..=5))));
+    assert_eq!(after(4, NOW), (9, Some(evicted(5..=9))));
+    assert_eq!(after(0, EARLIEST), (5, Some(evicted(1..=5))));
     for future in [10, u64::MAX] {
-        assert_eq!(after(future, NOW), (9, gap(GapReason::Future)));
-        assert_eq!(after(future, EARLIEST), (5, gap(GapReason::Future)));
+        assert_eq!(after(future, NOW), (9, Some(gap(GapReason::Future))));
+        assert_eq!(after(future, EARLIEST), (5, Some(gap(GapReason::Future))));
     }
     let foreign = Start::After(Position { epoch: Epoch::from_random(5), offset: 9 });
-    assert_eq!(begin(&single, a, foreign, NOW), (9, gap(GapReason::Epoch)));
-    assert_eq!(begin(&single, a, foreign, EARLIEST), (5, gap(GapReason::Epoch)));
+    assert_eq!(begin(&single, a, foreign, NOW), (9, Some(gap(GapReason::Epoch))));
+    assert_eq!(begin(&single, a, foreign, EARLIEST), (5, Some(gap(GapReason::Epoch))));
 }
 
 #[test]
@@ -73,9 +73,9 @@ fn a_second_begins_behind_its_last_publication() {
         assert_eq!(after(&single, second), (second, None));
     }
     assert_eq!(after(&single, u64::MAX), (9, None));
-    assert_eq!(after(&single, 4), (9, gap(GapReason::Evicted)), "5 is younger and lost");
+    assert_eq!(after(&single, 4), (9, Some(gap(GapReason::Evicted))), "5 is younger and lost");
     let earliest = begin(&single, a, Start::AfterSecond(0), EARLIEST);
-    assert_eq!(earliest, (5, gap(GapReason::Evicted)));
+    assert_eq!(earliest, (5, Some(gap(GapReason::Evicted))));
     single.now_ms = 9999;
     single.publish("a", b"x");
     assert_eq!(after(&single, 9), (10, None), "all of that second");
@@ -133,7 +133,7 @@ fn without_a_history_everything_but_now_is_a_gap() {
     assert_eq!(begin(&single, a, Start::Earliest, NOW), (2, None));
     assert_eq!(begin(&single, a, Start::Latest, NOW), (2, None));
     let after = |offset| Start::After(Position { epoch, offset });
-    assert_eq!(begin(&single, a, after(1), EARLIEST), (2, evicted(2..=2)));
+    assert_eq!(begin(&single, a, after(1), EARLIEST), (2, Some(evicted(2..=2))));
     assert_eq!(begin(&single, a, after(2), EARLIEST), (2, None));
 }
 

@@ -320,7 +320,7 @@ fn run(hubs: usize, rules: Rules, limits: &Limits, ops: &[Op]) {
     mesh.assert_nothing_stays();
 }
 
-/// 600 cases, or as many more as PROPTEST_CASES says.
+/// 600 cases, or as many more as the variable `PROPTEST_CASES` says.
 fn config() -> ProptestConfig {
     let config = ProptestConfig::default();
     ProptestConfig { cases: config.cases.max(600), failure_persistence: None, ..config }
