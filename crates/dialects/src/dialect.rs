@@ -2,7 +2,7 @@
 
 use switchboard_hub::{ChannelName, Gap, Publication};
 
-use crate::{event_stream, raw, v1};
+use crate::{event_stream, poll, raw, v1};
 
 /// How publications are written to somebody who stays on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,8 @@ pub enum Body {
     Payload,
     /// The payload as lines of an event stream.
     Lines,
+    /// The payload as a member of a JSON object.
+    Member,
 }
 
 impl Body {
@@ -44,6 +46,7 @@ impl Body {
             Self::Frame => publication.frame(),
             Self::Payload => publication.payload(),
             Self::Lines => event_stream::lines(publication),
+            Self::Member => poll::member(publication),
         }
     }
 }

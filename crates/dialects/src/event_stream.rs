@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memchr2;
 use serde::Serialize;
-use switchboard_hub::{ChannelName, Gap, Kind, Publication};
+use switchboard_hub::{ChannelName, Form, Gap, Kind, Publication};
 
 use crate::field::{event, push_name, push_number};
 use crate::json::{Bounds, push_json};
@@ -86,7 +86,7 @@ pub(crate) fn write_gap(channel: &ChannelName, gap: &Gap, id: &str, out: &mut Ve
 /// The payload in a form that can stand behind `data: `, or nothing if it can stand there as it is.
 /// The publication keeps it, so that it is searched once for all who listen.
 pub(crate) fn lines(publication: &Publication) -> &[u8] {
-    publication.lines(|publication| match publication.kind() {
+    publication.form(Form::Lines, |publication| match publication.kind() {
         Kind::Binary => STANDARD.encode(publication.payload()).into_bytes().into(),
         Kind::Text => split_lines(publication.payload()),
     })

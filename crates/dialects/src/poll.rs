@@ -5,11 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use httpdate::HttpDate;
 use serde::Serialize;
-use switchboard_hub::{ChannelName, Gap, Kind, Publication};
+use switchboard_hub::{ChannelName, Form, Gap, Kind, Publication};
 
 use crate::cors;
 use crate::field::{content_type, event, push_name, push_number, push_range};
 use crate::json::{Base64, Bounds, push_json};
+use crate::{Body, Shape};
 
 /// What all answers to one request have in common.
 #[derive(Clone, Copy, Debug)]
@@ -69,23 +70,101 @@ pub fn write_json(
     last_modified_ms: u64,
     out: &mut Vec<u8>,
 ) {
-    let mut body = Vec::new();
-    body.push(b'[');
+    let mut body = open_array(answer, begin_id);
+    for item in items {
+        open_item(&mut body, item);
+        push_member(&mut body, item.publication);
+        body.push(b'}');
+    }
+    body.push(b']');
+    push_json_head(answer, body.len(), last_modified_ms, out);
+    out.extend_from_slice(&body);
+}
+
+/// Appends what stands before the payload of an answer in JSON with a single publication. The form
+/// of the payload that follows is kept by the publication and shared by all who are answered.
+pub fn write_json_head(
+    answer: &Answer<'_>,
+    begin_id: &str,
+    item: &Item<'_>,
+    out: &mut Vec<u8>,
+) -> Shape {
+    let shape = Shape { body: Body::Member, tail: b"}]" };
+    let mut start = open_array(answer, begin_id);
+    open_item(&mut start, item);
+    let bytes = start.len() + shape.body.of(item.publication).len() + shape.tail.len();
+    push_json_head(answer, bytes, item.publication.time_ms(), out);
+    out.extend_from_slice(&start);
+    shape
+}
+
+/// The payload as the last member of an item.
+pub(crate) fn member(publication: &Publication) -> &[u8] {
+    publication.form(Form::Json, |publication| {
+        let mut member = Vec::new();
+        push_member(&mut member, publication);
+        member.into()
+    })
+}
+
+fn push_json_head(answer: &Answer<'_>, bytes: usize, last_modified_ms: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    push_content(out, "application/json", bytes);
+    push_validators(out, answer.id, last_modified_ms);
+    end_head(out, answer.cors, answer.keep_alive);
+}
+
+fn open_array(answer: &Answer<'_>, begin_id: &str) -> Vec<u8> {
+    let mut body = vec![b'['];
     for (channel, gap) in answer.gaps {
         let missed = gap.missed.as_ref().map(Bounds::of);
         let channel = channel.as_str();
         let gap = gap.reason.as_str();
-        push_element(&mut body, &JsonGap { position: begin_id, channel, gap, missed });
+        part(&mut body);
+        push_json(&mut body, &JsonGap { position: begin_id, channel, gap, missed });
     }
-    for item in items {
-        push_element(&mut body, &JsonItem::new(item));
+    body
+}
+
+/// Writes an item up to its payload.
+fn open_item(body: &mut Vec<u8>, item: &Item<'_>) {
+    part(body);
+    push_json(
+        body,
+        &JsonLabels {
+            position: item.id,
+            channel: item.channel.as_str(),
+            time: item.publication.time_ms(),
+            content_type: content_type(item.publication),
+            event: event(item.publication),
+        },
+    );
+    // The object goes on.
+    let brace = body.pop();
+    debug_assert_eq!(brace, Some(b'}'));
+    body.push(b',');
+}
+
+fn push_member(body: &mut Vec<u8>, publication: &Publication) {
+    let payload = publication.payload();
+    let text = match publication.kind() {
+        Kind::Text => str::from_utf8(payload).ok(),
+        Kind::Binary => None,
+    };
+    if let Some(text) = text {
+        body.extend_from_slice(b"\"data\":");
+        push_json(body, &text);
+    } else {
+        body.extend_from_slice(b"\"b64\":");
+        push_json(body, &Base64(payload));
     }
-    body.push(b']');
-    out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
-    push_content(out, "application/json", body.len());
-    push_validators(out, answer.id, last_modified_ms);
-    end_head(out, answer.cors, answer.keep_alive);
-    out.extend_from_slice(&body);
+}
+
+/// Parts an element from the one before it.
+fn part(body: &mut Vec<u8>) {
+    if body.len() > 1 {
+        body.extend_from_slice(b",\n");
+    }
 }
 
 /// Appends a whole answer without news; `status` is 304 or 408. `last_modified_ms` is the time of
@@ -182,8 +261,9 @@ struct JsonGap<'a> {
     missed: Option<Bounds>,
 }
 
+/// All of an item but its payload.
 #[derive(Serialize)]
-struct JsonItem<'a> {
+struct JsonLabels<'a> {
     position: &'a str,
     channel: &'a str,
     time: u64,
@@ -191,35 +271,4 @@ struct JsonItem<'a> {
     content_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    b64: Option<Base64<'a>>,
-}
-
-impl<'a> JsonItem<'a> {
-    fn new(item: &Item<'a>) -> Self {
-        let publication = item.publication;
-        let payload = publication.payload();
-        let data = match publication.kind() {
-            Kind::Text => str::from_utf8(payload).ok(),
-            Kind::Binary => None,
-        };
-        Self {
-            position: item.id,
-            channel: item.channel.as_str(),
-            time: publication.time_ms(),
-            content_type: content_type(publication),
-            event: event(publication),
-            data,
-            b64: data.is_none().then_some(Base64(payload)),
-        }
-    }
-}
-
-fn push_element(body: &mut Vec<u8>, element: &impl Serialize) {
-    if body.len() > 1 {
-        body.extend_from_slice(b",\n");
-    }
-    push_json(body, element);
 }

@@ -11,7 +11,7 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// Bytes held by live publications (the sum of their `cost_bytes` and of the lines built of them).
+    /// Bytes held by live publications (the sum of their `cost_bytes` and of the forms built of them).
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }

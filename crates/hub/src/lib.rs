@@ -37,7 +37,7 @@ pub use message::{Message, Outbox};
 pub use name::{ChannelName, NameError, parse_list};
 pub use policy::SlowPolicy;
 pub use position::{Epoch, Position, PositionError};
-pub use publication::{Draft, Kind, Publication};
+pub use publication::{Draft, Form, Kind, Publication};
 pub use report::{HomeReport, Listener, Receipt, ShardReport, SlowClient};
 pub use router::{Router, ShardId};
 pub use rules::{Bounds, Namespaces, Rules};

@@ -79,13 +79,23 @@ impl Draft {
     }
 }
 
+/// Another form of a payload, which some of those who listen need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lines of an event stream, where the payload cannot stand as it is (line breaks, binary).
+    Lines,
+    /// A member of a JSON object.
+    Json,
+}
+
 /// One message of a channel. It never changes and is shared by all who keep or send it.
 #[derive(Debug)]
 pub struct Publication {
     position: Position,
     time_ms: u64,
     draft: Draft,
-    lines: OnceLock<Box<[u8]>>,
+    /// By [`Form`].
+    forms: [OnceLock<Box<[u8]>>; 2],
     accounting: Arc<Accounting>,
 }
 
@@ -98,7 +108,8 @@ impl Publication {
         accounting: &Arc<Accounting>,
     ) -> Arc<Self> {
         let accounting = Arc::clone(accounting);
-        let publication = Self { position, time_ms, draft, lines: OnceLock::new(), accounting };
+        let forms = [OnceLock::new(), OnceLock::new()];
+        let publication = Self { position, time_ms, draft, forms, accounting };
         publication.accounting.add(publication.cost_bytes());
         Arc::new(publication)
     }
@@ -143,13 +154,12 @@ impl Publication {
         &self.draft.frame
     }
 
-    /// The payload in the form of lines that event streams need where it cannot stand as it is
-    /// (line breaks, binary). Built once, by whoever asks first, for all who send it.
-    pub fn lines(&self, build: impl FnOnce(&Self) -> Box<[u8]>) -> &[u8] {
-        self.lines.get_or_init(|| {
-            let lines = build(self);
-            self.accounting.grow(lines.len());
-            lines
+    /// The payload in another form. Built once, by whoever asks first, for all who send it.
+    pub fn form(&self, form: Form, build: impl FnOnce(&Self) -> Box<[u8]>) -> &[u8] {
+        self.forms[form as usize].get_or_init(|| {
+            let bytes = build(self);
+            self.accounting.grow(bytes.len());
+            bytes
         })
     }
 
@@ -161,8 +171,9 @@ impl Publication {
 
 impl Drop for Publication {
     fn drop(&mut self) {
-        let lines_bytes = self.lines.get().map_or(0, |lines| lines.len());
-        self.accounting.subtract(self.cost_bytes() + lines_bytes);
+        let forms = self.forms.iter().filter_map(OnceLock::get);
+        let form_bytes: usize = forms.map(|bytes| bytes.len()).sum();
+        self.accounting.subtract(self.cost_bytes() + form_bytes);
     }
 }
 
@@ -201,9 +212,10 @@ mod tests {
         assert_eq!(publication.content_type(), Some("text/plain"));
         assert_eq!(publication.event(), Some("e"));
         assert_eq!(publication.kind(), Kind::Text);
-        assert_eq!(publication.lines(|_| [0; 100].into()), [0; 100]);
-        assert_eq!(publication.lines(|_| unreachable!()), [0; 100]);
-        assert_eq!(accounting.bytes(), publication.cost_bytes() + 100);
+        assert_eq!(publication.form(Form::Lines, |_| [0; 100].into()), [0; 100]);
+        assert_eq!(publication.form(Form::Lines, |_| unreachable!()), [0; 100]);
+        assert_eq!(publication.form(Form::Json, |_| [1; 7].into()), [1; 7]);
+        assert_eq!(accounting.bytes(), publication.cost_bytes() + 107);
         drop(publication);
         assert_eq!(accounting.count(), 1);
         drop(other);

@@ -124,10 +124,22 @@ impl Partial {
         Self { publication: Arc::clone(publication), head: head.into(), body, tail, sent }
     }
 
-    /// A payload behind a head of its own, nothing of it sent.
-    pub(crate) fn payload_behind(head: Vec<u8>, publication: &Arc<Publication>) -> Self {
-        let (publication, head) = (Arc::clone(publication), head.into());
-        Self { publication, head, body: Body::Payload, tail: b"", sent: 0 }
+    /// A publication behind a head of its own, nothing of it sent.
+    pub(crate) fn behind(head: Vec<u8>, shape: Shape, publication: &Arc<Publication>) -> Self {
+        let Shape { body, tail } = shape;
+        Self { publication: Arc::clone(publication), head: head.into(), body, tail, sent: 0 }
+    }
+
+    /// All of it, of which nothing must have been sent.
+    pub(crate) fn bytes(&self) -> usize {
+        self.head.len() + self.body.of(&self.publication).len() + self.tail.len()
+    }
+
+    /// Appends all of it.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        for part in [&self.head[..], self.body.of(&self.publication), self.tail] {
+            out.extend_from_slice(part);
+        }
     }
 
     /// What is to be sent next; empty when all is sent.

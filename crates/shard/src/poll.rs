@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use switchboard_dialects::Listen;
 use switchboard_dialects::poll::{
-    Answer as Common, Item, write_json, write_news_head, write_nothing,
+    Answer as Common, Item, write_json, write_json_head, write_news_head, write_nothing,
 };
+use switchboard_dialects::{Body, Listen, Shape};
 use switchboard_hub::{ChannelName, Gap, GapReason, Position, Publication, Start};
 use switchboard_plane::ConnId;
 
@@ -261,7 +261,8 @@ impl<'a> Poll<'a> {
         write_news_head(&self.common(core, &position), &publication, channel, &mut head);
         core.counters.deliveries.add(1);
         core.counters.delivery_sends.add(1);
-        send(core, self.id, head, &publication);
+        let shape = Shape { body: Body::Payload, tail: b"" };
+        send(core, self.id, Partial::behind(head, shape, &publication));
         true
     }
 
@@ -290,10 +291,15 @@ impl<'a> Poll<'a> {
         let last_modified_ms = self.last_modified_ms(core);
         let mut answer = Vec::with_capacity(1024);
         let common = self.common(core, &position);
-        write_json(&common, &begin, &items, last_modified_ms, &mut answer);
         core.counters.deliveries.add(news.len() as u64);
         core.counters.delivery_sends.add(1);
-        core.reply(self.id, |out| out.extend_from_slice(&answer));
+        if let ([item], [(_, publication)]) = (&items[..], &news[..]) {
+            let shape = write_json_head(&common, &begin, item, &mut answer);
+            send(core, self.id, Partial::behind(answer, shape, publication));
+        } else {
+            write_json(&common, &begin, &items, last_modified_ms, &mut answer);
+            core.reply(self.id, |out| out.extend_from_slice(&answer));
+        }
         true
     }
 
@@ -357,17 +363,15 @@ impl<'a> Poll<'a> {
     }
 }
 
-/// Sends a head and the payload behind it: a short one with the batch of this stage, of a long one
-/// the rest of the turn sends what the socket takes.
-fn send(core: &mut Core, id: ConnId, mut head: Vec<u8>, publication: &Arc<Publication>) {
-    let payload = publication.payload();
-    if head.len() + payload.len() <= COPIED_BYTES_MAX {
-        head.extend_from_slice(payload);
-        core.reply(id, |out| out.extend_from_slice(&head));
+/// Sends an answer: a short one with the batch of this stage; of a long one the rest of the turn sends
+/// what the socket takes.
+fn send(core: &mut Core, id: ConnId, answer: Partial) {
+    if answer.bytes() <= COPIED_BYTES_MAX {
+        core.reply(id, |out| answer.write(out));
         return;
     }
     if let Some(connection) = core.slab.get_mut(id) {
-        connection.busy().partial = Some(Partial::payload_behind(head, publication));
+        connection.busy().partial = Some(answer);
     }
     core.block(id, None);
 }

@@ -9,7 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use switchboard_dialects::poll::{
-    Answer, Item, write_json, write_news_head, write_nothing, write_preflight,
+    Answer, Item, write_json, write_json_head, write_news_head, write_nothing, write_preflight,
 };
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
@@ -184,6 +184,21 @@ proptest! {
         let of_news = news.iter().map(|(news, id, channel)| json_item(news, id, channel));
         let of_gaps = gaps_given.iter().map(|gap| json_gap(gap, &begin));
         prop_assert_eq!(read, of_gaps.chain(of_news).collect::<Vec<Value>>());
+    }
+
+    #[test]
+    fn one_publication_in_json_is_the_same_in_parts_that_are_shared(
+        (publication, id, channel) in (given::publication(), given::id(), given::channel()),
+        (begin, gaps, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
+    ) {
+        let item = Item { id: &id, channel: &channel, publication: &publication };
+        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps };
+        let (mut whole, mut parts) = (Vec::new(), Vec::new());
+        write_json(&answer, &begin, &[item], publication.time_ms(), &mut whole);
+        let shape = write_json_head(&answer, &begin, &item, &mut parts);
+        parts.extend_from_slice(shape.body.of(&publication));
+        parts.extend_from_slice(shape.tail);
+        prop_assert_eq!(parts, whole);
     }
 
     #[test]
