@@ -14,8 +14,12 @@ impl Hub {
     /// The index of a channel that nobody sits in is good until the next call of anything that takes
     /// `&mut self`.
     pub fn visit(&mut self, now_ms: u64, name: &ChannelName, out: &mut Outbox) -> Option<u32> {
-        let is_home = self.router.home(name) == self.id;
-        let index = if is_home { self.find_or_open(name, out) } else { self.find(name)? };
+        let hash = self.router.hash(name);
+        let index = match self.table.find(hash as u32, name) {
+            Some(index) => index,
+            None if self.router.shard_of(hash) == self.id => self.open_home(name, hash as u32),
+            None => return None,
+        };
         let channel = &mut self.table[index];
         if channel.is_waiting() {
             return None;

@@ -53,7 +53,6 @@ impl Hub {
     /// Brings the logs back under their limits after one of them grew.
     pub(super) fn log_grew(&mut self, now_ms: u64, index: u32) {
         self.trim(index);
-        self.sizes.place(&mut self.table, index);
         while self.log_bytes > self.limits.shard_log_bytes_max
             && let Some(largest) = self.sizes.largest()
         {
@@ -74,7 +73,8 @@ impl Hub {
         self.restart_ttl(now_ms, index);
     }
 
-    /// Drops what is over the channel's limits and what no ready subscriber waits for.
+    /// Drops what is over the channel's limits and what no ready subscriber waits for, and notes how
+    /// large the log is now.
     pub(super) fn trim(&mut self, index: u32) {
         for _ in 0..TRIM_MAX {
             if !self.can_trim(&self.table[index]) {

@@ -203,10 +203,14 @@ impl Hub {
         }
         let home = self.router.shard_of(hash);
         if home == self.id {
-            let epoch = self.next_epoch();
-            return self.insert(name, hash as u32, epoch, Role::new_home());
+            return self.open_home(name, hash as u32);
         }
         self.open_mirror(name, hash as u32, home, out)
+    }
+
+    fn open_home(&mut self, name: &ChannelName, hash: u32) -> u32 {
+        let epoch = self.next_epoch();
+        self.insert(name, hash, epoch, Role::new_home())
     }
 
     fn open_mirror(

@@ -6,7 +6,7 @@ fn entries_and_channels_are_small() {
     assert_eq!(size_of::<crate::roster::Entry>(), 16);
     assert_eq!(size_of::<Seat>(), 8);
     assert_eq!(size_of::<Links>(), 32);
-    assert!(size_of::<Channel>() <= 288, "{}", size_of::<Channel>());
+    assert!(size_of::<Channel>() <= 256, "{}", size_of::<Channel>());
 }
 
 #[test]
