@@ -129,8 +129,11 @@ impl Checker<'_> {
         if *origins == [EVERY_ORIGIN] {
             return;
         }
+        let too_many = (origins.len() > ORIGINS_MAX).then(|| {
+            format!("names {} origins; at most {ORIGINS_MAX} are possible", origins.len())
+        });
         let wrong = origins.iter().find_map(|origin| wrong_origin(origin));
-        if let Some(right) = wrong {
+        if let Some(right) = too_many.or(wrong) {
             self.refuse("allowed_origins", right);
         }
     }
@@ -223,6 +226,9 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && one.is_ipv4() == other.is_ipv4()
         && (one.ip() == other.ip() || any(one.ip()) || any(other.ip()))
 }
+
+/// A connection keeps the number of its origin in a byte.
+const ORIGINS_MAX: usize = 255;
 
 /// Allows every origin; stands alone.
 const EVERY_ORIGIN: &str = "*";
