@@ -69,6 +69,18 @@ impl fmt::Debug for Command {
     }
 }
 
+/// An answer that is not given yet.
+pub(crate) struct Answer {
+    pub(crate) reply: Reply<Receipt>,
+    pub(crate) receipt: Receipt,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.receipt.fmt(f)
+    }
+}
+
 /// The outside of a running shard: what other threads hold of it.
 #[derive(Clone, Debug)]
 pub struct Handle {

@@ -52,6 +52,9 @@ pub(crate) struct Core {
     pub(crate) deferred: VecDeque<ConnId>,
     /// Publishers whose reading is paused because a mailbox is over its bound.
     pub(crate) held_publishers: Vec<ConnId>,
+    /// Letters of other shards are left for the next turn: what this shard knows may be older than
+    /// what its clients have seen.
+    pub(crate) mailbox_behind: bool,
     /// Whether some mailbox is over its bound.
     pub(crate) mailbox_over_bound: bool,
     /// The server is stopping: no new requests.
@@ -83,6 +86,7 @@ impl Core {
             finishing: Vec::new(),
             deferred: VecDeque::new(),
             held_publishers: Vec::new(),
+            mailbox_behind: false,
             mailbox_over_bound: false,
             stopping: false,
             start_ms: now_ms,

@@ -38,8 +38,9 @@ pub(crate) fn subscribe(core: &mut Core, id: ConnId, request: &Request<'_>, list
         Ok(listen) => listen,
         Err(error) => return Answer::refuse(400, error.to_string()),
     };
-    // What is held back goes out behind what is still to be sent, never before it.
-    if core.outgoing.pending_bytes(id) > 0 {
+    // What is held back goes out behind what is still to be sent, never before it. And a position
+    // may come from another shard, whose letters are to be read first.
+    if core.outgoing.pending_bytes(id) > 0 || core.mailbox_behind {
         return Answer::Later;
     }
     match listen.transport {

@@ -45,7 +45,14 @@ fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<Begin>> {
     let begins = connection
         .seats()
         .zip(&pending.starts)
-        .map(|(seat, start)| core.hub.begin(core.now_ms, seat.channel, start, pending.behind_gap))
+        .map(|(seat, start)| match start {
+            // It stands where the home stood when it heard of this subscriber.
+            Start::Now => core.hub.position(seat.channel).map(|_| {
+                let cursor = core.hub.cursor(seat);
+                Begin { cursor, gap: None }
+            }),
+            _ => core.hub.begin(core.now_ms, seat.channel, start, pending.behind_gap),
+        })
         .collect::<Option<Vec<Begin>>>()?;
     core.slab.get_mut(id)?.busy().start = None;
     Some(begins)

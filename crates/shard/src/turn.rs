@@ -9,7 +9,7 @@ use switchboard_plane::{Close, Event, Plane, SendException, SendResult};
 use crate::admission;
 use crate::catch_up::CatchUp;
 use crate::closing;
-use crate::command::{Command, Handle};
+use crate::command::{Answer, Command, Handle};
 use crate::config::Config;
 use crate::connection::Pause;
 use crate::core::{Action, Core};
@@ -70,6 +70,8 @@ pub struct Shard<P> {
     /// Taken from the mailbox and not handled yet.
     letters: VecDeque<Letter>,
     letters_out: Vec<Vec<Letter>>,
+    /// Publications whose publishers are answered once the other shards have been told.
+    receipts: Vec<Answer>,
     events: Vec<Event>,
     exceptions: Vec<SendException>,
     fanout: Fanout,
@@ -104,6 +106,7 @@ impl<P: Plane> Shard<P> {
             peers: handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect(),
             letters: VecDeque::new(),
             letters_out: handles.iter().map(|_| Vec::new()).collect(),
+            receipts: Vec::new(),
             events: Vec::new(),
             exceptions: Vec::new(),
             fanout: Fanout::default(),
@@ -121,8 +124,9 @@ impl<P: Plane> Shard<P> {
     pub fn turn(&mut self, now_ms: u64) -> std::io::Result<Next> {
         self.core.set_now(now_ms);
         self.core.counters.turns.add(1);
-        self.read_mailbox();
+        // What clients ask may follow from what other shards sent before: that is taken first.
         self.plane.poll(&mut self.events)?;
+        self.read_mailbox();
         self.handle_events();
         self.continue_deferred();
         let more_work = self.fanout.slice(&mut self.core, &mut self.plane);
@@ -176,13 +180,14 @@ impl<P: Plane> Shard<P> {
     }
 
     fn read_mailbox(&mut self) {
-        if self.letters.is_empty() {
-            self.mailbox.take(&mut self.letters);
-        }
-        let count = self.letters.len().min(LETTERS_MAX);
-        let mut bytes = 0;
-        for _ in 0..count {
-            let Some(letter) = self.letters.pop_front() else { break };
+        let (mut bytes, mut count) = (0, 0);
+        self.core.mailbox_behind = true;
+        while count < LETTERS_MAX {
+            let Some(letter) = self.next_letter() else {
+                self.core.mailbox_behind = false;
+                break;
+            };
+            count += 1;
             bytes += letter.bytes();
             match letter {
                 Letter::Hub(message) => {
@@ -193,13 +198,26 @@ impl<P: Plane> Shard<P> {
         }
         self.mailbox.handled(bytes);
         self.core.counters.mailbox_messages.add(count as u64);
+        // Whoever hears of a publication may ask another shard about it at once.
+        self.carry_letters();
+        for Answer { reply, receipt } in self.receipts.drain(..) {
+            reply(receipt);
+        }
+    }
+
+    fn next_letter(&mut self) -> Option<Letter> {
+        if self.letters.is_empty() {
+            self.mailbox.take(&mut self.letters);
+        }
+        self.letters.pop_front()
     }
 
     fn obey(&mut self, command: Command) {
         let Core { hub, outbox, now_ms, .. } = &mut self.core;
         match command {
             Command::Publish { name, draft, reply } => {
-                reply(hub.publish_home(*now_ms, &name, draft, outbox));
+                let receipt = hub.publish_home(*now_ms, &name, draft, outbox);
+                self.receipts.push(Answer { reply, receipt });
             }
             Command::Delete { name, reply } => reply(hub.delete_home(&name, outbox)),
             Command::Report { name, reply } => reply(hub.report(*now_ms, &name)),
@@ -224,6 +242,7 @@ impl<P: Plane> Shard<P> {
                     input::received(&mut self.core, conn, self.plane.received(bytes));
                 }
                 Event::Writable { conn } => {
+                    self.carry_letters();
                     self.catch_up.writable(&mut self.core, &mut self.plane, conn);
                 }
                 Event::Connected { .. } | Event::Ended { .. } => {}
@@ -294,11 +313,8 @@ impl<P: Plane> Shard<P> {
         for (shard, message) in self.core.outbox.drain(..) {
             self.letters_out[usize::from(shard.0)].push(Letter::Hub(message));
         }
-        for (letters, mailbox) in self.letters_out.iter_mut().zip(&self.peers) {
-            if mailbox.send_all(letters) {
-                self.core.counters.wakeups_sent.add(1);
-            }
-        }
+        let woken = Mailbox::send_everywhere(&self.peers, &mut self.letters_out);
+        self.core.counters.wakeups_sent.add(woken);
     }
 
     fn hold_or_release_publishers(&mut self) {
