@@ -88,7 +88,7 @@ class RawConnection:
         return found
 
     def read_answer(self, head_only=False):
-        """One whole answer. Its body is as long as Content-Length says; 101 has none."""
+        """One whole answer. Its body is as long as Content-Length says; 101, 204 and 304 have none."""
         lines = self.read_until(b"\r\n\r\n").decode("ascii").split("\r\n")
         version, status, reason = lines[0].split(" ", 2)
         assert version in ("HTTP/1.0", "HTTP/1.1"), lines[0]
@@ -98,7 +98,7 @@ class RawConnection:
             assert colon and name.strip() == name and name, f"header line {line!r}"
             headers.append((name, value.strip()))
         answer = Answer(version, int(status), reason, headers, b"")
-        if answer.status == 101 or head_only:
+        if answer.status in (101, 204, 304) or head_only:
             return answer
         length = answer.header("Content-Length")
         assert length is not None and length.isdigit(), answer
