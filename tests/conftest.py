@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from support.browser import open_browser
 from support.server import BINARY, Server
 
 PLANES = os.environ.get("SWITCHBOARD_TEST_PLANES", "epoll,io_uring").split(",")
@@ -106,3 +107,11 @@ def namespaces(tmp_path_factory):
         return file
 
     return write
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """One browser for all tests of a file."""
+    driver = open_browser(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()

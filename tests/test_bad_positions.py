@@ -31,7 +31,7 @@ def all_ways(server, path):
 def assert_refused(answer):
     assert answer.status == 400, answer
     assert answer.header("Content-Type").startswith("text/plain"), answer
-    assert answer.body.endswith(b"\n") and answer.body.count(b"\n") == 1 and len(answer.body) > 15
+    assert answer.body.endswith(b"\n") and answer.body.count(b"\n") == 1 and len(answer.body) > 12
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ def test_publications_while_clients_come_and_go(server, channel, seed):
         received, since = [], moved(position, -1)
         while len(received) < count:
             url = server.ws(f"/sub/{channel}?since={since}")
-            options = {"proxy": None, "subprotocols": [PROTOCOL], "ping_interval": None}
+            # Without a bound of its own queue: a full one would keep it from hearing the Close frame.
+            options = {"proxy": None, "subprotocols": [PROTOCOL], "max_queue": None}
             async with connect(url, **options) as line:
                 for _ in range(rng.randint(1, 80)):
                     raw = await asyncio.wait_for(line.recv(), 20)
