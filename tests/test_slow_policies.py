@@ -38,7 +38,7 @@ SMALL = 4_096  # the receive buffer of a client that does not read
 @pytest.fixture(scope="module")
 def server(start_shared, plane, shards, namespaces):
     # Time enough to read what is there before a Close frame's deadline resets the connection.
-    return start_shared(plane, shards, config=namespaces(POLICIES), close_timeout_ms=30_000)
+    return start_shared(plane, shards, config=namespaces(POLICIES), close_timeout_ms=4_000)
 
 
 def text(n):
