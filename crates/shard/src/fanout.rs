@@ -30,13 +30,17 @@ enum Group {
 const GROUPS: [Group; 4] = [Group::Raw, Group::V1, Group::EventStream, Group::Own];
 
 impl Group {
-    fn of(connection: &Connection) -> Self {
-        match connection.manner.dialect() {
-            _ if connection.manner.is_poll() => Self::Own,
-            Dialect::Raw => Self::Raw,
-            _ if connection.has_several_seats() => Self::Own,
-            Dialect::V1 => Self::V1,
-            Dialect::EventStream => Self::EventStream,
+    /// None for who has been served: a poll that was answered is back at requests.
+    fn of(connection: &Connection) -> Option<Self> {
+        match (connection.state, connection.manner.dialect()) {
+            (State::Polling, _) => Some(Self::Own),
+            (State::Subscribed, Dialect::Raw) => Some(Self::Raw),
+            (State::Subscribed | State::Streaming, _) if connection.has_several_seats() => {
+                Some(Self::Own)
+            }
+            (State::Subscribed, _) => Some(Self::V1),
+            (State::Streaming, _) => Some(Self::EventStream),
+            _ => None,
         }
     }
 }
@@ -77,8 +81,9 @@ impl Fanout {
 
     /// Hands the publications to all targets, group by group. In most slices there is one.
     fn deliver<P: Plane>(&mut self, core: &mut Core, plane: &mut P) {
-        let first = self.work.targets.iter().find_map(|(who, _)| core.slab.at(who.conn));
-        let mut found = first.map_or(0, |connection| Group::of(connection) as u8);
+        let mut targets = self.work.targets.iter();
+        let first = targets.find_map(|(who, _)| core.slab.at(who.conn).and_then(Group::of));
+        let mut found = first.map_or(0, |group| group as u8);
         let mut done = 0;
         while let Some(group) = GROUPS.into_iter().find(|group| *group as u8 & found & !done != 0) {
             found |= match group {
@@ -104,17 +109,18 @@ impl Fanout {
         let bytes = batch.fill(dialect, &work.publications, caption);
         let (slab, mut found, mut others) = (&core.slab, 0, 0);
         let targets = work.targets.iter().filter_map(|(who, _)| {
-            let connection = slab.at(who.conn)?;
-            let is_raw = connection.manner.streams(Dialect::Raw);
-            if is_raw && dialect == Dialect::Raw {
-                return Some((connection.id, bytes));
-            }
-            let own = Group::of(connection);
-            if own == group {
+            let Some(connection) = slab.at(who.conn) else {
+                others += 1;
+                return None;
+            };
+            // The commonest of all, said in a byte.
+            let is_raw = dialect == Dialect::Raw && connection.manner.streams(Dialect::Raw);
+            let own = if is_raw { Some(Group::Raw) } else { Group::of(connection) };
+            if own == Some(group) {
                 return Some((connection.id, bytes));
             }
             others += 1;
-            found |= own as u8;
+            found |= own.map_or(0, |own| own as u8);
             None
         });
         plane.send_batch(targets, exceptions);
@@ -131,7 +137,9 @@ impl Fanout {
             let Some(connection) = core.slab.at(who.conn) else {
                 continue;
             };
-            let group = Group::of(connection);
+            let Some(group) = Group::of(connection) else {
+                continue;
+            };
             found |= group as u8;
             let (id, dialect) = (connection.id, connection.manner.dialect());
             if group != Group::Own {
