@@ -110,6 +110,10 @@ pub(crate) fn begin(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
         return released(core, id);
     }
     core.unblock_seats(id);
+    let now_ms = core.now_ms;
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.settle(now_ms);
+    }
 }
 
 /// News in the channel in which the poll has its `nth` seat.
