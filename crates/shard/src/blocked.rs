@@ -104,6 +104,10 @@ impl Core {
 
     fn block_seats(&mut self, id: ConnId, held: Option<(u32, u64)>) {
         self.for_each_seat(id, |core, seat| {
+            // A poll whose channels' homes have just answered has not come back from there yet.
+            if seat.is_blocked() {
+                return seat;
+            }
             let cursor = match held {
                 Some((channel, cursor)) if channel == seat.channel => cursor,
                 _ => core.hub.cursor(seat),
