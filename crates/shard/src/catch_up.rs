@@ -115,6 +115,10 @@ impl CatchUp {
             Drain::Done => {}
             other => return other,
         }
+        if core.has_deleted_channel(id) {
+            fanout::close_deleted(core, id);
+            return self.drain_held(core, plane, id);
+        }
         let mut nth = 0;
         let bytes_before = self.turn_bytes;
         loop {

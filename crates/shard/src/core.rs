@@ -206,6 +206,14 @@ impl Core {
         self.actions.push(Action::Close(id, how));
     }
 
+    /// Some channel of the connection was deleted. Then it must go before anything else is said: the
+    /// position that it would be told is in a new stream, and what it missed of the old one would
+    /// never be announced.
+    pub(crate) fn has_deleted_channel(&self, id: ConnId) -> bool {
+        let mut seats = self.slab.get(id).into_iter().flat_map(Connection::seats);
+        seats.any(|seat| self.hub.is_deleted(seat))
+    }
+
     /// Where a connection stands in all its channels, as its client is told.
     pub(crate) fn position_text(&self, id: ConnId) -> String {
         let mut text = String::new();

@@ -145,7 +145,12 @@ impl Fanout {
             if group != Group::Own {
                 continue;
             }
-            if connection.state == State::Polling {
+            let is_poll = connection.state == State::Polling;
+            if core.has_deleted_channel(id) {
+                close_deleted(core, id);
+                continue;
+            }
+            if is_poll {
                 poll::news(core, id, who.nth, &self.work.publications);
                 continue;
             }
@@ -214,7 +219,9 @@ fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
     let Some(seat) = connection.seats().nth(usize::from(nth)) else {
         return;
     };
-    if state == State::Polling {
+    if core.has_deleted_channel(id) {
+        close_deleted(core, id);
+    } else if state == State::Polling {
         poll::lagged(core, id, seat.channel, Some(missed));
     } else if may_skip(core, seat, dialect) {
         catch_up::tell_gap(core, id, seat, dialect, missed.clone());
@@ -225,7 +232,9 @@ fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
 
 /// The log has moved on without this subscriber, and its namespace does not let it go on.
 fn lagged(core: &mut Core, id: ConnId, channel: u32) {
-    if core.slab.get(id).is_some_and(|connection| connection.state == State::Polling) {
+    if core.has_deleted_channel(id) {
+        close_deleted(core, id);
+    } else if core.slab.get(id).is_some_and(|connection| connection.state == State::Polling) {
         poll::lagged(core, id, channel, None);
     } else {
         close_slow(core, id);

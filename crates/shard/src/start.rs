@@ -12,6 +12,7 @@ use switchboard_ws::close;
 use crate::closing;
 use crate::connection::State;
 use crate::core::Core;
+use crate::fanout;
 use crate::poll;
 
 /// What a subscriber asked for, while the homes of its channels have not answered.
@@ -28,6 +29,10 @@ pub(crate) fn begin(core: &mut Core, id: ConnId) {
     let Some(begins) = resolve(core, id) else {
         return;
     };
+    if core.has_deleted_channel(id) {
+        fanout::close_deleted(core, id);
+        return core.await_room(id);
+    }
     let gaps = place(core, id, begins);
     let Some(connection) = core.slab.get(id) else {
         return;

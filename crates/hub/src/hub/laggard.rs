@@ -94,6 +94,11 @@ impl Hub {
         self.mark(seat).saturating_sub(self.table[seat.channel].base)
     }
 
+    /// The stream that the subscriber listened to was deleted, and it has not left yet.
+    pub fn is_deleted(&self, seat: Seat) -> bool {
+        self.mark(seat) < self.table[seat.channel].base
+    }
+
     /// How far a subscriber is behind. Looks at each publication between.
     pub fn lag(&self, seat: Seat) -> Lag {
         let channel = &self.table[seat.channel];
