@@ -73,6 +73,9 @@ pub(crate) fn ask(
     Answer::TakenOver
 }
 
+/// What a listener cannot have, by channel.
+type Gaps = Vec<(ChannelName, Gap)>;
+
 /// Where the channels stand, if this shard knows it of all.
 fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<Place>, Gaps)> {
     let (mut places, mut gaps) = (Vec::new(), Vec::new());
@@ -81,6 +84,12 @@ fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<P
         let begin = core.hub.begin(core.now_ms, channel, start, listen.behind_gap)?;
         places.push(Place { channel, cursor: begin.cursor });
         gaps.extend(begin.gap.map(|gap| (name.clone(), gap)));
+    }
+    // Nobody sits in an idle channel: where few may be idle, a later one drove an earlier one out.
+    // Seats keep them all.
+    let is_there = |(place, name): (&Place, _)| core.hub.name(place.channel) == Some(name);
+    if !places.iter().zip(&channels.names).all(is_there) {
+        return None;
     }
     core.counters.gaps_announced.add(gaps.len() as u64);
     Some((places, gaps))
