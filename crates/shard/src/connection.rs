@@ -92,10 +92,6 @@ impl Manner {
         self.stream.unwrap_or(Dialect::Raw)
     }
 
-    pub(crate) fn is_poll(self) -> bool {
-        self.stream.is_none()
-    }
-
     pub(crate) fn has(self, flag: PollFlag) -> bool {
         self.poll & flag as u8 != 0
     }

@@ -73,9 +73,6 @@ pub(crate) fn ask(
     Answer::TakenOver
 }
 
-/// What a listener cannot have, by channel.
-type Gaps = Vec<(ChannelName, Gap)>;
-
 /// Where the channels stand, if this shard knows it of all.
 fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<Place>, Gaps)> {
     let (mut places, mut gaps) = (Vec::new(), Vec::new());
@@ -220,8 +217,10 @@ fn released(core: &mut Core, id: ConnId) {
         connection.deadline = idle;
     }
     if connection.manner.has(PollFlag::KeepAlive) {
-        // Requests may wait behind this one.
-        core.deferred.push_back(id);
+        // Requests may wait behind this one, and what only busy connections have may go.
+        if connection.busy.is_some() {
+            core.deferred.push_back(id);
+        }
     } else {
         closing::end_after_answer(core, id);
     }

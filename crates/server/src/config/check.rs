@@ -28,7 +28,6 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
     checker.allowed_origins();
     checker.sizes();
     checker.times();
-    checker.idle_channels();
     checker.log();
     let capacity = checker.capacity(cpus.len());
     let Checker { settings, problems, warnings, .. } = checker;
@@ -176,18 +175,6 @@ impl Checker<'_> {
                 settings.stop_timeout_ms
             );
             self.refuse("close_timeout_ms", right);
-        }
-    }
-
-    /// A request that names channels must not make the shard forget one of them for another.
-    fn idle_channels(&mut self) {
-        let settings = &self.settings;
-        if settings.channels_idle_max < settings.channels_per_connection_max {
-            let right = format!(
-                "must not be less than `channels_per_connection_max`, which is {}",
-                settings.channels_per_connection_max
-            );
-            self.refuse("channels_idle_max", right);
         }
     }
 
