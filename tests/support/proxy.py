@@ -17,7 +17,8 @@ class CuttingProxy:
         self.host = f"127.0.0.1:{self.port}"
         self.lock = threading.Lock()
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
-        self.carried = 0
+        # Bytes carried to the server and to clients.
+        self.to_server = self.to_clients = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -68,7 +69,10 @@ class CuttingProxy:
         try:
             while data := source.recv(1_024):
                 sink.sendall(data)
-                self.carried += len(data)
+                if sink.getpeername() == self.target:
+                    self.to_server += len(data)
+                else:
+                    self.to_clients += len(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # one side is gone, or it was cut
