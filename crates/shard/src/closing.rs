@@ -137,8 +137,8 @@ pub(crate) fn cut(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    // Who did not answer our Close frame may not have read what the kernel holds for it either.
-    let unread = connection.blocked || connection.state == State::Closing;
+    let is_slow = connection.busy.as_ref().is_some_and(|busy| busy.too_slow);
+    let unread = connection.blocked || is_slow;
     let how = if unread { Close::Reset } else { Close::Fin };
     connection.deadline = Tick::NEVER;
     core.remove(id, how);

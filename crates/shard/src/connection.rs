@@ -237,6 +237,8 @@ pub(crate) struct Busy {
     pub(crate) more_seats: Vec<Seat>,
     /// How often it may still publish.
     pub(crate) bucket: Option<TokenBucket>,
+    /// It was closed for being too slow: the kernel may hold much that it never reads.
+    pub(crate) too_slow: bool,
     /// The peer has ended its side.
     pub(crate) peer_ended: bool,
 }
@@ -264,6 +266,7 @@ impl Busy {
             && self.then == Then::Go
             && self.more_seats.is_empty()
             && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))
+            && !self.too_slow
             && !self.peer_ended
     }
 }

@@ -249,6 +249,9 @@ pub(crate) fn close_slow(core: &mut Core, id: ConnId) {
         core.remove(id, Close::Reset);
     } else {
         closing::close_websocket(core, id, close::SLOW, "too slow: reconnect and resume");
+        if let Some(connection) = core.slab.get_mut(id) {
+            connection.busy().too_slow = true;
+        }
     }
 }
 
