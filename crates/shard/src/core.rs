@@ -163,6 +163,7 @@ impl Core {
         let Some(connection) = self.slab.get_mut(id) else {
             return;
         };
+        let waits = connection.busy.as_mut().is_some_and(|busy| busy.start.take().is_some());
         let first = connection.seat.take();
         let more = connection
             .busy
@@ -171,6 +172,10 @@ impl Core {
         for seat in first.into_iter().chain(more) {
             let moved = self.hub.unsubscribe(self.now_ms, seat, &mut self.outbox);
             self.follow(moved);
+        }
+        if waits {
+            // The homes' answers do not reach it any more: what is said to it goes out now.
+            self.await_room(id);
         }
     }
 
