@@ -12,7 +12,8 @@ pub enum WorkKind {
     #[default]
     Deliver,
     /// Policy `disconnect`: the targets' cursors fell off the log. Close them and unsubscribe them
-    /// before the next call; until then nothing is delivered to them.
+    /// before the next call, or [place](crate::Hub::place) them anew; until then nothing is delivered
+    /// to them.
     Lagged,
     /// Policies `skip` and `latest`: tell the targets that they missed exactly these offsets. Their
     /// cursors stand behind them already.

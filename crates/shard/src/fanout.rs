@@ -232,6 +232,11 @@ fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
 
 /// The log has moved on without this subscriber, and its namespace does not let it go on.
 fn lagged(core: &mut Core, id: ConnId, channel: u32) {
+    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
+    if busy.is_some_and(|busy| busy.start.is_some()) {
+        // It waits for the home of another channel, and its place is found when that has answered.
+        return;
+    }
     if core.has_deleted_channel(id) {
         close_deleted(core, id);
     } else if core.slab.get(id).is_some_and(|connection| connection.state == State::Polling) {
