@@ -216,13 +216,14 @@ fn released(core: &mut Core, id: ConnId) {
     if !connection.blocked {
         connection.deadline = idle;
     }
-    if connection.manner.has(PollFlag::KeepAlive) {
-        // Requests may wait behind this one, and what only busy connections have may go.
-        if connection.busy.is_some() {
-            core.deferred.push_back(id);
-        }
-    } else {
+    // Requests may be held behind this one, or bytes that must be dropped before the connection ends;
+    // and what only busy connections have may go.
+    let goes_on = connection.busy.is_some();
+    if !connection.manner.has(PollFlag::KeepAlive) {
         closing::end_after_answer(core, id);
+    }
+    if goes_on {
+        core.deferred.push_back(id);
     }
 }
 
