@@ -270,7 +270,8 @@ impl<P: Plane> Shard<P> {
     }
 
     /// Hands the collected replies and wishes to the plane. Letters go first: a client that sees its
-    /// 101 may publish through another shard at once, and its join must be there before.
+    /// 101 may publish through another shard at once, and its join must be there before; one that sees
+    /// a publication may resume behind it at another shard.
     fn flush(&mut self) {
         self.carry_letters();
         let Self { plane, core, exceptions, .. } = self;
