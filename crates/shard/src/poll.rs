@@ -22,11 +22,16 @@ use crate::listen::{self, Channels};
 /// is shared.
 const COPIED_BYTES_MAX: usize = 4 << 10;
 
-/// Payloads in one JSON answer, unless a single one is larger.
+/// About the length of one JSON answer, unless a single publication is larger.
 const JSON_BYTES_MAX: usize = 64 << 10;
 
 /// What a poll cannot have.
 type Gaps = Vec<(ChannelName, Gap)>;
+
+/// What stands in it beside each payload, and for each channel: without them, a history of many short
+/// publications in many channels would make an answer of hundreds of megabytes.
+const ITEM_BYTES: usize = 128;
+const POSITION_BYTES: usize = 24;
 
 /// Where a poll stands in one channel.
 #[derive(Clone, Copy, Debug)]
@@ -253,17 +258,7 @@ impl<'a> Poll<'a> {
 
     /// The oldest publication that follows, as it is.
     fn answer_one(&mut self, core: &mut Core) -> bool {
-        let mut next: Option<(usize, Arc<Publication>)> = None;
-        let mut following = Vec::new();
-        for (nth, place) in self.places.iter().enumerate() {
-            core.hub.copy_after(place.channel, place.cursor, 0, &mut following);
-            if let Some(first) = following.pop()
-                && next.as_ref().is_none_or(|(_, next)| first.time_ms() < next.time_ms())
-            {
-                next = Some((nth, first));
-            }
-        }
-        let Some((nth, publication)) = next else {
+        let Some((nth, publication)) = self.next(core) else {
             return false;
         };
         self.places[nth].cursor = publication.offset();
@@ -279,17 +274,21 @@ impl<'a> Poll<'a> {
         true
     }
 
-    /// All that follows, oldest first.
+    /// All that follows, oldest first, as much as one answer may have.
     fn answer_json(&mut self, core: &mut Core) -> bool {
-        let news = self.collect(core);
+        let begin = self.position(core);
+        let (mut news, mut ids, mut bytes) = (Vec::new(), Vec::new(), 0);
+        while let Some((nth, publication)) = self.next(core) {
+            bytes += publication.payload().len() + ITEM_BYTES + self.places.len() * POSITION_BYTES;
+            if bytes > JSON_BYTES_MAX && !news.is_empty() {
+                break;
+            }
+            self.places[nth].cursor = publication.offset();
+            ids.push(self.position(core));
+            news.push((nth, publication));
+        }
         if news.is_empty() && self.gaps.is_empty() {
             return false;
-        }
-        let begin = self.position(core);
-        let mut ids = Vec::with_capacity(news.len());
-        for (nth, publication) in &news {
-            self.places[*nth].cursor = publication.offset();
-            ids.push(self.position(core));
         }
         let names: Vec<ChannelName> =
             self.places.iter().filter_map(|place| core.hub.name(place.channel).cloned()).collect();
@@ -316,24 +315,20 @@ impl<'a> Poll<'a> {
         true
     }
 
-    /// What follows in all channels, by time, as much as one answer may have.
-    fn collect(&self, core: &Core) -> Vec<(usize, Arc<Publication>)> {
-        let mut news = Vec::new();
+    /// What follows next in its channels: the oldest by time, and by their order where times are the
+    /// same.
+    fn next(&self, core: &Core) -> Option<(usize, Arc<Publication>)> {
+        let mut next: Option<(usize, Arc<Publication>)> = None;
         let mut following = Vec::new();
         for (nth, place) in self.places.iter().enumerate() {
-            core.hub.copy_after(place.channel, place.cursor, JSON_BYTES_MAX, &mut following);
-            news.extend(following.drain(..).map(|publication| (nth, publication)));
+            core.hub.copy_after(place.channel, place.cursor, 0, &mut following);
+            if let Some(first) = following.pop()
+                && next.as_ref().is_none_or(|(_, next)| first.time_ms() < next.time_ms())
+            {
+                next = Some((nth, first));
+            }
         }
-        // Stable, so that each channel keeps its order.
-        news.sort_by_key(|(_, publication)| publication.time_ms());
-        let mut bytes = 0;
-        let fits = news.iter().take_while(|(_, publication)| {
-            bytes += publication.payload().len();
-            bytes <= JSON_BYTES_MAX
-        });
-        let count = fits.count().max(1);
-        news.truncate(count);
-        news
+        next
     }
 
     /// Answers that there is none.
