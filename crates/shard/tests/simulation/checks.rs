@@ -104,6 +104,7 @@ impl World {
 
     /// Stops the shards; afterwards nothing of all this may be left.
     pub(crate) fn stop(mut self) {
+        self.stopping = true;
         for handle in &self.handles {
             handle.send(Command::Stop);
         }

@@ -25,6 +25,8 @@ pub(crate) enum Way {
 pub(crate) struct Client {
     pub(crate) way: Way,
     pub(crate) course: Course,
+    /// Now and then it begins anew though it could resume.
+    pub(crate) roams: bool,
     pub(crate) line: Option<Line>,
 }
 
@@ -65,10 +67,10 @@ impl Client {
             }
         }
         let gap = if random.one_in(2) { BehindGap::Now } else { BehindGap::Earliest };
-        Self { way, course: Course::new(channels, gap), line: None }
+        Self { way, course: Course::new(channels, gap), roams: true, line: None }
     }
 
-    /// Connects and asks; it goes on where it was, or now and then begins anew.
+    /// Connects and asks.
     pub(crate) fn connect(
         &mut self,
         (net, shard): (&SimNet, usize),
@@ -97,7 +99,7 @@ impl Client {
     }
 
     fn next_start(&self, random: &mut Random, now_ms: u64) -> Start {
-        let fresh = !self.course.can_resume() || random.one_in(12);
+        let fresh = !self.course.can_resume() || (self.roams && random.one_in(12));
         match (fresh, random.below(4)) {
             (false, _) => Start::Seen,
             (true, 0) => Start::Earliest,
@@ -135,6 +137,10 @@ impl Client {
             }
             requests += &polls.ask(&self.course, random.one_in(6));
         }
+        if polls.is_last && random.one_in(2) {
+            // What follows the last request is dropped, however much it is.
+            requests += &"GET /health HTTP/1.1\r\n\r\n".repeat(random.below(2_000));
+        }
         // Half a request, and the rest behind it.
         let (first, rest) = requests.split_at(random.below(requests.len()));
         net.write(*id, first.as_bytes());
@@ -166,6 +172,9 @@ impl Client {
             }
         };
         let left = matches!(net.state(line.id), ClientState::Finished | ClientState::Reset);
+        if left && !over && world.is_watched && world.plan.is_calm() {
+            line.check_end(net);
+        }
         if over || left {
             if net.state(line.id) == ClientState::Finished && !line.half_closed {
                 net.half_close(line.id);
@@ -219,6 +228,21 @@ impl Client {
     /// A poll that the server holds, as far as the client can tell.
     pub(crate) fn waits(&self) -> bool {
         matches!(&self.line, Some(Line { speaks: Speaks::Polls(polls), .. }) if !polls.is_idle())
+    }
+}
+
+impl Line {
+    /// The server ended the connection without a word.
+    fn check_end(&self, net: &SimNet) {
+        assert_eq!(net.state(self.id), ClientState::Finished, "cut off for nothing: {self:?}");
+        match &self.speaks {
+            Speaks::WebSocket(_) => panic!("ended without a close frame: {self:?}"),
+            Speaks::EventStream(_) => {}
+            Speaks::Polls(polls) => {
+                let served = polls.is_idle() || polls.is_last || self.half_closed;
+                assert!(served, "not answered: {self:?}");
+            }
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Told {
 pub(crate) struct World<'a> {
     pub(crate) record: &'a Record,
     pub(crate) plan: &'a Plan,
+    /// The server is not stopping, so it owes everybody an answer.
+    pub(crate) is_watched: bool,
 }
 
 /// One client's way through its channels. Every step that is against the rules panics.
@@ -65,6 +67,11 @@ impl Course {
     /// It has seen something of each channel, so it can resume.
     pub(crate) fn can_resume(&self) -> bool {
         self.at.iter().all(Option::is_some)
+    }
+
+    /// What it has seen is lost: it must begin anew.
+    pub(crate) fn forget(&mut self) {
+        self.at.fill(None);
     }
 
     /// The position that it resumes from.
@@ -147,8 +154,8 @@ impl Course {
                 assert!(!same_life || id.offset >= newest, "{}", context());
             }
             (Start::Earliest | Start::Second(_), None) => {}
-            (Start::Second(_), Some(gap)) => {
-                assert_eq!((gap.reason.as_str(), gap.missed), ("evicted", None), "{}", context());
+            (Start::Second(_), Some(Told { missed: None, reason, .. })) => {
+                assert_eq!(reason, "evicted", "{}", context());
             }
             // A poll that was held, and lost its place before it was served.
             (_, Some(gap)) => {

@@ -86,6 +86,11 @@ impl Plan {
         !self.stalls && !self.deletions
     }
 
+    /// Nobody gives the server a reason to cut anybody off.
+    pub(crate) fn is_calm(&self) -> bool {
+        !self.stalls && self.shard_log_bytes_max > 1 << 20
+    }
+
     pub(crate) fn config(&self) -> Config {
         let namespace = |name: &str| Namespace {
             name: name.to_owned(),
@@ -129,9 +134,9 @@ impl Plan {
                 http_idle_ms: 60_000,
                 ping_interval_ms: 5_000,
                 pong_ms: 10_000,
-                close_ms: 2_000,
+                close_ms: 8_000,
                 stall_ms: 10_000,
-                long_poll_ms: 2_000,
+                long_poll_ms: 4_000,
                 stop_ms: 5_000,
             },
         }

@@ -60,6 +60,7 @@ impl World {
     fn come_to_rest(&mut self) {
         for nth in 0..self.clients.len() {
             self.stall(nth, false);
+            self.clients[nth].roams = false;
         }
         self.settle();
         for round in 0..500 {

@@ -66,6 +66,9 @@ impl WebSocket {
                     let code = close.map_or(1005, |(code, _)| code);
                     check_close(code, self.is_v1, course, world);
                     self.close_code = Some(code);
+                    if code == 4010 {
+                        course.forget();
+                    }
                 }
                 Some(other) => panic!("unexpected {other:?}"),
             }

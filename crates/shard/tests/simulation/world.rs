@@ -28,6 +28,7 @@ pub(crate) struct World {
     /// Publications that somebody must answer.
     pub(crate) asked: u64,
     next_port: u16,
+    pub(crate) stopping: bool,
 }
 
 impl World {
@@ -60,6 +61,7 @@ impl World {
             serial: 0,
             asked: 0,
             next_port: 1_024,
+            stopping: false,
         }
     }
 
@@ -137,7 +139,7 @@ impl World {
         let shard = self.random.below(self.shards.len());
         self.next_port = 1_024 + (self.next_port - 1_023) % 60_000;
         let record = self.record.lock().unwrap();
-        let world = course::World { record: &record, plan: &self.plan };
+        let world = course::World { record: &record, plan: &self.plan, is_watched: !self.stopping };
         let net = (&self.nets[shard], shard);
         let random = &mut self.random;
         self.clients[nth].connect(net, self.next_port, random, world, self.now_ms);
@@ -147,7 +149,7 @@ impl World {
     pub(crate) fn poll(&mut self, nth: usize) {
         let Some(shard) = self.clients[nth].line.as_ref().map(|line| line.shard) else { return };
         let record = self.record.lock().unwrap();
-        let world = course::World { record: &record, plan: &self.plan };
+        let world = course::World { record: &record, plan: &self.plan, is_watched: !self.stopping };
         self.clients[nth].poll(&self.nets[shard], &mut self.random, world, self.now_ms);
     }
 
@@ -178,7 +180,7 @@ impl World {
     /// All clients read what arrived.
     pub(crate) fn read(&mut self) {
         let record = self.record.lock().unwrap();
-        let world = course::World { record: &record, plan: &self.plan };
+        let world = course::World { record: &record, plan: &self.plan, is_watched: !self.stopping };
         for client in &mut self.clients {
             let Some(line) = &client.line else { continue };
             client.read(&self.nets[line.shard], world);
