@@ -74,10 +74,15 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let is_http = matches!(connection.state, State::Head | State::Refusing | State::Lingering);
+    let is_http = match connection.state {
+        State::Head | State::Refusing | State::Lingering => true,
+        // Without news a browser that has gone looks the same, and is not waited for.
+        State::Polling => !connection.manner.waits,
+        State::Echo | State::Subscribed | State::Streaming | State::Closing => false,
+    };
     let paused = connection.is_paused();
     match connection.busy.as_mut() {
-        Some(busy) if error.is_none() && is_http && (paused || !busy.is_flushed()) => {
+        Some(busy) if error.is_none() && is_http && (paused || busy.owes_answer()) => {
             busy.peer_ended = true;
             // Requests that are held come first; `input` ends the connection behind them.
             if busy.input.is_empty() {

@@ -249,6 +249,11 @@ impl Busy {
         self.partial.is_none() && self.output_sent == self.output.len()
     }
 
+    /// An answer is on its way, or the homes of its channels are to say what it is.
+    pub(crate) fn owes_answer(&self) -> bool {
+        !self.is_flushed() || self.start.is_some()
+    }
+
     /// Drops the sent part of the output once it is the larger one: a peer that always leaves a
     /// little unread would make it grow for ever.
     pub(crate) fn give_back_sent(&mut self) {
