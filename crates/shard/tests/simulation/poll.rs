@@ -16,13 +16,15 @@ use crate::record::serial_of;
 
 #[derive(Debug)]
 pub(crate) struct Polls {
-    waits: bool,
+    pub(crate) waits: bool,
     json: bool,
     received: Vec<u8>,
     head: Option<Head>,
     asked: VecDeque<Asked>,
-    /// The server will end the connection.
+    /// No further request is to be sent.
     pub(crate) is_last: bool,
+    /// The server has said that it ends the connection.
+    pub(crate) was_last: bool,
 }
 
 /// A request that is not answered.
@@ -35,7 +37,7 @@ enum Asked {
 impl Polls {
     pub(crate) fn new(waits: bool, json: bool) -> Self {
         let (received, asked) = (Vec::new(), VecDeque::new());
-        Self { waits, json, received, head: None, asked, is_last: false }
+        Self { waits, json, received, head: None, asked, is_last: false, was_last: false }
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -94,7 +96,9 @@ impl Polls {
     fn answered(&mut self, head: &Head, body: &str, course: &mut Course, world: World<'_>) {
         let asked = self.asked.pop_front();
         let asked = asked.unwrap_or_else(|| panic!("an answer to nothing: {head:?}"));
-        self.is_last |= head.get("connection") == Some("close");
+        assert!(!self.was_last, "an answer behind the last one: {head:?}");
+        self.was_last = head.get("connection") == Some("close");
+        self.is_last |= self.was_last;
         let Asked::Poll(mut own) = asked else {
             assert_eq!((head.status, body), (200, "ok\n"));
             return;
