@@ -3,7 +3,7 @@
 use switchboard_plane::{Close, ConnId};
 use switchboard_ws::close;
 
-use crate::connection::{State, Then};
+use crate::connection::{PollFlag, State, Then};
 use crate::core::{Action, Core};
 use crate::poll;
 use crate::time::Tick;
@@ -77,7 +77,7 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
     let is_http = match connection.state {
         State::Head | State::Refusing | State::Lingering => true,
         // Without news a browser that has gone looks the same, and is not waited for.
-        State::Polling => !connection.manner.waits,
+        State::Polling => !connection.manner.has(PollFlag::Waits),
         State::Echo | State::Subscribed | State::Streaming | State::Closing => false,
     };
     let paused = connection.is_paused();
