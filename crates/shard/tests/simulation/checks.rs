@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use switchboard_hub::ChannelName;
-use switchboard_shard::{Command, Next};
+use switchboard_shard::{Command, Handle, Next};
 
 use crate::client::Client;
 use crate::plan::CHANNELS;
@@ -84,7 +84,7 @@ impl World {
     }
 
     fn sum(&self, counter: &str) -> u64 {
-        let counters = self.handles.iter().flat_map(|handle| handle.counters());
+        let counters = self.handles.iter().flat_map(Handle::counters);
         counters.filter(|(name, _)| *name == counter).map(|(_, value)| value).sum()
     }
 

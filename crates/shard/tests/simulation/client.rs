@@ -8,7 +8,7 @@ use switchboard_ws::frame::{self, Opcode};
 use crate::course::{Course, Start, World};
 use crate::event_stream::EventStream;
 use crate::plan::{CHANNELS, LOBBY};
-use crate::poll::Polls;
+use crate::poll::{End, Polls};
 use crate::random::Random;
 use crate::websocket::{MASK, WebSocket};
 
@@ -123,13 +123,13 @@ impl Client {
         else {
             return;
         };
-        if polls.is_last || !polls.is_idle() {
+        if polls.end != End::Open || !polls.is_idle() {
             return;
         }
         self.course.ask(start, world.record);
         let mut requests = String::new();
         for _ in 0..[1, 1, 1, 2, 3][random.below(5)] {
-            if polls.is_last {
+            if polls.end != End::Open {
                 break;
             }
             if random.one_in(6) {
@@ -137,7 +137,7 @@ impl Client {
             }
             requests += &polls.ask(&self.course, random.one_in(6));
         }
-        if polls.is_last && random.one_in(2) {
+        if polls.end != End::Open && random.one_in(2) {
             // What follows the last request is dropped, however much it is.
             requests += &"GET /health HTTP/1.1\r\n\r\n".repeat(random.below(2_000));
         }
@@ -240,7 +240,7 @@ impl Line {
             Speaks::EventStream(_) => {}
             Speaks::Polls(polls) => {
                 let gone = self.half_closed && polls.waits;
-                let served = polls.is_idle() || polls.was_last || gone;
+                let served = polls.is_idle() || polls.end == End::Said || gone;
                 assert!(served, "not answered: {self:?}");
             }
         }

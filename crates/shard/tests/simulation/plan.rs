@@ -71,9 +71,9 @@ impl Plan {
     pub(crate) fn fleeting(seed: u64) -> Self {
         Self {
             faults: true,
-            stalls: seed % 3 == 0,
+            stalls: seed.is_multiple_of(3),
             deletions: true,
-            history_ttl_ms: if seed % 2 == 0 { 2_000 } else { 3_600_000 },
+            history_ttl_ms: if seed.is_multiple_of(2) { 2_000 } else { 3_600_000 },
             shard_log_bytes_max: if seed % 5 < 2 { 12_000 } else { 64 << 20 },
             channels_idle_max: if seed % 3 == 1 { 2 } else { 1_000 },
             kept: None,

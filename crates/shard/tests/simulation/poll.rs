@@ -21,10 +21,18 @@ pub(crate) struct Polls {
     received: Vec<u8>,
     head: Option<Head>,
     asked: VecDeque<Asked>,
-    /// No further request is to be sent.
-    pub(crate) is_last: bool,
-    /// The server has said that it ends the connection.
-    pub(crate) was_last: bool,
+    pub(crate) end: End,
+}
+
+/// Whether the connection is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Further requests may follow.
+    Open,
+    /// The client has asked for it with its last request.
+    Asked,
+    /// The server has said it with its last answer.
+    Said,
 }
 
 /// A request that is not answered.
@@ -37,7 +45,7 @@ enum Asked {
 impl Polls {
     pub(crate) fn new(waits: bool, json: bool) -> Self {
         let (received, asked) = (Vec::new(), VecDeque::new());
-        Self { waits, json, received, head: None, asked, is_last: false, was_last: false }
+        Self { waits, json, received, head: None, asked, end: End::Open }
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -46,27 +54,28 @@ impl Polls {
 
     /// One more request to listen. The course has been told where to begin.
     pub(crate) fn ask(&mut self, course: &Course, last: bool) -> String {
-        let seen = course.start() == Start::Seen;
-        let mut request = format!("GET /sub/{}?", course.channels.join(","));
-        if seen {
-            request += &format!("gap={}", gap_word(course.behind_gap));
-        } else {
-            request += &course.query();
+        let gap = gap_word(course.behind_gap);
+        let (query, condition) = match course.start() {
+            Start::Seen => {
+                (format!("gap={gap}"), format!("If-None-Match: W/\"{}\"\r\n", course.position()))
+            }
+            Start::Second(second) => {
+                let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
+                (course.query(), format!("If-Modified-Since: {date}\r\n"))
+            }
+            Start::Now | Start::Earliest | Start::Latest => (course.query(), String::new()),
+        };
+        let poll = if self.waits { "" } else { "&poll=1" };
+        let accept = if self.json { "Accept: application/json\r\n" } else { "" };
+        let connection = if last { "Connection: close\r\n" } else { "" };
+        if last {
+            self.end = End::Asked;
         }
-        request += if self.waits { "" } else { "&poll=1" };
-        request += " HTTP/1.1\r\nHost: here\r\n";
-        if seen {
-            request += &format!("If-None-Match: W/\"{}\"\r\n", course.position());
-        }
-        if let Start::Second(second) = course.start() {
-            let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
-            request += &format!("If-Modified-Since: {date}\r\n");
-        }
-        request += if self.json { "Accept: application/json\r\n" } else { "" };
-        request += if last { "Connection: close\r\n\r\n" } else { "\r\n" };
-        self.is_last |= last;
         self.asked.push_back(Asked::Poll(Box::new(course.clone())));
-        request
+        format!(
+            "GET /sub/{}?{query}{poll} HTTP/1.1\r\nHost: here\r\n{accept}{condition}{connection}\r\n",
+            course.channels.join(",")
+        )
     }
 
     /// Something else on the same connection.
@@ -96,9 +105,10 @@ impl Polls {
     fn answered(&mut self, head: &Head, body: &str, course: &mut Course, world: World<'_>) {
         let asked = self.asked.pop_front();
         let asked = asked.unwrap_or_else(|| panic!("an answer to nothing: {head:?}"));
-        assert!(!self.was_last, "an answer behind the last one: {head:?}");
-        self.was_last = head.get("connection") == Some("close");
-        self.is_last |= self.was_last;
+        assert_ne!(self.end, End::Said, "an answer behind the last one: {head:?}");
+        if head.get("connection") == Some("close") {
+            self.end = End::Said;
+        }
         let Asked::Poll(mut own) = asked else {
             assert_eq!((head.status, body), (200, "ok\n"));
             return;
