@@ -127,6 +127,7 @@ fn websocket(
     let dialect = if accepted.has_protocol { Dialect::V1 } else { Dialect::Raw };
     let from_now = listen.starts.iter().all(|start| *start == Start::Now);
     join(core, id, channels, Manner::stream(dialect));
+    presence::joined(core, id);
     if dialect == Dialect::Raw && from_now {
         accepted.take_over(core, id, State::Subscribed);
     } else {
@@ -134,7 +135,6 @@ fn websocket(
         accepted.take_over(core, id, State::Subscribed);
         wait(core, id, listen);
     }
-    presence::joined(core, id);
     Answer::TakenOver
 }
 
@@ -147,6 +147,7 @@ fn event_stream(
 ) -> Answer {
     let config = std::sync::Arc::clone(&core.config);
     join(core, id, channels, Manner::stream(Dialect::EventStream));
+    presence::joined(core, id);
     core.hold_seats(id);
     core.reply(id, |out| write_event_stream_head(config.origin(cors), out));
     core.counters.event_streams_opened.add(1);
@@ -156,7 +157,6 @@ fn event_stream(
         connection.deadline = Tick::NEVER;
     }
     wait(core, id, listen);
-    presence::joined(core, id);
     Answer::TakenOver
 }
 
