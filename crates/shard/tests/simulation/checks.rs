@@ -81,6 +81,9 @@ impl World {
         for channel in CHANNELS {
             assert_eq!(self.subscribers(channel), 0, "{channel}");
         }
+        let events = self.position("presence:skip:a").map_or(0, |position| position.offset);
+        let is_kept = !self.plan.deletions;
+        assert!(!is_kept || events.is_multiple_of(2), "every join has its leave, not {events}");
     }
 
     fn sum(&self, counter: &str) -> u64 {

@@ -38,7 +38,7 @@ impl Plan {
         let bounds = Bounds { publications: 1_024, bytes: 8 << 20 };
         Self {
             shards: 1 + (seed % 3) as u16,
-            clients: 14,
+            clients: 6 + seed as usize % 19,
             steps: 350,
             faults: seed % 2 == 1,
             stalls: false,

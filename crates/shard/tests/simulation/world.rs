@@ -101,7 +101,7 @@ impl World {
     /// it, so one at a time.
     pub(crate) fn publish_from_client(&mut self) {
         self.settle();
-        let before = self.lobby_position();
+        let before = self.position(LOBBY);
         self.serial += 1;
         let text = payload(LOBBY, self.serial, 1);
         let mut lines =
@@ -111,7 +111,7 @@ impl World {
         }
         for _ in 0..200 {
             self.turn_all();
-            let after = self.lobby_position();
+            let after = self.position(LOBBY);
             if after != before {
                 let serial = self.serial;
                 self.asked += 1;
@@ -121,9 +121,10 @@ impl World {
         }
     }
 
-    fn lobby_position(&mut self) -> Option<Position> {
+    /// Where a channel stands, as its home says.
+    pub(crate) fn position(&mut self, channel: &str) -> Option<Position> {
         let found = Arc::new(Mutex::new(None));
-        let (home, name) = self.home(LOBBY);
+        let (home, name) = self.home(channel);
         let answer = Arc::clone(&found);
         home.send(Command::Report {
             name,
