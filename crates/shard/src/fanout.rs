@@ -58,9 +58,9 @@ impl Fanout {
     /// Does the next slice: of one large channel, or of many small ones. False when no channel has
     /// work.
     pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, plane: &mut P) -> bool {
+        debug_assert!(core.outgoing.is_empty(), "nothing may overtake a reply");
         let mut sends = 0;
-        // Replies are sent after the slice, so nothing may overtake them.
-        while sends < SLICE_SENDS_MAX && core.outgoing.is_empty() {
+        while sends < SLICE_SENDS_MAX {
             if !core.hub.next_work(SLICE_SENDS_MAX - sends, BATCH_BYTES_MAX, &mut self.work) {
                 return false;
             }
@@ -73,6 +73,9 @@ impl Fanout {
                 WorkKind::Deleted => self.for_each(core, |core, id, _| close_deleted(core, id)),
                 WorkKind::Skipped { missed } => {
                     self.for_each(core, |core, id, nth| skipped(core, id, nth, missed));
+                    // Replies are sent after the slice, and these get more: nothing may overtake what
+                    // they were told. All others who are answered have left their seats.
+                    return true;
                 }
             }
         }
