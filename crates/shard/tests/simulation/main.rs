@@ -32,7 +32,7 @@ fn seeds() -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match (number("SIM_SEED"), number("SIM_SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
-        (None, count) => 0..count.unwrap_or(100),
+        (None, count) => 0..count.unwrap_or(250),
     }
 }
 
