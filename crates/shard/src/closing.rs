@@ -84,9 +84,11 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
     match connection.busy.as_mut() {
         Some(busy) if error.is_none() && is_http && (paused || busy.owes_answer()) => {
             busy.peer_ended = true;
-            // Requests that are held come first; `input` ends the connection behind them.
             if busy.input.is_empty() {
                 core.finish(id, Then::Close);
+            } else {
+                // Requests that are held come first; `input` ends the connection behind them.
+                core.deferred.push_back(id);
             }
         }
         _ => core.remove(id, Close::Fin),

@@ -249,9 +249,9 @@ impl Busy {
         self.partial.is_none() && self.output_sent == self.output.len()
     }
 
-    /// An answer is on its way, or the homes of its channels are to say what it is.
+    /// An answer is on its way, the homes of its channels are to say what it is, or requests wait.
     pub(crate) fn owes_answer(&self) -> bool {
-        !self.is_flushed() || self.start.is_some()
+        !self.is_flushed() || self.start.is_some() || !self.input.is_empty()
     }
 
     /// Drops the sent part of the output once it is the larger one: a peer that always leaves a
