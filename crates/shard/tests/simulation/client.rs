@@ -5,7 +5,7 @@ use switchboard_plane::sim::{ClientId, ClientState, SimNet};
 use switchboard_ws::close::write_close;
 use switchboard_ws::frame::{self, Opcode};
 
-use crate::course::{Course, Start, World};
+use crate::course::{Course, Facts, Start};
 use crate::event_stream::EventStream;
 use crate::plan::{CHANNELS, LOBBY};
 use crate::poll::{End, Polls};
@@ -76,18 +76,18 @@ impl Client {
         (net, shard): (&SimNet, usize),
         port: u16,
         random: &mut Random,
-        world: World<'_>,
+        facts: Facts<'_>,
         now_ms: u64,
     ) {
         let id = net.connect(([127, 0, 0, 1], port).into());
         let (speaks, request) = match self.way {
             Way::Raw | Way::V1 => {
-                self.course.ask(self.next_start(random, now_ms), world.record);
+                self.course.ask(self.next_start(random, now_ms), facts.record);
                 let (websocket, request) = WebSocket::new(&self.course, self.way == Way::V1);
                 (Speaks::WebSocket(Box::new(websocket)), request)
             }
             Way::EventStream => {
-                self.course.ask(self.next_start(random, now_ms), world.record);
+                self.course.ask(self.next_start(random, now_ms), facts.record);
                 let (event_stream, request) = EventStream::new(&self.course, random.one_in(2));
                 (Speaks::EventStream(event_stream), request)
             }
@@ -95,7 +95,7 @@ impl Client {
         };
         net.write(id, request.as_bytes());
         self.line = Some(Line { id, shard, stalled: false, half_closed: false, speaks });
-        self.poll(net, random, world, now_ms);
+        self.poll(net, random, facts, now_ms);
     }
 
     fn next_start(&self, random: &mut Random, now_ms: u64) -> Start {
@@ -114,7 +114,7 @@ impl Client {
         &mut self,
         net: &SimNet,
         random: &mut Random,
-        world: World<'_>,
+        facts: Facts<'_>,
         now_ms: u64,
     ) {
         let start = self.next_start(random, now_ms);
@@ -126,7 +126,7 @@ impl Client {
         if polls.end != End::Open || !polls.is_idle() {
             return;
         }
-        self.course.ask(start, world.record);
+        self.course.ask(start, facts.record);
         let mut requests = String::new();
         for _ in 0..[1, 1, 1, 2, 3][random.below(5)] {
             if polls.end != End::Open {
@@ -148,12 +148,12 @@ impl Client {
     }
 
     /// Reads what came. Whoever the server has left has no line any more.
-    pub(crate) fn read(&mut self, net: &SimNet, world: World<'_>) {
+    pub(crate) fn read(&mut self, net: &SimNet, facts: Facts<'_>) {
         let Some(line) = &mut self.line else { return };
         let bytes = net.read(line.id);
         let over = match &mut line.speaks {
             Speaks::WebSocket(websocket) => {
-                let pongs = websocket.read(&bytes, &mut self.course, world);
+                let pongs = websocket.read(&bytes, &mut self.course, facts);
                 if !pongs.is_empty() && !line.half_closed {
                     net.write(line.id, &pongs);
                 }
@@ -163,16 +163,16 @@ impl Client {
                 websocket.close_code.is_some()
             }
             Speaks::EventStream(event_stream) => {
-                event_stream.read(&bytes, &mut self.course, world);
+                event_stream.read(&bytes, &mut self.course, facts);
                 false
             }
             Speaks::Polls(polls) => {
-                polls.read(&bytes, &mut self.course, world);
+                polls.read(&bytes, &mut self.course, facts);
                 false
             }
         };
         let left = matches!(net.state(line.id), ClientState::Finished | ClientState::Reset);
-        if left && !over && world.is_watched && world.plan.is_calm() {
+        if left && !over && facts.is_watched && facts.plan.is_calm() {
             line.check_end(net);
         }
         if over || left {

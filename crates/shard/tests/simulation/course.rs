@@ -27,7 +27,7 @@ pub(crate) struct Told {
 
 /// What everybody knows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct World<'a> {
+pub(crate) struct Facts<'a> {
     pub(crate) record: &'a Record,
     pub(crate) plan: &'a Plan,
     /// The server is not stopping, so it owes everybody an answer.
@@ -118,21 +118,21 @@ impl Course {
     }
 
     /// It is told where it begins, behind these gaps.
-    pub(crate) fn begin(&mut self, gaps: &[Told], ids: &[Position], world: World<'_>) {
+    pub(crate) fn begin(&mut self, gaps: &[Told], ids: &[Position], facts: Facts<'_>) {
         assert_eq!(ids.len(), self.channels.len(), "one position for each channel");
         for (nth, &id) in ids.iter().enumerate() {
             let mut own = gaps.iter().filter(|gap| gap.channel == nth);
             let gap = own.next();
             assert!(own.next().is_none(), "one gap for each channel: {gaps:?}");
-            self.check_begin(nth, gap, id, world);
+            self.check_begin(nth, gap, id, facts);
             self.at[nth] = Some(id);
         }
     }
 
-    fn check_begin(&self, nth: usize, gap: Option<&Told>, id: Position, world: World<'_>) {
+    fn check_begin(&self, nth: usize, gap: Option<&Told>, id: Position, facts: Facts<'_>) {
         let channel = &self.channels[nth];
         let context = || format!("{channel} at {id} of {self:?}, told {gap:?}");
-        assert!(world.record.reaches(channel, id), "nothing was published there: {}", context());
+        assert!(facts.record.reaches(channel, id), "nothing was published there: {}", context());
         let (asked, head) = (self.asked[nth], self.heads[nth]);
         let same_life = head.is_some_and(|head| head.epoch == id.epoch);
         let from_head = || !same_life || head.is_some_and(|head| id.offset >= head.offset);
@@ -142,7 +142,7 @@ impl Course {
                 match gap {
                     None => assert_eq!(id, asked, "{}", context()),
                     Some(gap) => {
-                        self.check_gap(gap, asked, id, world);
+                        self.check_gap(gap, asked, id, facts);
                         let at_head = self.behind_gap == BehindGap::Earliest || from_head();
                         assert!(at_head, "{}", context());
                     }
@@ -159,7 +159,7 @@ impl Course {
             }
             // A poll that was held, and lost its place before it was served.
             (_, Some(gap)) => {
-                assert!(!world.plan.is_roomy(), "a gap where none can be: {}", context());
+                assert!(!facts.plan.is_roomy(), "a gap where none can be: {}", context());
                 let (first, last) = gap.missed.unwrap();
                 assert!(first <= last && last == id.offset, "{}", context());
             }
@@ -167,21 +167,21 @@ impl Course {
     }
 
     /// A gap names exactly what lies between what was seen and where it goes on.
-    fn check_gap(&self, gap: &Told, seen: Position, id: Position, world: World<'_>) {
+    fn check_gap(&self, gap: &Told, seen: Position, id: Position, facts: Facts<'_>) {
         let channel = &self.channels[gap.channel];
-        let context = || format!("{channel}: {gap:?} between {seen} and {id}, {:?}", world.plan);
+        let context = || format!("{channel}: {gap:?} between {seen} and {id}, {:?}", facts.plan);
         match gap.reason.as_str() {
             "epoch" => {
                 assert_ne!(seen.epoch, id.epoch, "{}", context());
-                assert!(!world.plan.is_roomy(), "{}", context());
+                assert!(!facts.plan.is_roomy(), "{}", context());
                 assert_eq!(gap.missed, None, "{}", context());
             }
             "evicted" | "slow" => {
                 assert_eq!(seen.epoch, id.epoch, "{}", context());
                 assert_eq!(gap.missed, Some((seen.offset + 1, id.offset)), "{}", context());
                 assert!(seen.offset < id.offset, "{}", context());
-                let head = world.record.head(channel).map_or(0, |head| head.offset);
-                let is_lost = world.plan.kept.is_none_or(|kept| head - seen.offset > kept);
+                let head = facts.record.head(channel).map_or(0, |head| head.offset);
+                let is_lost = facts.plan.kept.is_none_or(|kept| head - seen.offset > kept);
                 assert!(is_lost || gap.reason == "slow", "it is kept: {}", context());
             }
             _ => panic!("nobody asks for the future: {}", context()),
@@ -205,12 +205,12 @@ impl Course {
     }
 
     /// It is told on the way that it missed something.
-    pub(crate) fn lag(&mut self, gap: &Told, ids: &[Position], world: World<'_>) {
+    pub(crate) fn lag(&mut self, gap: &Told, ids: &[Position], facts: Facts<'_>) {
         let (nth, channel) = (gap.channel, &self.channels[gap.channel]);
         assert_eq!(gap.reason, "slow", "{channel}");
         assert_ne!(policy(channel), SlowPolicy::Disconnect, "{channel}");
-        assert!(!world.plan.is_roomy(), "{channel}: nobody is slow");
-        self.check_gap(gap, self.at[nth].unwrap(), ids[nth], world);
+        assert!(!facts.plan.is_roomy(), "{channel}: nobody is slow");
+        self.check_gap(gap, self.at[nth].unwrap(), ids[nth], facts);
         for (at, id) in ids.iter().enumerate().filter(|(at, _)| *at != nth) {
             assert_eq!(self.at[at], Some(*id), "{}", self.channels[at]);
         }
@@ -218,14 +218,14 @@ impl Course {
     }
 
     /// A raw client gets a publication: all it knows is what it is.
-    pub(crate) fn deliver_raw(&mut self, nth: usize, serial: u64, world: World<'_>) {
-        let position = world.record.position(serial).unwrap();
+    pub(crate) fn deliver_raw(&mut self, nth: usize, serial: u64, facts: Facts<'_>) {
+        let position = facts.record.position(serial).unwrap();
         let channel = &self.channels[nth];
         let context = || format!("{channel}: {position} after {self:?}");
         let goes_on = |seen: Position| {
             let missed = position.offset.checked_sub(seen.offset + 1);
             let misses = missed.is_none_or(|missed| missed > 0) || seen.epoch != position.epoch;
-            !misses || (is_lossy(channel) && !world.plan.is_roomy())
+            !misses || (is_lossy(channel) && !facts.plan.is_roomy())
         };
         if !self.fresh[nth] {
             let seen = self.at[nth].unwrap();
@@ -242,12 +242,12 @@ impl Course {
     }
 
     /// Whether a raw client may be told that what it asked for is lost.
-    pub(crate) fn check_lost(&self, world: World<'_>) {
+    pub(crate) fn check_lost(&self, facts: Facts<'_>) {
         assert_eq!(self.start, Start::Seen);
         let lost = self.channels.iter().zip(&self.asked).any(|(channel, asked)| {
             let asked = asked.unwrap();
-            let newest = world.record.head(channel);
-            let evicted = world.plan.kept.is_none_or(|kept| {
+            let newest = facts.record.head(channel);
+            let evicted = facts.plan.kept.is_none_or(|kept| {
                 newest.is_none_or(|head| head.offset.saturating_sub(asked.offset) > kept)
             });
             !is_lossy(channel) && (evicted || newest.is_none_or(|head| head.epoch != asked.epoch))

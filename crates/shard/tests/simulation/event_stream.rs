@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::course::{Course, Start, Told, World};
+use crate::course::{Course, Facts, Start, Told};
 use crate::http::{Head, nth_of, positions};
 use crate::plan::gap_word;
 use crate::record::serial_of;
@@ -43,7 +43,7 @@ impl EventStream {
         (Self::default(), request)
     }
 
-    pub(crate) fn read(&mut self, bytes: &[u8], course: &mut Course, world: World<'_>) {
+    pub(crate) fn read(&mut self, bytes: &[u8], course: &mut Course, facts: Facts<'_>) {
         self.received.extend_from_slice(bytes);
         if !self.is_open {
             let Some(head) = Head::take(&mut self.received) else { return };
@@ -54,11 +54,11 @@ impl EventStream {
         while let Some(end) = self.received.windows(2).position(|window| window == b"\n\n") {
             let block = String::from_utf8(self.received.drain(..end + 2).collect()).unwrap();
             let event = Event::parse(&block);
-            self.dispatch(&event, course, world);
+            self.dispatch(&event, course, facts);
         }
     }
 
-    fn dispatch(&mut self, event: &Event, course: &mut Course, world: World<'_>) {
+    fn dispatch(&mut self, event: &Event, course: &mut Course, facts: Facts<'_>) {
         let Some(id) = &event.id else {
             assert!(event.data.is_empty() && event.name.is_none(), "no id: {event:?}");
             return;
@@ -68,14 +68,14 @@ impl EventStream {
             Some("gap") => {
                 let gap = told(&course.channels, &serde_json::from_str(&data).unwrap(), id);
                 if self.has_begun {
-                    course.lag(&gap, &ids, world);
+                    course.lag(&gap, &ids, facts);
                 } else {
                     self.gaps.push(gap);
                 }
             }
             None if event.data.is_empty() => {
                 assert!(!std::mem::replace(&mut self.has_begun, true), "it begins once");
-                course.begin(&std::mem::take(&mut self.gaps), &ids, world);
+                course.begin(&std::mem::take(&mut self.gaps), &ids, facts);
             }
             name => {
                 assert!(self.has_begun, "the start comes first");
@@ -85,7 +85,7 @@ impl EventStream {
                     Some(other) => panic!("foreign event {other}"),
                 };
                 let (nth, serial) = serial_of(&course.channels, &payload);
-                course.deliver(&ids, nth, serial, world.record);
+                course.deliver(&ids, nth, serial, facts.record);
             }
         }
     }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use switchboard_hub::Position;
 
-use crate::course::{Course, Start, Told, World};
+use crate::course::{Course, Facts, Start, Told};
 use crate::event_stream::told;
 use crate::http::{Head, nth_of, positions, range};
 use crate::plan::gap_word;
@@ -84,7 +84,7 @@ impl Polls {
         "GET /health HTTP/1.1\r\nHost: here\r\n\r\n"
     }
 
-    pub(crate) fn read(&mut self, bytes: &[u8], course: &mut Course, world: World<'_>) {
+    pub(crate) fn read(&mut self, bytes: &[u8], course: &mut Course, facts: Facts<'_>) {
         self.received.extend_from_slice(bytes);
         loop {
             if self.head.is_none() {
@@ -98,11 +98,11 @@ impl Polls {
             let body: Vec<u8> = self.received.drain(..bytes).collect();
             let body = String::from_utf8(body).unwrap();
             let Some(head) = self.head.take() else { return };
-            self.answered(&head, &body, course, world);
+            self.answered(&head, &body, course, facts);
         }
     }
 
-    fn answered(&mut self, head: &Head, body: &str, course: &mut Course, world: World<'_>) {
+    fn answered(&mut self, head: &Head, body: &str, course: &mut Course, facts: Facts<'_>) {
         let asked = self.asked.pop_front();
         let asked = asked.unwrap_or_else(|| panic!("an answer to nothing: {head:?}"));
         assert_ne!(self.end, End::Said, "an answer behind the last one: {head:?}");
@@ -117,25 +117,25 @@ impl Polls {
         let leads = course.is_where(&own);
         match head.status {
             410 => {
-                assert!(world.plan.deletions, "nobody deleted a channel");
+                assert!(facts.plan.deletions, "nobody deleted a channel");
                 return;
             }
-            200 if self.json => json(body, &head_positions(head), &mut own, world),
-            200 => news(head, body, &mut own, world),
-            status => self.check_nothing(status, head, &mut own, world),
+            200 if self.json => json(body, &head_positions(head), &mut own, facts),
+            200 => news(head, body, &mut own, facts),
+            status => self.check_nothing(status, head, &mut own, facts),
         }
         if leads {
             course.follow(&own);
         }
     }
 
-    fn check_nothing(&self, status: u16, head: &Head, own: &mut Course, world: World<'_>) {
-        let timed_out = self.waits && status == world.plan.long_poll_timeout_status;
+    fn check_nothing(&self, status: u16, head: &Head, own: &mut Course, facts: Facts<'_>) {
+        let timed_out = self.waits && status == facts.plan.long_poll_timeout_status;
         let gaps = gaps(head, own);
         assert!(status == 304 || timed_out, "{head:?} to {own:?}");
         assert!(!self.json || gaps.is_empty(), "gaps stand in the body");
         assert!(head.get("last-modified").is_some());
-        own.begin(&gaps, &head_positions(head), world);
+        own.begin(&gaps, &head_positions(head), facts);
     }
 }
 
@@ -159,7 +159,7 @@ fn gaps(head: &Head, own: &Course) -> Vec<Told> {
 }
 
 /// One publication as it is.
-fn news(head: &Head, body: &str, own: &mut Course, world: World<'_>) {
+fn news(head: &Head, body: &str, own: &mut Course, facts: Facts<'_>) {
     let (nth, serial) = serial_of(&own.channels, body);
     let several = own.channels.len() > 1;
     let named = head.get("switchboard-channel").map(|name| nth_of(&own.channels, name));
@@ -167,12 +167,12 @@ fn news(head: &Head, body: &str, own: &mut Course, world: World<'_>) {
     let ids = head_positions(head);
     let mut begin = ids.clone();
     begin[nth].offset -= 1;
-    own.begin(&gaps(head, own), &begin, world);
-    own.deliver(&ids, nth, serial, world.record);
+    own.begin(&gaps(head, own), &begin, facts);
+    own.deliver(&ids, nth, serial, facts.record);
 }
 
 /// All that is there.
-fn json(body: &str, last: &[Position], own: &mut Course, world: World<'_>) {
+fn json(body: &str, last: &[Position], own: &mut Course, facts: Facts<'_>) {
     let items: Vec<Value> = serde_json::from_str(body).unwrap();
     let is_gap = |item: &&Value| item.get("gap").is_some();
     let gaps: Vec<Told> = items
@@ -197,13 +197,13 @@ fn json(body: &str, last: &[Position], own: &mut Course, world: World<'_>) {
             let mut begin = ids.clone();
             begin[nth].offset -= 1;
             assert!(gaps.is_empty() || id(&items[0]) == begin, "{body}");
-            own.begin(&gaps, &begin, world);
+            own.begin(&gaps, &begin, facts);
         }
-        own.deliver(&ids, nth, serial, world.record);
+        own.deliver(&ids, nth, serial, facts.record);
     }
     if !has_begun {
         assert!(!gaps.is_empty(), "an answer with nothing");
-        own.begin(&gaps, last, world);
+        own.begin(&gaps, last, facts);
     }
     assert_eq!(id(items.last().unwrap()), last);
 }

@@ -3,7 +3,7 @@
 use switchboard_ws::frame::{self, Opcode};
 use switchboard_ws::message::{Event, MessageLimits, Receiver, Role};
 
-use crate::course::{Course, Start, Told, World};
+use crate::course::{Course, Facts, Start, Told};
 use crate::http::{Head, nth_of, positions, range};
 use crate::record::serial_of;
 
@@ -39,7 +39,7 @@ impl WebSocket {
     }
 
     /// Reads what arrived; returns what the client says to it.
-    pub(crate) fn read(&mut self, bytes: &[u8], course: &mut Course, world: World<'_>) -> Vec<u8> {
+    pub(crate) fn read(&mut self, bytes: &[u8], course: &mut Course, facts: Facts<'_>) -> Vec<u8> {
         self.received.extend_from_slice(bytes);
         if !self.is_open {
             let Some(head) = Head::take(&mut self.received) else { return Vec::new() };
@@ -57,14 +57,14 @@ impl WebSocket {
             at += step.consumed;
             match step.event {
                 None => break,
-                Some(Event::Text(text)) => self.message(text, course, world),
+                Some(Event::Text(text)) => self.message(text, course, facts),
                 Some(Event::Binary(bytes)) => {
-                    self.message(str::from_utf8(bytes).unwrap(), course, world);
+                    self.message(str::from_utf8(bytes).unwrap(), course, facts);
                 }
                 Some(Event::Ping(payload)) => frame::write(&mut pongs, Opcode::Pong, payload, MASK),
                 Some(Event::Close(close)) => {
                     let code = close.map_or(1005, |(code, _)| code);
-                    check_close(code, self.is_v1, course, world);
+                    check_close(code, self.is_v1, course, facts);
                     self.close_code = Some(code);
                     if code == 4010 {
                         course.forget();
@@ -77,10 +77,10 @@ impl WebSocket {
         pongs
     }
 
-    fn message(&mut self, text: &str, course: &mut Course, world: World<'_>) {
+    fn message(&mut self, text: &str, course: &mut Course, facts: Facts<'_>) {
         if !self.is_v1 {
             let (nth, serial) = serial_of(&course.channels, text);
-            return course.deliver_raw(nth, serial, world);
+            return course.deliver_raw(nth, serial, facts);
         }
         let (header, payload) = text.split_once("\n\n").unwrap();
         let mut lines = header.lines().map(|line| line.split_once(": ").unwrap());
@@ -94,20 +94,20 @@ impl WebSocket {
                 let missed = line("missed").map(range);
                 let gap = Told { channel: named.unwrap(), reason, missed };
                 if self.has_begun {
-                    course.lag(&gap, &ids, world);
+                    course.lag(&gap, &ids, facts);
                 } else {
                     self.gaps.push(gap);
                 }
             }
             "start" => {
                 assert!(!std::mem::replace(&mut self.has_begun, true), "it begins once");
-                course.begin(&std::mem::take(&mut self.gaps), &ids, world);
+                course.begin(&std::mem::take(&mut self.gaps), &ids, facts);
             }
             "position" => {
                 assert!(self.has_begun, "the start comes first");
                 let (nth, serial) = serial_of(&course.channels, payload);
                 assert_eq!(named, (course.channels.len() > 1).then_some(nth));
-                course.deliver(&ids, nth, serial, world.record);
+                course.deliver(&ids, nth, serial, facts.record);
             }
             _ => panic!("foreign bytes: {text}"),
         }
@@ -115,14 +115,14 @@ impl WebSocket {
 }
 
 /// Whether the server may close with this code.
-fn check_close(code: u16, is_v1: bool, course: &Course, world: World<'_>) {
+fn check_close(code: u16, is_v1: bool, course: &Course, facts: Facts<'_>) {
     match code {
         1001 => {}
-        1000 => assert!(world.plan.deletions, "nobody deleted a channel"),
-        4008 => assert!(!world.plan.is_roomy(), "nobody was slow"),
+        1000 => assert!(facts.plan.deletions, "nobody deleted a channel"),
+        4008 => assert!(!facts.plan.is_roomy(), "nobody was slow"),
         4010 => {
             assert!(!is_v1 && course.start() == Start::Seen, "it could have been told");
-            course.check_lost(world);
+            course.check_lost(facts);
         }
         _ => panic!("closed with {code}"),
     }

@@ -7,7 +7,7 @@ use switchboard_plane::sim::{SimConfig, SimNet, SimPlane};
 use switchboard_shard::{Command, Common, Handle, Next, Shard};
 
 use crate::client::Client;
-use crate::course;
+use crate::course::Facts;
 use crate::plan::{LOBBY, Plan};
 use crate::random::Random;
 use crate::record::{Record, payload};
@@ -140,18 +140,18 @@ impl World {
         let shard = self.random.below(self.shards.len());
         self.next_port = 1_024 + (self.next_port - 1_023) % 60_000;
         let record = self.record.lock().unwrap();
-        let world = course::World { record: &record, plan: &self.plan, is_watched: !self.stopping };
+        let facts = Facts { record: &record, plan: &self.plan, is_watched: !self.stopping };
         let net = (&self.nets[shard], shard);
         let random = &mut self.random;
-        self.clients[nth].connect(net, self.next_port, random, world, self.now_ms);
+        self.clients[nth].connect(net, self.next_port, random, facts, self.now_ms);
     }
 
     /// A poll asks again.
     pub(crate) fn poll(&mut self, nth: usize) {
         let Some(shard) = self.clients[nth].line.as_ref().map(|line| line.shard) else { return };
         let record = self.record.lock().unwrap();
-        let world = course::World { record: &record, plan: &self.plan, is_watched: !self.stopping };
-        self.clients[nth].poll(&self.nets[shard], &mut self.random, world, self.now_ms);
+        let facts = Facts { record: &record, plan: &self.plan, is_watched: !self.stopping };
+        self.clients[nth].poll(&self.nets[shard], &mut self.random, facts, self.now_ms);
     }
 
     pub(crate) fn leave(&mut self, nth: usize, way: usize) {
@@ -181,10 +181,10 @@ impl World {
     /// All clients read what arrived.
     pub(crate) fn read(&mut self) {
         let record = self.record.lock().unwrap();
-        let world = course::World { record: &record, plan: &self.plan, is_watched: !self.stopping };
+        let facts = Facts { record: &record, plan: &self.plan, is_watched: !self.stopping };
         for client in &mut self.clients {
             let Some(line) = &client.line else { continue };
-            client.read(&self.nets[line.shard], world);
+            client.read(&self.nets[line.shard], facts);
         }
     }
 
