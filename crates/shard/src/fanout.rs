@@ -111,20 +111,19 @@ impl Fanout {
         let Self { work, batch, caption, exceptions } = self;
         let bytes = batch.fill(dialect, &work.publications, caption);
         let (slab, mut found, mut others) = (&core.slab, 0, 0);
-        let targets = work.targets.iter().filter_map(|(who, _)| {
-            let Some(connection) = slab.at(who.conn) else {
-                others += 1;
-                return None;
-            };
+        let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
             // The commonest of all, said in a byte.
-            let is_raw = dialect == Dialect::Raw && connection.manner.streams(Dialect::Raw);
-            let own = if is_raw { Some(Group::Raw) } else { Group::of(connection) };
-            if own == Some(group) {
-                return Some((connection.id, bytes));
+            Some(raw) if group == Group::Raw && raw.manner.streams(Dialect::Raw) => {
+                Some((raw.id, bytes))
             }
-            others += 1;
-            found |= own.map_or(0, |own| own as u8);
-            None
+            Some(connection) if Group::of(connection) == Some(group) => {
+                Some((connection.id, bytes))
+            }
+            other => {
+                others += 1;
+                found |= other.and_then(Group::of).map_or(0, |group| group as u8);
+                None
+            }
         });
         plane.send_batch(targets, exceptions);
         let sends = self.work.targets.len() - others;
