@@ -29,6 +29,8 @@ impl Hub {
     /// Gives a seat up. Whoever is moved by that must be told its new seat.
     pub fn unsubscribe(&mut self, now_ms: u64, seat: Seat, out: &mut Outbox) -> Option<Moved> {
         let (_, moved) = self.stand_up(seat);
+        // What was kept for the last ready one may be more than those who lag may have.
+        self.mark_dirty(seat.channel);
         self.presence_changed(now_ms, seat.channel, out);
         self.settle(now_ms, seat.channel, out);
         moved
