@@ -29,7 +29,7 @@ pub fn write_event_stream_head(cors: Option<&str>, out: &mut Vec<u8>) {
           Cache-Control: no-store\r\n\
           X-Accel-Buffering: no\r\n",
     );
-    cors::push_lines(out, cors);
+    cors::write_cors_lines(out, cors);
     out.extend_from_slice(b"Connection: close\r\n\r\n");
 }
 

@@ -22,7 +22,7 @@ mod json;
 mod raw;
 mod request;
 
-pub use cors::echoed_origin;
+pub use cors::write_cors_lines;
 pub use dialect::{Body, Dialect, Label, Shape, write_gap, write_head, write_start};
 pub use event_stream::{KEEP_ALIVE, write_event_stream_head};
 pub use request::{Listen, ListenError, Transport, parse};

@@ -17,7 +17,7 @@ use crate::{Body, Shape};
 pub struct Answer<'a> {
     /// Whether another request may follow on the connection.
     pub keep_alive: bool,
-    /// The origin to echo ([`echoed_origin`](crate::echoed_origin)), if it is allowed.
+    /// What `Access-Control-Allow-Origin` is to say, if anything.
     pub cors: Option<&'a str>,
     /// Where to resume behind this answer ([`crate::id`]).
     pub id: &'a str,
@@ -244,7 +244,7 @@ fn push_encoded_line(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 fn end_head(out: &mut Vec<u8>, cors: Option<&str>, keep_alive: bool) {
-    cors::push_lines(out, cors);
+    cors::write_cors_lines(out, cors);
     out.extend_from_slice(if keep_alive {
         b"Connection: keep-alive\r\n\r\n"
     } else {

@@ -41,6 +41,8 @@ pub(crate) struct Channel {
     pub(crate) role: Role,
     /// Since when nobody is interested, while it stands in a list of idle channels.
     pub(crate) idle_since_ms: u64,
+    /// Whether it stands in the list of those that have never had a publication.
+    pub(crate) idle_blank: bool,
     last_requested_ms: u64,
     /// The number of its namespace.
     pub(crate) namespace: u16,
@@ -127,6 +129,7 @@ impl Channel {
             blocked: None,
             role,
             idle_since_ms: 0,
+            idle_blank: false,
             last_requested_ms: NEVER,
             namespace,
             policy,

@@ -78,7 +78,8 @@ impl CatchUp {
             return;
         }
         if self.turn_bytes >= TURN_BYTES_MAX {
-            core.actions.push(Action::WantWrite(id));
+            // Its socket has room: that it gets nothing is not its fault.
+            core.await_room(id);
             return;
         }
         match self.drain(core, plane, id) {

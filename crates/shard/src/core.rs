@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_dialects::{Dialect, id};
-use switchboard_hub::{Hub, Moved, Outbox, Position, ShardId, Subscriber};
+use switchboard_hub::{ChannelName, Draft, Hub, Moved, Outbox, Position, ShardId, Subscriber};
 use switchboard_plane::{Close, ConnId, Outgoing};
 
 use crate::batch::Caption;
@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) slab: Slab,
     pub(crate) hub: Hub,
     pub(crate) outbox: Outbox,
+    /// Joins and leaves to be published.
+    pub(crate) announcements: Vec<(ChannelName, Draft)>,
     pub(crate) outgoing: Outgoing,
     pub(crate) actions: Vec<Action>,
     /// Connections that are held back, in no order; each knows its place.
@@ -79,6 +81,7 @@ impl Core {
             slab: Slab::default(),
             hub,
             outbox: Outbox::new(),
+            announcements: Vec::new(),
             outgoing: Outgoing::default(),
             actions: Vec::new(),
             blocked: Vec::new(),

@@ -25,11 +25,24 @@ pub(crate) struct Channels {
 
 /// A client wants to listen.
 pub(crate) fn subscribe(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str) -> Answer {
-    match request.method() {
-        "GET" => {}
-        "OPTIONS" => return preflight(core, id, request),
-        _ => return http::wrong_method("GET, OPTIONS"),
+    let cors = match cors(core, request) {
+        Ok(cors) => cors,
+        Err(answer) => return answer,
+    };
+    let answer = match request.method() {
+        "GET" => get(core, id, request, list, cors),
+        "OPTIONS" => preflight(core, id, request, cors),
+        _ => http::wrong_method("GET, OPTIONS"),
+    };
+    match answer {
+        Answer::Response(response) => {
+            Answer::Response(response.with_cors(core.config.origin(cors)))
+        }
+        other => other,
     }
+}
+
+fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8) -> Answer {
     let channels = match channels(core, list) {
         Ok(channels) => channels,
         Err(answer) => return answer,
@@ -45,26 +58,18 @@ pub(crate) fn subscribe(core: &mut Core, id: ConnId, request: &Request<'_>, list
     }
     match listen.transport {
         Transport::WebSocket => websocket(core, id, request, &channels, listen),
-        Transport::EventStream => match cors(core, request) {
-            Ok(cors) => event_stream(core, id, &channels, listen, cors),
-            Err(answer) => answer,
-        },
-        Transport::LongPoll | Transport::IntervalPoll => match cors(core, request) {
-            Ok(cors) => {
-                let keep_alive = http::keeps_alive(core, request);
-                let manner = Manner::poll(
-                    cors,
-                    &[
-                        (PollFlag::KeepAlive, keep_alive),
-                        (PollFlag::Waits, listen.transport == Transport::LongPoll),
-                        (PollFlag::Json, listen.json),
-                        (PollFlag::GapToEarliest, listen.behind_gap == BehindGap::Earliest),
-                    ],
-                );
-                poll::ask(core, id, &channels, listen, manner)
-            }
-            Err(answer) => answer,
-        },
+        Transport::EventStream => event_stream(core, id, &channels, listen, cors),
+        Transport::LongPoll | Transport::IntervalPoll => {
+            let keep_alive = http::keeps_alive(core, request);
+            let to_earliest = listen.behind_gap == BehindGap::Earliest;
+            let flags = [
+                (PollFlag::KeepAlive, keep_alive),
+                (PollFlag::Waits, listen.transport == Transport::LongPoll),
+                (PollFlag::Json, listen.json),
+                (PollFlag::GapToEarliest, to_earliest),
+            ];
+            poll::ask(core, id, &channels, listen, Manner::poll(cors, &flags))
+        }
     }
 }
 
@@ -101,16 +106,11 @@ fn cors(core: &Core, request: &Request<'_>) -> Result<u8, Answer> {
 }
 
 /// A browser asks whether its page may send what it is about to send.
-fn preflight(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer {
-    match cors(core, request) {
-        Ok(cors) => {
-            let keep_alive = http::keeps_alive(core, request);
-            let config = std::sync::Arc::clone(&core.config);
-            core.reply(id, |out| write_preflight(config.origin(cors), keep_alive, out));
-            Answer::Done
-        }
-        Err(answer) => answer,
-    }
+fn preflight(core: &mut Core, id: ConnId, request: &Request<'_>, cors: u8) -> Answer {
+    let keep_alive = http::keeps_alive(core, request);
+    let config = std::sync::Arc::clone(&core.config);
+    core.reply(id, |out| write_preflight(config.origin(cors), keep_alive, out));
+    Answer::Done
 }
 
 fn websocket(

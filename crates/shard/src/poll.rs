@@ -205,7 +205,8 @@ pub(crate) fn deleted(core: &mut Core, id: ConnId) {
         return;
     };
     let keep_alive = connection.manner.has(PollFlag::KeepAlive);
-    core.reply(id, |out| listen::gone().write(out, keep_alive, false));
+    let gone = listen::gone().with_cors(core.config.origin(connection.manner.cors));
+    core.reply(id, |out| gone.write(out, keep_alive, false));
     released(core, id);
 }
 

@@ -16,6 +16,9 @@ pub(crate) fn channel_of(name: &ChannelName) -> Option<ChannelName> {
 }
 
 /// A WebSocket or an event stream has taken its seats.
+///
+/// What is announced is published with the letters of the next turn, so that no shard sends it before
+/// the others have been told.
 pub(crate) fn joined(core: &mut Core, id: ConnId) {
     announce(core, id, "join");
 }
@@ -53,7 +56,7 @@ fn announce(core: &mut Core, id: ConnId, event: &str) {
         let draft = Draft::new(Kind::Text, text.to_string().as_bytes())
             .with_content_type("application/json")
             .with_event(event);
-        core.hub.publish(core.now_ms, &channel, draft, &mut core.outbox);
+        core.announcements.push((channel, draft));
     }
 }
 

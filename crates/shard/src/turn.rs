@@ -172,6 +172,7 @@ impl<P: Plane> Shard<P> {
             || stop_is_due
             || self.plane.has_more()
             || !self.core.deferred.is_empty()
+            || !self.core.announcements.is_empty()
             || !self.letters.is_empty()
         {
             return Next::Now;
@@ -195,6 +196,10 @@ impl<P: Plane> Shard<P> {
                 }
                 Letter::Command(command) => self.obey(command),
             }
+        }
+        let Core { hub, outbox, announcements, now_ms, .. } = &mut self.core;
+        for (channel, draft) in announcements.drain(..) {
+            hub.publish(*now_ms, &channel, draft, outbox);
         }
         self.mailbox.handled(bytes);
         self.core.counters.mailbox_messages.add(count as u64);

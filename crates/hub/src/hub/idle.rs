@@ -2,7 +2,7 @@
 
 use super::Hub;
 use crate::channel::Role;
-use crate::table::List;
+use crate::table::{List, Table};
 use crate::{Message, Outbox};
 
 /// Steps of one tick; a step looks at a channel or drops a publication.
@@ -11,26 +11,33 @@ const STEPS_MAX: usize = 1024;
 impl Hub {
     /// Somebody is interested in the channel.
     pub(super) fn wake(&mut self, index: u32) {
-        let (list, table) = match self.table[index].role {
-            Role::Home(_) => (&mut self.idle_homes, &mut self.table),
-            Role::Mirror(_) => (&mut self.idle_mirrors, &mut self.table),
-        };
+        let (list, table) = self.idle_list(index);
         list.remove(table, index);
+    }
+
+    /// Where the channel stands while it is idle, if it does.
+    fn idle_list(&mut self, index: u32) -> (&mut List, &mut Table) {
+        let channel = &self.table[index];
+        let list = match channel.role {
+            Role::Mirror(_) => &mut self.idle_mirrors,
+            Role::Home(_) if channel.idle_blank => &mut self.idle_blanks,
+            Role::Home(_) => &mut self.idle_homes,
+        };
+        (list, &mut self.table)
     }
 
     /// Notes that nobody is interested in the channel, if that is so. Others may be forgotten for it.
     pub(super) fn settle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
-        // The two kinds of lists share their links: it stands in the one of its role.
+        // The lists share their links: it stands in one of them at most.
         if !self.table[index].is_idle() || self.idle_homes.contains(&self.table, index) {
             return;
         }
         self.make_room_for_idle(out);
         let channel = &mut self.table[index];
         channel.idle_since_ms = now_ms;
-        match channel.role {
-            Role::Home(_) => self.idle_homes.push(&mut self.table, index),
-            Role::Mirror(_) => self.idle_mirrors.push(&mut self.table, index),
-        }
+        channel.idle_blank = channel.log.head() == 0;
+        let (list, table) = self.idle_list(index);
+        list.push(table, index);
     }
 
     /// Something happened to a channel that may be idle: its time starts anew.
@@ -52,14 +59,18 @@ impl Hub {
     /// Makes an idle home the youngest.
     fn rejuvenate(&mut self, now_ms: u64, index: u32) {
         self.table[index].idle_since_ms = now_ms;
-        self.idle_homes.remove(&mut self.table, index);
-        self.idle_homes.push(&mut self.table, index);
+        let (list, table) = self.idle_list(index);
+        list.remove(table, index);
+        list.push(table, index);
     }
 
+    /// Channels without a publication go first: anybody can make them by asking for names, and that
+    /// must not cost others their history.
     fn make_room_for_idle(&mut self, out: &mut Outbox) {
         while self.channels_idle() >= self.limits.channels_idle_max.max(1) {
             let since = |list: &List| list.first().map(|index| self.table[index].idle_since_ms);
             let oldest = match (since(&self.idle_mirrors), since(&self.idle_homes)) {
+                _ if self.idle_blanks.len() > 0 => self.idle_blanks.first(),
                 (Some(mirror), Some(home)) if home < mirror => self.idle_homes.first(),
                 (Some(_), _) => self.idle_mirrors.first(),
                 (None, _) => self.idle_homes.first(),
@@ -77,6 +88,14 @@ impl Hub {
             && self.is_over(now_ms, index, self.limits.mirror_linger_ms)
         {
             steps += 1 + self.table[index].log.len();
+            self.forget(index, out);
+        }
+        steps = 0;
+        while steps < STEPS_MAX
+            && let Some(index) = self.idle_blanks.first()
+            && self.is_over(now_ms, index, self.limits.meta_ttl_ms)
+        {
+            steps += 1;
             self.forget(index, out);
         }
         steps = 0;

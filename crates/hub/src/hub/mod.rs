@@ -49,6 +49,8 @@ pub struct Hub {
     idle_mirrors: List,
     /// Channels of this home that no shard is interested in, oldest first.
     idle_homes: List,
+    /// Those of them that have never had a publication, oldest first.
+    idle_blanks: List,
     /// Mirrors whose number of subscribers is to be reported, by the time when.
     presence: List,
     sizes: SizeClasses,
@@ -84,6 +86,7 @@ impl Hub {
             dirty: List::new(Link::Dirty),
             idle_mirrors: List::new(Link::Idle),
             idle_homes: List::new(Link::Idle),
+            idle_blanks: List::new(Link::Idle),
             presence: List::new(Link::Presence),
             sizes: SizeClasses::new(),
             log_bytes: 0,
@@ -187,7 +190,7 @@ impl Hub {
 
     /// Channels that this shard remembers though nobody is interested.
     pub fn channels_idle(&self) -> usize {
-        self.idle_mirrors.len() + self.idle_homes.len()
+        self.idle_mirrors.len() + self.idle_homes.len() + self.idle_blanks.len()
     }
 
     fn find(&self, name: &ChannelName) -> Option<u32> {
