@@ -8,7 +8,7 @@
 #   ... --plane io_uring|epoll                   on this one
 #   ... --seconds N                              how long to publish; 600 when not given
 #   ... --clients N                              a quarter of them in each way; 2,000 when not given
-#   ... --rate R                                 publications a second in all 20 channels; 15
+#   ... --rate R                                 publications a second in all 20 channels; 25
 #
 # SWITCHBOARD_BIN names a program to use instead of building it.
 set -euo pipefail

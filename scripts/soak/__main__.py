@@ -172,7 +172,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=600, help="how long to publish")
     parser.add_argument("--clients", type=int, default=2_000, help="a quarter of them in each way")
     parser.add_argument("--channels", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=15, help="publications a second, in all")
+    parser.add_argument("--rate", type=float, default=25, help="publications a second, in all")
     parser.add_argument("--interval", type=float, default=1, help="of interval polls, in seconds")
     parser.add_argument("--visit", type=float, default=20, help="mean of a visit, in seconds")
     parser.add_argument("--away", type=float, default=1.5, help="mean of an absence, in seconds")
