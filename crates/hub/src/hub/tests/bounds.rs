@@ -148,3 +148,26 @@ fn everything_is_given_back_when_the_hub_goes() {
     drop(work);
     assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
 }
+
+#[test]
+fn names_that_are_only_asked_for_drive_out_no_history() {
+    let mut single = Single::new(Limits { channels_idle_max: 10, ..roomy() });
+    for channel in ["a", "b", "c"] {
+        single.publish(channel, b"x");
+    }
+    for i in 0..1_000 {
+        single.now_ms += 1;
+        single.hub.visit(single.now_ms, &name(&format!("r{i}")), &mut single.out);
+        assert!(single.hub.channels() <= 10);
+    }
+    for channel in ["a", "b", "c"] {
+        let home = single.hub.report(single.now_ms, &name(channel)).home.unwrap();
+        assert_eq!((home.position.offset, home.messages), (1, 1), "{channel}");
+    }
+    // Among themselves those with a history still bound each other.
+    for i in 0..20 {
+        single.publish(&format!("p{i}"), b"x");
+    }
+    assert_eq!((single.hub.channels(), single.accounting.count()), (10, 10));
+    invariants::assert_sound(&single.hub);
+}
