@@ -97,7 +97,7 @@ REFUSED = {
     "65 headers": (request(headers="".join(f"X{n}: y\r\n" for n in range(64))), 431),
     "2000 headers": (request(headers="A:\r\n" * 2_000), 431),
     "long header": (request(headers=f"X: {'y' * 9_000}\r\n"), 431),
-    "long target": (request(f"GET /{'y' * 5_000} HTTP/1.1"), 414),
+    "long target": (request(f"GET /{'y' * 7_000} HTTP/1.1"), 414),
     "endless target": (request(f"GET /{'y' * 20_000} HTTP/1.1"), 414),
     "mebibyte of headers": (request(headers=f"X: {'y' * 1_000}\r\n" * 1_040), 431),
 }

@@ -54,8 +54,8 @@ pub(crate) struct Labels {
 const FORM: &str = "application/x-www-form-urlencoded";
 const BINARY: &str = "application/octet-stream";
 const LABEL_BYTES_MAX: usize = 255;
-/// By these names the server itself tells of something in an event stream.
-const OWN_EVENTS: [&str; 2] = ["gap", "binary"];
+/// By these names the server tells of something in an event stream, or the browser of its line.
+const OWN_EVENTS: [&str; 4] = ["gap", "binary", "open", "error"];
 
 impl Labels {
     /// Checks labels that will stand in response heads and event streams, where a line break would

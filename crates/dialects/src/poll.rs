@@ -194,10 +194,19 @@ pub fn write_preflight(cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) 
     end_head(out, cors, keep_alive);
 }
 
+/// What a browser would show as a page of this server, scripts and all, if one opened its address.
+fn is_document(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media_type.contains("html") || media_type.contains("xml")
+}
+
 /// A browser must not take the payload for anything else than it is said to be.
 fn push_content(out: &mut Vec<u8>, content_type: &str, bytes: usize) {
     out.extend_from_slice(b"Content-Type: ");
     out.extend_from_slice(content_type.as_bytes());
+    if is_document(content_type) {
+        out.extend_from_slice(b"\r\nContent-Security-Policy: sandbox");
+    }
     out.extend_from_slice(b"\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
     push_number(out, bytes as u64);
     out.extend_from_slice(b"\r\n");
@@ -271,4 +280,27 @@ struct JsonLabels<'a> {
     content_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_scripts_is_put_into_a_sandbox() {
+        for document in ["text/html", "Text/HTML; charset=utf-8", "image/svg+xml", "text/xml"] {
+            let mut out = Vec::new();
+            push_content(&mut out, document, 1);
+            assert!(
+                String::from_utf8(out)
+                    .unwrap()
+                    .contains("\r\nContent-Security-Policy: sandbox\r\n")
+            );
+        }
+        for other in ["text/plain; charset=utf-8", "application/json", "image/png"] {
+            let mut out = Vec::new();
+            push_content(&mut out, other, 1);
+            assert!(!String::from_utf8(out).unwrap().contains("Policy"), "{other}");
+        }
+    }
 }

@@ -43,7 +43,8 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
         head: HeadLimits {
             bytes_max: settings.head_bytes_max,
             headers_max: settings.headers_max,
-            target_bytes_max: settings.head_bytes_max / 2,
+            // A target with the names and positions of 128 channels fits.
+            target_bytes_max: settings.head_bytes_max / 4 * 3,
         },
         message: MessageLimits {
             frame_bytes_max: settings.message_bytes_max as u64,

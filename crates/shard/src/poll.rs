@@ -9,7 +9,7 @@ use switchboard_dialects::poll::{
 };
 use switchboard_dialects::{Body, Listen, Shape};
 use switchboard_hub::{ChannelName, Gap, GapReason, Position, Publication, Start};
-use switchboard_plane::ConnId;
+use switchboard_plane::{Close, ConnId};
 
 use crate::batch::Partial;
 use crate::closing;
@@ -47,6 +47,14 @@ struct Poll<'a> {
     manner: Manner,
     places: Vec<Place>,
     gaps: &'a [(ChannelName, Gap)],
+    handed: Option<Handed<'a>>,
+}
+
+/// What fan-out hands to the `nth` seat. The log may not have it any more.
+#[derive(Clone, Copy, Debug)]
+struct Handed<'a> {
+    nth: usize,
+    publications: &'a [Arc<Publication>],
 }
 
 /// A request: answered at once when there is news, or when it does not wait.
@@ -58,7 +66,7 @@ pub(crate) fn ask(
     manner: Manner,
 ) -> Answer {
     if let Some((places, gaps)) = visit(core, channels, &listen) {
-        let mut poll = Poll { id, manner, places, gaps: &gaps };
+        let mut poll = Poll { id, manner, places, gaps: &gaps, handed: None };
         if poll.answer_news(core) {
             return Answer::Done;
         }
@@ -122,9 +130,14 @@ pub(crate) fn begin(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
     }
     core.unblock_seats(id);
     let now_ms = core.now_ms;
-    if let Some(connection) = core.slab.get_mut(id) {
-        connection.settle(now_ms);
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    if connection.busy.as_ref().is_some_and(|busy| busy.peer_ended) {
+        // What it could have had at once it has not, and nobody is waited for who has gone.
+        return core.remove(id, Close::Fin);
     }
+    connection.settle(now_ms);
 }
 
 /// News in the channel in which the poll has its `nth` seat.
@@ -133,11 +146,11 @@ pub(crate) fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Pu
         return;
     };
     // Fan-out has moved the cursor: it stands before what is handed over here.
-    if let (Some(place), Some(first)) =
-        (poll.places.get_mut(usize::from(nth)), publications.first())
-    {
+    let nth = usize::from(nth);
+    if let (Some(place), Some(first)) = (poll.places.get_mut(nth), publications.first()) {
         place.cursor = first.offset() - 1;
     }
+    poll.handed = Some(Handed { nth, publications });
     if poll.answer_news(core) {
         released(core, id);
     }
@@ -189,9 +202,16 @@ pub(crate) fn timed_out(core: &mut Core, id: ConnId) {
     if core.stopping {
         connection.manner.set(PollFlag::KeepAlive, false);
     }
+    if status == 408 {
+        // RFC 9110 section 15.5.9: it ends the connection.
+        connection.manner.set(PollFlag::KeepAlive, false);
+    }
     if waits_for_home {
         // There is no position to tell. The client asks again.
         return closing::cut(core, id);
+    }
+    if core.has_deleted_channel(id) {
+        return deleted(core, id);
     }
     if let Some(poll) = Poll::of_seats(core, id, &[]) {
         poll.answer_nothing(core, status);
@@ -241,7 +261,7 @@ impl<'a> Poll<'a> {
             .seats()
             .map(|seat| Place { channel: seat.channel, cursor: core.hub.cursor(seat) })
             .collect();
-        Some(Self { id, manner: connection.manner, places, gaps })
+        Some(Self { id, manner: connection.manner, places, gaps, handed: None })
     }
 
     /// Answers with news, if there is any.
@@ -320,16 +340,29 @@ impl<'a> Poll<'a> {
     /// same.
     fn next(&self, core: &Core) -> Option<(usize, Arc<Publication>)> {
         let mut next: Option<(usize, Arc<Publication>)> = None;
-        let mut following = Vec::new();
-        for (nth, place) in self.places.iter().enumerate() {
-            core.hub.copy_after(place.channel, place.cursor, 0, &mut following);
-            if let Some(first) = following.pop()
+        for nth in 0..self.places.len() {
+            if let Some(first) = self.next_of(core, nth)
                 && next.as_ref().is_none_or(|(_, next)| first.time_ms() < next.time_ms())
             {
                 next = Some((nth, first));
             }
         }
         next
+    }
+
+    /// What follows next in its `nth` channel.
+    fn next_of(&self, core: &Core, nth: usize) -> Option<Arc<Publication>> {
+        let Place { channel, cursor } = self.places[nth];
+        let handed = self.handed.filter(|handed| handed.nth == nth).and_then(|handed| {
+            let first = handed.publications.first()?.offset();
+            handed.publications.get(usize::try_from((cursor + 1).checked_sub(first)?).ok()?)
+        });
+        if let Some(publication) = handed {
+            return Some(Arc::clone(publication));
+        }
+        let mut following = Vec::new();
+        core.hub.copy_after(channel, cursor, 0, &mut following);
+        following.pop()
     }
 
     /// Answers that there is none.

@@ -87,12 +87,18 @@ pub(crate) fn list(core: &Core, name: &ChannelName, max: usize) -> Vec<Listener>
         .collect()
 }
 
-/// Up to `max` of the clients that cannot keep up, those who are held back the longest first.
+/// Up to `max` of the clients that cannot keep up, those who are held back the longest first. Those
+/// whose homes have not answered, and answers that are stuck without a channel, are none of them.
 pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
     let since_ms = |id: &ConnId| {
         core.slab.get(*id).and_then(|c| c.busy.as_ref()).map_or(u64::MAX, |b| b.blocked_since_ms)
     };
-    let mut ids = core.blocked.clone();
+    let lags = |id: &&ConnId| {
+        core.slab.get(**id).is_some_and(|connection| {
+            connection.seat.is_some() && connection.busy.as_ref().is_some_and(|b| b.start.is_none())
+        })
+    };
+    let mut ids: Vec<ConnId> = core.blocked.iter().filter(lags).copied().collect();
     if ids.len() > max {
         ids.select_nth_unstable_by_key(max, since_ms);
         ids.truncate(max);
@@ -101,14 +107,10 @@ pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
     ids.into_iter().filter_map(|id| slow_client(core, id)).collect()
 }
 
-/// One client with its lag in the channel where it is furthest behind. None for those whose homes
-/// have not answered, and for answers that are stuck without a channel.
+/// One client with its lag in the channel where it is furthest behind.
 fn slow_client(core: &Core, id: ConnId) -> Option<SlowClient> {
     let connection = core.slab.get(id)?;
     let busy = connection.busy.as_ref()?;
-    if busy.start.is_some() {
-        return None;
-    }
     let behind = |seat: &Seat| {
         let head = core.hub.position(seat.channel).map_or(0, |position| position.offset);
         head.saturating_sub(core.hub.cursor(*seat))

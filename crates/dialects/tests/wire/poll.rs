@@ -21,8 +21,9 @@ const TIME_MS: u64 = 784_111_777_999;
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 /// Every header that an answer may have.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "Content-Type",
+    "Content-Security-Policy",
     "X-Content-Type-Options",
     "Content-Length",
     "ETag",

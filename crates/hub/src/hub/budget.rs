@@ -1,11 +1,15 @@
 //! How much the logs may hold.
 
 use super::Hub;
+use crate::Outbox;
 use crate::channel::Channel;
 use crate::table::{Link, List, Table};
 
 /// Publications that one step of trimming drops at most.
 pub(super) const TRIM_MAX: usize = 1024;
+
+/// Idle mirrors that one publication drives out at most, before logs are cut.
+const MIRRORS_FORGOTTEN_MAX: usize = 1024;
 
 /// Logs by the power of two of their bytes: finding the largest, within a factor of two, and moving
 /// a log from class to class take constant time.
@@ -50,9 +54,21 @@ impl SizeClasses {
 }
 
 impl Hub {
-    /// Brings the logs back under their limits after one of them grew.
-    pub(super) fn log_grew(&mut self, now_ms: u64, index: u32) {
+    /// Brings the logs back under their limits after one of them grew. Mirrors that nobody listens to
+    /// any more go first, whole: their homes have the same. The grown one may be among them.
+    pub(super) fn log_grew(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
         self.trim(index);
+        for _ in 0..MIRRORS_FORGOTTEN_MAX {
+            match self.idle_mirrors.first() {
+                Some(idle) if self.log_bytes > self.limits.shard_log_bytes_max => {
+                    self.forget(idle, out);
+                }
+                _ => break,
+            }
+        }
+        if self.table.get(index).is_none() {
+            return;
+        }
         while self.log_bytes > self.limits.shard_log_bytes_max
             && let Some(largest) = self.sizes.largest()
         {

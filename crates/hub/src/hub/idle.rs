@@ -64,17 +64,13 @@ impl Hub {
         list.push(table, index);
     }
 
-    /// Channels without a publication go first: anybody can make them by asking for names, and that
-    /// must not cost others their history.
+    /// Channels without a publication go first, then mirrors, which can be had again: anybody can
+    /// make both by asking for names, and that must not cost others their history.
     fn make_room_for_idle(&mut self, out: &mut Outbox) {
         while self.channels_idle() >= self.limits.channels_idle_max.max(1) {
-            let since = |list: &List| list.first().map(|index| self.table[index].idle_since_ms);
-            let oldest = match (since(&self.idle_mirrors), since(&self.idle_homes)) {
-                _ if self.idle_blanks.len() > 0 => self.idle_blanks.first(),
-                (Some(mirror), Some(home)) if home < mirror => self.idle_homes.first(),
-                (Some(_), _) => self.idle_mirrors.first(),
-                (None, _) => self.idle_homes.first(),
-            };
+            let oldest = [&self.idle_blanks, &self.idle_mirrors, &self.idle_homes]
+                .into_iter()
+                .find_map(List::first);
             let Some(index) = oldest else { return };
             self.forget(index, out);
         }

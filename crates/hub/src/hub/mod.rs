@@ -114,10 +114,10 @@ impl Hub {
             }
             Message::Joined { channel, generation, epoch, head, history, dropped_ms } => {
                 let log = Log::seeded(head, history, dropped_ms);
-                self.joined(now_ms, channel, generation, epoch, log);
+                self.joined(now_ms, channel, generation, epoch, log, out);
             }
             Message::Deliver { channel, generation, publication } => {
-                self.deliver(now_ms, channel, generation, publication);
+                self.deliver(now_ms, channel, generation, publication, out);
             }
             Message::Deleted { channel, generation, epoch } => {
                 self.deleted(channel, generation, epoch);

@@ -52,7 +52,11 @@ impl World {
             1 | 2 => self.random.below(3_000),
             _ => self.random.below(60),
         };
-        self.publish(channel, filler);
+        // Now and then more at once than a tail keeps.
+        let count = if self.random.one_in(6) { 2 + self.random.below(7) } else { 1 };
+        for _ in 0..count {
+            self.publish(channel, filler);
+        }
     }
 
     /// Everybody reads again and comes back; one more publication in each channel; and then all

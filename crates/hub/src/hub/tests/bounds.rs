@@ -171,3 +171,58 @@ fn names_that_are_only_asked_for_drive_out_no_history() {
     assert_eq!((single.hub.channels(), single.accounting.count()), (10, 10));
     invariants::assert_sound(&single.hub);
 }
+
+/// Two hubs; the first is home to channels with a history, and mirrors of many others come to it.
+fn looked_at_from_elsewhere(limits: &Limits, bytes: usize) -> ([Hub; 2], Vec<ChannelName>) {
+    let router = Router::new(2);
+    let accounting = Arc::new(Accounting::default());
+    let hub = |id| {
+        let namespaces = everywhere(Rules::default());
+        Hub::new(ShardId(id), router.clone(), namespaces, limits.clone(), 1, accounting.clone())
+    };
+    let mut hubs = [hub(0), hub(1)];
+    // The router's keys are random: names are taken until each hub is home to thirty.
+    let [own, others] = [0, 1].map(|home| {
+        let names = (0..).map(|i| name(&format!("r{i}")));
+        let lives_there = |name: &ChannelName| router.home(name) == ShardId(home);
+        names.filter(lives_there).take(30).collect::<Vec<_>>()
+    });
+    for (home, names) in [(0, &own), (1, &others)] {
+        for name in names {
+            for _ in 0..3 {
+                let draft = Draft::new(Kind::Binary, &vec![0; bytes]);
+                hubs[home].publish_home(0, name, draft, &mut Outbox::new());
+            }
+        }
+    }
+    for (conn, name) in (0..).zip(&others) {
+        let mut out = Outbox::new();
+        let seat = hubs[0].subscribe(0, name, Subscriber { conn, nth: 0 }, &mut out);
+        for _ in 0..2 {
+            let (to, message) = out.remove(0);
+            hubs[usize::from(to.0)].handle(0, message, &mut out);
+        }
+        hubs[0].unsubscribe(0, seat, &mut out);
+        while let Some((to, message)) = (!out.is_empty()).then(|| out.remove(0)) {
+            hubs[usize::from(to.0)].handle(0, message, &mut out);
+        }
+        hubs.iter().for_each(invariants::assert_sound);
+    }
+    (hubs, own)
+}
+
+#[test]
+fn mirrors_drive_out_no_history() {
+    let few = Limits { channels_idle_max: 35, ..roomy() };
+    let small = Limits { shard_log_bytes_max: 120_000, ..roomy() };
+    for (limits, bytes) in [(few, 1), (small, 1_000)] {
+        let (hubs, own) = looked_at_from_elsewhere(&limits, bytes);
+        for name in &own {
+            let home = hubs[0].report(0, name).home.unwrap();
+            assert_eq!(home.messages, 3, "{name} with {limits:?}");
+        }
+        assert_eq!(hubs[0].evicted(), 0);
+        assert!(hubs[0].log_bytes() <= limits.shard_log_bytes_max);
+        assert!(hubs[0].channels() < 60, "mirrors were forgotten");
+    }
+}
