@@ -74,6 +74,20 @@ def test_strangers(guarded, channel, origin):
         assert answer.header("Access-Control-Allow-Origin") is None
 
 
+@pytest.mark.parametrize("way", ["", "?poll=1"])
+def test_embeds_from_other_sites(guarded, public, channel, way):
+    """An image or a script of another site has no Origin; it could only hold lines open."""
+    embed = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"]
+    guarded.publish(channel, "x")
+    answer = ask(guarded, get(guarded, f"/sub/{channel}{way}", *embed))
+    assert answer.status == 403 and b"allowed_origins" in answer.body, answer
+    typed = ["Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate"]
+    path = f"/sub/{channel}?poll=1&since=earliest"
+    assert ask(guarded, get(guarded, path, *typed)).status == 200
+    public.publish(channel, "x")
+    assert ask(public, get(public, path, *embed)).status == 200
+
+
 def test_own_origin(guarded, channel):
     own = f"http://{guarded.host}"
     assert ask(guarded, get(guarded, f"/sub/{channel}?poll=1", f"Origin: {own}")).status == 304

@@ -108,7 +108,7 @@ def test_event_names(server, channel):
             assert (event.event, event.text) == (name, name)
 
 
-@pytest.mark.parametrize("name", ["gap", "binary"])
+@pytest.mark.parametrize("name", ["gap", "binary", "open", "error"])
 def test_names_of_our_own_events_are_refused(server, channel, name):
     headers = {"X-EventSource-Event": name}
     status, _, body = server.request("POST", f"/pub/{channel}", b"x", headers)

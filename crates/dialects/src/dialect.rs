@@ -1,8 +1,8 @@
 //! What is the same for all who stay on the line.
 
-use switchboard_hub::{ChannelName, Gap, Publication};
+use switchboard_hub::{ChannelName, Form, Gap, Publication};
 
-use crate::{event_stream, poll, raw, v1};
+use crate::{event_stream, raw, v1};
 
 /// How publications are written to somebody who stays on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +36,8 @@ pub enum Body {
     Lines,
     /// The payload as a member of a JSON object.
     Member,
+    /// Nothing: the head has it all, since no more forms of payloads may be kept.
+    Nothing,
 }
 
 impl Body {
@@ -45,8 +47,9 @@ impl Body {
         match self {
             Self::Frame => publication.frame(),
             Self::Payload => publication.payload(),
-            Self::Lines => event_stream::lines(publication),
-            Self::Member => poll::member(publication),
+            Self::Lines => publication.kept_form(Form::Lines),
+            Self::Member => publication.kept_form(Form::Json),
+            Self::Nothing => &[],
         }
     }
 }

@@ -44,8 +44,16 @@ pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut
         }
     }
     head.extend_from_slice(b"data: ");
-    // Lines are empty where the payload can stand as it is.
-    let body = if lines(publication).is_empty() { Body::Payload } else { Body::Lines };
+    let body = match publication.form(Form::Lines, lines) {
+        // There are none where the payload can stand as it is.
+        Ok([]) => Body::Payload,
+        Ok(_) => Body::Lines,
+        Err(lines) if lines.is_empty() => Body::Payload,
+        Err(lines) => {
+            head.extend_from_slice(&lines);
+            Body::Nothing
+        }
+    };
     Shape { body, tail: TAIL }
 }
 
@@ -83,13 +91,13 @@ pub(crate) fn write_gap(channel: &ChannelName, gap: &Gap, id: &str, out: &mut Ve
     out.extend_from_slice(TAIL);
 }
 
-/// The payload in a form that can stand behind `data: `, or nothing if it can stand there as it is.
-/// The publication keeps it, so that it is searched once for all who listen.
-pub(crate) fn lines(publication: &Publication) -> &[u8] {
-    publication.form(Form::Lines, |publication| match publication.kind() {
+/// The payload in a form that can stand behind `data: `, or nothing if it can stand there as it is. The
+/// publication keeps it, so that it is searched once for all who listen.
+fn lines(publication: &Publication) -> Box<[u8]> {
+    match publication.kind() {
         Kind::Binary => STANDARD.encode(publication.payload()).into_bytes().into(),
         Kind::Text => split_lines(publication.payload()),
-    })
+    }
 }
 
 /// Begins a new line of data at each CR LF, LF and CR. The client joins them with LF.

@@ -89,9 +89,16 @@ pub fn write_json_head(
     item: &Item<'_>,
     out: &mut Vec<u8>,
 ) -> Shape {
-    let shape = Shape { body: Body::Member, tail: b"}]" };
     let mut start = open_array(answer, begin_id);
     open_item(&mut start, item);
+    let body = match item.publication.form(Form::Json, member) {
+        Ok(_) => Body::Member,
+        Err(member) => {
+            start.extend_from_slice(&member);
+            Body::Nothing
+        }
+    };
+    let shape = Shape { body, tail: b"}]" };
     let bytes = start.len() + shape.body.of(item.publication).len() + shape.tail.len();
     push_json_head(answer, bytes, item.publication.time_ms(), out);
     out.extend_from_slice(&start);
@@ -99,12 +106,10 @@ pub fn write_json_head(
 }
 
 /// The payload as the last member of an item.
-pub(crate) fn member(publication: &Publication) -> &[u8] {
-    publication.form(Form::Json, |publication| {
-        let mut member = Vec::new();
-        push_member(&mut member, publication);
-        member.into()
-    })
+fn member(publication: &Publication) -> Box<[u8]> {
+    let mut member = Vec::new();
+    push_member(&mut member, publication);
+    member.into()
 }
 
 fn push_json_head(answer: &Answer<'_>, bytes: usize, last_modified_ms: u64, out: &mut Vec<u8>) {

@@ -154,13 +154,31 @@ impl Publication {
         &self.draft.frame
     }
 
-    /// The payload in another form. Built once, by whoever asks first, for all who send it.
-    pub fn form(&self, form: Form, build: impl FnOnce(&Self) -> Box<[u8]>) -> &[u8] {
-        self.forms[form as usize].get_or_init(|| {
-            let bytes = build(self);
-            self.accounting.grow(bytes.len());
-            bytes
-        })
+    /// The payload in another form. Built by whoever asks first and kept for all who send it, unless
+    /// all forms together have reached their bound: then it is the caller's own.
+    pub fn form(
+        &self,
+        form: Form,
+        build: impl FnOnce(&Self) -> Box<[u8]>,
+    ) -> Result<&[u8], Box<[u8]>> {
+        let kept = &self.forms[form as usize];
+        if let Some(bytes) = kept.get() {
+            return Ok(bytes);
+        }
+        let bytes = build(self);
+        if !self.accounting.keep_form(bytes.len()) {
+            return Err(bytes);
+        }
+        if let Err(bytes) = kept.set(bytes) {
+            // Another thread was faster.
+            self.accounting.drop_form(bytes.len());
+        }
+        Ok(self.kept_form(form))
+    }
+
+    /// The form that is kept, or nothing.
+    pub fn kept_form(&self, form: Form) -> &[u8] {
+        self.forms[form as usize].get().map_or(&[], |bytes| bytes)
     }
 
     /// The memory that it takes when it is made: its bytes, itself, and the counters of the shared pointer.
@@ -172,8 +190,8 @@ impl Publication {
 impl Drop for Publication {
     fn drop(&mut self) {
         let forms = self.forms.iter().filter_map(OnceLock::get);
-        let form_bytes: usize = forms.map(|bytes| bytes.len()).sum();
-        self.accounting.subtract(self.cost_bytes() + form_bytes);
+        self.accounting.drop_form(forms.map(|bytes| bytes.len()).sum());
+        self.accounting.subtract(self.cost_bytes());
     }
 }
 
@@ -212,12 +230,29 @@ mod tests {
         assert_eq!(publication.content_type(), Some("text/plain"));
         assert_eq!(publication.event(), Some("e"));
         assert_eq!(publication.kind(), Kind::Text);
-        assert_eq!(publication.form(Form::Lines, |_| [0; 100].into()), [0; 100]);
-        assert_eq!(publication.form(Form::Lines, |_| unreachable!()), [0; 100]);
-        assert_eq!(publication.form(Form::Json, |_| [1; 7].into()), [1; 7]);
+        assert_eq!(publication.form(Form::Lines, |_| [0; 100].into()), Ok(&[0; 100][..]));
+        assert_eq!(publication.form(Form::Lines, |_| unreachable!()), Ok(&[0; 100][..]));
+        assert_eq!(publication.form(Form::Json, |_| [1; 7].into()), Ok(&[1; 7][..]));
         assert_eq!(accounting.bytes(), publication.cost_bytes() + 107);
         drop(publication);
         assert_eq!(accounting.count(), 1);
+        drop(other);
+        assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn forms_beyond_their_bound_are_not_kept() {
+        let accounting = Arc::new(Accounting::new(10));
+        let position = Position { epoch: crate::Epoch::from_random(1), offset: 1 };
+        let publication =
+            || Publication::new(position, 0, Draft::new(Kind::Text, b"hi"), &accounting);
+        let (one, other) = (publication(), publication());
+        assert_eq!(one.form(Form::Lines, |_| [1; 8].into()), Ok(&[1; 8][..]));
+        assert_eq!(other.form(Form::Lines, |_| [2; 8].into()), Err([2; 8].into()));
+        assert_eq!(other.kept_form(Form::Lines), []);
+        assert_eq!(accounting.bytes(), one.cost_bytes() + other.cost_bytes() + 8);
+        drop(one);
+        assert_eq!(other.form(Form::Lines, |_| [2; 8].into()), Ok(&[2; 8][..]));
         drop(other);
         assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
     }

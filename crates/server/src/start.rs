@@ -81,7 +81,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         config: Arc::new(derive::shard_config(config)),
         handles: Handle::set(u16::try_from(shards).unwrap_or(u16::MAX)),
         router: Router::new(u16::try_from(shards).unwrap_or(u16::MAX)),
-        accounting: Arc::new(Accounting::default()),
+        accounting: Arc::new(Accounting::new(shards * config.settings.shard_log_bytes_max)),
     };
     let launch = Launch { common: common.clone(), clock: Clock::new(), plane };
     let backbone = Arc::new(Shards::new(common.router, common.handles));

@@ -1,13 +1,16 @@
 //! Event streams, read by a browser's rules.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
+use switchboard_dialects::poll::{Answer, Item, write_json_head};
 use switchboard_dialects::{
     Body, Dialect, KEEP_ALIVE, Label, write_event_stream_head, write_gap, write_head, write_start,
 };
-use switchboard_hub::{ChannelName, Gap, Kind, Publication};
+use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Gap, Kind, Position, Publication};
 
 use crate::given::{self, written};
 use crate::read::event_source::{Event, EventSource};
@@ -16,7 +19,7 @@ use crate::read::{self, http};
 /// One thing that a stream says.
 #[derive(Clone, Debug)]
 enum Said {
-    Publication(std::sync::Arc<Publication>),
+    Publication(Arc<Publication>),
     Gap(ChannelName, Gap),
     Start(Option<u32>),
     KeepAlive,
@@ -203,5 +206,39 @@ fn the_head_is_ended_by_the_connection_only() {
         assert_eq!(response.header("access-control-allow-origin"), allowed);
         assert_eq!(response.headers.len(), if allowed.is_some() { 7 } else { 4 });
         assert!(response.rest.is_empty());
+    }
+}
+
+/// What cannot be kept beside the publication is written into the head: the bytes are the same.
+#[test]
+fn without_room_for_other_forms_the_bytes_are_the_same() {
+    let samples = [
+        (Kind::Text, &b"one"[..]),
+        (Kind::Text, b"two\nlines\r\n"),
+        (Kind::Text, b"\x01"),
+        (Kind::Binary, &[0xff, 0, 10]),
+    ];
+    for (kind, payload) in samples {
+        let [kept, not_kept] = [usize::MAX, 0].map(|form_bytes_max| {
+            let accounting = Arc::new(Accounting::new(form_bytes_max));
+            let position = Position { epoch: Epoch::from_random(3), offset: 7 };
+            let publication = Publication::new(position, 0, Draft::new(kind, payload), &accounting);
+            let channel = ChannelName::new("news").unwrap();
+            let label = Label { id: "a-1", channel: None };
+            let mut bytes = Vec::new();
+            let shape = write_head(Dialect::EventStream, &publication, label, &mut bytes);
+            bytes.extend_from_slice(shape.body.of(&publication));
+            bytes.extend_from_slice(shape.tail);
+            let answer = Answer { keep_alive: true, cors: None, id: "a-1", gaps: &[] };
+            let item = Item { id: "a-1", channel: &channel, publication: &publication };
+            let shape = write_json_head(&answer, "a-0", &item, &mut bytes);
+            bytes.extend_from_slice(shape.body.of(&publication));
+            bytes.extend_from_slice(shape.tail);
+            if form_bytes_max == 0 {
+                assert_eq!(accounting.bytes(), publication.cost_bytes());
+            }
+            bytes
+        });
+        assert_eq!(kept, not_kept, "{payload:?}");
     }
 }

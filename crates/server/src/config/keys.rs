@@ -65,7 +65,8 @@ settings! {
         /// clients behind.
         log_bytes_max: usize = 8_388_608, 1_024..=1_073_741_824;
         /// Bytes that all channels of a shard keep together, for subscribers that are behind and as
-        /// history; the largest log gives its oldest publication first.
+        /// history; the largest log gives its oldest publication first. What event streams and JSON
+        /// need in another form may take as much again.
         shard_log_bytes_max: usize = 67_108_864, 65_536..=1_099_511_627_776;
         /// Channels without subscribers that a shard remembers; the oldest are forgotten first, with
         /// all they keep.

@@ -94,9 +94,8 @@ impl Report<'_> {
 
 /// Memory that depends on what clients and publishers do.
 const NOT_COUNTED: &str = "what slow clients have taken a part of, until they take the rest or are \
-                           closed; and the lines in which event streams get publications that are \
-                           binary (a third more than their bytes) or have line breaks (6 B more a \
-                           line), as long as these are kept";
+                           closed; and other forms of what is kept, for event streams (binary, line \
+                           breaks) and answers in JSON: at most as many bytes as all logs may have";
 
 /// What channels of a namespace keep, and how many of them that keep so much find room.
 fn kept(namespace: &Namespace, shard_log_bytes_max: usize) -> String {
