@@ -8,12 +8,13 @@
 //!
 //! The files, in the order in which a client meets them: `admission` (accept, full), `input`,
 //! `http` and `response` (requests, handshake), `listen` (the four ways), `start` (where one begins),
-//! `poll`, `websocket` (frames, client publications), `fanout` and `batch` (publications out),
+//! `poll` and `answer`, `websocket` (frames, client publications), `fanout` and `batch` (publications out),
 //! `blocked` and `catch_up` (who is held back, and how it goes on), `presence` (who listens), `sweep`
 //! (pings, deadlines), `closing` (every end).
 #![forbid(unsafe_code)]
 
 mod admission;
+mod answer;
 mod batch;
 mod blocked;
 mod catch_up;
@@ -26,6 +27,7 @@ mod counters;
 mod fanout;
 mod http;
 mod input;
+mod letters;
 mod listen;
 mod mailbox;
 mod poll;

@@ -9,22 +9,14 @@ use switchboard_plane::{Close, Event, Plane, SendException, SendResult};
 use crate::admission;
 use crate::catch_up::CatchUp;
 use crate::closing;
-use crate::command::{Answer, Command, Handle};
+use crate::command::{Answer, Handle};
 use crate::config::Config;
-use crate::connection::Pause;
 use crate::core::{Action, Core};
 use crate::counters::Counters;
 use crate::fanout::Fanout;
 use crate::input;
 use crate::mailbox::{Letter, Mailbox};
-use crate::presence;
 use crate::sweep::{self, Sweep};
-
-/// What waits in one mailbox beyond which publishing clients are not read.
-const MAILBOX_BYTES_MAX: usize = 8 << 20;
-
-/// Letters handled in one turn, so that a flood of them never starves the connections.
-const LETTERS_MAX: usize = 1_024;
 
 /// Connections with held input that go on in one turn.
 const DEFERRED_MAX: usize = 64;
@@ -63,15 +55,15 @@ pub struct Common {
 #[derive(Debug)]
 pub struct Shard<P> {
     plane: P,
-    core: Core,
+    pub(crate) core: Core,
     id: ShardId,
-    mailbox: Arc<Mailbox>,
-    peers: Vec<Arc<Mailbox>>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) peers: Vec<Arc<Mailbox>>,
     /// Taken from the mailbox and not handled yet.
-    letters: VecDeque<Letter>,
-    letters_out: Vec<Vec<Letter>>,
+    pub(crate) letters: VecDeque<Letter>,
+    pub(crate) letters_out: Vec<Vec<Letter>>,
     /// Publications whose publishers are answered once the other shards have been told.
-    receipts: Vec<Answer>,
+    pub(crate) receipts: Vec<Answer>,
     events: Vec<Event>,
     exceptions: Vec<SendException>,
     fanout: Fanout,
@@ -180,60 +172,6 @@ impl<P: Plane> Shard<P> {
         Next::At(self.next_step_ms)
     }
 
-    fn read_mailbox(&mut self) {
-        let (mut bytes, mut count) = (0, 0);
-        self.core.mailbox_behind = true;
-        while count < LETTERS_MAX {
-            let Some(letter) = self.next_letter() else {
-                self.core.mailbox_behind = false;
-                break;
-            };
-            count += 1;
-            bytes += letter.bytes();
-            match letter {
-                Letter::Hub(message) => {
-                    self.core.hub.handle(self.core.now_ms, message, &mut self.core.outbox);
-                }
-                Letter::Command(command) => self.obey(command),
-            }
-        }
-        let Core { hub, outbox, announcements, now_ms, .. } = &mut self.core;
-        for (channel, draft) in announcements.drain(..) {
-            hub.publish(*now_ms, &channel, draft, outbox);
-        }
-        self.mailbox.handled(bytes);
-        self.core.counters.mailbox_messages.add(count as u64);
-        // Whoever hears of a publication may ask another shard about it at once.
-        self.carry_letters();
-        for Answer { reply, receipt } in self.receipts.drain(..) {
-            reply(receipt);
-        }
-    }
-
-    fn next_letter(&mut self) -> Option<Letter> {
-        if self.letters.is_empty() {
-            self.mailbox.take(&mut self.letters);
-        }
-        self.letters.pop_front()
-    }
-
-    fn obey(&mut self, command: Command) {
-        let Core { hub, outbox, now_ms, .. } = &mut self.core;
-        match command {
-            Command::Publish { name, draft, reply } => {
-                let receipt = hub.publish_home(*now_ms, &name, draft, outbox);
-                self.receipts.push(Answer { reply, receipt });
-            }
-            Command::Delete { name, reply } => reply(hub.delete_home(&name, outbox)),
-            Command::Report { name, reply } => reply(hub.report(*now_ms, &name)),
-            Command::Subscribers { name, max, reply } => {
-                reply(presence::list(&self.core, &name, max));
-            }
-            Command::Slow { max, reply } => reply(presence::slowest(&self.core, max)),
-            Command::Stop => self.begin_stop(),
-        }
-    }
-
     /// All events but the ends first, then their replies, then the ends: a peer that asks and ends
     /// its side at once gets its answer.
     fn handle_events(&mut self) {
@@ -277,7 +215,7 @@ impl<P: Plane> Shard<P> {
     /// Hands the collected replies and wishes to the plane. Letters go first: a client that sees its
     /// 101 may publish through another shard at once, and its join must be there before; one that sees
     /// a publication may resume behind it at another shard.
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.carry_letters();
         let Self { plane, core, exceptions, .. } = self;
         if !core.outgoing.is_empty() {
@@ -311,29 +249,6 @@ impl<P: Plane> Shard<P> {
         }
     }
 
-    /// Carries what the hub has for other shards, with one wake-up for each that sleeps.
-    fn carry_letters(&mut self) {
-        if self.core.outbox.is_empty() {
-            return;
-        }
-        for (shard, message) in self.core.outbox.drain(..) {
-            self.letters_out[usize::from(shard.0)].push(Letter::Hub(message));
-        }
-        let woken = Mailbox::send_everywhere(&self.peers, &mut self.letters_out);
-        self.core.counters.wakeups_sent.add(woken);
-    }
-
-    fn hold_or_release_publishers(&mut self) {
-        let full = |mailbox: &Arc<Mailbox>| mailbox.unhandled_bytes() > MAILBOX_BYTES_MAX;
-        self.core.mailbox_over_bound = self.peers.len() > 1 && self.peers.iter().any(full);
-        if !self.core.mailbox_over_bound && !self.core.held_publishers.is_empty() {
-            for id in std::mem::take(&mut self.core.held_publishers) {
-                self.core.resume(id, Pause::Mailbox);
-            }
-            self.flush();
-        }
-    }
-
     /// Timers, housekeeping and the gauges.
     fn step(&mut self, now_ms: u64) {
         let behind = self.sweep.step(&mut self.core);
@@ -363,7 +278,7 @@ impl<P: Plane> Shard<P> {
         counters.completion_overflows.set(stats.completion_overflows);
     }
 
-    fn begin_stop(&mut self) {
+    pub(crate) fn begin_stop(&mut self) {
         if self.stop.is_none() {
             tracing::debug!(shard = self.id.0, connections = self.core.slab.open(), "stopping");
             self.core.stopping = true;
