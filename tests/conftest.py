@@ -1,9 +1,11 @@
 """Fixtures: servers on both planes with one or two shards, each stopped and checked at the end."""
 
+import itertools
 import os
 
 import pytest
 
+from support.browser import open_browser
 from support.server import BINARY, Server
 
 PLANES = os.environ.get("SWITCHBOARD_TEST_PLANES", "epoll,io_uring").split(",")
@@ -78,3 +80,38 @@ def server(start, plane):
 def shared(start_shared, plane):
     """One server for all tests of a file and plane, with `/echo`. They must leave it as it was."""
     return start_shared(plane, echo=True)
+
+
+@pytest.fixture(scope="module")
+def everywhere(start_shared, plane, shards):
+    """One server for all tests of a file, on each plane, with one shard and with two."""
+    return start_shared(plane, shards)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def channel():
+    """A channel that no other test uses, for tests that share a server."""
+    return f"c{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def namespaces(tmp_path_factory):
+    """Writes namespaces into a configuration file: `start(plane, config=namespaces(text))`."""
+
+    def write(text):
+        file = tmp_path_factory.mktemp("config") / "switchboard.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """One browser for all tests of a file."""
+    driver = open_browser(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()

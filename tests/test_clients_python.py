@@ -254,7 +254,7 @@ def test_stop_says_1001(server):
 
 
 def test_subprotocols(server):
-    """None is spoken yet, so none may be selected."""
+    """Those that the server does not speak are not selected."""
 
     async def scenario():
         async with client(server, "/sub/news", subprotocols=["chat", "mqtt"]) as listener:

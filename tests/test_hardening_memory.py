@@ -205,7 +205,7 @@ def test_row_22_zero_window_reader_on_a_hot_channel(start, plane):
     try:
         while stalled.fill():
             data += len(stalled.buffer)
-            stalled.buffer = b""
+            stalled.buffer.clear()
     except ConnectionResetError:
         pass
     assert data < count * len(filler)

@@ -1,89 +1,9 @@
 """The page at `GET /` in a real browser, as a person uses it."""
 
-import pathlib
 import shlex
-import shutil
 import subprocess
 
-import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
-
-OUT = pathlib.Path(__file__).parent / "out"
-WAIT_S = 20
-# A browser in a closed network: it must not look for updates, nor for anything else outside.
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage", "--no-proxy-server", "--window-size=1280,900",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
-
-
-class Page:
-    """The page, by what stands on it."""
-
-    def __init__(self, browser, server, fragment=""):
-        self.browser = browser
-        browser.get("about:blank")  # or only the fragment would change
-        browser.get_log("browser")
-        browser.get(server.url("/" + fragment))
-
-    def element(self, name):
-        return self.browser.find_element(By.ID, name)
-
-    def text(self, name):
-        return self.element(name).text
-
-    def write(self, name, text):
-        self.element(name).clear()
-        self.element(name).send_keys(text)
-
-    def click(self, name):
-        self.element(name).click()
-
-    def wait(self, what, condition):
-        WebDriverWait(self.browser, WAIT_S, poll_frequency=0.05).until(
-            lambda _: condition(), f"{what}; the page says: {self.text('state')!r}"
-        )
-
-    def wait_for_state(self, state):
-        self.wait(
-            f"state {state}", lambda: self.element("state").get_attribute("data-state") == state
-        )
-
-    def messages(self):
-        # In one go: a question for each of hundreds would take seconds.
-        script = "return [...document.querySelectorAll('#messages li')].map((li) => li.innerText)"
-        return self.browser.execute_script(script)
-
-    def wait_for_message(self, *parts):
-        self.wait(
-            f"message {parts}",
-            lambda: any(all(part in message for part in parts) for message in self.messages()),
-        )
-
-    def complaints(self):
-        """What the browser's console says, such as violations of the page's own policy."""
-        return [entry["message"] for entry in self.browser.get_log("browser")]
-
-    def screenshot(self, name):
-        OUT.mkdir(exist_ok=True)
-        self.browser.save_screenshot(str(OUT / f"{name}.png"))
+from support.page import Page
 
 
 def test_listens_at_once_and_hears_a_backend(server, browser):

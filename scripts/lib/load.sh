@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts the server, runs the load tool against it, stops it. Sourced by c10k.sh, c1m.sh and
-# networks.sh, which set `name` to their own name before.
+# Starts the server, runs the load tool against it, stops it. Sourced by c10k.sh, c1m.sh,
+# networks.sh and soak.sh, which set `name` to their own name before.
 #
 # SWITCHBOARD_BIN and SWITCHBOARD_LOAD_BIN name programs to use instead of building them.
 
@@ -15,20 +15,23 @@ target_dir() {
         sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
 }
 
+# built PACKAGE: builds a package and prints the path of its program, which has the same name.
+built() {
+    command -v cargo >/dev/null || die "cargo is missing, and no program is named in the environment"
+    (cd "$root" && cargo build --quiet --release -p "$1") || die "the build of $1 failed"
+    printf '%s/release/%s' "$(target_dir)" "$1"
+}
+
+# build_server: sets server_bin, and builds it when it is not up to date.
+build_server() {
+    server_bin=${SWITCHBOARD_BIN:-$(built switchboard)}
+    [ -x "$server_bin" ] || die "$server_bin is not there"
+}
+
 # build_programs: sets server_bin and load_bin, and builds what is not there or not up to date.
 build_programs() {
-    server_bin=${SWITCHBOARD_BIN:-} load_bin=${SWITCHBOARD_LOAD_BIN:-}
-    local packages=() target
-    [ -n "$server_bin" ] || packages+=(-p switchboard)
-    [ -n "$load_bin" ] || packages+=(-p switchboard-load)
-    if [ ${#packages[@]} -gt 0 ]; then
-        command -v cargo >/dev/null || die "cargo is missing, and SWITCHBOARD_BIN or SWITCHBOARD_LOAD_BIN is not set"
-        (cd "$root" && cargo build --quiet --release "${packages[@]}") || die "the build failed"
-        target=$(target_dir)
-        server_bin=${server_bin:-$target/release/switchboard}
-        load_bin=${load_bin:-$target/release/switchboard-load}
-    fi
-    [ -x "$server_bin" ] || die "$server_bin is not there"
+    build_server
+    load_bin=${SWITCHBOARD_LOAD_BIN:-$(built switchboard-load)}
     [ -x "$load_bin" ] || die "$load_bin is not there"
 }
 

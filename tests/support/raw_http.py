@@ -47,7 +47,7 @@ class RawConnection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.connect(("127.0.0.1", server.port))
         self.server = server
-        self.buffer = b""
+        self.buffer = bytearray()
 
     def __enter__(self):
         return self
@@ -74,21 +74,27 @@ class RawConnection:
         return bool(data)
 
     def read_until(self, end):
-        while end not in self.buffer:
+        """What comes before `end`, which is taken too. Each byte is searched once, however it comes."""
+        searched = 0
+        while (at := self.buffer.find(end, searched)) < 0:
+            searched = max(0, len(self.buffer) - len(end) + 1)
             if not self.fill():
-                raise Truncated(f"the connection ended after {self.buffer!r}")
-        found, self.buffer = self.buffer.split(end, 1)
-        return found
+                raise Truncated(f"the connection ended after {bytes(self.buffer[-200:])!r}")
+        return self._take(at, at + len(end))
 
     def read_exactly(self, count):
         while len(self.buffer) < count:
             if not self.fill():
                 raise Truncated(f"the connection ended after {len(self.buffer)} of {count} bytes")
-        found, self.buffer = self.buffer[:count], self.buffer[count:]
+        return self._take(count, count)
+
+    def _take(self, wanted, until):
+        found = bytes(self.buffer[:wanted])
+        del self.buffer[:until]
         return found
 
     def read_answer(self, head_only=False):
-        """One whole answer. Its body is as long as Content-Length says; 101 has none."""
+        """One whole answer. Its body is as long as Content-Length says; 101, 204 and 304 have none."""
         lines = self.read_until(b"\r\n\r\n").decode("ascii").split("\r\n")
         version, status, reason = lines[0].split(" ", 2)
         assert version in ("HTTP/1.0", "HTTP/1.1"), lines[0]
@@ -98,7 +104,7 @@ class RawConnection:
             assert colon and name.strip() == name and name, f"header line {line!r}"
             headers.append((name, value.strip()))
         answer = Answer(version, int(status), reason, headers, b"")
-        if answer.status == 101 or head_only:
+        if answer.status in (101, 204, 304) or head_only:
             return answer
         length = answer.header("Content-Length")
         assert length is not None and length.isdigit(), answer

@@ -46,11 +46,12 @@ def close_frame(code=None, reason=b""):
 class RawWebSocket(RawConnection):
     """A connection after its handshake."""
 
-    def __init__(self, server, path, receive_buffer=None):
+    def __init__(self, server, path, receive_buffer=None, headers=()):
         super().__init__(server, receive_buffer)
-        answer = self.send(upgrade(server, path)).read_answer()
+        answer = self.send(upgrade(server, path, *headers)).read_answer()
         assert answer.status == 101, answer
         assert answer.header("Sec-WebSocket-Accept") == ACCEPT, answer
+        self.protocol = answer.header("Sec-WebSocket-Protocol")
 
     def read_frame(self):
         """FIN, opcode and payload of the next frame, which must be a proper one of a server."""

@@ -130,13 +130,32 @@ class Server:
             with error:
                 return error.code, error.headers, error.read()
 
-    def publish(self, channel, message, content_type="text/plain"):
+    def publish(self, channel, message, content_type="text/plain", event=None):
         """Publishes and gives the receipt."""
         body = message.encode() if isinstance(message, str) else message
         headers = {"Content-Type": content_type, "Accept": "application/json"}
+        if event is not None:
+            headers["X-EventSource-Event"] = event.encode().decode("latin-1")
         status, _, answer = self.request("POST", f"/pub/{channel}", body, headers)
         assert status in (201, 202), (status, answer)
         return json.loads(answer)
+
+    def publish_all(self, channel, messages):
+        """Publishes texts in one request and gives their positions."""
+        lines = "".join(json.dumps({"channel": channel, "data": text}) + "\n" for text in messages)
+        headers = {"Content-Type": "application/x-ndjson"}
+        status, _, answer = self.request("POST", "/pub", lines.encode(), headers)
+        assert status == 200, (status, answer)
+        return [json.loads(line)["position"] for line in answer.splitlines()]
+
+    def delete(self, channel):
+        """Ends a channel and its stream."""
+        status, _, answer = self.request("DELETE", f"/pub/{channel}")
+        assert status == 200, (status, answer)
+
+    def counter(self, name):
+        """A counter of all shards together."""
+        return json.loads(self.request("GET", "/counters")[2])["total"][name]
 
     def subscribers(self, channel):
         """The exact number of subscribers of a channel; 0 when nobody knows it."""

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use switchboard_hub::{
-    Accounting, ChannelName, Draft, Hub, Limits, Outbox, Router, Seat, ShardId, SlowPolicy,
+    Accounting, ChannelName, Draft, Hub, Limits, Namespaces, Outbox, Router, Rules, Seat, ShardId,
     Subscriber, Work,
 };
 
@@ -31,12 +31,14 @@ impl Room {
     /// Some channels with so many subscribers each, whose logs are full and who have everything.
     pub fn new(channels: usize, subscribers: usize) -> Self {
         let router = Router::new(1);
-        let limits = Limits::default();
+        let (rules, limits) = (Rules::default(), Limits::default());
+        let accounting = Arc::new(Accounting::default());
         // More would be evicted at once where there are many channels.
-        let kept = if channels == 1 { limits.log_publications_max } else { 1 };
+        let kept = if channels == 1 { rules.history.publications } else { 1 };
+        let namespaces = Arc::new(Namespaces::new(rules, Vec::new(), false));
         let names = (0..channels).map(|at| ChannelName::new(&format!("news:{at}")).unwrap());
         let mut room = Self {
-            hub: Hub::new(ShardId(0), router, limits, 1, Arc::new(Accounting::default())),
+            hub: Hub::new(ShardId(0), router, namespaces, limits, 1, accounting),
             names: names.collect(),
             seats: Vec::with_capacity(channels * subscribers),
             work: Work::default(),
@@ -87,8 +89,7 @@ impl Room {
 
     fn sit(&mut self, channel: usize, conn: u32) -> Seat {
         let who = Subscriber { conn, nth: 0 };
-        let policy = SlowPolicy::Disconnect;
-        self.hub.subscribe(NOW_MS, &self.names[channel], policy, who, &mut self.out)
+        self.hub.subscribe(NOW_MS, &self.names[channel], who, &mut self.out)
     }
 }
 

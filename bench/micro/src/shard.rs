@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use switchboard_hub::{Accounting, ChannelName, Draft, Limits, Router, ShardId, SlowPolicy};
+use switchboard_hub::{
+    Accounting, ChannelName, Draft, Limits, Namespaces as HubNamespaces, Router, Rules, ShardId,
+};
 use switchboard_plane::sim::{ClientId, SimConfig, SimNet, SimPlane};
 use switchboard_plane::{Chunk, Close, ConnId, Event, Plane, PlaneStats, SendException, Waker};
 use switchboard_shard::{
@@ -104,7 +106,8 @@ fn config(connections_max: u32) -> Config {
         name: "default".to_owned(),
         publish: false,
         publish_per_second: 0,
-        slow_policy: SlowPolicy::Disconnect,
+        lossy_raw: false,
+        join_leave: false,
     };
     Config {
         connections_max,
@@ -112,10 +115,15 @@ fn config(connections_max: u32) -> Config {
         message: MessageLimits::default(),
         channels_per_connection_max: 128,
         hub: Limits::default(),
-        namespaces: Namespaces::new(default, Vec::new(), false),
+        namespaces: Namespaces::new(
+            Arc::new(HubNamespaces::new(Rules::default(), Vec::new(), false)),
+            vec![default],
+        ),
         allowed_origins: Vec::new(),
         echo: true,
         page: "",
+        long_poll_timeout_status: 304,
+        event_stream_retry_ms: 2_000,
         timeouts: Timeouts {
             handshake_ms: 10_000,
             http_idle_ms: 60_000,
@@ -123,6 +131,7 @@ fn config(connections_max: u32) -> Config {
             pong_ms: 10_000,
             close_ms: 2_000,
             stall_ms: 10_000,
+            long_poll_ms: 25_000,
             stop_ms: 5_000,
         },
     }

@@ -18,26 +18,16 @@ pub(crate) async fn report(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let name = name_in(&uri, &door)?;
-    let deadline = door.deadline();
-    let answers: Vec<_> = (0..door.backbone.shards())
-        .map(|shard| {
-            Answer::ask(Held::default(), |reply| {
-                door.backbone.report(shard, name.clone(), reply);
-            })
-        })
-        .collect();
-    let mut reports = Vec::with_capacity(answers.len());
-    for answer in answers {
-        reports.push(answer.by(deadline).await?);
-    }
+    let name = name_in(&uri, PUB, &door)?;
+    let question = |shard, reply| door.backbone.report(shard, name.clone(), reply);
+    let reports = door.ask_all(question).await?;
     let info = ChannelInfo::of_reports(&reports, unix_ms()).ok_or_else(unknown_channel)?;
     Ok(info.respond(StatusCode::OK, &headers))
 }
 
 /// Ends the channel: its log goes, its subscribers are closed.
 pub(crate) async fn delete(State(door): State<Arc<Door>>, uri: Uri) -> Result<Response, ApiError> {
-    let name = name_in(&uri, &door)?;
+    let name = name_in(&uri, PUB, &door)?;
     let answer = Answer::ask(Held::default(), |reply| door.backbone.delete(name, reply));
     if answer.by(door.deadline()).await? {
         Ok(StatusCode::OK.into_response())
@@ -46,14 +36,17 @@ pub(crate) async fn delete(State(door): State<Arc<Door>>, uri: Uri) -> Result<Re
     }
 }
 
-/// The channel that a path names, percent-decoded and checked.
-pub(crate) fn name_in(uri: &Uri, door: &Door) -> Result<ChannelName, ApiError> {
-    let segment = uri.path().strip_prefix("/pub/").unwrap_or("");
+/// What stands before a channel's name in the path of most requests.
+pub(crate) const PUB: &str = "/pub/";
+
+/// The channel that a path names after its prefix, percent-decoded and checked.
+pub(crate) fn name_in(uri: &Uri, prefix: &str, door: &Door) -> Result<ChannelName, ApiError> {
+    let segment = uri.path().strip_prefix(prefix).unwrap_or("");
     if segment.contains(',') {
         // Where one listens, a comma separates channels; here it would silently make another one.
         return Err(ApiError::bad_request(
             "bad_channel",
-            "publish to one channel at a time; a comma in a name is written %2C",
+            "name one channel at a time; a comma in a name is written %2C",
         ));
     }
     check_namespace(ChannelName::decode(segment)?, door)
@@ -61,16 +54,17 @@ pub(crate) fn name_in(uri: &Uri, door: &Door) -> Result<ChannelName, ApiError> {
 
 /// Refuses names of unknown namespaces, when the configuration is strict.
 pub(crate) fn check_namespace(name: ChannelName, door: &Door) -> Result<ChannelName, ApiError> {
-    match (&door.config.strict_namespaces, name.namespace()) {
-        (Some(known), Some(namespace)) if !known.contains(namespace) => Err(ApiError::new(
-            StatusCode::NOT_FOUND,
-            "unknown_namespace",
-            format!("no [namespace.NAME] is named {namespace:?} (strict_namespaces)"),
-        )),
-        _ => Ok(name),
+    if door.config.namespaces.rules(&name).is_some() {
+        return Ok(name);
     }
+    let namespace = name.namespace().unwrap_or_default();
+    Err(ApiError::new(
+        StatusCode::NOT_FOUND,
+        "unknown_namespace",
+        format!("no [namespace.NAME] is named {namespace:?} (strict_namespaces)"),
+    ))
 }
 
-fn unknown_channel() -> ApiError {
+pub(crate) fn unknown_channel() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "unknown_channel", "no such channel")
 }

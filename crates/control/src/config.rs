@@ -1,10 +1,11 @@
 //! What the internal door is told at start.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
+
+use crate::namespaces::Namespaces;
 
 /// Settings of the internal door.
 #[derive(Clone, Debug)]
@@ -22,8 +23,8 @@ pub struct ControlConfig {
     pub pending_bytes_max: usize,
     /// Open connections; 1,024. More wait in the kernel's queue.
     pub connections_max: usize,
-    /// The namespaces that exist, when channels of others shall be refused.
-    pub strict_namespaces: Option<BTreeSet<String>>,
+    /// The namespaces and what they allow.
+    pub namespaces: Namespaces,
     /// The server's version, for `/counters`.
     pub version: &'static str,
     /// The plane in use, for `/counters`.
@@ -41,7 +42,7 @@ impl Default for ControlConfig {
             batch_lines_max: 1 << 16,
             pending_bytes_max: 64 << 20,
             connections_max: 1_024,
-            strict_namespaces: None,
+            namespaces: Namespaces::default(),
             version: env!("CARGO_PKG_VERSION"),
             plane: "unknown",
             timeouts: Timeouts::default(),

@@ -35,11 +35,8 @@ impl ChannelInfo {
 
     /// The sum of what all shards report; none when no shard knows the channel.
     pub(crate) fn of_reports(reports: &[ShardReport], now_ms: u64) -> Option<Self> {
-        let subscribers = reports.iter().map(|report| report.subscribers).sum();
+        let subscribers = subscribers(reports)?;
         let home = reports.iter().find_map(|report| report.home.as_ref());
-        if home.is_none() && subscribers == 0 {
-            return None;
-        }
         let requested = reports.iter().filter_map(|report| report.last_requested_ms).max();
         let position = home.map(|home| home.position.to_string()).unwrap_or_default();
         Some(Self {
@@ -63,6 +60,13 @@ impl ChannelInfo {
         );
         (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
     }
+}
+
+/// The exact number of a channel's subscribers; none when no shard knows the channel.
+pub(crate) fn subscribers(reports: &[ShardReport]) -> Option<u64> {
+    let subscribers = reports.iter().map(|report| report.subscribers).sum();
+    let is_known = subscribers > 0 || reports.iter().any(|report| report.home.is_some());
+    is_known.then_some(subscribers)
 }
 
 fn seconds_since(past_ms: Option<u64>, now_ms: u64) -> i64 {

@@ -11,10 +11,12 @@ mod backbone;
 mod batch;
 mod body;
 mod channel;
+mod clients;
 mod config;
 mod error;
 mod guard;
 mod info;
+mod namespaces;
 mod pending;
 mod publish;
 mod router;
@@ -25,4 +27,5 @@ mod tests;
 
 pub use backbone::{Backbone, Reply};
 pub use config::{ApiKey, ControlConfig, Timeouts};
+pub use namespaces::{Namespace, Namespaces};
 pub use server::{Control, serve};

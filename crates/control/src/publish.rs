@@ -9,7 +9,7 @@ use axum::response::Response;
 use switchboard_hub::{Draft, Kind, Receipt};
 
 use crate::body::{self, BodyLimit};
-use crate::channel::name_in;
+use crate::channel::{PUB, name_in};
 use crate::error::ApiError;
 use crate::info::ChannelInfo;
 use crate::pending::Answer;
@@ -22,7 +22,7 @@ pub(crate) async fn publish(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let name = name_in(&uri, &door)?;
+    let name = name_in(&uri, PUB, &door)?;
     let labels = Labels::of_headers(&headers)?;
     let limit = BodyLimit {
         what: "a publication",
@@ -54,6 +54,8 @@ pub(crate) struct Labels {
 const FORM: &str = "application/x-www-form-urlencoded";
 const BINARY: &str = "application/octet-stream";
 const LABEL_BYTES_MAX: usize = 255;
+/// By these names the server tells of something in an event stream, or the browser of its line.
+const OWN_EVENTS: [&str; 4] = ["gap", "binary", "open", "error"];
 
 impl Labels {
     /// Checks labels that will stand in response heads and event streams, where a line break would
@@ -75,6 +77,12 @@ impl Labels {
             return Err(ApiError::bad_request(
                 "bad_event",
                 "the event must be 1 to 255 bytes of UTF-8 without control characters",
+            ));
+        }
+        if event.as_deref().is_some_and(|event| OWN_EVENTS.contains(&event)) {
+            return Err(ApiError::bad_request(
+                "bad_event",
+                "the events gap and binary of an event stream are the server's own; name it otherwise",
             ));
         }
         let content_type = content_type.filter(|label| media_type(label) != FORM);

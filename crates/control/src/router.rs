@@ -11,12 +11,12 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::time::Instant;
 
-use crate::backbone::Backbone;
+use crate::backbone::{Backbone, Reply};
 use crate::config::ControlConfig;
 use crate::error::ApiError;
 use crate::guard::guard;
-use crate::pending::Pending;
-use crate::{batch, channel, publish, status};
+use crate::pending::{Answer, Held, Pending};
+use crate::{batch, channel, clients, publish, status};
 
 /// What every request needs.
 pub(crate) struct Door {
@@ -36,6 +36,21 @@ impl Door {
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.config.timeouts.shard
     }
+
+    /// Asks every shard the same at once; all must answer.
+    pub(crate) async fn ask_all<T: Send + 'static>(
+        &self,
+        question: impl Fn(usize, Reply<T>),
+    ) -> Result<Vec<T>, ApiError> {
+        let deadline = self.deadline();
+        let ask = |shard| Answer::ask(Held::default(), |reply| question(shard, reply));
+        let asked: Vec<_> = (0..self.backbone.shards()).map(ask).collect();
+        let mut answers = Vec::with_capacity(asked.len());
+        for answer in asked {
+            answers.push(answer.by(deadline).await?);
+        }
+        Ok(answers)
+    }
 }
 
 impl fmt::Debug for Door {
@@ -53,10 +68,14 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/pub/", channel.clone())
         // All the rest, so that a slash in a name is refused as such.
         .route("/pub/{*channel}", channel)
+        .route("/subscribers/", get(clients::subscribers))
+        .route("/subscribers/{*channel}", get(clients::subscribers))
+        .route("/slow", get(clients::slow))
         .route("/health", get(status::health))
         .route("/counters", get(status::counters))
         .fallback(async || {
-            let message = "there are /pub, /pub/{channel}, /health and /counters";
+            let message = "there are /pub, /pub/{channel}, /subscribers/{channel}, /slow, /health \
+                           and /counters";
             ApiError::new(StatusCode::NOT_FOUND, "not_found", message)
         })
         .method_not_allowed_fallback(async || {

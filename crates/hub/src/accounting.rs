@@ -4,14 +4,29 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Live publications of the whole process: counted when one is made and when the last holder drops
 /// it, so that nothing between a log and a stalled connection can hide.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Accounting {
     bytes: AtomicUsize,
     count: AtomicUsize,
+    form_bytes: AtomicUsize,
+    form_bytes_max: usize,
+}
+
+impl Default for Accounting {
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
 }
 
 impl Accounting {
-    /// Bytes held by live publications (the sum of their `cost_bytes` and of the lines built of them).
+    /// `form_bytes_max` bounds what all live publications keep of other forms of their payloads
+    /// ([`Publication::form`](crate::Publication::form)).
+    pub fn new(form_bytes_max: usize) -> Self {
+        let (bytes, count, form_bytes) = Default::default();
+        Self { bytes, count, form_bytes, form_bytes_max }
+    }
+
+    /// Bytes held by live publications (the sum of their `cost_bytes` and of the forms built of them).
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -26,9 +41,21 @@ impl Accounting {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A live publication takes more than when it was made.
-    pub(crate) fn grow(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// A live publication wants to keep another form. False when there is no room for it.
+    pub(crate) fn keep_form(&self, bytes: usize) -> bool {
+        let kept = self.form_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = kept.saturating_add(bytes) <= self.form_bytes_max;
+        if fits {
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        } else {
+            self.form_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    pub(crate) fn drop_form(&self, bytes: usize) {
+        self.form_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn subtract(&self, bytes: usize) {

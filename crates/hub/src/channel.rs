@@ -10,14 +10,20 @@ const NEVER: u64 = u64::MAX;
 
 /// The mark where a new channel's subscribers start. High enough that offset 0 of any stream has a
 /// mark above zero, whatever its head is when the home answers.
-const FIRST_MARK: u64 = 1 << 62;
+pub(crate) const FIRST_MARK: u64 = 1 << 62;
+
+/// The mark of those who were blocked while a mirror waited for its home, until they are told that
+/// it answered. It stands for [`FIRST_MARK`].
+pub(crate) const WAITING: u64 = 0;
 
 /// A channel on its home shard, or its mirror on another one.
 ///
 /// Cursors are kept as marks: an offset plus the channel's `base`, the mark of offset 0. When a
 /// stream is deleted, the base moves up past every mark in use: a mark below the base is a
 /// subscriber of the lost stream. While a mirror waits for its home, subscribers take the mark where
-/// the unknown head will be, and the answer sets the base to fit. Both cost nothing per subscriber.
+/// the unknown head will be, and the answer sets the base to fit. The blocked among them take a mark
+/// below all others, by which fan-out finds who must hear of the answer. All that costs nothing per
+/// subscriber.
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) name: ChannelName,
@@ -35,7 +41,12 @@ pub(crate) struct Channel {
     pub(crate) role: Role,
     /// Since when nobody is interested, while it stands in a list of idle channels.
     pub(crate) idle_since_ms: u64,
+    /// Whether it stands in the list of those that have never had a publication.
+    pub(crate) idle_blank: bool,
     last_requested_ms: u64,
+    /// The number of its namespace.
+    pub(crate) namespace: u16,
+    /// Its namespace's.
     pub(crate) policy: SlowPolicy,
     /// In which size class of logs it stands, if in any.
     pub(crate) size_class: Option<u8>,
@@ -99,7 +110,13 @@ impl Role {
 }
 
 impl Channel {
-    pub(crate) fn new(name: ChannelName, hash: u32, epoch: Epoch, role: Role) -> Self {
+    pub(crate) fn new(
+        name: ChannelName,
+        hash: u32,
+        epoch: Epoch,
+        role: Role,
+        (namespace, policy): (u16, SlowPolicy),
+    ) -> Self {
         Self {
             name,
             hash,
@@ -112,8 +129,10 @@ impl Channel {
             blocked: None,
             role,
             idle_since_ms: 0,
+            idle_blank: false,
             last_requested_ms: NEVER,
-            policy: SlowPolicy::default(),
+            namespace,
+            policy,
             size_class: None,
         }
     }
@@ -141,12 +160,14 @@ impl Channel {
         self.base + self.log.first()
     }
 
+    /// This is a mirror whose home has not answered.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(&self.role, Role::Mirror(mirror) if !mirror.joined)
+    }
+
     /// Where it stands; unknown to a mirror that waits for its home.
     pub(crate) fn position(&self) -> Option<Position> {
-        match &self.role {
-            Role::Mirror(mirror) if !mirror.joined => None,
-            _ => Some(Position { epoch: self.epoch, offset: self.log.head() }),
-        }
+        (!self.is_waiting()).then(|| Position { epoch: self.epoch, offset: self.log.head() })
     }
 
     pub(crate) fn last_requested_ms(&self) -> Option<u64> {
@@ -157,10 +178,11 @@ impl Channel {
         self.last_requested_ms = now_ms;
     }
 
-    /// Below which mark a blocked subscriber must hear of it. With the other policies than
+    /// Below which mark a blocked subscriber must hear something. With the other policies than
     /// `disconnect` it hears of a lag when it pulls.
     pub(crate) fn blocked_limit(&self) -> u64 {
         match self.policy {
+            _ if self.is_waiting() => 0,
             SlowPolicy::Disconnect => self.first_mark() - 1,
             SlowPolicy::Skip | SlowPolicy::Latest => self.base,
         }
@@ -175,6 +197,16 @@ impl Channel {
         self.blocked
             .as_ref()
             .is_some_and(|blocked| blocked.in_pass() || blocked.floor() < self.blocked_limit())
+    }
+
+    /// The oldest publication is neither in the history nor behind anybody's cursor.
+    pub(crate) fn can_release(&self) -> bool {
+        let oldest = self.first_mark();
+        let has_it = |roster: &Roster| roster.is_empty() || oldest <= roster.floor();
+        !self.log.is_empty()
+            && !self.log.oldest_is_history()
+            && has_it(&self.ready)
+            && self.blocked.as_deref().is_none_or(has_it)
     }
 
     /// The mark that a subscriber goes on from after a lag, by the policy.

@@ -6,7 +6,8 @@
 //!
 //! A channel lives on its home shard, which the [`Router`] finds by a keyed hash of the name. The
 //! home numbers the publications; every shard that has subscribers mirrors the bounded log. A
-//! subscriber is a cursor in that log and nothing else: nobody has a queue.
+//! subscriber is a cursor in that log and nothing else: nobody has a queue. The newest part of the
+//! log is the history, in which whoever comes or comes back may begin.
 #![forbid(unsafe_code)]
 
 mod accounting;
@@ -23,6 +24,7 @@ mod publication;
 mod report;
 mod roster;
 mod router;
+mod rules;
 mod seat;
 mod start;
 mod table;
@@ -35,9 +37,10 @@ pub use message::{Message, Outbox};
 pub use name::{ChannelName, NameError, parse_list};
 pub use policy::SlowPolicy;
 pub use position::{Epoch, Position, PositionError};
-pub use publication::{Draft, Kind, Publication};
+pub use publication::{Draft, Form, Kind, Publication};
 pub use report::{HomeReport, Listener, Receipt, ShardReport, SlowClient};
 pub use router::{Router, ShardId};
+pub use rules::{Bounds, Namespaces, Rules};
 pub use seat::{Moved, Seat, Subscriber};
 pub use start::{Begin, BehindGap, Gap, GapReason, Start};
-pub use work::{Pull, Work, WorkKind};
+pub use work::{Lag, Pull, Work, WorkKind};

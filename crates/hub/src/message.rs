@@ -25,7 +25,7 @@ pub enum Message {
         /// The mirror's generation.
         generation: u64,
     },
-    /// From the home: where the stream stands and what it keeps. Later publications follow.
+    /// From the home: where the stream stands and its history. Later publications follow.
     Joined {
         /// The mirror's channel index.
         channel: u32,
@@ -35,8 +35,10 @@ pub enum Message {
         epoch: Epoch,
         /// The last offset that was given.
         head: u64,
-        /// The publications kept, without a gap up to `head`.
-        log: Vec<Arc<Publication>>,
+        /// The publications of its history, without a gap up to `head`.
+        history: Vec<Arc<Publication>>,
+        /// When the publication before those was made; 0 when there was none.
+        dropped_ms: u64,
     },
     /// To the home: the mirror is gone.
     Leave {

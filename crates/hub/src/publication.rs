@@ -79,13 +79,23 @@ impl Draft {
     }
 }
 
+/// Another form of a payload, which some of those who listen need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lines of an event stream, where the payload cannot stand as it is (line breaks, binary).
+    Lines,
+    /// A member of a JSON object.
+    Json,
+}
+
 /// One message of a channel. It never changes and is shared by all who keep or send it.
 #[derive(Debug)]
 pub struct Publication {
     position: Position,
     time_ms: u64,
     draft: Draft,
-    lines: OnceLock<Box<[u8]>>,
+    /// By [`Form`].
+    forms: [OnceLock<Box<[u8]>>; 2],
     accounting: Arc<Accounting>,
 }
 
@@ -98,7 +108,8 @@ impl Publication {
         accounting: &Arc<Accounting>,
     ) -> Arc<Self> {
         let accounting = Arc::clone(accounting);
-        let publication = Self { position, time_ms, draft, lines: OnceLock::new(), accounting };
+        let forms = [OnceLock::new(), OnceLock::new()];
+        let publication = Self { position, time_ms, draft, forms, accounting };
         publication.accounting.add(publication.cost_bytes());
         Arc::new(publication)
     }
@@ -143,14 +154,31 @@ impl Publication {
         &self.draft.frame
     }
 
-    /// The payload in the form of lines that event streams need where it cannot stand as it is
-    /// (line breaks, binary). Built once, by whoever asks first, for all who send it.
-    pub fn lines(&self, build: impl FnOnce(&Self) -> Box<[u8]>) -> &[u8] {
-        self.lines.get_or_init(|| {
-            let lines = build(self);
-            self.accounting.grow(lines.len());
-            lines
-        })
+    /// The payload in another form. Built by whoever asks first and kept for all who send it, unless
+    /// all forms together have reached their bound: then it is the caller's own.
+    pub fn form(
+        &self,
+        form: Form,
+        build: impl FnOnce(&Self) -> Box<[u8]>,
+    ) -> Result<&[u8], Box<[u8]>> {
+        let kept = &self.forms[form as usize];
+        if let Some(bytes) = kept.get() {
+            return Ok(bytes);
+        }
+        let bytes = build(self);
+        if !self.accounting.keep_form(bytes.len()) {
+            return Err(bytes);
+        }
+        if let Err(bytes) = kept.set(bytes) {
+            // Another thread was faster.
+            self.accounting.drop_form(bytes.len());
+        }
+        Ok(self.kept_form(form))
+    }
+
+    /// The form that is kept, or nothing.
+    pub fn kept_form(&self, form: Form) -> &[u8] {
+        self.forms[form as usize].get().map_or(&[], |bytes| bytes)
     }
 
     /// The memory that it takes when it is made: its bytes, itself, and the counters of the shared pointer.
@@ -161,8 +189,9 @@ impl Publication {
 
 impl Drop for Publication {
     fn drop(&mut self) {
-        let lines_bytes = self.lines.get().map_or(0, |lines| lines.len());
-        self.accounting.subtract(self.cost_bytes() + lines_bytes);
+        let forms = self.forms.iter().filter_map(OnceLock::get);
+        self.accounting.drop_form(forms.map(|bytes| bytes.len()).sum());
+        self.accounting.subtract(self.cost_bytes());
     }
 }
 
@@ -201,11 +230,29 @@ mod tests {
         assert_eq!(publication.content_type(), Some("text/plain"));
         assert_eq!(publication.event(), Some("e"));
         assert_eq!(publication.kind(), Kind::Text);
-        assert_eq!(publication.lines(|_| [0; 100].into()), [0; 100]);
-        assert_eq!(publication.lines(|_| unreachable!()), [0; 100]);
-        assert_eq!(accounting.bytes(), publication.cost_bytes() + 100);
+        assert_eq!(publication.form(Form::Lines, |_| [0; 100].into()), Ok(&[0; 100][..]));
+        assert_eq!(publication.form(Form::Lines, |_| unreachable!()), Ok(&[0; 100][..]));
+        assert_eq!(publication.form(Form::Json, |_| [1; 7].into()), Ok(&[1; 7][..]));
+        assert_eq!(accounting.bytes(), publication.cost_bytes() + 107);
         drop(publication);
         assert_eq!(accounting.count(), 1);
+        drop(other);
+        assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn forms_beyond_their_bound_are_not_kept() {
+        let accounting = Arc::new(Accounting::new(10));
+        let position = Position { epoch: crate::Epoch::from_random(1), offset: 1 };
+        let publication =
+            || Publication::new(position, 0, Draft::new(Kind::Text, b"hi"), &accounting);
+        let (one, other) = (publication(), publication());
+        assert_eq!(one.form(Form::Lines, |_| [1; 8].into()), Ok(&[1; 8][..]));
+        assert_eq!(other.form(Form::Lines, |_| [2; 8].into()), Err([2; 8].into()));
+        assert_eq!(other.kept_form(Form::Lines), []);
+        assert_eq!(accounting.bytes(), one.cost_bytes() + other.cost_bytes() + 8);
+        drop(one);
+        assert_eq!(other.form(Form::Lines, |_| [2; 8].into()), Ok(&[2; 8][..]));
         drop(other);
         assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
     }

@@ -13,7 +13,7 @@ pub struct Receipt {
     pub subscribers: u64,
     /// Whether some shard has subscribers.
     pub subscribed: bool,
-    /// Publications that the home shard keeps.
+    /// Publications in the channel's history.
     pub messages: u64,
     /// When somebody last began to listen, as far as the home shard was told.
     pub last_requested_ms: Option<u64>,
@@ -35,9 +35,9 @@ pub struct ShardReport {
 pub struct HomeReport {
     /// The last publication's position.
     pub position: Position,
-    /// Publications kept.
+    /// Publications in the history.
     pub messages: u64,
-    /// Bytes kept.
+    /// Bytes that the log keeps, for the history and for those who lag.
     pub bytes: u64,
     /// When the last publication was made.
     pub last_publication_ms: Option<u64>,

@@ -40,6 +40,11 @@ impl Roster {
         self.entries.get(index as usize)
     }
 
+    /// Who they are, the first ones first.
+    pub(crate) fn members(&self) -> impl Iterator<Item = Subscriber> {
+        (0..self.entries.len()).map(|index| self.entries.get(index).who)
+    }
+
     pub(crate) fn push(&mut self, entry: Entry) -> u32 {
         if self.entries.is_empty() {
             self.floor = entry.mark;

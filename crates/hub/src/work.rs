@@ -12,7 +12,8 @@ pub enum WorkKind {
     #[default]
     Deliver,
     /// Policy `disconnect`: the targets' cursors fell off the log. Close them and unsubscribe them
-    /// before the next call; until then nothing is delivered to them.
+    /// before the next call, or [place](crate::Hub::place) them anew; until then nothing is delivered
+    /// to them.
     Lagged,
     /// Policies `skip` and `latest`: tell the targets that they missed exactly these offsets. Their
     /// cursors stand behind them already.
@@ -22,6 +23,12 @@ pub enum WorkKind {
     },
     /// The channel was deleted: close the targets and unsubscribe them before the next call.
     Deleted,
+    /// The home has answered, and the targets sat among the blocked when it did: where they
+    /// [begin](crate::Hub::begin) is known now. Their cursors stand at the head that the home
+    /// answered with; who begins with [`Start::Now`](crate::Start::Now) stays there, since the head
+    /// may have moved on. A seat that was placed, advanced or unblocked meanwhile is told nothing,
+    /// and when the stream was deleted meanwhile, it is told only that.
+    Joined,
 }
 
 /// One slice of fan-out; its buffers are reused from call to call.
@@ -62,4 +69,13 @@ pub enum Pull {
     },
     /// The channel was deleted: close and unsubscribe.
     Deleted,
+}
+
+/// How far a subscriber is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// Publications behind its cursor.
+    pub publications: u64,
+    /// The bytes of those that are kept, as frames.
+    pub bytes: u64,
 }

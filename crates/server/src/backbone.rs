@@ -1,7 +1,7 @@
 //! The internal door's view of the shards.
 
 use switchboard_control::{Backbone, Reply};
-use switchboard_hub::{ChannelName, Draft, Receipt, Router, ShardReport};
+use switchboard_hub::{ChannelName, Draft, Listener, Receipt, Router, ShardReport, SlowClient};
 use switchboard_shard::{Command, Handle};
 
 /// Finds the right shard for each request and passes it on.
@@ -43,6 +43,20 @@ impl Backbone for Shards {
 
     fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>) {
         self.handles[shard].send(Command::Report { name, reply });
+    }
+
+    fn subscribers(
+        &self,
+        shard: usize,
+        name: ChannelName,
+        max: usize,
+        reply: Reply<Vec<Listener>>,
+    ) {
+        self.handles[shard].send(Command::Subscribers { name, max, reply });
+    }
+
+    fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>) {
+        self.handles[shard].send(Command::Slow { max, reply });
     }
 
     fn counters(&self) -> Vec<Vec<(&'static str, u64)>> {

@@ -1,10 +1,11 @@
 //! From the checked configuration to what each part is told.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_control::{ApiKey, ControlConfig, Timeouts as DoorTimeouts};
-use switchboard_hub::Limits as HubLimits;
+use switchboard_control::{self as control, ApiKey, ControlConfig, Timeouts as DoorTimeouts};
+use switchboard_hub::{Bounds, Limits as HubLimits, Namespaces as HubNamespaces, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
     Config as ShardConfig, HeadLimits, MessageLimits, Namespace, Namespaces, Timeouts,
@@ -42,7 +43,8 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
         head: HeadLimits {
             bytes_max: settings.head_bytes_max,
             headers_max: settings.headers_max,
-            target_bytes_max: settings.head_bytes_max / 2,
+            // A target with the names and positions of 128 channels fits.
+            target_bytes_max: settings.head_bytes_max / 4 * 3,
         },
         message: MessageLimits {
             frame_bytes_max: settings.message_bytes_max as u64,
@@ -51,15 +53,17 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
         },
         channels_per_connection_max: settings.channels_per_connection_max as usize,
         hub: HubLimits {
-            log_publications_max: settings.log_publications_max as usize,
-            log_bytes_max: settings.log_bytes_max,
             shard_log_bytes_max: settings.shard_log_bytes_max,
+            channels_idle_max: settings.channels_idle_max as usize,
+            meta_ttl_ms: settings.meta_ttl_ms.into(),
             ..HubLimits::default()
         },
         namespaces: namespaces(config),
         allowed_origins: settings.allowed_origins.clone(),
         echo: settings.echo,
         page: page::render(config),
+        long_poll_timeout_status: settings.long_poll_timeout_status.code(),
+        event_stream_retry_ms: settings.event_stream_retry_ms,
         timeouts: Timeouts {
             handshake_ms: settings.handshake_timeout_ms.into(),
             http_idle_ms: settings.http_idle_timeout_ms.into(),
@@ -67,42 +71,76 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             pong_ms: settings.pong_timeout_ms.into(),
             close_ms: settings.close_timeout_ms.into(),
             stall_ms: settings.stall_timeout_ms.into(),
+            long_poll_ms: settings.long_poll_timeout_ms.into(),
             stop_ms: (settings.stop_timeout_ms - door_stop_ms(settings)).into(),
         },
     }
 }
 
+/// The hub and the shard number the namespaces alike: the default, then the others by name.
 fn namespaces(config: &Config) -> Namespaces {
-    let rules = |name: &str, namespace: &config::Namespace| Namespace {
+    let rules = config.namespaces.all().map(|(name, namespace)| shard_rules(name, namespace));
+    Namespaces::new(Arc::new(hub_namespaces(config)), rules.collect())
+}
+
+fn hub_namespaces(config: &Config) -> HubNamespaces {
+    let config::Namespaces { default, named } = &config.namespaces;
+    let named = named.iter().map(|(name, namespace)| (name.clone(), hub_rules(namespace)));
+    HubNamespaces::new(hub_rules(default), named.collect(), config.settings.strict_namespaces)
+}
+
+fn hub_rules(namespace: &config::Namespace) -> Rules {
+    Rules {
+        slow_policy: namespace.slow_policy,
+        tail: Bounds {
+            publications: namespace.log_publications_max as usize,
+            bytes: namespace.log_bytes_max,
+        },
+        history: Bounds {
+            publications: namespace.history_publications as usize,
+            bytes: namespace.history_bytes,
+        },
+        history_ttl_ms: namespace.history_ttl_ms.into(),
+    }
+}
+
+fn shard_rules(name: &str, namespace: &config::Namespace) -> Namespace {
+    Namespace {
         name: name.to_owned(),
         publish: namespace.publish,
         publish_per_second: namespace.publish_per_second,
-        slow_policy: namespace.slow_policy,
-    };
-    let named = config.namespaces.named.iter().map(|(name, namespace)| rules(name, namespace));
-    Namespaces::new(
-        rules("default", &config.namespaces.default),
-        named.collect(),
-        config.settings.strict_namespaces,
-    )
+        lossy_raw: namespace.lossy_raw,
+        join_leave: namespace.join_leave,
+    }
 }
 
 pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlConfig {
     let settings = &config.settings;
-    let names = || config.namespaces.named.keys().cloned().collect();
     ControlConfig {
         api_key: settings.api_key.as_ref().map(|key| ApiKey::new(key.expose())),
         publish_bytes_max: settings.publish_bytes_max,
         batch_bytes_max: settings.batch_bytes_max,
         pending_bytes_max: settings.publish_pending_bytes_max,
         connections_max: settings.internal_connections_max as usize,
-        strict_namespaces: settings.strict_namespaces.then(names),
+        namespaces: door_namespaces(config),
         plane,
         timeouts: DoorTimeouts {
             stop: Duration::from_millis(door_stop_ms(settings).into()),
             ..DoorTimeouts::default()
         },
         ..ControlConfig::default()
+    }
+}
+
+fn door_namespaces(config: &Config) -> control::Namespaces {
+    let rules = |namespace: &config::Namespace| control::Namespace {
+        presence_list: namespace.presence_list,
+    };
+    let config::Namespaces { default, named } = &config.namespaces;
+    control::Namespaces {
+        default: rules(default),
+        named: named.iter().map(|(name, namespace)| (name.clone(), rules(namespace))).collect(),
+        strict: config.settings.strict_namespaces,
     }
 }
 

@@ -16,7 +16,7 @@ use switchboard_shard::run::Clock;
 use switchboard_shard::{Common, Handle};
 
 use crate::backbone::Shards;
-use crate::config::{Config, ExpectedPlane, PlaneChoice};
+use crate::config::{Config, ExpectedPlane, PlaneChoice, bytes};
 use crate::derive;
 use crate::shards::{self, Launch, ListenError, PlaneKind, ShardThread};
 
@@ -81,7 +81,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         config: Arc::new(derive::shard_config(config)),
         handles: Handle::set(u16::try_from(shards).unwrap_or(u16::MAX)),
         router: Router::new(u16::try_from(shards).unwrap_or(u16::MAX)),
-        accounting: Arc::new(Accounting::default()),
+        accounting: Arc::new(Accounting::new(shards * config.settings.shard_log_bytes_max)),
     };
     let launch = Launch { common: common.clone(), clock: Clock::new(), plane };
     let backbone = Arc::new(Shards::new(common.router, common.handles));
@@ -153,13 +153,14 @@ fn announce(
     };
     tracing::info!(
         "listening on {}, internal door http://{internal}; {} on cores {:?}; plane {} \
-         ({reason}); {} connections at most, {} B a client message{demo}",
+         ({reason}); {} connections at most, {} B a client message, {} kept in channels{demo}",
         doors.join(" and "),
         shards,
         config.cpus,
         plane.name(),
         config.capacity.connections_max,
         config.settings.message_bytes_max,
+        bytes(config.capacity.log_bytes),
     );
 }
 

@@ -3,8 +3,9 @@
 use switchboard_plane::{Close, ConnId};
 use switchboard_ws::close;
 
-use crate::connection::{State, Then};
+use crate::connection::{PollFlag, State, Then};
 use crate::core::{Action, Core};
+use crate::poll;
 use crate::time::Tick;
 
 /// Starts the closing handshake: no more publications, our Close frame, and then the peer's is
@@ -35,6 +36,22 @@ pub(crate) fn fail_websocket(core: &mut Core, id: ConnId, code: u16, reason: &st
     linger(core, id);
 }
 
+/// The last answer of a connection is queued: no further request is read. A long answer takes as
+/// long as it makes progress.
+pub(crate) fn end_after_answer(core: &mut Core, id: ConnId) {
+    if core.slab.get(id).is_some_and(|connection| connection.blocked) {
+        core.finish(id, Then::Linger);
+    } else {
+        linger(core, id);
+    }
+}
+
+/// Nothing more comes on an event stream; its end is where the connection ends.
+pub(crate) fn end_stream(core: &mut Core, id: ConnId) {
+    core.leave_channels(id);
+    linger(core, id);
+}
+
 /// The last bytes are queued: end our side after them and drop whatever else arrives, because a
 /// close with unread bytes would reset the connection and the peer might never see the answer.
 pub(crate) fn linger(core: &mut Core, id: ConnId) {
@@ -42,8 +59,10 @@ pub(crate) fn linger(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    if connection.state == State::Closing {
-        core.counters.websockets_open.sub(1);
+    match connection.state {
+        State::Closing => core.counters.websockets_open.sub(1),
+        State::Streaming => core.counters.event_streams_open.sub(1),
+        _ => {}
     }
     connection.state = State::Lingering;
     connection.deadline = deadline;
@@ -55,14 +74,25 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let is_http = matches!(connection.state, State::Head | State::Refusing | State::Lingering);
+    let is_http = match connection.state {
+        State::Head | State::Refusing | State::Lingering => true,
+        // Without news a browser that has gone looks the same, and is not waited for. Whether there
+        // is news is not known before the homes have answered.
+        State::Polling => {
+            let is_pending = connection.busy.as_ref().is_some_and(|busy| busy.start.is_some());
+            is_pending || !connection.manner.has(PollFlag::Waits)
+        }
+        State::Echo | State::Subscribed | State::Streaming | State::Closing => false,
+    };
     let paused = connection.is_paused();
     match connection.busy.as_mut() {
-        Some(busy) if error.is_none() && is_http && (paused || !busy.is_flushed()) => {
+        Some(busy) if error.is_none() && is_http && (paused || busy.owes_answer()) => {
             busy.peer_ended = true;
-            // Requests that are held come first; `input` ends the connection behind them.
             if busy.input.is_empty() {
                 core.finish(id, Then::Close);
+            } else {
+                // Requests that are held come first; `input` ends the connection behind them.
+                core.deferred.push_back(id);
             }
         }
         _ => core.remove(id, Close::Fin),
@@ -87,13 +117,14 @@ pub(crate) fn finish_now(core: &mut Core, id: ConnId) {
     let peer_ended = busy.peer_ended;
     match then {
         Then::Go => {}
+        Then::Linger => linger(core, id),
         Then::Shutdown if !peer_ended => core.actions.push(Action::ShutdownWrite(id)),
         Then::Shutdown | Then::Close => core.remove(id, Close::Fin),
     }
 }
 
-/// The server stops: WebSockets are told (1001), a request under way gets its answer and all else
-/// is closed.
+/// The server stops: WebSockets are told (1001), event streams end, a request under way or held gets
+/// its answer and all else is closed.
 pub(crate) fn stop_connection(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
@@ -102,6 +133,8 @@ pub(crate) fn stop_connection(core: &mut Core, id: ConnId) {
         State::Subscribed | State::Echo => {
             close_websocket(core, id, close::GOING_AWAY, "the server is stopping");
         }
+        State::Streaming => end_stream(core, id),
+        State::Polling => poll::timed_out(core, id),
         State::Head | State::Refusing if !connection.blocked => core.remove(id, Close::Fin),
         State::Head | State::Refusing => core.finish(id, Then::Close),
         State::Closing | State::Lingering => {}
@@ -115,7 +148,9 @@ pub(crate) fn cut(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let how = if connection.blocked { Close::Reset } else { Close::Fin };
+    let is_slow = connection.busy.as_ref().is_some_and(|busy| busy.too_slow);
+    let unread = connection.blocked || is_slow;
+    let how = if unread { Close::Reset } else { Close::Fin };
     connection.deadline = Tick::NEVER;
     core.remove(id, how);
 }

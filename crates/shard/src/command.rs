@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use switchboard_hub::{ChannelName, Draft, Receipt, ShardReport};
+use switchboard_hub::{ChannelName, Draft, Listener, Receipt, ShardReport, SlowClient};
 
 use crate::counters::Counters;
 use crate::mailbox::{Letter, Mailbox};
@@ -36,6 +36,22 @@ pub enum Command {
         /// Gets the report.
         reply: Reply<ShardReport>,
     },
+    /// List those who listen to a channel on this shard.
+    Subscribers {
+        /// The channel.
+        name: ChannelName,
+        /// How many at most.
+        max: usize,
+        /// Gets them, in no order.
+        reply: Reply<Vec<Listener>>,
+    },
+    /// List the clients of this shard that cannot keep up.
+    Slow {
+        /// How many at most.
+        max: usize,
+        /// Gets them, those who are held back the longest first.
+        reply: Reply<Vec<SlowClient>>,
+    },
     /// Stop accepting, close every WebSocket with 1001, and end.
     Stop,
 }
@@ -46,8 +62,22 @@ impl fmt::Debug for Command {
             Self::Publish { name, .. } => write!(f, "Publish({name})"),
             Self::Delete { name, .. } => write!(f, "Delete({name})"),
             Self::Report { name, .. } => write!(f, "Report({name})"),
+            Self::Subscribers { name, .. } => write!(f, "Subscribers({name})"),
+            Self::Slow { .. } => f.write_str("Slow"),
             Self::Stop => f.write_str("Stop"),
         }
+    }
+}
+
+/// An answer that is not given yet.
+pub(crate) struct Answer {
+    pub(crate) reply: Reply<Receipt>,
+    pub(crate) receipt: Receipt,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.receipt.fmt(f)
     }
 }
 

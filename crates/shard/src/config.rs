@@ -1,8 +1,8 @@
 //! What a shard is told when it starts. The program derives it from its checked configuration.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use switchboard_hub::{ChannelName, Limits as HubLimits, SlowPolicy};
+use switchboard_hub::{ChannelName, Limits as HubLimits, Namespaces as HubNamespaces, SlowPolicy};
 use switchboard_ws::head::HeadLimits;
 use switchboard_ws::message::MessageLimits;
 
@@ -21,14 +21,27 @@ pub struct Config {
     pub hub: HubLimits,
     /// The namespaces and their rules.
     pub namespaces: Namespaces,
-    /// Origins allowed beside the request's own host (exact, scheme and authority).
+    /// Origins allowed beside the request's own host (exact, scheme and authority), at most 255; `*`
+    /// is all.
     pub allowed_origins: Vec<String>,
     /// Whether `GET /echo` exists.
     pub echo: bool,
     /// The page at `GET /`.
     pub page: &'static str,
+    /// What a long poll is answered with when its time is over: 304 or 408.
+    pub long_poll_timeout_status: u16,
+    /// How long event streams are told to wait before they connect again, in milliseconds.
+    pub event_stream_retry_ms: u32,
     /// How long things may take.
     pub timeouts: Timeouts,
+}
+
+impl Config {
+    /// The value of `Access-Control-Allow-Origin` for the origin with this number, counted from 1.
+    pub(crate) fn origin(&self, number: u8) -> Option<&str> {
+        let index = usize::from(number).checked_sub(1)?;
+        self.allowed_origins.get(index).map(String::as_str)
+    }
 }
 
 /// All in milliseconds. The sweep sees a deadline up to a second late.
@@ -38,7 +51,8 @@ pub struct Timeouts {
     pub handshake_ms: u64,
     /// Between two requests on a kept-alive connection.
     pub http_idle_ms: u64,
-    /// Silence of a peer after which it is pinged; spread by up to a tenth to the early side.
+    /// Silence of a peer after which it is pinged, and between two comments that keep an event
+    /// stream alive; spread by up to a tenth to the early side.
     pub ping_interval_ms: u64,
     /// Silence after that ping after which the peer counts as dead.
     pub pong_ms: u64,
@@ -46,6 +60,8 @@ pub struct Timeouts {
     pub close_ms: u64,
     /// Without progress on a full socket.
     pub stall_ms: u64,
+    /// For a long poll without news.
+    pub long_poll_ms: u64,
     /// For the whole stop.
     pub stop_ms: u64,
 }
@@ -64,37 +80,45 @@ pub struct Namespace {
     pub publish: bool,
     /// Publications per second one client may make, with a burst of as many; 0 = no bound.
     pub publish_per_second: u32,
-    /// What happens to a subscriber that cannot keep up.
-    pub slow_policy: SlowPolicy,
+    /// Clients that speak raw WebSocket may miss publications without being told.
+    pub lossy_raw: bool,
+    /// Who comes and goes is published in `presence:NAME`.
+    pub join_leave: bool,
 }
 
-/// All namespaces: one is the default, the others have names.
+/// All namespaces: the hub's rules, and with the same numbers the shard's.
 #[derive(Debug)]
 pub struct Namespaces {
+    hub: Arc<HubNamespaces>,
     rules: Vec<Namespace>,
-    by_name: HashMap<String, u16>,
-    strict: bool,
+    any_join_leave: bool,
 }
 
 impl Namespaces {
-    /// `strict`: a channel whose namespace has no rules of its own does not exist.
-    pub fn new(default: Namespace, named: Vec<Namespace>, strict: bool) -> Self {
-        let by_name =
-            named.iter().zip(1..).map(|(rules, index)| (rules.name.clone(), index)).collect();
-        let rules = std::iter::once(default).chain(named).collect();
-        Self { rules, by_name, strict }
+    /// `rules` in the order of the hub's namespaces: the default, then those with names.
+    pub fn new(hub: Arc<HubNamespaces>, rules: Vec<Namespace>) -> Self {
+        let any_join_leave = rules.iter().any(|rules| rules.join_leave);
+        Self { hub, rules, any_join_leave }
+    }
+
+    /// What the hub knows of them.
+    pub(crate) fn hub(&self) -> Arc<HubNamespaces> {
+        Arc::clone(&self.hub)
     }
 
     /// The number of the rules for a channel, or none when it may not exist.
     pub(crate) fn resolve(&self, channel: &ChannelName) -> Option<u16> {
-        match channel.namespace() {
-            None => Some(0),
-            Some(namespace) => match self.by_name.get(namespace) {
-                Some(index) => Some(*index),
-                None if self.strict => None,
-                None => Some(0),
-            },
-        }
+        self.hub.resolve(channel)
+    }
+
+    /// What happens to a subscriber of the channel that cannot keep up.
+    pub(crate) fn slow_policy(&self, channel: &ChannelName) -> SlowPolicy {
+        self.hub.rules(self.hub.resolve(channel).unwrap_or(0)).slow_policy
+    }
+
+    /// Whether some namespace publishes who comes and goes.
+    pub(crate) fn any_join_leave(&self) -> bool {
+        self.any_join_leave
     }
 
     pub(crate) fn rules(&self, index: u16) -> &Namespace {

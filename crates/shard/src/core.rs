@@ -3,15 +3,19 @@
 //! Code in here decides and never touches a socket. Replies are collected in `outgoing`, other
 //! wishes in `actions`; the turn hands both to the plane at the end of each stage.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use switchboard_hub::{Hub, Moved, Outbox, Subscriber};
+use switchboard_dialects::{Dialect, id};
+use switchboard_hub::{ChannelName, Draft, Hub, Moved, Outbox, Position, ShardId, Subscriber};
 use switchboard_plane::{Close, ConnId, Outgoing};
 
+use crate::batch::Caption;
 use crate::config::Config;
 use crate::connection::{Connection, Pause, State, Then};
 use crate::counters::Counters;
+use crate::presence;
 use crate::slab::Slab;
 use crate::time::Tick;
 
@@ -30,13 +34,18 @@ pub(crate) const REPLY_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Core {
+    pub(crate) shard: ShardId,
     pub(crate) config: Arc<Config>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) slab: Slab,
     pub(crate) hub: Hub,
     pub(crate) outbox: Outbox,
+    /// Joins and leaves to be published.
+    pub(crate) announcements: Vec<(ChannelName, Draft)>,
     pub(crate) outgoing: Outgoing,
     pub(crate) actions: Vec<Action>,
+    /// Connections that are held back, in no order; each knows its place.
+    pub(crate) blocked: Vec<ConnId>,
     /// Connections that count towards `connections_max`.
     pub(crate) served: u32,
     /// Connections to be shut down or closed once their replies are flushed.
@@ -45,6 +54,9 @@ pub(crate) struct Core {
     pub(crate) deferred: VecDeque<ConnId>,
     /// Publishers whose reading is paused because a mailbox is over its bound.
     pub(crate) held_publishers: Vec<ConnId>,
+    /// Letters of other shards are left for the next turn: what this shard knows may be older than
+    /// what its clients have seen.
+    pub(crate) mailbox_behind: bool,
     /// Whether some mailbox is over its bound.
     pub(crate) mailbox_over_bound: bool,
     /// The server is stopping: no new requests.
@@ -55,19 +67,29 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(config: Arc<Config>, counters: Arc<Counters>, hub: Hub, now_ms: u64) -> Self {
+    pub(crate) fn new(
+        shard: ShardId,
+        config: Arc<Config>,
+        counters: Arc<Counters>,
+        hub: Hub,
+        now_ms: u64,
+    ) -> Self {
         Self {
+            shard,
             config,
             counters,
             slab: Slab::default(),
             hub,
             outbox: Outbox::new(),
+            announcements: Vec::new(),
             outgoing: Outgoing::default(),
             actions: Vec::new(),
+            blocked: Vec::new(),
             served: 0,
             finishing: Vec::new(),
             deferred: VecDeque::new(),
             held_publishers: Vec::new(),
+            mailbox_behind: false,
             mailbox_over_bound: false,
             stopping: false,
             start_ms: now_ms,
@@ -140,9 +162,11 @@ impl Core {
 
     /// Gives up the seats in all channels.
     pub(crate) fn leave_channels(&mut self, id: ConnId) {
+        presence::leaving(self, id);
         let Some(connection) = self.slab.get_mut(id) else {
             return;
         };
+        let waits = connection.busy.as_mut().is_some_and(|busy| busy.start.take().is_some());
         let first = connection.seat.take();
         let more = connection
             .busy
@@ -151,6 +175,10 @@ impl Core {
         for seat in first.into_iter().chain(more) {
             let moved = self.hub.unsubscribe(self.now_ms, seat, &mut self.outbox);
             self.follow(moved);
+        }
+        if waits {
+            // The homes' answers do not reach it any more: what is said to it goes out now.
+            self.await_room(id);
         }
     }
 
@@ -168,23 +196,69 @@ impl Core {
     /// The connection is over: everything it had is given back.
     pub(crate) fn remove(&mut self, id: ConnId, how: Close) {
         self.leave_channels(id);
+        self.forget_blocked(id);
         let Some(connection) = self.slab.remove(id) else {
             return;
         };
         self.served -= u32::from(connection.served);
-        if connection.blocked {
-            self.counters.connections_blocked.sub(1);
-        }
-        if is_websocket(&connection) {
-            self.counters.websockets_open.sub(1);
+        match connection.state {
+            State::Echo | State::Subscribed | State::Closing => {
+                self.counters.websockets_open.sub(1);
+            }
+            State::Streaming => self.counters.event_streams_open.sub(1),
+            State::Polling => self.counters.polls_held.sub(1),
+            State::Head | State::Refusing | State::Lingering => {}
         }
         self.counters.connections_closed.add(1);
         self.counters.connections_open.set(self.slab.open() as u64);
         self.actions.push(Action::Close(id, how));
     }
-}
 
-/// Counted in `websockets_open`: from the handshake to the end of the Close handshake.
-fn is_websocket(connection: &Connection) -> bool {
-    connection.state.is_open_websocket() || connection.state == State::Closing
+    /// Some channel of the connection was deleted. Then it must go before anything else is said: the
+    /// position that it would be told is in a new stream, and what it missed of the old one would
+    /// never be announced.
+    pub(crate) fn has_deleted_channel(&self, id: ConnId) -> bool {
+        let mut seats = self.slab.get(id).into_iter().flat_map(Connection::seats);
+        seats.any(|seat| self.hub.is_deleted(seat))
+    }
+
+    /// Where a connection stands in all its channels, as its client is told.
+    pub(crate) fn position_text(&self, id: ConnId) -> String {
+        let mut text = String::new();
+        for seat in self.slab.get(id).into_iter().flat_map(Connection::seats) {
+            self.push_position(seat.channel, self.hub.cursor(seat), &mut text);
+        }
+        text
+    }
+
+    /// Appends the position behind `cursor` in a channel.
+    pub(crate) fn push_position(&self, channel: u32, cursor: u64, text: &mut String) {
+        if let Some(Position { epoch, .. }) = self.hub.position(channel) {
+            id::push_position(text, Position { epoch, offset: cursor });
+        }
+    }
+
+    /// What is said with publications of the `nth` of a connection's channels.
+    pub(crate) fn write_caption(&self, id: ConnId, nth: u16, caption: &mut Caption) {
+        caption.before.clear();
+        caption.after.clear();
+        caption.channel = None;
+        let Some(connection) = self.slab.get(id) else {
+            return;
+        };
+        if connection.manner.dialect() == Dialect::Raw || !connection.has_several_seats() {
+            return;
+        }
+        for (at, seat) in (0u16..).zip(connection.seats()) {
+            let cursor = self.hub.cursor(seat);
+            match at.cmp(&nth) {
+                Ordering::Less => self.push_position(seat.channel, cursor, &mut caption.before),
+                Ordering::Equal => caption.channel = self.hub.name(seat.channel).cloned(),
+                Ordering::Greater => self.push_position(seat.channel, cursor, &mut caption.after),
+            }
+        }
+        if !caption.after.is_empty() {
+            caption.after.insert(0, ',');
+        }
+    }
 }

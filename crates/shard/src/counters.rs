@@ -51,6 +51,10 @@ counters! {
     connections_open,
     /// Gauge: WebSocket connections open now.
     websockets_open,
+    /// Gauge: event streams open now.
+    event_streams_open,
+    /// Gauge: long polls held now.
+    polls_held,
     /// Connections accepted.
     connections_accepted,
     /// Connections ended, by either side.
@@ -67,12 +71,22 @@ counters! {
     closed_protocol,
     /// WebSocket connections closed by policy (1008).
     closed_policy,
-    /// Subscribers closed with 4008: too slow, resume.
+    /// Subscribers closed for being too slow (WebSocket: 4008): resume.
     closed_slow,
+    /// WebSocket subscribers closed with 4010: what they asked for is lost and they cannot be told.
+    closed_lost,
     /// Peers that answered neither ping nor anything else in time.
     closed_dead,
     /// WebSocket handshakes completed.
     handshakes,
+    /// Event streams opened.
+    event_streams_opened,
+    /// Polls of both kinds that were answered with news.
+    polls_answered,
+    /// Polls of both kinds that were answered without news.
+    polls_empty,
+    /// Gaps that subscribers were told of.
+    gaps_announced,
     /// Publications accepted from clients of this shard.
     published_by_clients,
     /// Publications accepted by this shard as the home of their channel.
@@ -89,7 +103,7 @@ counters! {
     sends_refused,
     /// Sends that failed, because the peer was gone.
     sends_failed,
-    /// Gauge: connections whose socket is full now.
+    /// Gauge: connections that are held back now: their socket is full, or they have not begun yet.
     connections_blocked,
     /// Pings sent to silent peers.
     pings_sent,
@@ -97,6 +111,8 @@ counters! {
     channels,
     /// Gauge: bytes in this shard's channel logs.
     log_bytes,
+    /// Publications that the shard's byte budget took from a history before its time.
+    history_evicted,
     /// Messages received from other shards and from the internal door.
     mailbox_messages,
     /// Times this shard had to wake another one.

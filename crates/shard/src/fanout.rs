@@ -1,24 +1,56 @@
 //! Publications to subscribers, in slices, so that a large channel never starves accepts and reads.
 
-use std::sync::Arc;
-
+use switchboard_dialects::Dialect;
 use switchboard_hub::{Seat, SlowPolicy, Work, WorkKind};
 use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
 use switchboard_ws::close;
 
-use crate::blocked::{BATCH_BYTES_MAX, contiguous, cut_at};
+use crate::batch::{BATCH_BYTES_MAX, Batch, Caption, Partial};
+use crate::catch_up;
 use crate::closing;
-use crate::connection::Partial;
+use crate::connection::{Connection, State};
 use crate::core::Core;
+use crate::poll::{self, Missed};
+use crate::start;
 
 /// Sends in one slice: about 2 ms over loopback.
 const SLICE_SENDS_MAX: usize = 256;
+
+/// Who gets the same bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+enum Group {
+    Raw = 1,
+    V1 = 2,
+    EventStream = 4,
+    /// Each its own: polls, and those who are told their position in several channels.
+    Own = 8,
+}
+
+const GROUPS: [Group; 4] = [Group::Raw, Group::V1, Group::EventStream, Group::Own];
+
+impl Group {
+    /// None for who has been served: a poll that was answered is back at requests.
+    fn of(connection: &Connection) -> Option<Self> {
+        match (connection.state, connection.manner.dialect()) {
+            (State::Polling, _) => Some(Self::Own),
+            (State::Subscribed, Dialect::Raw) => Some(Self::Raw),
+            (State::Subscribed | State::Streaming, _) if connection.has_several_seats() => {
+                Some(Self::Own)
+            }
+            (State::Subscribed, _) => Some(Self::V1),
+            (State::Streaming, _) => Some(Self::EventStream),
+            _ => None,
+        }
+    }
+}
 
 /// Buffers of the fan-out, kept by the turn.
 #[derive(Debug, Default)]
 pub(crate) struct Fanout {
     work: Work,
-    batch: Vec<u8>,
+    batch: Batch,
+    caption: Caption,
     exceptions: Vec<SendException>,
 }
 
@@ -26,87 +58,218 @@ impl Fanout {
     /// Does the next slice: of one large channel, or of many small ones. False when no channel has
     /// work.
     pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, plane: &mut P) -> bool {
+        debug_assert!(core.outgoing.is_empty(), "nothing may overtake a reply");
         let mut sends = 0;
         while sends < SLICE_SENDS_MAX {
             if !core.hub.next_work(SLICE_SENDS_MAX - sends, BATCH_BYTES_MAX, &mut self.work) {
                 return false;
             }
             sends += self.work.targets.len().max(1);
-            match self.work.kind {
+            let channel = self.work.channel;
+            match &self.work.kind {
                 WorkKind::Deliver => self.deliver(core, plane),
-                WorkKind::Lagged => self.for_each_target(core, close_slow),
-                WorkKind::Deleted => self.for_each_target(core, close_deleted),
-                // Only namespaces with `lossy_raw` have these policies for clients that cannot be
-                // told.
-                WorkKind::Skipped { .. } => {}
+                WorkKind::Joined => self.for_each(core, |core, id, _| start::begin(core, id)),
+                WorkKind::Lagged => self.for_each(core, |core, id, _| lagged(core, id, channel)),
+                WorkKind::Deleted => self.for_each(core, |core, id, _| close_deleted(core, id)),
+                WorkKind::Skipped { missed } => {
+                    self.for_each(core, |core, id, nth| skipped(core, id, nth, missed));
+                    // Replies are sent after the slice, and these get more: nothing may overtake what
+                    // they were told. All others who are answered have left their seats.
+                    return true;
+                }
             }
         }
         true
     }
 
+    /// Hands the publications to all targets, group by group. In most slices there is one.
     fn deliver<P: Plane>(&mut self, core: &mut Core, plane: &mut P) {
-        let Self { work, batch, exceptions } = self;
-        let bytes = contiguous(&work.publications, batch);
-        let slab = &core.slab;
-        let targets = work.targets.iter().filter_map(|(who, _)| slab.at(who.conn));
-        plane.send_batch(targets.map(|connection| (connection.id, bytes)), exceptions);
-        let sends = work.targets.len();
+        let mut targets = self.work.targets.iter();
+        let first = targets.find_map(|(who, _)| core.slab.at(who.conn).and_then(Group::of));
+        let mut found = first.map_or(0, |group| group as u8);
+        let mut done = 0;
+        while let Some(group) = GROUPS.into_iter().find(|group| *group as u8 & found & !done != 0) {
+            found |= match group {
+                Group::Raw => self.send_shared(core, plane, group, Dialect::Raw),
+                Group::V1 => self.send_shared(core, plane, group, Dialect::V1),
+                Group::EventStream => self.send_shared(core, plane, group, Dialect::EventStream),
+                Group::Own => self.send_each(core, plane),
+            };
+            done |= group as u8;
+        }
+    }
+
+    /// Sends the same bytes to a whole group. Returns which groups there are.
+    fn send_shared<P: Plane>(
+        &mut self,
+        core: &mut Core,
+        plane: &mut P,
+        group: Group,
+        dialect: Dialect,
+    ) -> u8 {
+        self.caption = Caption::default();
+        let Self { work, batch, caption, exceptions } = self;
+        let bytes = batch.fill(dialect, &work.publications, caption);
+        let (slab, mut found, mut others) = (&core.slab, 0, 0);
+        let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
+            // The commonest of all, said in a byte.
+            Some(raw) if group == Group::Raw && raw.manner.streams(Dialect::Raw) => {
+                Some((raw.id, bytes))
+            }
+            Some(connection) if Group::of(connection) == Some(group) => {
+                Some((connection.id, bytes))
+            }
+            other => {
+                others += 1;
+                found |= other.and_then(Group::of).map_or(0, |group| group as u8);
+                None
+            }
+        });
+        plane.send_batch(targets, exceptions);
+        let sends = self.work.targets.len() - others;
+        self.settle(core, dialect, sends);
+        found
+    }
+
+    /// Answers polls, and sends each of the others what is its own. Returns which groups there are.
+    fn send_each<P: Plane>(&mut self, core: &mut Core, plane: &mut P) -> u8 {
+        let mut found = 0;
+        for at in 0..self.work.targets.len() {
+            let (who, _) = self.work.targets[at];
+            let Some(connection) = core.slab.at(who.conn) else {
+                continue;
+            };
+            let Some(group) = Group::of(connection) else {
+                continue;
+            };
+            found |= group as u8;
+            let (id, dialect) = (connection.id, connection.manner.dialect());
+            if group != Group::Own {
+                continue;
+            }
+            let is_poll = connection.state == State::Polling;
+            if core.has_deleted_channel(id) {
+                close_deleted(core, id);
+                continue;
+            }
+            if is_poll {
+                poll::news(core, id, who.nth, &self.work.publications);
+                continue;
+            }
+            core.write_caption(id, who.nth, &mut self.caption);
+            let bytes = self.batch.fill(dialect, &self.work.publications, &self.caption);
+            plane.send_batch(std::iter::once((id, bytes)), &mut self.exceptions);
+            self.settle(core, dialect, 1);
+        }
+        found
+    }
+
+    /// Counts what was delivered and holds what was not.
+    fn settle(&mut self, core: &mut Core, dialect: Dialect, sends: usize) {
+        let publications = &self.work.publications;
         core.counters.delivery_sends.add(sends as u64);
-        let mut deliveries = sends * work.publications.len();
-        for exception in exceptions.drain(..) {
+        let mut deliveries = sends * publications.len();
+        for exception in self.exceptions.drain(..) {
             let taken = match exception.result {
                 SendResult::Short(bytes) => bytes,
                 SendResult::WouldBlock => 0,
                 SendResult::Failed(_) => {
-                    deliveries -= work.publications.len();
+                    deliveries -= publications.len();
                     core.remove(exception.conn, Close::Fin);
                     continue;
                 }
             };
-            let (whole, offset) = cut_at(&work.publications, taken);
-            deliveries -= work.publications.len() - whole - usize::from(offset > 0);
-            hold(core, exception.conn, work, whole, offset);
+            let (whole, offset) = self.batch.cut_at(publications, taken);
+            deliveries -= publications.len() - whole - usize::from(offset > 0);
+            let first = publications[0].offset();
+            let (cursor, partial) = if offset == 0 {
+                (first + whole as u64 - 1, None)
+            } else {
+                let publication = &publications[whole];
+                let rest = Partial::new(dialect, publication, &self.caption, offset);
+                (publication.offset(), Some(rest))
+            };
+            core.hold_publication(exception.conn, self.work.channel, cursor, partial);
         }
         core.counters.deliveries.add(deliveries as u64);
     }
 
-    fn for_each_target(&self, core: &mut Core, end: fn(&mut Core, ConnId)) {
+    fn for_each(&self, core: &mut Core, mut act: impl FnMut(&mut Core, ConnId, u16)) {
         for (who, _) in &self.work.targets {
             if let Some(id) = core.slab.at(who.conn).map(|connection| connection.id) {
-                end(core, id);
+                act(core, id, who.nth);
             }
         }
     }
 }
 
-/// A subscriber's socket took `whole` publications and `offset` bytes of the next.
-fn hold(core: &mut Core, id: ConnId, work: &Work, whole: usize, offset: usize) {
-    let first = work.publications[0].offset();
-    let (cursor, partial) = if offset == 0 {
-        (first + whole as u64 - 1, None)
-    } else {
-        let publication = Arc::clone(&work.publications[whole]);
-        (publication.offset(), Some(Partial { publication, sent: offset }))
+/// Whether a slow subscriber in this dialect may miss publications of the channel: when the namespace
+/// has such a policy, and the subscriber can be told or need not be.
+pub(crate) fn may_skip(core: &Core, seat: Seat, dialect: Dialect) -> bool {
+    core.hub.name(seat.channel).is_some_and(|name| {
+        core.config.namespaces.slow_policy(name) != SlowPolicy::Disconnect
+            && (dialect != Dialect::Raw || start::may_lose(core, name))
+    })
+}
+
+/// A subscriber was passed over by the log, and its namespace lets it go on: it is told, or must go.
+fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
+    let Some(connection) = core.slab.get(id) else {
+        return;
     };
-    core.hold_publication(id, work.channel, cursor, partial);
+    let (state, dialect) = (connection.state, connection.manner.dialect());
+    let Some(seat) = connection.seats().nth(usize::from(nth)) else {
+        return;
+    };
+    if core.has_deleted_channel(id) {
+        close_deleted(core, id);
+    } else if state == State::Polling {
+        poll::lagged(core, id, seat.channel, Some(missed));
+    } else if may_skip(core, seat, dialect) {
+        catch_up::tell_gap(core, id, seat, dialect, missed.clone());
+    } else {
+        close_slow(core, id);
+    }
 }
 
-/// Whether the channel's namespace lets a slow raw subscriber miss publications.
-pub(crate) fn may_skip(core: &Core, seat: Seat) -> bool {
-    let namespaces = &core.config.namespaces;
-    core.hub
-        .name(seat.channel)
-        .and_then(|name| namespaces.resolve(name))
-        .is_some_and(|namespace| namespaces.rules(namespace).slow_policy != SlowPolicy::Disconnect)
+/// The log has moved on without this subscriber, and its namespace does not let it go on.
+fn lagged(core: &mut Core, id: ConnId, channel: u32) {
+    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
+    if busy.is_some_and(|busy| busy.start.is_some()) {
+        // It waits for the home of another channel, and its place is found when that has answered.
+        return;
+    }
+    if core.has_deleted_channel(id) {
+        close_deleted(core, id);
+    } else if core.slab.get(id).is_some_and(|connection| connection.state == State::Polling) {
+        poll::lagged(core, id, channel, None);
+    } else {
+        close_slow(core, id);
+    }
 }
 
-/// The log has moved on without this subscriber.
+/// Ends a subscriber that is too slow. It may come back and resume.
 pub(crate) fn close_slow(core: &mut Core, id: ConnId) {
     core.counters.closed_slow.add(1);
-    closing::close_websocket(core, id, close::SLOW, "too slow: reconnect and resume");
+    if core.slab.get(id).is_some_and(|connection| connection.state == State::Streaming) {
+        // It would get nothing more, and what the kernel holds for it is given back at once.
+        core.remove(id, Close::Reset);
+    } else {
+        closing::close_websocket(core, id, close::SLOW, "too slow: reconnect and resume");
+        if let Some(connection) = core.slab.get_mut(id) {
+            connection.busy().too_slow = true;
+        }
+    }
 }
 
 /// The channel is gone.
 pub(crate) fn close_deleted(core: &mut Core, id: ConnId) {
-    closing::close_websocket(core, id, close::NORMAL, "the channel was deleted");
+    let Some(connection) = core.slab.get(id) else {
+        return;
+    };
+    match connection.state {
+        State::Polling => poll::deleted(core, id),
+        State::Streaming => closing::end_stream(core, id),
+        _ => closing::close_websocket(core, id, close::NORMAL, "the channel was deleted"),
+    }
 }

@@ -1,6 +1,5 @@
 //! Requests on the public door, from bytes to routes.
 
-use switchboard_hub::{ChannelName, Subscriber, parse_list};
 use switchboard_plane::ConnId;
 use switchboard_ws::handshake::{self, Rules};
 use switchboard_ws::head::{self, HeadError, HeaderSlots, Request};
@@ -9,6 +8,7 @@ use crate::admission;
 use crate::closing;
 use crate::connection::State;
 use crate::core::Core;
+use crate::listen;
 use crate::response::{self, Response};
 use crate::time::Tick;
 
@@ -18,6 +18,8 @@ pub(crate) enum Progress {
     Used(usize),
     /// The head is not complete.
     Incomplete,
+    /// What was said before must be out first; then the same bytes once more.
+    Later,
     /// The connection takes no more requests.
     Over,
 }
@@ -44,49 +46,60 @@ pub(crate) fn request(core: &mut Core, id: ConnId, bytes: &[u8], scanned: usize)
     if request.has_body() {
         return refuse(core, id, 413, "a request to this door has no body");
     }
+    let keep_alive = keeps_alive(core, &request);
     match route(core, id, &request) {
-        Answer::Upgraded => Progress::Used(end),
+        Answer::TakenOver => return Progress::Used(end),
+        Answer::Later => return Progress::Later,
+        Answer::Done => {}
         Answer::Response(response) => {
             if response.status >= 400 {
                 core.counters.refused_request.add(1);
             }
-            // A proxy may believe that a refused upgrade took place, and what follows is not HTTP
-            // to it: nothing after it is read as a request.
-            let asks_upgrade = request.header("upgrade").is_some();
-            let keep_alive = request.keep_alive() && !asks_upgrade && !core.stopping;
             let head_only = request.method() == "HEAD";
             core.reply(id, |out| response.write(out, keep_alive, head_only));
-            if !keep_alive {
-                closing::linger(core, id);
-                return Progress::Over;
-            }
-            let deadline = core.now.after_ms(core.config.timeouts.http_idle_ms);
-            if let Some(connection) = core.slab.get_mut(id) {
-                connection.deadline = deadline;
-            }
-            Progress::Used(end)
         }
     }
+    if !keep_alive {
+        closing::end_after_answer(core, id);
+        return Progress::Over;
+    }
+    let deadline = core.now.after_ms(core.config.timeouts.http_idle_ms);
+    if let Some(connection) = core.slab.get_mut(id)
+        && !connection.blocked
+    {
+        connection.deadline = deadline;
+    }
+    Progress::Used(end)
+}
+
+/// Whether a further request may follow. A proxy may believe that a refused upgrade took place, and
+/// what follows is not HTTP to it: nothing after it is read as a request.
+pub(crate) fn keeps_alive(core: &Core, request: &Request<'_>) -> bool {
+    request.keep_alive() && request.header("upgrade").is_none() && !core.stopping
 }
 
 /// How a route ends.
-enum Answer<'a> {
-    Response(Response<'a>),
-    /// The connection is a WebSocket now, and its 101 is queued.
-    Upgraded,
+pub(crate) enum Answer {
+    Response(Response<'static>),
+    /// The answer is queued.
+    Done,
+    /// The connection is something else now: a WebSocket, an event stream, a poll that is held.
+    TakenOver,
+    /// What was said before must be out first.
+    Later,
 }
 
-impl Answer<'_> {
-    fn refuse(status: u16, sentence: impl Into<String>) -> Self {
+impl Answer {
+    pub(crate) fn refuse(status: u16, sentence: impl Into<String>) -> Self {
         Self::Response(Response::refusal(status, sentence.into()))
     }
 }
 
-fn route(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer<'static> {
+fn route(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer {
     let path = request.path();
     let page = core.config.page;
     if let Some(channels) = path.strip_prefix("/sub/") {
-        return for_get(request, |request| subscribe(core, id, request, channels));
+        return listen::subscribe(core, id, request, channels);
     }
     match path {
         "/" => for_get_or_head(request, || Response::page(page)),
@@ -96,110 +109,64 @@ fn route(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer<'static> 
     }
 }
 
-fn for_get(
-    request: &Request<'_>,
-    handle: impl FnOnce(&Request<'_>) -> Answer<'static>,
-) -> Answer<'static> {
+fn for_get(request: &Request<'_>, handle: impl FnOnce(&Request<'_>) -> Answer) -> Answer {
     if request.method() == "GET" { handle(request) } else { wrong_method("GET") }
 }
 
-fn for_get_or_head(
-    request: &Request<'_>,
-    handle: impl FnOnce() -> Response<'static>,
-) -> Answer<'static> {
+fn for_get_or_head(request: &Request<'_>, handle: impl FnOnce() -> Response<'static>) -> Answer {
     match request.method() {
         "GET" | "HEAD" => Answer::Response(handle()),
         _ => wrong_method("GET, HEAD"),
     }
 }
 
-fn wrong_method(allow: &'static str) -> Answer<'static> {
+pub(crate) fn wrong_method(allow: &'static str) -> Answer {
     let sentence = format!("this path answers {allow} only");
     Answer::Response(Response::refusal(405, sentence).with_allow(allow))
 }
 
-/// `GET /sub/{channel}[,{channel}]`.
-fn subscribe(
-    core: &mut Core,
-    id: ConnId,
-    request: &Request<'_>,
-    channels: &str,
-) -> Answer<'static> {
-    let names = match parse_list(channels, core.config.channels_per_connection_max) {
-        Ok(names) => names,
-        Err(error) => return Answer::refuse(400, error.to_string()),
-    };
-    let mut namespaces = Vec::with_capacity(names.len());
-    for name in &names {
-        match core.config.namespaces.resolve(name) {
-            Some(namespace) => namespaces.push(namespace),
-            None => {
-                return Answer::refuse(
-                    404,
-                    format!("channel {name} is in no configured namespace"),
-                );
-            }
-        }
-    }
-    match upgrade(core, request) {
-        Ok(accepted) => {
-            join(core, id, &names, &namespaces);
-            accepted.take_over(core, id, State::Subscribed)
-        }
-        Err(answer) => answer,
-    }
-}
-
-/// Takes a seat in each channel. The 101 goes out after this, so whoever sees it gets everything
-/// that is published from then on.
-fn join(core: &mut Core, id: ConnId, names: &[ChannelName], namespaces: &[u16]) {
-    for (nth, (name, namespace)) in (0u16..).zip(names.iter().zip(namespaces)) {
-        let policy = core.config.namespaces.rules(*namespace).slow_policy;
-        let who = Subscriber { conn: id.index(), nth };
-        let seat = core.hub.subscribe(core.now_ms, name, policy, who, &mut core.outbox);
-        let Some(connection) = core.slab.get_mut(id) else {
-            return;
-        };
-        if nth == 0 {
-            connection.seat = Some(seat);
-            connection.namespace = *namespace;
-        } else {
-            connection.busy().more_seats.push(seat);
-        }
-    }
-}
-
 /// `GET /echo`: messages come back as they went.
-fn echo(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer<'static> {
-    match upgrade(core, request) {
-        Ok(accepted) => accepted.take_over(core, id, State::Echo),
+fn echo(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer {
+    match upgrade(core, request, &[]) {
+        Ok(accepted) => {
+            accepted.take_over(core, id, State::Echo);
+            Answer::TakenOver
+        }
         Err(answer) => answer,
     }
 }
 
 /// A handshake that has passed every check, with its answer.
-struct Accepted {
+pub(crate) struct Accepted {
     response: Vec<u8>,
+    /// A subprotocol was chosen.
+    pub(crate) has_protocol: bool,
 }
 
-fn upgrade(core: &Core, request: &Request<'_>) -> Result<Accepted, Answer<'static>> {
+/// Checks a handshake. `protocols` are those that the path speaks.
+pub(crate) fn upgrade(
+    core: &Core,
+    request: &Request<'_>,
+    protocols: &[&str],
+) -> Result<Accepted, Answer> {
     if !handshake::wants_upgrade(request) {
         return Err(Answer::Response(Response::upgrade_required(
             "this path speaks WebSocket: send Upgrade: websocket",
         )));
     }
-    let rules = Rules { protocols: &[], allowed_origins: &core.config.allowed_origins };
+    let rules = Rules { protocols, allowed_origins: &core.config.allowed_origins };
     let accept = handshake::check(request, &rules).map_err(|error| match error.status() {
         426 => Answer::Response(Response::upgrade_required(&error.to_string())),
         status => Answer::refuse(status, error.to_string()),
     })?;
     let mut response = Vec::with_capacity(response::HEAD_BYTES);
     accept.write_response(&mut response);
-    Ok(Accepted { response })
+    Ok(Accepted { response, has_protocol: accept.protocol.is_some() })
 }
 
 impl Accepted {
-    fn take_over(self, core: &mut Core, id: ConnId, state: State) -> Answer<'static> {
+    /// Queues the 101; what follows is a WebSocket.
+    pub(crate) fn take_over(self, core: &mut Core, id: ConnId, state: State) {
         core.counters.handshakes.add(1);
         core.counters.websockets_open.set(core.counters.websockets_open.get() + 1);
         core.reply(id, |out| out.extend_from_slice(&self.response));
@@ -207,7 +174,6 @@ impl Accepted {
             connection.state = state;
             connection.deadline = Tick::NEVER;
         }
-        Answer::Upgraded
     }
 }
 

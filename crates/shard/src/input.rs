@@ -48,19 +48,23 @@ pub(crate) fn go_on(core: &mut Core, id: ConnId) {
     }
 }
 
-/// Uses up what was held; what cannot be used yet stays where it is.
+/// Uses up what was held; what cannot be used yet stays where it is. Whoever is idle then, between
+/// two requests or in a poll that is held, gives its busy part back.
 fn use_held(core: &mut Core, id: ConnId) {
     let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut()) else {
         return;
     };
     let mut input = std::mem::take(&mut busy.input);
     let scanned = std::mem::take(&mut busy.scanned);
-    if input.is_empty() {
-        return;
-    }
-    if let Some(Rest { from, scanned }) = consume(core, id, &mut input, scanned) {
+    if !input.is_empty()
+        && let Some(Rest { from, scanned }) = consume(core, id, &mut input, scanned)
+    {
         input.drain(..from);
         hold(core, id, input, scanned);
+    }
+    let now_ms = core.now_ms;
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.settle(now_ms);
     }
 }
 
@@ -92,6 +96,11 @@ fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) ->
                         }
                         return Some(Rest { from, scanned: bytes.len() - from });
                     }
+                    Progress::Later => {
+                        core.pause(id, Pause::Output);
+                        core.deferred.push_back(id);
+                        return Some(Rest { from, scanned: 0 });
+                    }
                     Progress::Over => return None,
                 }
                 scanned = 0;
@@ -100,7 +109,15 @@ fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) ->
                 websocket::received(core, id, &mut bytes[from..]);
                 return None;
             }
-            State::Lingering => return None,
+            // The requests behind the one that is held wait for its answer.
+            State::Polling => {
+                if bytes.len() - from > core.config.head.bytes_max {
+                    core.pause(id, Pause::Output);
+                }
+                return Some(Rest { from, scanned: 0 });
+            }
+            // Nothing is expected from who listens to an event stream.
+            State::Streaming | State::Lingering => return None,
         }
     }
     None

@@ -7,12 +7,17 @@
 //! thread per core; tests drive it over the simulated plane.
 //!
 //! The files, in the order in which a client meets them: `admission` (accept, full), `input`,
-//! `http` and `response` (requests, handshake), `websocket` (frames, client publications), `fanout`
-//! (publications out), `blocked` (full sockets), `sweep` (pings, deadlines), `closing` (every end).
+//! `http` and `response` (requests, handshake), `listen` (the four ways), `start` (where one begins),
+//! `poll` and `answer`, `websocket` (frames, client publications), `fanout` and `batch` (publications out),
+//! `blocked` and `catch_up` (who is held back, and how it goes on), `presence` (who listens), `sweep`
+//! (pings, deadlines), `closing` (every end).
 #![forbid(unsafe_code)]
 
 mod admission;
+mod answer;
+mod batch;
 mod blocked;
+mod catch_up;
 mod closing;
 mod command;
 mod config;
@@ -22,11 +27,16 @@ mod counters;
 mod fanout;
 mod http;
 mod input;
+mod letters;
+mod listen;
 mod mailbox;
+mod poll;
+mod presence;
 mod rate;
 mod response;
 pub mod run;
 mod slab;
+mod start;
 mod sweep;
 mod time;
 mod turn;

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use switchboard_hub::Message;
 use switchboard_plane::Waker;
@@ -56,20 +56,34 @@ impl Mailbox {
         debug_assert!(first, "a mailbox has one owner");
     }
 
-    /// Queues all of `letters` and wakes the owner if it sleeps. Returns whether it had to.
-    pub(crate) fn send_all(&self, letters: &mut Vec<Letter>) -> bool {
-        if letters.is_empty() {
-            return false;
+    /// Queues for each mailbox its letters, for all of them at the same time, and returns how many
+    /// owners had to be woken.
+    ///
+    /// A letter can be acted on as soon as it stands in a mailbox, and who sees the effect may turn
+    /// to any other shard at once. So no mailbox is open until all have theirs. Everybody locks in
+    /// the order of the shards, so nobody waits for another in a circle.
+    pub(crate) fn send_everywhere(mailboxes: &[Arc<Self>], letters: &mut [Vec<Letter>]) -> u64 {
+        let filled = || letters.iter().zip(mailboxes).filter(|(letters, _)| !letters.is_empty());
+        let mut locks: Vec<_> = filled()
+            .map(|(letters, mailbox)| {
+                let bytes: usize = letters.iter().map(Letter::bytes).sum();
+                mailbox.unhandled_bytes.fetch_add(bytes, Ordering::Relaxed);
+                (mailbox, mailbox.letters.lock().unwrap_or_else(PoisonError::into_inner))
+            })
+            .collect();
+        let filled = letters.iter_mut().filter(|letters| !letters.is_empty());
+        for ((_, queue), letters) in locks.iter_mut().zip(filled) {
+            queue.extend(letters.drain(..));
         }
-        let bytes: usize = letters.iter().map(Letter::bytes).sum();
-        self.unhandled_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).extend(letters.drain(..));
-        self.wake_if_asleep()
+        let filled: Vec<&Arc<Self>> = locks.into_iter().map(|(mailbox, _)| mailbox).collect();
+        filled.iter().filter(|mailbox| mailbox.wake_if_asleep()).count() as u64
     }
 
     /// Queues one letter.
     pub(crate) fn send(&self, letter: Letter) {
-        self.send_all(&mut vec![letter]);
+        self.unhandled_bytes.fetch_add(letter.bytes(), Ordering::Relaxed);
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push_back(letter);
+        self.wake_if_asleep();
     }
 
     /// Takes everything that waits into `into`, which must be empty.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
+use switchboard_dialects::write_cors_lines;
+
 /// Enough for any head written here.
 pub(crate) const HEAD_BYTES: usize = 512;
 
@@ -51,6 +53,14 @@ impl<'a> Response<'a> {
     /// 405 must say what is allowed (RFC 9110 section 15.5.6).
     pub(crate) fn with_allow(mut self, methods: &str) -> Self {
         self.extra = Cow::Owned(format!("Allow: {methods}\r\n"));
+        self
+    }
+
+    /// Lets a page of this origin read the answer.
+    pub(crate) fn with_cors(mut self, origin: Option<&str>) -> Self {
+        let mut lines = Vec::new();
+        write_cors_lines(&mut lines, origin);
+        self.extra.to_mut().push_str(&String::from_utf8_lossy(&lines));
         self
     }
 
@@ -103,6 +113,7 @@ fn reason(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        410 => "Gone",
         413 => "Content Too Large",
         414 => "URI Too Long",
         426 => "Upgrade Required",

@@ -3,6 +3,7 @@
 //! There is no timer per connection. The sweep walks over all pages once a second, in steps, and
 //! sends a bounded number of pings in each: 20,000 in one go would stall the shard for 160 ms.
 
+use switchboard_dialects::KEEP_ALIVE;
 use switchboard_plane::ConnId;
 use switchboard_ws::frame::{self, Opcode};
 
@@ -11,6 +12,7 @@ use crate::connection::{Connection, State};
 use crate::core::Core;
 use crate::fanout;
 use crate::http;
+use crate::poll;
 use crate::time::Tick;
 
 /// Steps in one round over all pages.
@@ -26,6 +28,9 @@ const ACTIONS_MAX: usize = 512;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Due {
     Ping,
+    /// A comment on an event stream.
+    Comment,
+    PollTimeout,
     HeadTimeout,
     Dead,
     Stalled,
@@ -67,16 +72,22 @@ fn due(core: &Core, connection: &Connection) -> Option<Due> {
         return Some(match connection.state {
             State::Head | State::Refusing if connection.blocked => Due::Cut,
             State::Head | State::Refusing => Due::HeadTimeout,
-            State::Echo | State::Subscribed if connection.blocked => Due::Stalled,
-            State::Echo | State::Subscribed => Due::Dead,
+            State::Echo | State::Subscribed | State::Streaming if connection.blocked => {
+                Due::Stalled
+            }
+            State::Echo | State::Subscribed | State::Streaming => Due::Dead,
+            State::Polling => Due::PollTimeout,
             State::Closing | State::Lingering => Due::Cut,
         });
     }
-    let may_ping = connection.state.is_open_websocket()
-        && !connection.pinged
-        && !connection.blocked
-        && !connection.is_paused();
-    (may_ping && is_silent(core, connection)).then_some(Due::Ping)
+    let due = match connection.state {
+        State::Echo | State::Subscribed if !connection.pinged && !connection.is_paused() => {
+            Due::Ping
+        }
+        State::Streaming => Due::Comment,
+        _ => return None,
+    };
+    (!connection.blocked && is_silent(core, connection)).then_some(due)
 }
 
 /// Spread over the last tenth of the interval by the slot, so that those who came together are not
@@ -90,6 +101,8 @@ fn is_silent(core: &Core, connection: &Connection) -> bool {
 fn act(core: &mut Core, id: ConnId, due: Due) {
     match due {
         Due::Ping => ping(core, id),
+        Due::Comment => comment(core, id),
+        Due::PollTimeout => poll::timed_out(core, id),
         Due::HeadTimeout => http::head_timed_out(core, id),
         Due::Dead => {
             core.counters.closed_dead.add(1);
@@ -109,6 +122,15 @@ fn ping(core: &mut Core, id: ConnId) {
     connection.deadline = deadline;
     core.counters.pings_sent.add(1);
     core.reply(id, |out| frame::write(out, Opcode::Ping, &[], None));
+}
+
+/// Event streams have no pings: what is sent keeps the way open, and the kernel finds dead peers.
+fn comment(core: &mut Core, id: ConnId) {
+    let now = core.now;
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.last_seen = now;
+    }
+    core.reply(id, |out| out.extend_from_slice(KEEP_ALIVE));
 }
 
 /// Something arrived: the peer lives.

@@ -7,23 +7,16 @@ use switchboard_hub::{Accounting, Hub, Router, ShardId};
 use switchboard_plane::{Close, Event, Plane, SendException, SendResult};
 
 use crate::admission;
-use crate::blocked::CatchUp;
+use crate::catch_up::CatchUp;
 use crate::closing;
-use crate::command::{Command, Handle};
+use crate::command::{Answer, Handle};
 use crate::config::Config;
-use crate::connection::Pause;
 use crate::core::{Action, Core};
 use crate::counters::Counters;
 use crate::fanout::Fanout;
 use crate::input;
 use crate::mailbox::{Letter, Mailbox};
 use crate::sweep::{self, Sweep};
-
-/// What waits in one mailbox beyond which publishing clients are not read.
-const MAILBOX_BYTES_MAX: usize = 8 << 20;
-
-/// Letters handled in one turn, so that a flood of them never starves the connections.
-const LETTERS_MAX: usize = 1_024;
 
 /// Connections with held input that go on in one turn.
 const DEFERRED_MAX: usize = 64;
@@ -62,13 +55,15 @@ pub struct Common {
 #[derive(Debug)]
 pub struct Shard<P> {
     plane: P,
-    core: Core,
+    pub(crate) core: Core,
     id: ShardId,
-    mailbox: Arc<Mailbox>,
-    peers: Vec<Arc<Mailbox>>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) peers: Vec<Arc<Mailbox>>,
     /// Taken from the mailbox and not handled yet.
-    letters: VecDeque<Letter>,
-    letters_out: Vec<Vec<Letter>>,
+    pub(crate) letters: VecDeque<Letter>,
+    pub(crate) letters_out: Vec<Vec<Letter>>,
+    /// Publications whose publishers are answered once the other shards have been told.
+    pub(crate) receipts: Vec<Answer>,
     events: Vec<Event>,
     exceptions: Vec<SendException>,
     fanout: Fanout,
@@ -93,15 +88,17 @@ impl<P: Plane> Shard<P> {
         let Common { config, handles, router, accounting } = common.clone();
         let own = &handles[usize::from(id.0)];
         own.mailbox.set_waker(plane.waker());
-        let hub = Hub::new(id, router, config.hub.clone(), seed, accounting);
+        let namespaces = config.namespaces.hub();
+        let hub = Hub::new(id, router, namespaces, config.hub.clone(), seed, accounting);
         Self {
             plane,
-            core: Core::new(config, Arc::clone(&own.counters), hub, now_ms),
+            core: Core::new(id, config, Arc::clone(&own.counters), hub, now_ms),
             id,
             mailbox: Arc::clone(&own.mailbox),
             peers: handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect(),
             letters: VecDeque::new(),
             letters_out: handles.iter().map(|_| Vec::new()).collect(),
+            receipts: Vec::new(),
             events: Vec::new(),
             exceptions: Vec::new(),
             fanout: Fanout::default(),
@@ -119,8 +116,9 @@ impl<P: Plane> Shard<P> {
     pub fn turn(&mut self, now_ms: u64) -> std::io::Result<Next> {
         self.core.set_now(now_ms);
         self.core.counters.turns.add(1);
-        self.read_mailbox();
+        // What clients ask may follow from what other shards sent before: that is taken first.
         self.plane.poll(&mut self.events)?;
+        self.read_mailbox();
         self.handle_events();
         self.continue_deferred();
         let more_work = self.fanout.slice(&mut self.core, &mut self.plane);
@@ -166,43 +164,12 @@ impl<P: Plane> Shard<P> {
             || stop_is_due
             || self.plane.has_more()
             || !self.core.deferred.is_empty()
+            || !self.core.announcements.is_empty()
             || !self.letters.is_empty()
         {
             return Next::Now;
         }
         Next::At(self.next_step_ms)
-    }
-
-    fn read_mailbox(&mut self) {
-        if self.letters.is_empty() {
-            self.mailbox.take(&mut self.letters);
-        }
-        let count = self.letters.len().min(LETTERS_MAX);
-        let mut bytes = 0;
-        for _ in 0..count {
-            let Some(letter) = self.letters.pop_front() else { break };
-            bytes += letter.bytes();
-            match letter {
-                Letter::Hub(message) => {
-                    self.core.hub.handle(self.core.now_ms, message, &mut self.core.outbox);
-                }
-                Letter::Command(command) => self.obey(command),
-            }
-        }
-        self.mailbox.handled(bytes);
-        self.core.counters.mailbox_messages.add(count as u64);
-    }
-
-    fn obey(&mut self, command: Command) {
-        let Core { hub, outbox, now_ms, .. } = &mut self.core;
-        match command {
-            Command::Publish { name, draft, reply } => {
-                reply(hub.publish_home(*now_ms, &name, draft, outbox));
-            }
-            Command::Delete { name, reply } => reply(hub.delete_home(&name, outbox)),
-            Command::Report { name, reply } => reply(hub.report(&name)),
-            Command::Stop => self.begin_stop(),
-        }
     }
 
     /// All events but the ends first, then their replies, then the ends: a peer that asks and ends
@@ -218,6 +185,7 @@ impl<P: Plane> Shard<P> {
                     input::received(&mut self.core, conn, self.plane.received(bytes));
                 }
                 Event::Writable { conn } => {
+                    self.carry_letters();
                     self.catch_up.writable(&mut self.core, &mut self.plane, conn);
                 }
                 Event::Connected { .. } | Event::Ended { .. } => {}
@@ -245,8 +213,9 @@ impl<P: Plane> Shard<P> {
     }
 
     /// Hands the collected replies and wishes to the plane. Letters go first: a client that sees its
-    /// 101 may publish through another shard at once, and its join must be there before.
-    fn flush(&mut self) {
+    /// 101 may publish through another shard at once, and its join must be there before; one that sees
+    /// a publication may resume behind it at another shard.
+    pub(crate) fn flush(&mut self) {
         self.carry_letters();
         let Self { plane, core, exceptions, .. } = self;
         if !core.outgoing.is_empty() {
@@ -280,32 +249,6 @@ impl<P: Plane> Shard<P> {
         }
     }
 
-    /// Carries what the hub has for other shards, with one wake-up for each that sleeps.
-    fn carry_letters(&mut self) {
-        if self.core.outbox.is_empty() {
-            return;
-        }
-        for (shard, message) in self.core.outbox.drain(..) {
-            self.letters_out[usize::from(shard.0)].push(Letter::Hub(message));
-        }
-        for (letters, mailbox) in self.letters_out.iter_mut().zip(&self.peers) {
-            if mailbox.send_all(letters) {
-                self.core.counters.wakeups_sent.add(1);
-            }
-        }
-    }
-
-    fn hold_or_release_publishers(&mut self) {
-        let full = |mailbox: &Arc<Mailbox>| mailbox.unhandled_bytes() > MAILBOX_BYTES_MAX;
-        self.core.mailbox_over_bound = self.peers.len() > 1 && self.peers.iter().any(full);
-        if !self.core.mailbox_over_bound && !self.core.held_publishers.is_empty() {
-            for id in std::mem::take(&mut self.core.held_publishers) {
-                self.core.resume(id, Pause::Mailbox);
-            }
-            self.flush();
-        }
-    }
-
     /// Timers, housekeeping and the gauges.
     fn step(&mut self, now_ms: u64) {
         let behind = self.sweep.step(&mut self.core);
@@ -326,6 +269,7 @@ impl<P: Plane> Shard<P> {
         counters.publications.set(self.core.hub.publications());
         counters.channels.set(self.core.hub.channels() as u64);
         counters.log_bytes.set(self.core.hub.log_bytes() as u64);
+        counters.history_evicted.set(self.core.hub.evicted());
         counters.accepts_paused.set(stats.accepts_paused);
         counters.sends_short.set(stats.sends_short);
         counters.sends_refused.set(stats.sends_refused);
@@ -334,7 +278,7 @@ impl<P: Plane> Shard<P> {
         counters.completion_overflows.set(stats.completion_overflows);
     }
 
-    fn begin_stop(&mut self) {
+    pub(crate) fn begin_stop(&mut self) {
         if self.stop.is_none() {
             tracing::debug!(shard = self.id.0, connections = self.core.slab.open(), "stopping");
             self.core.stopping = true;

@@ -105,7 +105,9 @@ fn data(core: &mut Core, id: ConnId, state: State, kind: Kind, payload: &[u8]) -
         },
         // After our Close the peer may still have data under way (RFC 6455 section 1.4).
         State::Closing => true,
-        State::Head | State::Refusing | State::Lingering => false,
+        State::Head | State::Refusing | State::Streaming | State::Polling | State::Lingering => {
+            false
+        }
     }
 }
 

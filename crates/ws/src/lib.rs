@@ -14,7 +14,9 @@
 //! 3. [`message::Receiver::next`] for what the peer sends; [`frame::write`] and
 //!    [`close::write_close`] for what is sent to it.
 
+pub mod accept;
 pub mod close;
+pub mod entity_tag;
 pub mod error;
 pub mod frame;
 pub mod handshake;

@@ -19,7 +19,7 @@ async fn the_key_is_needed_everywhere_but_for_health() {
         Some(("authorization", "Bearer correct horses")),
     ];
     for header in refused {
-        for path in ["/pub/a", "/pub", "/counters", "/nowhere"] {
+        for path in ["/pub/a", "/pub", "/counters", "/slow", "/nowhere"] {
             let reply = bench.post(path, header.as_slice(), "1").await;
             assert_eq!(reply.headers["www-authenticate"], "Bearer");
             assert_eq!(reply.refusal(), (401, "unauthorized".into()), "{header:?} {path}");

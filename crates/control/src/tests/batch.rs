@@ -28,6 +28,8 @@ async fn a_bad_line_does_not_stop_the_others() {
         (r#"{"channel":"a","b64":"M"}"#, "bad_base64"),
         (r#"{"channel":"a","data":"123456789"}"#, "too_large"),
         (r#"{"channel":"a","data":"1","event":"x\ny"}"#, "bad_event"),
+        (r#"{"channel":"a","data":"1","event":"gap"}"#, "bad_event"),
+        (r#"{"channel":"a","data":"1","event":"binary"}"#, "bad_event"),
         (r#"{"channel":"a","data":"1","content_type":"x\r\ny"}"#, "bad_content_type"),
         ("no json", "bad_line"),
         (r#"{"channel":"a,b%20","data":"\u00e4"}"#, "202"),

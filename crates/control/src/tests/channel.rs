@@ -7,6 +7,7 @@ use axum::http::Method;
 
 use super::{Bench, short};
 use crate::config::ControlConfig;
+use crate::namespaces::{Namespace, Namespaces};
 
 #[tokio::test]
 async fn counts_are_summed_over_shards() {
@@ -42,8 +43,9 @@ async fn deletes_what_is_there() {
 
 #[tokio::test]
 async fn strict_namespaces_are_checked_at_every_door() {
-    let strict_namespaces = Some(["chat".to_owned()].into());
-    let bench = Bench::with(ControlConfig { strict_namespaces, ..ControlConfig::default() });
+    let named = [("chat".to_owned(), Namespace::default())].into();
+    let namespaces = Namespaces { named, strict: true, ..Namespaces::default() };
+    let bench = Bench::with(ControlConfig { namespaces, ..ControlConfig::default() });
     assert_eq!(bench.post("/pub/chat:a", &[], "1").await.status, 202);
     assert_eq!(bench.post("/pub/plain", &[], "1").await.status, 202);
     let unknown = (404, "unknown_namespace".to_owned());

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use switchboard_hub::{
-    Accounting, ChannelName, Draft, Epoch, HomeReport, Position, Publication, Receipt, ShardReport,
+    Accounting, ChannelName, Draft, Epoch, HomeReport, Listener, Position, Publication, Receipt,
+    ShardReport, SlowClient,
 };
 
 use crate::backbone::{Backbone, Reply};
@@ -16,6 +17,8 @@ pub(super) struct Shards {
     pub channels: Mutex<HashMap<String, Vec<Arc<Publication>>>>,
     /// Somebody listens to every channel.
     pub subscribed: AtomicBool,
+    /// The clients of each shard that cannot keep up.
+    pub slow: Mutex<[Vec<SlowClient>; 2]>,
     /// Questions stay unanswered; they are kept here.
     pub silent: AtomicBool,
     unanswered: Mutex<Vec<Reply<Receipt>>>,
@@ -55,6 +58,12 @@ impl Shards {
 
 fn position(offset: usize) -> Position {
     Position { epoch: Epoch::from_random(0), offset: offset as u64 }
+}
+
+/// The one of `shard` who listens to every channel when somebody does.
+pub(super) fn listener(shard: usize) -> Listener {
+    let address = ([192, 0, 2, shard as u8], 4_000).into();
+    Listener { connection: format!("{shard}-7-1"), address, transport: "websocket" }
 }
 
 impl Backbone for Shards {
@@ -97,6 +106,27 @@ impl Backbone for Shards {
             last_publication_ms: Some(0),
         });
         reply(ShardReport { subscribers: self.subscribers(), last_requested_ms: None, home });
+    }
+
+    fn subscribers(
+        &self,
+        shard: usize,
+        _name: ChannelName,
+        max: usize,
+        reply: Reply<Vec<Listener>>,
+    ) {
+        if self.is_silent() {
+            return;
+        }
+        let listeners = (0..self.subscribers()).map(|_| listener(shard));
+        reply(listeners.take(max).collect());
+    }
+
+    fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>) {
+        if self.is_silent() {
+            return;
+        }
+        reply(self.slow.lock().unwrap()[shard].iter().take(max).cloned().collect());
     }
 
     fn counters(&self) -> Vec<Vec<(&'static str, u64)>> {

@@ -3,6 +3,7 @@
 mod access;
 mod batch;
 mod channel;
+mod clients;
 mod fake;
 mod publish;
 mod socket;

@@ -85,10 +85,12 @@ async fn names_are_decoded_once_and_checked() {
 }
 
 #[tokio::test]
-async fn labels_cannot_break_lines() {
+async fn labels_cannot_break_lines_or_pass_for_the_servers_own() {
     let bench = Bench::new();
-    let event = [("x-eventsource-event", "a\tb")];
-    assert_eq!(bench.post("/pub/a", &event, "1").await.refusal(), (400, "bad_event".into()));
+    for event in ["a\tb", "gap", "binary"] {
+        let event = [("x-eventsource-event", event)];
+        assert_eq!(bench.post("/pub/a", &event, "1").await.refusal(), (400, "bad_event".into()));
+    }
     let content_type = [("content-type", "täxt/plain")];
     let refusal = bench.post("/pub/a", &content_type, "1").await.refusal();
     assert_eq!(refusal, (400, "bad_content_type".into()));

@@ -34,6 +34,8 @@ async fn wrong_methods_are_told_the_right_ones() {
         (Method::PATCH, "/pub/a", "DELETE,GET,HEAD,POST,PUT"),
         (Method::POST, "/health", "GET,HEAD"),
         (Method::POST, "/counters", "GET,HEAD"),
+        (Method::DELETE, "/subscribers/a", "GET,HEAD"),
+        (Method::POST, "/slow", "GET,HEAD"),
     ];
     for (method, path, allow) in cases {
         let reply = bench.send(method, path, &[], Body::empty()).await;

@@ -1,11 +1,15 @@
 //! How much the logs may hold.
 
 use super::Hub;
+use crate::Outbox;
 use crate::channel::Channel;
 use crate::table::{Link, List, Table};
 
 /// Publications that one step of trimming drops at most.
-const TRIM_MAX: usize = 1024;
+pub(super) const TRIM_MAX: usize = 1024;
+
+/// Idle mirrors that one publication drives out at most, before logs are cut.
+const MIRRORS_FORGOTTEN_MAX: usize = 1024;
 
 /// Logs by the power of two of their bytes: finding the largest, within a factor of two, and moving
 /// a log from class to class take constant time.
@@ -50,22 +54,43 @@ impl SizeClasses {
 }
 
 impl Hub {
-    /// Brings the logs back under their limits after one of them grew.
-    pub(super) fn log_grew(&mut self, now_ms: u64, index: u32) {
+    /// Brings the logs back under their limits after one of them grew. Mirrors that nobody listens to
+    /// any more go first, whole: their homes have the same. The grown one may be among them.
+    pub(super) fn log_grew(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
         self.trim(index);
-        self.sizes.place(&mut self.table, index);
+        for _ in 0..MIRRORS_FORGOTTEN_MAX {
+            match self.idle_mirrors.first() {
+                Some(idle) if self.log_bytes > self.limits.shard_log_bytes_max => {
+                    self.forget(idle, out);
+                }
+                _ => break,
+            }
+        }
+        if self.table.get(index).is_none() {
+            return;
+        }
         while self.log_bytes > self.limits.shard_log_bytes_max
             && let Some(largest) = self.sizes.largest()
         {
-            self.log_bytes -= self.table[largest].log.drop_oldest();
-            self.sizes.place(&mut self.table, largest);
-            self.mark_dirty(largest);
-            self.restart_ttl(now_ms, largest);
+            self.evict_oldest(now_ms, largest);
         }
         self.mark_dirty(index);
     }
 
-    /// Drops what is over the channel's limits and what no ready subscriber waits for.
+    /// Takes the oldest publication from a log, whoever wants it.
+    fn evict_oldest(&mut self, now_ms: u64, index: u32) {
+        let channel = &mut self.table[index];
+        let ttl_ms = self.namespaces.rules(channel.namespace).history_ttl_ms;
+        let log = &mut channel.log;
+        self.evicted += u64::from(log.history_first(now_ms, ttl_ms) == log.first());
+        self.log_bytes -= log.drop_oldest();
+        self.sizes.place(&mut self.table, index);
+        self.mark_dirty(index);
+        self.restart_ttl(now_ms, index);
+    }
+
+    /// Drops what is over the channel's limits and what no ready subscriber waits for, and notes how
+    /// large the log is now.
     pub(super) fn trim(&mut self, index: u32) {
         for _ in 0..TRIM_MAX {
             if !self.can_trim(&self.table[index]) {
@@ -81,10 +106,12 @@ impl Hub {
     /// newest publication stays, or nobody could ever get one that is over the limit alone.
     fn can_trim(&self, channel: &Channel) -> bool {
         let log = &channel.log;
-        let over =
-            log.len() > self.limits.log_publications_max || log.bytes() > self.limits.log_bytes_max;
+        let tail = &self.namespaces.rules(channel.namespace).tail;
+        let over = log.len() > tail.publications || log.bytes() > tail.bytes;
         let ready = &channel.ready;
-        over && log.len() > 1 && (ready.is_empty() || channel.first_mark() <= ready.floor())
+        over && log.len() > 1
+            && !log.oldest_is_history()
+            && (ready.is_empty() || channel.first_mark() <= ready.floor())
     }
 
     /// Queues the channel for [`next_work`](Hub::next_work) if there is something to do.

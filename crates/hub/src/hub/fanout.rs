@@ -1,7 +1,7 @@
 //! Fan-out: from cursors behind the head to slices of work.
 
 use super::Hub;
-use crate::channel::Channel;
+use crate::channel::{Channel, FIRST_MARK, WAITING};
 use crate::{Seat, SlowPolicy, Work, WorkKind};
 
 impl Hub {
@@ -33,7 +33,8 @@ impl Hub {
     }
 }
 
-/// A slice of those among the blocked who must go: the stream was deleted, or they fell off the log.
+/// A slice of those among the blocked who must hear something: the home has answered, the stream was
+/// deleted, or they fell off the log.
 fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bool {
     if !channel.blocked_has_work() {
         return false;
@@ -50,7 +51,12 @@ fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bo
     };
     let index = work.channel;
     let seat = |place| Seat::blocked(index, place);
-    if mark < base {
+    if mark == WAITING && FIRST_MARK >= base {
+        work.kind = WorkKind::Joined;
+        blocked.leave_behind(FIRST_MARK);
+        let treat = |mark: u64| (mark == WAITING).then_some(FIRST_MARK);
+        blocked.take(treat, false, sends_max, seat, &mut work.targets);
+    } else if mark < base {
         work.kind = WorkKind::Deleted;
         let treat = |mark: u64| (mark < base).then_some(mark);
         blocked.take(treat, false, sends_max, seat, &mut work.targets);

@@ -5,7 +5,7 @@ use crate::channel::{RemoteMirror, Role};
 use crate::{ChannelName, Message, Outbox, ShardId};
 
 impl Hub {
-    /// A shard wants to mirror a channel: whatever was published before is in the answer, whatever
+    /// A shard wants to mirror a channel: where the stream stands is in the answer, whatever
     /// comes after follows it. An older mirror of that shard is gone.
     pub(super) fn join(
         &mut self,
@@ -21,12 +21,17 @@ impl Hub {
         self.wake(index);
         let home_channel = &mut self.table[index];
         home_channel.request(now_ms);
-        let (epoch, head) = (home_channel.epoch, home_channel.log.head());
-        let log = home_channel.log.to_vec();
+        let ttl_ms = self.namespaces.rules(home_channel.namespace).history_ttl_ms;
+        let (epoch, log) = (home_channel.epoch, &home_channel.log);
+        let head = log.head();
+        let first = log.history_first(now_ms, ttl_ms);
+        let history = log.to_vec(first);
+        let dropped_ms = log.time_at(first - 1).unwrap_or(0);
         if let Role::Home(home) = &mut home_channel.role {
             home.mirrors.retain(|mirror| mirror.shard != from);
             home.mirrors.push(RemoteMirror { generation, channel, subscribers: 1, shard: from });
-            out.push((from, Message::Joined { channel, generation, epoch, head, log }));
+            let joined = Message::Joined { channel, generation, epoch, head, history, dropped_ms };
+            out.push((from, joined));
         }
     }
 

@@ -2,71 +2,81 @@
 
 use super::Hub;
 use crate::channel::Role;
-use crate::table::List;
+use crate::table::{List, Table};
 use crate::{Message, Outbox};
 
-/// Steps of one tick; a step forgets a channel or drops a publication.
+/// Steps of one tick; a step looks at a channel or drops a publication.
 const STEPS_MAX: usize = 1024;
 
 impl Hub {
     /// Somebody is interested in the channel.
     pub(super) fn wake(&mut self, index: u32) {
-        let (list, table) = match self.table[index].role {
-            Role::Home(_) => (&mut self.idle_homes, &mut self.table),
-            Role::Mirror(_) => (&mut self.idle_mirrors, &mut self.table),
-        };
+        let (list, table) = self.idle_list(index);
         list.remove(table, index);
     }
 
-    /// Notes that nobody is interested in the channel, if that is so. The channel may be gone
-    /// afterwards.
-    pub(super) fn settle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
-        let channel = &mut self.table[index];
+    /// Where the channel stands while it is idle, if it does.
+    fn idle_list(&mut self, index: u32) -> (&mut List, &mut Table) {
+        let channel = &self.table[index];
         let list = match channel.role {
-            Role::Home(_) => &mut self.idle_homes,
             Role::Mirror(_) => &mut self.idle_mirrors,
+            Role::Home(_) if channel.idle_blank => &mut self.idle_blanks,
+            Role::Home(_) => &mut self.idle_homes,
         };
-        if channel.is_idle() && !list.contains(&self.table, index) {
-            self.table[index].idle_since_ms = now_ms;
-            list.push(&mut self.table, index);
-            self.bound_idle(out);
-        }
+        (list, &mut self.table)
     }
 
-    /// Something happened to a channel that may be idle: its time starts anew. The channel may be
-    /// gone afterwards.
+    /// Notes that nobody is interested in the channel, if that is so. Others may be forgotten for it.
+    pub(super) fn settle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
+        // The lists share their links: it stands in one of them at most.
+        if !self.table[index].is_idle() || self.idle_homes.contains(&self.table, index) {
+            return;
+        }
+        self.make_room_for_idle(out);
+        let channel = &mut self.table[index];
+        channel.idle_since_ms = now_ms;
+        channel.idle_blank = channel.log.head() == 0;
+        let (list, table) = self.idle_list(index);
+        list.push(table, index);
+    }
+
+    /// Something happened to a channel that may be idle: its time starts anew.
     pub(super) fn renew_idle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
         self.wake(index);
         self.settle(now_ms, index, out);
     }
 
-    /// What is remembered of an idle channel outlives its log: when the budget took the last
-    /// publication, the time starts anew.
+    /// What is remembered of an idle channel outlives its log: when the last publication is gone,
+    /// the time starts anew.
     pub(super) fn restart_ttl(&mut self, now_ms: u64, index: u32) {
-        let channel = &mut self.table[index];
+        let channel = &self.table[index];
         let is_home = matches!(channel.role, Role::Home(_));
         if is_home && channel.log.is_empty() && channel.is_idle() {
-            channel.idle_since_ms = now_ms;
-            self.idle_homes.remove(&mut self.table, index);
-            self.idle_homes.push(&mut self.table, index);
+            self.rejuvenate(now_ms, index);
         }
     }
 
-    fn bound_idle(&mut self, out: &mut Outbox) {
-        while self.channels_idle() > self.limits.channels_idle_max {
-            let since = |list: &List| list.first().map(|index| self.table[index].idle_since_ms);
-            let oldest = match (since(&self.idle_mirrors), since(&self.idle_homes)) {
-                (Some(mirror), Some(home)) if home < mirror => self.idle_homes.first(),
-                (Some(_), _) => self.idle_mirrors.first(),
-                (None, _) => self.idle_homes.first(),
-            };
+    /// Makes an idle home the youngest.
+    fn rejuvenate(&mut self, now_ms: u64, index: u32) {
+        self.table[index].idle_since_ms = now_ms;
+        let (list, table) = self.idle_list(index);
+        list.remove(table, index);
+        list.push(table, index);
+    }
+
+    /// Channels without a publication go first, then mirrors, which can be had again: anybody can
+    /// make both by asking for names, and that must not cost others their history.
+    fn make_room_for_idle(&mut self, out: &mut Outbox) {
+        while self.channels_idle() >= self.limits.channels_idle_max.max(1) {
+            let oldest = [&self.idle_blanks, &self.idle_mirrors, &self.idle_homes]
+                .into_iter()
+                .find_map(List::first);
             let Some(index) = oldest else { return };
             self.forget(index, out);
         }
     }
 
-    /// Forgets mirrors after `mirror_linger_ms`. A home loses its log after `meta_ttl_ms`, and
-    /// after as much time again its epoch and offset.
+    /// Forgets mirrors after `mirror_linger_ms`, and homes `meta_ttl_ms` after their logs were gone.
     pub(super) fn expire(&mut self, now_ms: u64, out: &mut Outbox) {
         let mut steps = 0;
         while steps < STEPS_MAX
@@ -78,15 +88,23 @@ impl Hub {
         }
         steps = 0;
         while steps < STEPS_MAX
+            && let Some(index) = self.idle_blanks.first()
+            && self.is_over(now_ms, index, self.limits.meta_ttl_ms)
+        {
+            steps += 1;
+            self.forget(index, out);
+        }
+        steps = 0;
+        while steps < STEPS_MAX
             && let Some(index) = self.idle_homes.first()
             && self.is_over(now_ms, index, self.limits.meta_ttl_ms)
         {
-            steps += 1 + self.table[index].log.len();
+            steps += 1;
             if self.table[index].log.is_empty() {
                 self.forget(index, out);
             } else {
-                self.clear_log(index);
-                self.renew_idle(now_ms, index, out);
+                // Its history lives longer than that. When it ends, the time starts anew.
+                self.rejuvenate(now_ms, index);
             }
         }
     }

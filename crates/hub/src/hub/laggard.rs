@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Hub;
+use crate::channel::{FIRST_MARK, WAITING};
 use crate::roster::Entry;
-use crate::{Moved, Publication, Pull, Seat};
+use crate::{Lag, Moved, Publication, Pull, Seat};
 
 impl Hub {
     /// Takes a subscriber out of fan-out, because its socket could not take everything. `cursor` is
@@ -14,7 +15,9 @@ impl Hub {
         debug_assert!(!seat.is_blocked());
         let (entry, moved) = self.stand_up(seat);
         let channel = &mut self.table[seat.channel];
-        let mark = if entry.mark < channel.base {
+        let mark = if channel.is_waiting() {
+            WAITING
+        } else if entry.mark < channel.base {
             entry.mark
         } else {
             debug_assert!(channel.base + cursor <= entry.mark);
@@ -54,16 +57,25 @@ impl Hub {
     /// Moves a subscriber's cursor forward, behind what it was sent after a pull or behind a gap
     /// that it was told of.
     pub fn advance(&mut self, seat: Seat, cursor: u64) {
-        let mark = self.mark(seat);
+        self.place(seat, cursor.max(self.cursor(seat)));
+    }
+
+    /// Sets a subscriber's cursor, back or forth, to where it [begins](Hub::begin); beyond the head
+    /// means the head. Place blocked seats: a ready one behind the head costs a pass over the whole
+    /// channel. Nothing happens while the home has not answered, and after a deletion, of which the
+    /// subscriber still must hear.
+    pub fn place(&mut self, seat: Seat, cursor: u64) {
+        let before = self.mark(seat);
         let channel = &mut self.table[seat.channel];
-        if mark < channel.base {
+        if channel.is_waiting() || before < channel.base {
             return;
         }
-        let mark = mark.max(channel.base + cursor).min(channel.head_mark());
+        let mark = channel.base + cursor.min(channel.log.head());
         match &mut channel.blocked {
             Some(blocked) if seat.is_blocked() => blocked.set_mark(seat.index(), mark),
             _ => channel.ready.set_mark(seat.index(), mark),
         }
+        self.mark_dirty(seat.channel);
     }
 
     /// Gives a subscriber back to fan-out. Pull until it has caught up before: a cursor behind the
@@ -82,11 +94,29 @@ impl Hub {
         self.mark(seat).saturating_sub(self.table[seat.channel].base)
     }
 
+    /// The stream that the subscriber listened to was deleted, and it has not left yet.
+    pub fn is_deleted(&self, seat: Seat) -> bool {
+        self.mark(seat) < self.table[seat.channel].base
+    }
+
+    /// How far a subscriber is behind. Looks at each publication between.
+    pub fn lag(&self, seat: Seat) -> Lag {
+        let channel = &self.table[seat.channel];
+        match self.mark(seat).checked_sub(channel.base) {
+            Some(cursor) => Lag {
+                publications: channel.log.head() - cursor,
+                bytes: channel.log.frame_bytes_after(cursor),
+            },
+            None => Lag::default(),
+        }
+    }
+
     fn mark(&self, seat: Seat) -> u64 {
         let channel = &self.table[seat.channel];
-        match &channel.blocked {
+        let mark = match &channel.blocked {
             Some(blocked) if seat.is_blocked() => blocked.get(seat.index()).mark,
             _ => channel.ready.get(seat.index()).mark,
-        }
+        };
+        if mark == WAITING { FIRST_MARK } else { mark }
     }
 }

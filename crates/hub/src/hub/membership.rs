@@ -1,25 +1,23 @@
 //! Coming and going of subscribers.
 
 use super::Hub;
+use crate::channel::{FIRST_MARK, WAITING};
 use crate::roster::{Entry, Roster};
-use crate::{ChannelName, Moved, Outbox, Seat, SlowPolicy, Subscriber};
+use crate::{ChannelName, Moved, Outbox, Seat, Subscriber};
 
 impl Hub {
     /// Subscribes to a channel from now on: to what this shard, or while a join is under way the
     /// channel's home, has not seen yet. Any name is taken; who may subscribe to what and how often
-    /// is the caller's business. The policy holds for all the channel's subscribers here; the last
-    /// one given counts.
+    /// is the caller's business.
     pub fn subscribe(
         &mut self,
         now_ms: u64,
         name: &ChannelName,
-        policy: SlowPolicy,
         who: Subscriber,
         out: &mut Outbox,
     ) -> Seat {
         let index = self.find_or_open(name, out);
         let channel = &mut self.table[index];
-        channel.policy = policy;
         channel.request(now_ms);
         let mark = channel.head_mark();
         let place = channel.ready.push(Entry { who, mark });
@@ -31,9 +29,21 @@ impl Hub {
     /// Gives a seat up. Whoever is moved by that must be told its new seat.
     pub fn unsubscribe(&mut self, now_ms: u64, seat: Seat, out: &mut Outbox) -> Option<Moved> {
         let (_, moved) = self.stand_up(seat);
+        // What was kept for the last ready one may be more than those who lag may have.
+        self.mark_dirty(seat.channel);
         self.presence_changed(now_ms, seat.channel, out);
         self.settle(now_ms, seat.channel, out);
         moved
+    }
+
+    /// Who listens to a channel on this shard, ready and blocked, at most `max` of them.
+    pub fn members(&self, name: &ChannelName, max: usize) -> Vec<Subscriber> {
+        let Some(index) = self.find(name) else {
+            return Vec::new();
+        };
+        let channel = &self.table[index];
+        let blocked = channel.blocked.iter().flat_map(|blocked| blocked.members());
+        channel.ready.members().chain(blocked).take(max).collect()
     }
 
     /// Takes a subscriber from its seat.
@@ -44,7 +54,10 @@ impl Hub {
         } else {
             &mut channel.ready
         };
-        let entry = roster.get(seat.index());
+        let mut entry = roster.get(seat.index());
+        if entry.mark == WAITING {
+            entry.mark = FIRST_MARK;
+        }
         let moved = roster.remove(seat.index()).map(|who| Moved { who, seat });
         if channel.blocked.as_deref().is_some_and(Roster::is_empty) {
             channel.blocked = None;

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use super::Hub;
 use crate::channel::Role;
 use crate::log::Log;
-use crate::{Epoch, Publication};
+use crate::{Epoch, Outbox, Publication};
 
 impl Hub {
-    /// The home's answer: all who subscribed meanwhile start at its head.
+    /// The home's answer: all who subscribed meanwhile stand at its head.
     pub(super) fn joined(
         &mut self,
         now_ms: u64,
         index: u32,
         generation: u64,
         epoch: Epoch,
-        head: u64,
-        log: Vec<Arc<Publication>>,
+        log: Log,
+        out: &mut Outbox,
     ) {
         if !self.is_mirror(index, generation, false) {
             return;
@@ -26,10 +26,10 @@ impl Hub {
             mirror.joined = true;
         }
         channel.epoch = epoch;
-        channel.base = channel.head_mark() - head;
-        channel.log = Log::seeded(head, log);
+        channel.base = channel.head_mark() - log.head();
+        channel.log = log;
         self.log_bytes += channel.log.bytes();
-        self.log_grew(now_ms, index);
+        self.log_grew(now_ms, index, out);
     }
 
     /// The next publication.
@@ -39,11 +39,12 @@ impl Hub {
         index: u32,
         generation: u64,
         publication: Arc<Publication>,
+        out: &mut Outbox,
     ) {
         if self.is_mirror(index, generation, true) {
             let expected = self.table[index].log.head() + 1;
             assert_eq!(publication.offset(), expected, "a message between shards was lost");
-            self.append(now_ms, index, publication);
+            self.append(now_ms, index, publication, out);
         }
     }
 

@@ -1,5 +1,6 @@
 //! One shard's share of all channels.
 
+mod begin;
 mod budget;
 mod fanout;
 mod home;
@@ -9,6 +10,7 @@ mod membership;
 mod mirror;
 mod presence;
 mod stream;
+mod sweep;
 
 #[cfg(test)]
 mod tests;
@@ -16,10 +18,11 @@ mod tests;
 use std::sync::Arc;
 
 use crate::channel::{Channel, Mirror, Role};
+use crate::log::Log;
 use crate::table::{Link, List, Table};
 use crate::{
-    Accounting, ChannelName, Epoch, HomeReport, Limits, Message, Outbox, Position, Router, ShardId,
-    ShardReport,
+    Accounting, ChannelName, Epoch, HomeReport, Limits, Message, Namespaces, Outbox, Position,
+    Router, ShardId, ShardReport,
 };
 use budget::SizeClasses;
 
@@ -32,6 +35,7 @@ use budget::SizeClasses;
 pub struct Hub {
     id: ShardId,
     router: Router,
+    namespaces: Arc<Namespaces>,
     limits: Limits,
     /// State of the generator that makes epochs.
     epoch_seed: u64,
@@ -45,12 +49,18 @@ pub struct Hub {
     idle_mirrors: List,
     /// Channels of this home that no shard is interested in, oldest first.
     idle_homes: List,
+    /// Those of them that have never had a publication, oldest first.
+    idle_blanks: List,
     /// Mirrors whose number of subscribers is to be reported, by the time when.
     presence: List,
     sizes: SizeClasses,
     log_bytes: usize,
     /// Publications made here as the home of their channels.
     publications: u64,
+    /// Publications that the budget took from histories.
+    evicted: u64,
+    /// Where the next sweep begins.
+    swept: u32,
 }
 
 impl Hub {
@@ -58,6 +68,7 @@ impl Hub {
     pub fn new(
         id: ShardId,
         router: Router,
+        namespaces: Arc<Namespaces>,
         limits: Limits,
         seed: u64,
         accounting: Arc<Accounting>,
@@ -65,6 +76,7 @@ impl Hub {
         Self {
             id,
             router,
+            namespaces,
             limits,
             // Hubs that are given the same seed must not make the same epochs.
             epoch_seed: mix(seed ^ mix(u64::from(id.0))),
@@ -74,10 +86,13 @@ impl Hub {
             dirty: List::new(Link::Dirty),
             idle_mirrors: List::new(Link::Idle),
             idle_homes: List::new(Link::Idle),
+            idle_blanks: List::new(Link::Idle),
             presence: List::new(Link::Presence),
             sizes: SizeClasses::new(),
             log_bytes: 0,
             publications: 0,
+            evicted: 0,
+            swept: 0,
         }
     }
 
@@ -97,11 +112,12 @@ impl Hub {
             Message::Publish { name, draft } => {
                 self.publish_home(now_ms, &name, draft, out);
             }
-            Message::Joined { channel, generation, epoch, head, log } => {
-                self.joined(now_ms, channel, generation, epoch, head, log);
+            Message::Joined { channel, generation, epoch, head, history, dropped_ms } => {
+                let log = Log::seeded(head, history, dropped_ms);
+                self.joined(now_ms, channel, generation, epoch, log, out);
             }
             Message::Deliver { channel, generation, publication } => {
-                self.deliver(now_ms, channel, generation, publication);
+                self.deliver(now_ms, channel, generation, publication, out);
             }
             Message::Deleted { channel, generation, epoch } => {
                 self.deleted(channel, generation, epoch);
@@ -109,25 +125,28 @@ impl Hub {
         }
     }
 
-    /// Housekeeping: forgets what was idle for long enough and reports numbers of subscribers to
-    /// the homes, at most once per second and channel. The work of one call is bounded, so call it
-    /// often (each 100 ms, say).
+    /// Housekeeping: takes what is too old from the logs, forgets what was idle for long enough, and
+    /// reports numbers of subscribers to the homes, at most once per second and channel. The work of
+    /// one call is bounded, so call it often (each 100 ms, say), but not between a slice of work and
+    /// the blocking of those who could not be sent everything.
     pub fn tick(&mut self, now_ms: u64, out: &mut Outbox) {
+        self.sweep(now_ms);
         self.expire(now_ms, out);
         self.report_presence(now_ms, out);
     }
 
     /// What this shard knows about a channel.
-    pub fn report(&self, name: &ChannelName) -> ShardReport {
+    pub fn report(&self, now_ms: u64, name: &ChannelName) -> ShardReport {
         let Some(index) = self.find(name) else {
             return ShardReport::default();
         };
         let channel = &self.table[index];
+        let (log, rules) = (&channel.log, self.namespaces.rules(channel.namespace));
         let home = match &channel.role {
             Role::Home(home) => Some(HomeReport {
-                position: Position { epoch: channel.epoch, offset: channel.log.head() },
-                messages: channel.log.len() as u64,
-                bytes: channel.log.bytes() as u64,
+                position: Position { epoch: channel.epoch, offset: log.head() },
+                messages: log.head() + 1 - log.history_first(now_ms, rules.history_ttl_ms),
+                bytes: log.bytes() as u64,
                 last_publication_ms: home.last_publication_ms(),
             }),
             Role::Mirror(_) => None,
@@ -154,6 +173,11 @@ impl Hub {
         self.publications
     }
 
+    /// Publications that the shard's byte budget took from histories.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
     /// Bytes that all logs of this shard hold.
     pub fn log_bytes(&self) -> usize {
         self.log_bytes
@@ -166,7 +190,7 @@ impl Hub {
 
     /// Channels that this shard remembers though nobody is interested.
     pub fn channels_idle(&self) -> usize {
-        self.idle_mirrors.len() + self.idle_homes.len()
+        self.idle_mirrors.len() + self.idle_homes.len() + self.idle_blanks.len()
     }
 
     fn find(&self, name: &ChannelName) -> Option<u32> {
@@ -182,15 +206,14 @@ impl Hub {
         }
         let home = self.router.shard_of(hash);
         if home == self.id {
-            let epoch = self.next_epoch();
-            return self.table.insert(Channel::new(
-                name.clone(),
-                hash as u32,
-                epoch,
-                Role::new_home(),
-            ));
+            return self.open_home(name, hash as u32);
         }
         self.open_mirror(name, hash as u32, home, out)
+    }
+
+    fn open_home(&mut self, name: &ChannelName, hash: u32) -> u32 {
+        let epoch = self.next_epoch();
+        self.insert(name, hash, epoch, Role::new_home())
     }
 
     fn open_mirror(
@@ -206,10 +229,18 @@ impl Hub {
         let role =
             Role::Mirror(Mirror { generation, report_due_ms: 0, reported: 1, home, joined: false });
         let unknown = Epoch::from_random(0);
-        let channel = self.table.insert(Channel::new(name.clone(), hash, unknown, role));
+        let channel = self.insert(name, hash, unknown, role);
         let join = Message::Join { from: self.id, name: name.clone(), channel, generation };
         out.push((home, join));
         channel
+    }
+
+    /// Adds a channel. An unknown namespace has the default's rules here: where it may not exist, the
+    /// doors refuse it before.
+    fn insert(&mut self, name: &ChannelName, hash: u32, epoch: Epoch, role: Role) -> u32 {
+        let namespace = self.namespaces.resolve(name).unwrap_or(0);
+        let policy = self.namespaces.rules(namespace).slow_policy;
+        self.table.insert(Channel::new(name.clone(), hash, epoch, role, (namespace, policy)))
     }
 
     fn next_epoch(&mut self) -> Epoch {

@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::Hub;
+use super::budget::TRIM_MAX;
 use crate::channel::Role;
 use crate::log::Log;
 use crate::{ChannelName, Draft, Epoch, Message, Outbox, Position, Publication, Receipt};
@@ -47,8 +48,8 @@ impl Hub {
             }));
         }
         let last_requested_ms = channel.last_requested_ms();
-        self.append(now_ms, index, publication);
-        let messages = self.table[index].log.len() as u64;
+        self.append(now_ms, index, publication, out);
+        let messages = self.table[index].log.history_len() as u64;
         self.renew_idle(now_ms, index, out);
         Receipt {
             position,
@@ -92,10 +93,18 @@ impl Hub {
     }
 
     /// Adds the next publication to the log.
-    pub(super) fn append(&mut self, now_ms: u64, index: u32, publication: Arc<Publication>) {
-        self.log_bytes += publication.cost_bytes();
-        self.table[index].log.push(publication);
-        self.log_grew(now_ms, index);
+    pub(super) fn append(
+        &mut self,
+        now_ms: u64,
+        index: u32,
+        publication: Arc<Publication>,
+        out: &mut Outbox,
+    ) {
+        let channel = &mut self.table[index];
+        let rules = self.namespaces.rules(channel.namespace);
+        self.log_bytes += channel.log.push(publication, &rules.history);
+        channel.log.expire(now_ms, rules.history_ttl_ms, TRIM_MAX);
+        self.log_grew(now_ms, index, out);
     }
 
     /// Begins a new stream. The marks of all who sit here are below the new base, and that is how

@@ -35,6 +35,15 @@ impl Table {
         self.slab.len()
     }
 
+    /// All indices are below this one.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slab.slots()
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Channel> {
+        self.slab.get_mut(index)
+    }
+
     pub(crate) fn get(&self, index: u32) -> Option<&Channel> {
         self.slab.get(index)
     }

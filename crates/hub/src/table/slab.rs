@@ -33,6 +33,10 @@ impl Slab {
         self.len
     }
 
+    pub(super) fn slots(&self) -> u32 {
+        self.pages.last().map_or(0, |last| (self.pages.len() - 1) * PAGE + last.len()) as u32
+    }
+
     pub(super) fn get(&self, index: u32) -> Option<&Channel> {
         match self.pages.get(index as usize / PAGE)?.get(index as usize % PAGE)? {
             Slot::Used(channel) => Some(channel),

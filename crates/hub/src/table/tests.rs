@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::channel::Role;
-use crate::{Epoch, Router};
+use crate::{Epoch, Router, SlowPolicy};
 
 fn channel(name: &ChannelName, hash: u32) -> Channel {
-    Channel::new(name.clone(), hash, Epoch::from_random(0), Role::new_home())
+    Channel::new(name.clone(), hash, Epoch::from_random(0), Role::new_home(), (0, SlowPolicy::Skip))
 }
 
 fn name(number: usize) -> ChannelName {

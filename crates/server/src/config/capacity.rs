@@ -12,6 +12,9 @@ const USER_BYTES: u64 = 128;
 const KERNEL_BYTES: u64 = 4_300;
 /// Receive arena, rings and tables of a shard, in bytes.
 const SHARD_BYTES: u64 = 8 << 20;
+/// What a shard remembers of a channel beside its publications, with its name and its places in the
+/// tables, in bytes.
+const CHANNEL_BYTES: u64 = 640;
 /// The program, its threads and the internal door when idle, in bytes.
 const PROGRAM_BYTES: u64 = 32 << 20;
 /// Descriptors of the program and the internal door that are not connections of clients.
@@ -28,8 +31,12 @@ pub(crate) struct Capacity {
     pub connections_max: u32,
     /// Everything that bounds connections here, the tightest first.
     pub bounds: Vec<Bound>,
-    /// Logs, arenas and everything else that does not grow with connections, in bytes.
-    pub fixed_bytes: u64,
+    /// What the channels of all shards may keep, in bytes.
+    pub log_bytes: u64,
+    /// Channels without subscribers, beside what they keep, in bytes.
+    pub idle_channel_bytes: u64,
+    /// Publications under way, arenas, and the program itself, in bytes.
+    pub other_bytes: u64,
     /// Memory that may be used, in bytes.
     pub budget_bytes: u64,
     /// What will carry the connections.
@@ -85,12 +92,11 @@ impl Capacity {
     /// What `settings` come to on `machine` with that many shards.
     pub(crate) fn new(settings: &Settings, machine: &Machine, shards: usize) -> Self {
         let shards = shards as u64;
-        let logs = shards.saturating_mul(settings.shard_log_bytes_max as u64);
-        let pending = settings.publish_pending_bytes_max as u64;
-        let fixed_bytes = logs
-            .saturating_add(shards * SHARD_BYTES)
-            .saturating_add(pending)
-            .saturating_add(PROGRAM_BYTES);
+        let log_bytes = shards * settings.shard_log_bytes_max as u64;
+        let idle_channel_bytes = shards * u64::from(settings.channels_idle_max) * CHANNEL_BYTES;
+        let pending_bytes = settings.publish_pending_bytes_max as u64;
+        let other_bytes = shards * SHARD_BYTES + pending_bytes + PROGRAM_BYTES;
+        let fixed_bytes = log_bytes + idle_channel_bytes + other_bytes;
         // A quarter is left to the rest of the machine and to buffers of busy connections.
         let budget_bytes = machine.memory_bytes / 4 * 3;
         // Logs are seldom full: they may not take more than half from connections.
@@ -102,8 +108,8 @@ impl Capacity {
                 connections: memory / (USER_BYTES + KERNEL_BYTES),
                 hard: false,
                 reason: format!(
-                    "memory: three quarters of {}, less {} for logs and arenas, at {USER_BYTES} B \
-                     user and {KERNEL_BYTES} B kernel memory each",
+                    "memory: three quarters of {}, less {} for logs, channels and arenas, at \
+                     {USER_BYTES} B user and {KERNEL_BYTES} B kernel memory each",
                     bytes(machine.memory_bytes),
                     bytes(fixed_bytes.min(budget_bytes / 2)),
                 ),
@@ -132,7 +138,15 @@ impl Capacity {
         let possible = bounds.first().map_or(SLOTS_MAX, |bound| bound.connections).max(1);
         let connections_max =
             settings.connections_max.unwrap_or(u32::try_from(possible).unwrap_or(u32::MAX));
-        Self { connections_max, bounds, fixed_bytes, budget_bytes, plane }
+        Self {
+            connections_max,
+            bounds,
+            log_bytes,
+            idle_channel_bytes,
+            other_bytes,
+            budget_bytes,
+            plane,
+        }
     }
 
     /// The tightest bound of the kind that `wanted` connections would break.
@@ -147,10 +161,15 @@ impl Capacity {
         (connections * USER_BYTES, connections * KERNEL_BYTES)
     }
 
+    /// Memory that does not grow with connections, when all of it is used, in bytes.
+    pub(crate) fn fixed_bytes(&self) -> u64 {
+        self.log_bytes + self.idle_channel_bytes + self.other_bytes
+    }
+
     /// All memory at full load, in bytes.
     pub(crate) fn full_load_bytes(&self) -> u64 {
         let (user, kernel) = self.connection_bytes();
-        self.fixed_bytes.saturating_add(user).saturating_add(kernel)
+        self.fixed_bytes() + user + kernel
     }
 }
 

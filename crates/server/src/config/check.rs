@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use tracing_subscriber::EnvFilter;
 
 use super::Config;
-use super::capacity::Capacity;
+use super::capacity::{Capacity, bytes};
 use super::error::{Problem, Value};
 use super::keys::Settings;
 use super::machine::Machine;
@@ -125,8 +125,15 @@ impl Checker<'_> {
     }
 
     fn allowed_origins(&mut self) {
-        let wrong = self.settings.allowed_origins.iter().find_map(|origin| wrong_origin(origin));
-        if let Some(right) = wrong {
+        let origins = &self.settings.allowed_origins;
+        if *origins == [EVERY_ORIGIN] {
+            return;
+        }
+        let too_many = (origins.len() > ORIGINS_MAX).then(|| {
+            format!("names {} origins; at most {ORIGINS_MAX} are possible", origins.len())
+        });
+        let wrong = origins.iter().find_map(|origin| wrong_origin(origin));
+        if let Some(right) = too_many.or(wrong) {
             self.refuse("allowed_origins", right);
         }
     }
@@ -197,6 +204,16 @@ impl Checker<'_> {
                 );
             }
         }
+        if capacity.fixed_bytes() > capacity.budget_bytes / 2 {
+            self.warnings.push(format!(
+                "what channels keep may come to {} of memory, and with all else that does not grow \
+                 with connections to {}: more than half of the {} that may be used here; lower \
+                 shard_log_bytes_max, channels_idle_max or publish_pending_bytes_max",
+                bytes(capacity.log_bytes + capacity.idle_channel_bytes),
+                bytes(capacity.fixed_bytes()),
+                bytes(capacity.budget_bytes),
+            ));
+        }
         capacity
     }
 }
@@ -210,10 +227,19 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && (one.ip() == other.ip() || any(one.ip()) || any(other.ip()))
 }
 
+/// A connection keeps the number of its origin in a byte.
+const ORIGINS_MAX: usize = 255;
+
+/// Allows every origin; stands alone.
+const EVERY_ORIGIN: &str = "*";
+
 /// What is wrong with an origin, if anything: browsers send scheme and authority, in lower case,
 /// without the scheme's own port, and it is compared exactly.
 fn wrong_origin(origin: &str) -> Option<String> {
     let shape = "must be origins such as https://example.org or http://localhost:3000";
+    if origin == EVERY_ORIGIN {
+        return Some(format!("\"{EVERY_ORIGIN}\" allows every origin: leave the others out"));
+    }
     let Some((scheme, authority)) = origin.split_once("://") else {
         return Some(format!("{shape}; {origin:?} has no scheme"));
     };
@@ -222,8 +248,8 @@ fn wrong_origin(origin: &str) -> Option<String> {
         "https" => ":443",
         _ => "/",
     };
-    let why = if origin.contains('*') {
-        "patterns are not supported, name each origin"
+    let why = if origin.contains(EVERY_ORIGIN) {
+        "patterns are not supported, name each origin or allow all with \"*\" alone"
     } else if authority.contains(['/', '?', '#', '@']) {
         "an origin ends after host and port, without a path or a slash"
     } else if scheme.is_empty() || authority.is_empty() {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 
 use super::keys::Settings;
+use super::namespaces::Namespace;
 use super::table::Key;
 use super::value::Form;
 
@@ -43,7 +44,7 @@ pub(crate) fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .long_about(format!("{ABOUT}\n\n{START}"))
-        .after_long_help(SPELLING)
+        .after_long_help(spelling())
         .max_term_width(100)
         .arg(
             Arg::new(FILE)
@@ -65,23 +66,28 @@ pub(crate) fn command() -> Command {
 const FILE: &str = "config";
 const CHECK: &str = "check-config";
 
-const ABOUT: &str = "A push server: clients hold one WebSocket open, backends hand over a message \
-                     once, and it reaches everyone who listens.";
+const ABOUT: &str = "A push server: clients hold one line open, backends hand over a message once, \
+                     and it reaches everyone who listens.";
 
 const START: &str = "Started without any option it serves clients on port 8000 and backends on \
                      127.0.0.1:8001.\n\n  Listen:   open http://localhost:8000/ in a browser, or \
                      ws://localhost:8000/sub/demo:lobby\n  Publish:  curl -d hello \
                      http://127.0.0.1:8001/pub/demo:lobby";
 
-const SPELLING: &str = "Every option above but --config and --check-config is also a key of the \
-                        file and an environment variable, in the same spelling: \
-                        --internal-listen is internal_listen = \"...\" and \
-                        SWITCHBOARD_INTERNAL_LISTEN. A flag wins over the environment, the \
-                        environment over the file. Only the file has tables: [namespace.NAME] \
-                        with the keys publish, publish_per_second, slow_policy and lossy_raw; \
-                        [namespace.default] holds for all other channels.\n\nExit codes: 0 \
-                        stopped as asked, 64 wrong configuration, 69 what was asked for is not \
-                        available (a port, io_uring), 71 the system refused something.";
+/// How keys are spelt, and what the exit codes mean.
+fn spelling() -> String {
+    let keys: Vec<&str> = Namespace::KEYS.iter().map(|key| key.name).collect();
+    format!(
+        "Every option above but --config and --check-config is also a key of the file and an \
+         environment variable, in the same spelling: --internal-listen is internal_listen = \
+         \"...\" and SWITCHBOARD_INTERNAL_LISTEN. A flag wins over the environment, the \
+         environment over the file. Only the file has tables: [namespace.NAME] with the keys {}; \
+         [namespace.default] holds for all other channels; --check-config explains them.\n\n\
+         Exit codes: 0 stopped as asked, 64 wrong configuration, 69 what was asked for is not \
+         available (a port, io_uring), 71 the system refused something.",
+        keys.join(", ")
+    )
+}
 
 fn argument(key: &'static Key) -> Arg {
     let first = key.explanation.split_inclusive(". ").next().unwrap_or(key.explanation);

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::table::settings;
-use super::value::{CpuList, PlaneChoice, Secret};
+use super::value::{CpuList, PlaneChoice, Secret, TimeoutStatus};
 
 settings! {
     /// The value of every key outside `[namespace.NAME]`, each within its bounds but not yet checked
@@ -13,8 +13,8 @@ settings! {
     struct Settings;
 
     "Doors" {
-        /// Addresses that clients connect to (WebSocket, and the page at `/`). The default `[::]`
-        /// is left out on a machine without IPv6.
+        /// Addresses that clients connect to (every way to listen, and the page at `/`). The default
+        /// `[::]` is left out on a machine without IPv6.
         listen: Vec<SocketAddr> = default_listen();
         /// Address of the internal door, where backends publish and read counters. Anything but
         /// loopback needs `api_key`.
@@ -24,7 +24,8 @@ settings! {
         /// user of the machine.
         api_key: Option<Secret> = None;
         /// Web origins allowed beside the server's own, such as `https://example.org`. Compared
-        /// exactly; clients that are no browsers send no origin and are not affected.
+        /// exactly; `*` alone allows every origin. Clients that are no browsers send no origin and
+        /// are not affected.
         allowed_origins: Vec<String> = Vec::new();
         /// Connections held by the internal door at most; more wait in the kernel's queue.
         internal_connections_max: u32 = 1_024, 1..=65_535;
@@ -56,14 +57,34 @@ settings! {
         strict_namespaces: bool = false;
         /// Channels that one connection may listen to; beyond it 400.
         channels_per_connection_max: u32 = 128, 1..=1_024;
-        /// Publications that a channel's log keeps on a shard. A subscriber that falls behind
-        /// further loses its place.
+        /// Publications of a channel that a subscriber may be behind, unless its namespace says
+        /// otherwise. One that falls behind further, and behind the history, loses its place.
         log_publications_max: u32 = 1_024, 1..=1_048_576;
-        /// Bytes that a channel's log keeps on a shard. Several of the largest publications should
-        /// fit, or a burst of them leaves ordinary clients behind.
+        /// Bytes of a channel that a subscriber may be behind, unless its namespace says otherwise.
+        /// Several of the largest publications should fit, or a burst of them leaves ordinary
+        /// clients behind.
         log_bytes_max: usize = 8_388_608, 1_024..=1_073_741_824;
-        /// Bytes that all logs of a shard keep together; the largest log is cut first.
+        /// Bytes that all channels of a shard keep together, for subscribers that are behind and as
+        /// history; the largest log gives its oldest publication first. What event streams and JSON
+        /// need in another form may take as much again.
         shard_log_bytes_max: usize = 67_108_864, 65_536..=1_099_511_627_776;
+        /// Channels without subscribers that a shard remembers; the oldest are forgotten first, with
+        /// all they keep.
+        channels_idle_max: u32 = 100_000, 1..=16_777_216;
+        /// Time for which a channel that nobody uses keeps its position after its history is gone,
+        /// so that who comes back is not told of a gap where there is none.
+        meta_ttl_ms: u32 = 3_600_000, 0..=2_592_000_000;
+    }
+
+    "Polling and event streams" {
+        /// Time for which a long poll without news is held. Keep it below the idle timeout of
+        /// proxies and load balancers in front.
+        long_poll_timeout_ms: u32 = 25_000, 100..=3_600_000;
+        /// Status of the answer to a long poll that got no news in time: 304, or 408 for clients
+        /// that expect it.
+        long_poll_timeout_status: TimeoutStatus = TimeoutStatus::NotModified;
+        /// Time after which a browser connects an event stream again that broke off (`retry:`).
+        event_stream_retry_ms: u32 = 2_000, 0..=3_600_000;
     }
 
     "Size limits" {
@@ -89,13 +110,13 @@ settings! {
         handshake_timeout_ms: u32 = 10_000, 100..=600_000;
         /// Time an HTTP connection of a client may stay open between requests.
         http_idle_timeout_ms: u32 = 60_000, 100..=3_600_000;
-        /// Silence of a client after which it gets a WebSocket ping. Keep it below the idle timeout
-        /// of proxies and load balancers in front.
+        /// Silence after which a WebSocket gets a ping, and an event stream a comment. Keep it below
+        /// the idle timeout of proxies and load balancers in front.
         ping_interval_ms: u32 = 25_000, 1_000..=3_600_000;
         /// Time after a ping in which something must arrive, or the client counts as dead.
         pong_timeout_ms: u32 = 10_000, 100..=600_000;
-        /// Time a client that cannot take more data has to take some of it, or it is closed with
-        /// code 4008.
+        /// Time a client that cannot take more data has to take some of it, or it is closed (a
+        /// WebSocket with code 4008).
         stall_timeout_ms: u32 = 10_000, 100..=600_000;
         /// Time a client has to answer a Close frame before its connection is reset.
         close_timeout_ms: u32 = 2_000, 100..=600_000;

@@ -19,7 +19,7 @@ mod value;
 
 use std::ffi::OsString;
 
-pub(crate) use capacity::{Capacity, ExpectedPlane};
+pub(crate) use capacity::{Capacity, ExpectedPlane, bytes};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Settings;
 pub(crate) use namespaces::{Namespace, Namespaces};

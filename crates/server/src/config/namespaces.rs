@@ -6,7 +6,7 @@ use super::error::{Problem, Value, unknown};
 use super::keys::Settings;
 use super::raw::{Origin, Raw, Written};
 use super::table::{Key, Source, settings};
-use super::value::{Setting, SlowPolicy};
+use super::value::SlowPolicy;
 
 settings! {
     /// The rules of one namespace.
@@ -18,11 +18,31 @@ settings! {
         publish: bool = false;
         /// Publications a second that one client may send, with a burst of as many. 0 is unlimited.
         publish_per_second: u32 = 0, 0..=10_000_000;
-        /// What happens to a client that falls behind the log: `disconnect` with code 4008, `skip`
-        /// to the oldest publication that is kept, or only the `latest`.
+        /// Publications of a channel that are kept for clients that come back. 0 keeps none.
+        history_publications: u32 = 1_024, 0..=1_048_576;
+        /// Bytes of a channel that are kept for clients that come back. The server's `log_bytes_max`
+        /// when unset.
+        history_bytes: usize = 8_388_608, 1_024..=1_073_741_824;
+        /// Age up to which publications are kept for clients that come back.
+        history_ttl_ms: u32 = 3_600_000, 100..=2_592_000_000;
+        /// Publications of a channel that a subscriber may be behind. The server's
+        /// `log_publications_max` when unset.
+        log_publications_max: u32 = 1_024, 1..=1_048_576;
+        /// Bytes of a channel that a subscriber may be behind. The server's `log_bytes_max` when
+        /// unset.
+        log_bytes_max: usize = 8_388_608, 1_024..=1_073_741_824;
+        /// What happens to a client that falls behind what is kept: `disconnect` with code 4008,
+        /// `skip` to the oldest publication that is kept, or only the `latest`. The last two are told
+        /// what they missed; raw WebSockets, which cannot be told, are closed unless `lossy_raw`.
         slow_policy: SlowPolicy = SlowPolicy::Disconnect;
-        /// Clients that speak raw WebSocket may lose publications without being told.
+        /// Raw WebSockets may miss publications without being told, when they are slow or when the
+        /// position that they come back with is lost, instead of being closed with 4008 or 4010.
         lossy_raw: bool = false;
+        /// The internal door lists who listens to its channels (`GET /subscribers/{channel}`).
+        presence_list: bool = false;
+        /// Who begins or ceases to listen to a channel NAME by WebSocket or event stream is told in
+        /// the channel `presence:NAME`.
+        join_leave: bool = false;
     }
 }
 
@@ -39,6 +59,8 @@ pub(crate) struct Namespaces {
 pub(crate) const DEFAULT: &str = "default";
 /// The namespace that lets clients publish on built-in defaults.
 pub(crate) const DEMO: &str = "demo";
+/// The namespace of the channels that tell who joins and leaves others.
+pub(crate) const PRESENCE: &str = "presence";
 
 impl Namespaces {
     /// Reads the tables of the file and adds the built-in ones.
@@ -55,10 +77,15 @@ impl Namespaces {
             demo.entry("publish").or_insert(true.into());
             demo.entry("publish_per_second").or_insert(rate.into());
         }
+        // Rules of its own, since those of the default may let clients publish.
+        if tables.values().any(|keys| keys.get("join_leave") == Some(&true.into())) {
+            tables.entry(PRESENCE.to_owned()).or_default();
+        }
         let mut named = BTreeMap::new();
-        for (name, keys) in tables {
-            let table = Table { name: &name, keys: &keys, origin: raw.file_origin() };
-            if let Some(namespace) = table.check(problems) {
+        for (name, mut keys) in tables {
+            inherit(&mut keys, settings);
+            let table = Table { name: &name, keys: &keys, raw };
+            if let Some(namespace) = table.check(settings, problems) {
                 named.insert(name, namespace);
             }
         }
@@ -67,15 +94,35 @@ impl Namespaces {
     }
 }
 
+/// What a namespace does not say itself, the server's keys say for it.
+fn inherit(keys: &mut toml::Table, settings: &Settings) {
+    let bytes = i64::try_from(settings.log_bytes_max).unwrap_or(i64::MAX);
+    let publications = i64::from(settings.log_publications_max);
+    for (name, value) in
+        [("log_publications_max", publications), ("log_bytes_max", bytes), ("history_bytes", bytes)]
+    {
+        keys.entry(name).or_insert(value.into());
+    }
+}
+
+impl Namespaces {
+    /// Every namespace with its name, the default first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Namespace)> {
+        let named = self.named.iter().map(|(name, namespace)| (name.as_str(), namespace));
+        std::iter::once((DEFAULT, &self.default)).chain(named)
+    }
+}
+
 /// One `[namespace.NAME]`.
 struct Table<'a> {
     name: &'a str,
+    /// Those of the file and those that were added.
     keys: &'a toml::Table,
-    origin: Origin,
+    raw: &'a Raw,
 }
 
 impl Table<'_> {
-    fn check(&self, problems: &mut Vec<Problem>) -> Option<Namespace> {
+    fn check(&self, settings: &Settings, problems: &mut Vec<Problem>) -> Option<Namespace> {
         let before = problems.len();
         let forbidden = |c: char| c.is_control() || matches!(c, ':' | '/' | ',');
         if self.name.is_empty() || self.name.contains(forbidden) {
@@ -93,18 +140,47 @@ impl Table<'_> {
             }
         }
         let namespace = Namespace::collect(self, problems)?;
-        if namespace.slow_policy != SlowPolicy::Disconnect && !namespace.lossy_raw {
-            problems.push(Problem {
-                value: namespace.slow_policy.show().map_or(Value::None, Value::Shown),
-                ..self.problem(
-                    Some("slow_policy"),
-                    "raw WebSocket clients cannot be told what they missed; keep \"disconnect\", \
-                     or set lossy_raw = true in this namespace if its clients can bear gaps that \
-                     nobody announces",
-                )
-            });
+        if namespace.join_leave && self.name == PRESENCE {
+            let right = "must be false here: channels that tell who joins and leaves have no \
+                         channels that tell it of them";
+            problems.push(self.wrong("join_leave", right));
         }
+        self.sizes(&namespace, settings, problems);
         (problems.len() == before).then_some(namespace)
+    }
+
+    /// What must fit into what. The server's own keys are checked elsewhere, so only what was
+    /// written in this namespace is looked at.
+    fn sizes(&self, namespace: &Namespace, settings: &Settings, problems: &mut Vec<Problem>) {
+        let Settings { shard_log_bytes_max, publish_bytes_max, message_bytes_max, .. } = settings;
+        let (largest, publication) =
+            (publish_bytes_max, "publish_bytes_max").max((message_bytes_max, "message_bytes_max"));
+        let keeps_history = namespace.history_publications > 0;
+        for (key, size, is_used) in [
+            ("log_bytes_max", namespace.log_bytes_max, true),
+            ("history_bytes", namespace.history_bytes, keeps_history),
+        ] {
+            let right = if size > *shard_log_bytes_max {
+                format!("larger than `shard_log_bytes_max`, which is {shard_log_bytes_max}")
+            } else if size < *largest && is_used {
+                format!("smaller than `{publication}`, which is {largest}")
+            } else {
+                continue;
+            };
+            if self.is_written(key) {
+                problems.push(self.wrong(key, &format!("must not be {right}")));
+            }
+        }
+    }
+
+    fn is_written(&self, key: &str) -> bool {
+        self.raw.namespaces.get(self.name).is_some_and(|keys| keys.contains_key(key))
+    }
+
+    /// The value of a known key is wrong.
+    fn wrong(&self, key: &str, right: &str) -> Problem {
+        let value = self.keys.get(key).map_or(Value::None, |value| Value::Shown(value.to_string()));
+        Problem { value, ..self.problem(Some(key), right) }
     }
 
     fn problem(&self, key: Option<&str>, right: &str) -> Problem {
@@ -112,7 +188,7 @@ impl Table<'_> {
         Problem {
             key: format!("namespace.{}{dot}{}", self.name, key.unwrap_or("")),
             value: Value::None,
-            origin: Some(self.origin.clone()),
+            origin: Some(self.raw.file_origin()),
             right: right.to_owned(),
         }
     }
@@ -121,7 +197,7 @@ impl Table<'_> {
 impl Source for Table<'_> {
     fn find(&self, key: &Key) -> Option<(Written, Origin)> {
         let value = self.keys.get(key.name)?;
-        Some((Written::File(value.clone()), self.origin.clone()))
+        Some((Written::File(value.clone()), self.raw.file_origin()))
     }
 
     fn full_name(&self, key: &Key) -> String {

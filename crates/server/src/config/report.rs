@@ -20,11 +20,11 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# Switchboard {}: the configuration in force.", env!("CARGO_PKG_VERSION"))?;
         self.keys(f)?;
-        let namespaces = &self.config.namespaces;
         writeln!(f, "\n\n# ==== Namespaces ====")?;
-        write_namespace(f, super::namespaces::DEFAULT, &namespaces.default, true)?;
-        for (name, namespace) in &namespaces.named {
-            write_namespace(f, name, namespace, false)?;
+        let shard_log_bytes_max = self.config.settings.shard_log_bytes_max;
+        for (at, (name, namespace)) in self.config.namespaces.all().enumerate() {
+            write_namespace(f, name, namespace, at == 0)?;
+            write_comment(f, &kept(namespace, shard_log_bytes_max), 0)?;
         }
         self.figures(f)
     }
@@ -72,20 +72,52 @@ impl Report<'_> {
         line(
             "memory at full load",
             format!(
-                "{} of {} that may be used: {} user and {} kernel memory of connections, {} logs, \
-             publications under way, arenas and the program itself",
+                "{} of {} that may be used: {} user and {} kernel memory of connections, {} what \
+                 channels keep, {} channels without subscribers, {} publications under way, arenas \
+                 and the program itself",
                 bytes(capacity.full_load_bytes()),
                 bytes(capacity.budget_bytes),
                 bytes(user),
                 bytes(kernel),
-                bytes(capacity.fixed_bytes),
+                bytes(capacity.log_bytes),
+                bytes(capacity.idle_channel_bytes),
+                bytes(capacity.other_bytes),
             ),
         )?;
+        line("not counted in it", NOT_COUNTED.to_owned())?;
         for warning in warnings {
             line("warning", warning.clone())?;
         }
         Ok(())
     }
+}
+
+/// Memory that depends on what clients and publishers do.
+const NOT_COUNTED: &str = "what slow clients have taken a part of, until they take the rest or are \
+                           closed; and other forms of what is kept, for event streams (binary, line \
+                           breaks) and answers in JSON: at most as many bytes as all logs may have";
+
+/// What channels of a namespace keep, and how many of them that keep so much find room.
+fn kept(namespace: &Namespace, shard_log_bytes_max: usize) -> String {
+    let &Namespace { log_publications_max, log_bytes_max, history_publications, .. } = namespace;
+    let behind = format!("{log_publications_max} publications or {}", bytes(log_bytes_max as u64));
+    let (most, back) = if history_publications == 0 {
+        (log_bytes_max, "nothing".to_owned())
+    } else {
+        let &Namespace { history_bytes, history_ttl_ms, .. } = namespace;
+        let back = format!(
+            "{history_publications} publications, {} or {history_ttl_ms} ms",
+            bytes(history_bytes as u64)
+        );
+        (log_bytes_max.max(history_bytes), back)
+    };
+    let channels = shard_log_bytes_max / most.max(1);
+    format!(
+        "A channel keeps up to {behind} for subscribers that are behind, and up to {back} for those \
+         who come back. Of channels that keep {} each, {channels} fill a shard; then the largest \
+         gives its oldest publication first.",
+        bytes(most as u64)
+    )
 }
 
 /// Where a value came from, in the spelling that was used.

@@ -226,6 +226,40 @@ impl Setting for CpuList {
     }
 }
 
+/// The status of an answer to a long poll that got no news in time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TimeoutStatus {
+    /// 304
+    NotModified,
+    /// 408
+    RequestTimeout,
+}
+
+impl TimeoutStatus {
+    /// The number on the wire.
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::NotModified => 304,
+            Self::RequestTimeout => 408,
+        }
+    }
+}
+
+impl Setting for TimeoutStatus {
+    const FORM: Form = Form::Number;
+    const PLACEHOLDER: &'static str = "304|408";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let both = [Self::NotModified, Self::RequestTimeout];
+        let named = both.into_iter().find(|status| status.code().to_string() == text);
+        named.ok_or_else(|| "must be 304 or 408".to_owned())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.code().to_string())
+    }
+}
+
 /// A type whose values are a few words.
 macro_rules! choice {
     ($type:ty: $($text:literal = $value:expr),+) => {

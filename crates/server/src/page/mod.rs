@@ -1,10 +1,19 @@
-//! The page at `GET /`: a small client for people, in one file, without anything from outside.
+//! The page at `GET /`: small clients for people, in one document, without anything from outside.
 
 use crate::config::Config;
 
-/// The file as it is written.
+/// The document, in which `{{name}}` stands for each part.
 const PAGE: &str = include_str!("index.html");
-/// Stands in the file for the command that publishes, up to the channel.
+/// What the document is put together from. The scripts share one scope, in this order.
+const PARTS: [(&str, &str); 6] = [
+    ("{{style.css}}", include_str!("style.css")),
+    ("{{line.js}}", include_str!("line.js")),
+    ("{{tally.js}}", include_str!("tally.js")),
+    ("{{ways.js}}", include_str!("ways.js")),
+    ("{{picture.js}}", include_str!("picture.js")),
+    ("{{views.js}}", include_str!("views.js")),
+];
+/// Stands in the document for the command that publishes, up to the channel.
 const COMMAND: &str = "{{publish-command}}";
 
 /// The page for this configuration. It lives as long as the program, since every shard sends it.
@@ -19,7 +28,12 @@ pub(crate) fn render(config: &Config) -> &'static str {
         format!("INTERNAL-ADDRESS:{}", internal.port())
     };
     let command = format!("curl {key}http://{door}/pub/");
-    Box::leak(PAGE.replace(COMMAND, &command).into_boxed_str())
+    Box::leak(document().replace(COMMAND, &command).into_boxed_str())
+}
+
+/// The document with its parts.
+fn document() -> String {
+    PARTS.iter().fold(PAGE.to_owned(), |page, (place, part)| page.replace(place, part))
 }
 
 #[cfg(test)]
@@ -48,12 +62,13 @@ mod tests {
 
     #[test]
     fn needs_nothing_from_outside_and_builds_no_markup() {
-        let addresses = PAGE.matches("http://").count() + PAGE.matches("https://").count();
+        let page = document();
+        let addresses = page.matches("http://").count() + page.matches("https://").count();
         // The one is the name of the SVG language in the icon.
-        assert_eq!(addresses, PAGE.matches("http://www.w3.org/2000/svg").count());
+        assert_eq!(addresses, page.matches("http://www.w3.org/2000/svg").count());
         for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "src="]
         {
-            assert!(!PAGE.contains(forbidden), "{forbidden}");
+            assert!(!page.contains(forbidden), "{forbidden}");
         }
     }
 }

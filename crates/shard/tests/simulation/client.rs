@@ -1,148 +1,254 @@
-//! One simulated WebSocket client: what it sends, and what it makes of what it receives.
+//! One client: it connects, listens in its way, is cut off, and comes back with what it has seen.
 
-use std::collections::HashMap;
-
-use switchboard_plane::sim::{ClientId, SimNet};
+use switchboard_hub::BehindGap;
+use switchboard_plane::sim::{ClientId, ClientState, SimNet};
+use switchboard_ws::close::write_close;
 use switchboard_ws::frame::{self, Opcode};
-use switchboard_ws::message::{Event, MessageLimits, Receiver, Role};
 
-const MASK: Option<[u8; 4]> = Some([0x5a, 0x01, 0xfe, 0x77]);
+use crate::course::{Course, Facts, Start};
+use crate::event_stream::EventStream;
+use crate::plan::{CHANNELS, LOBBY};
+use crate::poll::{End, Polls};
+use crate::random::Random;
+use crate::websocket::{MASK, WebSocket};
 
-const LIMITS: MessageLimits =
-    MessageLimits { frame_bytes_max: 1 << 20, message_bytes_max: 1 << 20, fragments_max: 16 };
+/// How it listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Raw,
+    V1,
+    EventStream,
+    Poll { waits: bool, json: bool },
+}
 
-/// A client that subscribes to some channels and remembers what came.
 #[derive(Debug)]
 pub(crate) struct Client {
+    pub(crate) way: Way,
+    pub(crate) course: Course,
+    /// Now and then it begins anew though it could resume.
+    pub(crate) roams: bool,
+    pub(crate) line: Option<Line>,
+}
+
+/// A connection of a client.
+#[derive(Debug)]
+pub(crate) struct Line {
     pub(crate) id: ClientId,
     pub(crate) shard: usize,
-    pub(crate) channels: Vec<String>,
-    /// For each channel the numbers of the publications it got.
-    pub(crate) got: HashMap<String, Vec<u64>>,
-    /// For each channel how many had been published when it saw its 101.
-    pub(crate) published_at_join: Option<HashMap<String, u64>>,
-    pub(crate) close_code: Option<u16>,
-    /// It left on its own, in whatever way.
-    pub(crate) left: bool,
     pub(crate) stalled: bool,
-    received: Vec<u8>,
-    receiver: Receiver,
+    half_closed: bool,
+    speaks: Speaks,
+}
+
+#[derive(Debug)]
+enum Speaks {
+    WebSocket(Box<WebSocket>),
+    EventStream(EventStream),
+    Polls(Polls),
 }
 
 impl Client {
-    pub(crate) fn connect(net: &SimNet, shard: usize, number: u32, channels: Vec<String>) -> Self {
-        let port = 1_024 + (number % 60_000) as u16;
+    pub(crate) fn new(nth: usize, random: &mut Random) -> Self {
+        let json = random.one_in(2);
+        let way = match nth % 6 {
+            // Somebody publishes.
+            0 | 1 => Way::Raw,
+            2 => Way::V1,
+            3 => Way::EventStream,
+            4 => Way::Poll { waits: true, json },
+            _ => Way::Poll { waits: random.one_in(3), json },
+        };
+        let mut channels = if nth == 0 { vec![LOBBY.to_owned()] } else { Vec::new() };
+        let count = [1, 1, 2, 3][random.below(4)];
+        while nth > 0 && channels.len() < count {
+            let channel = (*random.pick(&CHANNELS)).to_owned();
+            if !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+        let gap = if random.one_in(2) { BehindGap::Now } else { BehindGap::Earliest };
+        Self { way, course: Course::new(channels, gap), roams: true, line: None }
+    }
+
+    /// Connects and asks.
+    pub(crate) fn connect(
+        &mut self,
+        (net, shard): (&SimNet, usize),
+        port: u16,
+        random: &mut Random,
+        facts: Facts<'_>,
+        now_ms: u64,
+    ) {
         let id = net.connect(([127, 0, 0, 1], port).into());
-        let head = format!(
-            "GET /sub/{} HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            channels.join(",")
-        );
-        net.write(id, head.as_bytes());
-        Self {
-            id,
-            shard,
-            channels,
-            got: HashMap::new(),
-            published_at_join: None,
-            close_code: None,
-            left: false,
-            stalled: false,
-            received: Vec::new(),
-            receiver: Receiver::default(),
+        let (speaks, request) = match self.way {
+            Way::Raw | Way::V1 => {
+                self.course.ask(self.next_start(random, now_ms), facts.record);
+                let (websocket, request) = WebSocket::new(&self.course, self.way == Way::V1);
+                (Speaks::WebSocket(Box::new(websocket)), request)
+            }
+            Way::EventStream => {
+                self.course.ask(self.next_start(random, now_ms), facts.record);
+                let (event_stream, request) = EventStream::new(&self.course, random.one_in(2));
+                (Speaks::EventStream(event_stream), request)
+            }
+            Way::Poll { waits, json } => (Speaks::Polls(Polls::new(waits, json)), String::new()),
+        };
+        net.write(id, request.as_bytes());
+        self.line = Some(Line { id, shard, stalled: false, half_closed: false, speaks });
+        self.poll(net, random, facts, now_ms);
+    }
+
+    fn next_start(&self, random: &mut Random, now_ms: u64) -> Start {
+        let fresh = !self.course.can_resume() || (self.roams && random.one_in(12));
+        match (fresh, random.below(4)) {
+            (false, _) => Start::Seen,
+            (true, 0) => Start::Earliest,
+            (true, 1) => Start::Latest,
+            (true, 2) if matches!(self.way, Way::Poll { .. }) => Start::Second(now_ms / 1_000),
+            (true, _) => Start::Now,
         }
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.published_at_join.is_some() && self.close_code.is_none() && !self.left
+    /// A poll asks again when its answer is there, now and then several times at once.
+    pub(crate) fn poll(
+        &mut self,
+        net: &SimNet,
+        random: &mut Random,
+        facts: Facts<'_>,
+        now_ms: u64,
+    ) {
+        let start = self.next_start(random, now_ms);
+        let Some(Line { id, half_closed: false, speaks: Speaks::Polls(polls), .. }) =
+            &mut self.line
+        else {
+            return;
+        };
+        if polls.end != End::Open || !polls.is_idle() {
+            return;
+        }
+        self.course.ask(start, facts.record);
+        let mut requests = String::new();
+        for _ in 0..[1, 1, 1, 2, 3][random.below(5)] {
+            if polls.end != End::Open {
+                break;
+            }
+            if random.one_in(6) {
+                requests += polls.ask_health();
+            }
+            requests += &polls.ask(&self.course, random.one_in(6));
+        }
+        if polls.end != End::Open && random.one_in(2) {
+            // What follows the last request is dropped, however much it is.
+            requests += &"GET /health HTTP/1.1\r\n\r\n".repeat(random.below(2_000));
+        }
+        // Half a request, and the rest behind it.
+        let (first, rest) = requests.split_at(random.below(requests.len()));
+        net.write(*id, first.as_bytes());
+        net.write(*id, rest.as_bytes());
     }
 
-    pub(crate) fn publish(&self, net: &SimNet, payload: &[u8]) {
+    /// Reads what came. Whoever the server has left has no line any more.
+    pub(crate) fn read(&mut self, net: &SimNet, facts: Facts<'_>) {
+        let Some(line) = &mut self.line else { return };
+        let bytes = net.read(line.id);
+        let over = match &mut line.speaks {
+            Speaks::WebSocket(websocket) => {
+                let pongs = websocket.read(&bytes, &mut self.course, facts);
+                if !pongs.is_empty() && !line.half_closed {
+                    net.write(line.id, &pongs);
+                }
+                if websocket.close_code.is_some() && !line.half_closed {
+                    answer_close(net, line.id);
+                }
+                websocket.close_code.is_some()
+            }
+            Speaks::EventStream(event_stream) => {
+                event_stream.read(&bytes, &mut self.course, facts);
+                false
+            }
+            Speaks::Polls(polls) => {
+                polls.read(&bytes, &mut self.course, facts);
+                false
+            }
+        };
+        let left = matches!(net.state(line.id), ClientState::Finished | ClientState::Reset);
+        if left && !over && facts.is_watched && facts.plan.is_calm() {
+            line.check_end(net);
+        }
+        if over || left {
+            if net.state(line.id) == ClientState::Finished && !line.half_closed {
+                net.half_close(line.id);
+            }
+            self.line = None;
+        }
+    }
+
+    /// Leaves on its own: 0 as its protocol says, 1 with a reset, 2 with the end of its side.
+    pub(crate) fn leave(&mut self, net: &SimNet, way: usize) {
+        let Some(line) = &mut self.line else { return };
+        let is_poll = matches!(line.speaks, Speaks::Polls(_));
+        match way {
+            0 if matches!(&line.speaks, Speaks::WebSocket(websocket) if websocket.is_open) => {
+                answer_close(net, line.id);
+            }
+            2 => net.half_close(line.id),
+            _ => net.reset(line.id),
+        }
+        line.half_closed = true;
+        // Who asked and ended its side may read on.
+        if way != 2 || !is_poll {
+            self.line = None;
+        }
+    }
+
+    /// Stops reading, or goes on.
+    pub(crate) fn stall(&mut self, net: &SimNet, stalled: bool) {
+        if let Some(line) = &mut self.line {
+            line.stalled = stalled;
+            net.stall(line.id, stalled);
+        }
+    }
+
+    /// Says something to the channel that it listens to, if it can.
+    pub(crate) fn publish(&self, net: &SimNet, payload: &[u8]) -> bool {
+        let Some(Line { id, stalled: false, speaks: Speaks::WebSocket(websocket), .. }) =
+            &self.line
+        else {
+            return false;
+        };
+        if !websocket.is_open || self.course.channels != [LOBBY] {
+            return false;
+        }
         let mut bytes = Vec::new();
         frame::write(&mut bytes, Opcode::Text, payload, MASK);
-        net.write(self.id, &bytes);
+        net.write(*id, &bytes);
+        true
     }
 
-    pub(crate) fn send_close(&mut self, net: &SimNet) {
-        let mut bytes = Vec::new();
-        switchboard_ws::close::write_close(&mut bytes, 1000, "", MASK);
-        net.write(self.id, &bytes);
-        self.left = true;
+    /// A poll that the server holds, as far as the client can tell.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(&self.line, Some(Line { speaks: Speaks::Polls(polls), .. }) if !polls.is_idle())
     }
+}
 
-    /// Reads and checks everything that arrived. `published` is how much each channel has now.
-    pub(crate) fn read(&mut self, net: &SimNet, published: &HashMap<String, u64>) {
-        self.received.extend(net.read(self.id));
-        if self.published_at_join.is_none() {
-            let Some(end) = find(&self.received, b"\r\n\r\n") else {
-                return;
-            };
-            let head = String::from_utf8(self.received.drain(..end + 4).collect()).unwrap();
-            assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-            assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
-            self.published_at_join = Some(published.clone());
-        }
-        let mut bytes = std::mem::take(&mut self.received);
-        let mut at = 0;
-        let mut pongs = Vec::new();
-        while self.close_code.is_none() {
-            let step = self.receiver.next(&mut bytes[at..], Role::Client, &LIMITS).unwrap();
-            at += step.consumed;
-            match step.event {
-                None => break,
-                Some(Event::Text(text)) => note(&mut self.got, &self.channels, text),
-                Some(Event::Ping(payload)) => frame::write(&mut pongs, Opcode::Pong, payload, MASK),
-                Some(Event::Close(close)) => {
-                    self.close_code = Some(close.map_or(1005, |(code, _)| code));
-                }
-                Some(other) => panic!("unexpected {other:?}"),
-            }
-        }
-        net.write(self.id, &pongs);
-    }
-
-    /// What must hold for every client at any time.
-    pub(crate) fn check_runs(&self) {
-        for (channel, got) in &self.got {
-            let contiguous = got.windows(2).all(|pair| pair[0] + 1 == pair[1]);
-            assert!(contiguous, "{channel} at {:?}: {got:?}", self.id);
-            if let Some(at_join) = &self.published_at_join {
-                let first_due = at_join.get(channel).copied().unwrap_or(0) + 1;
-                assert!(got[0] <= first_due, "{channel}: began at {} not {first_due}", got[0]);
+impl Line {
+    /// The server ended the connection without a word.
+    fn check_end(&self, net: &SimNet) {
+        assert_eq!(net.state(self.id), ClientState::Finished, "cut off for nothing: {self:?}");
+        match &self.speaks {
+            Speaks::WebSocket(_) => panic!("ended without a close frame: {self:?}"),
+            Speaks::EventStream(_) => {}
+            Speaks::Polls(polls) => {
+                let gone = self.half_closed && polls.waits;
+                let served = polls.is_idle() || polls.end == End::Said || gone;
+                assert!(served, "not answered: {self:?}");
             }
         }
     }
-
-    /// What must hold for a client that is still open when everything has come to rest.
-    pub(crate) fn check_complete(&self, published: &HashMap<String, u64>) {
-        let at_join = self.published_at_join.as_ref().unwrap();
-        for channel in &self.channels {
-            let due = published.get(channel).copied().unwrap_or(0);
-            let before = at_join.get(channel).copied().unwrap_or(0);
-            let last = self.got.get(channel).and_then(|got| got.last()).copied();
-            assert!(
-                due == before || last == Some(due),
-                "{channel} at {:?}: {last:?} of {due}",
-                self.id
-            );
-        }
-    }
 }
 
-/// A payload names its channel and number and repeats both, so that foreign bytes show.
-pub(crate) fn payload(channel: &str, number: u64, filler: usize) -> String {
-    format!("{channel} {number} {} {channel}#{number}", "x".repeat(filler))
-}
-
-fn note(got: &mut HashMap<String, Vec<u64>>, channels: &[String], text: &str) {
-    let parts: Vec<&str> = text.split(' ').collect();
-    let [channel, number, filler, check] = parts[..] else { panic!("foreign bytes: {text}") };
-    assert_eq!(check, format!("{channel}#{number}"));
-    assert!(filler.bytes().all(|byte| byte == b'x'), "foreign bytes: {text}");
-    assert!(channels.iter().any(|own| own == channel), "foreign channel {channel}");
-    got.entry(channel.to_owned()).or_default().push(number.parse().unwrap());
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
+fn answer_close(net: &SimNet, id: ClientId) {
+    let mut bytes = Vec::new();
+    write_close(&mut bytes, 1000, "", MASK);
+    net.write(id, &bytes);
 }

@@ -1,89 +1,40 @@
-//! Shards, their simulated networks, the clients, and the schedule.
+//! Shards, their simulated networks, the clients, and time.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use switchboard_hub::{Accounting, ChannelName, Draft, Kind, Limits, Router, ShardId, SlowPolicy};
-use switchboard_plane::sim::{ClientState, SimConfig, SimNet, SimPlane};
-use switchboard_shard::{
-    Command, Common, Config, Handle, Namespace, Namespaces, Next, Shard, Timeouts,
-};
-use switchboard_ws::head::HeadLimits;
-use switchboard_ws::message::MessageLimits;
+use switchboard_hub::{Accounting, ChannelName, Draft, Kind, Position, Router, ShardId};
+use switchboard_plane::sim::{SimConfig, SimNet, SimPlane};
+use switchboard_shard::{Command, Common, Handle, Next, Shard};
 
-use crate::client::{Client, payload};
-
-/// One kind of schedule.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) shards: u16,
-    /// Short reads and writes, delays, reordering between connections.
-    pub(crate) faults: bool,
-    pub(crate) steps: usize,
-    /// Clients stop reading now and then.
-    pub(crate) stalls: bool,
-    pub(crate) log_publications_max: usize,
-}
-
-const CHANNELS: [&str; 4] = ["news", "sport:a", "sport:b", "demo:lobby"];
+use crate::client::Client;
+use crate::course::Facts;
+use crate::plan::{LOBBY, Plan};
+use crate::random::Random;
+use crate::record::{Record, payload};
 
 pub(crate) struct World {
-    random: u64,
-    plan: Plan,
-    now_ms: u64,
-    shards: Vec<Shard<SimPlane>>,
-    nets: Vec<SimNet>,
-    handles: Vec<Handle>,
+    pub(crate) random: Random,
+    pub(crate) plan: Plan,
+    pub(crate) now_ms: u64,
+    pub(crate) shards: Vec<Shard<SimPlane>>,
+    pub(crate) nets: Vec<SimNet>,
+    pub(crate) handles: Vec<Handle>,
     router: Router,
-    accounting: Arc<Accounting>,
-    clients: Vec<Client>,
-    published: HashMap<String, u64>,
-    answered: Arc<AtomicU64>,
-    asked: u64,
-}
-
-fn config(plan: &Plan) -> Config {
-    let namespace = |name: &str, publish| Namespace {
-        name: name.to_owned(),
-        publish,
-        publish_per_second: 0,
-        slow_policy: SlowPolicy::Disconnect,
-    };
-    Config {
-        connections_max: 200,
-        head: HeadLimits::default(),
-        message: MessageLimits {
-            frame_bytes_max: 65_536,
-            message_bytes_max: 65_536,
-            fragments_max: 64,
-        },
-        channels_per_connection_max: 128,
-        hub: Limits { log_publications_max: plan.log_publications_max, ..Limits::default() },
-        namespaces: Namespaces::new(
-            namespace("default", false),
-            vec![namespace("demo", true)],
-            false,
-        ),
-        allowed_origins: Vec::new(),
-        echo: true,
-        page: "<p>",
-        timeouts: Timeouts {
-            handshake_ms: 10_000,
-            http_idle_ms: 60_000,
-            ping_interval_ms: 25_000,
-            pong_ms: 10_000,
-            close_ms: 2_000,
-            stall_ms: 10_000,
-            stop_ms: 5_000,
-        },
-    }
+    pub(crate) accounting: Arc<Accounting>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) record: Arc<Mutex<Record>>,
+    /// Publications made, which are their numbers too.
+    pub(crate) serial: u64,
+    /// Publications that somebody must answer.
+    pub(crate) asked: u64,
+    next_port: u16,
+    pub(crate) stopping: bool,
 }
 
 impl World {
     pub(crate) fn new(seed: u64, plan: &Plan) -> Self {
         let common = Common {
-            config: Arc::new(config(plan)),
+            config: Arc::new(plan.config()),
             handles: Handle::set(plan.shards),
             router: Router::new(plan.shards),
             accounting: Arc::new(Accounting::default()),
@@ -95,8 +46,10 @@ impl World {
             shards.push(Shard::new(plane, ShardId(id), &common, seed, 1_000));
             nets.push(net);
         }
+        let mut random = Random::new(seed);
         Self {
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            clients: (0..plan.clients).map(|nth| Client::new(nth, &mut random)).collect(),
+            random,
             plan: plan.clone(),
             now_ms: 1_000,
             shards,
@@ -104,188 +57,153 @@ impl World {
             handles: common.handles,
             router: common.router,
             accounting: common.accounting,
-            clients: Vec::new(),
-            published: HashMap::new(),
-            answered: Arc::new(AtomicU64::new(0)),
+            record: Arc::default(),
+            serial: 0,
             asked: 0,
+            next_port: 1_024,
+            stopping: false,
         }
     }
 
-    pub(crate) fn run(mut self) {
-        for _ in 0..self.plan.steps {
-            self.step();
-        }
-        self.come_to_rest();
-        for client in &self.clients {
-            client.check_runs();
-            // Who stalled for too long and never took the Close frame was reset in the end.
-            let reset = self.nets[client.shard].state(client.id) == ClientState::Reset;
-            if client.is_open() && !reset {
-                client.check_complete(&self.published);
-            }
-        }
-        assert_eq!(self.answered.load(Ordering::Relaxed), self.asked, "every publish is answered");
-        self.stop();
+    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap()
     }
 
-    fn below(&mut self, bound: usize) -> usize {
-        // xorshift64*: enough to pick schedules.
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        (self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
-
-    fn step(&mut self) {
-        match self.below(20) {
-            0..=2 => self.connect(),
-            3..=7 => self.publish(),
-            8 => self.publish_from_client(),
-            9 => self.leave(),
-            10 | 11 if self.plan.stalls => self.stall(),
-            12 => self.now_ms += self.below(700) as u64,
-            _ => {
-                let shard = self.below(self.shards.len());
-                self.turn(shard);
-            }
-        }
-    }
-
-    fn connect(&mut self) {
-        let shard = self.below(self.shards.len());
-        let mut channels = Vec::new();
-        for _ in 0..=self.below(2) {
-            let channel = CHANNELS[self.below(CHANNELS.len())].to_owned();
-            if !channels.contains(&channel) {
-                channels.push(channel);
-            }
-        }
-        let number = self.clients.len() as u32;
-        self.clients.push(Client::connect(&self.nets[shard], shard, number, channels));
-    }
-
-    fn publish(&mut self) {
-        let channel = CHANNELS[self.below(3)];
-        let filler = if self.below(8) == 0 { self.below(3_000) } else { self.below(60) };
-        let number = self.published.entry(channel.to_owned()).or_default();
-        *number += 1;
-        let text = payload(channel, *number, filler + 1);
+    fn home(&self, channel: &str) -> (&Handle, ChannelName) {
         let name = ChannelName::new(channel).unwrap();
-        let home = usize::from(self.router.home(&name).0);
-        let answered = Arc::clone(&self.answered);
+        (&self.handles[usize::from(self.router.home(&name).0)], name)
+    }
+
+    /// The backend publishes.
+    pub(crate) fn publish(&mut self, channel: &str, filler: usize) {
+        self.serial += 1;
         self.asked += 1;
-        self.handles[home].send(Command::Publish {
+        let serial = self.serial;
+        let text = payload(channel, serial, filler);
+        let kind = if serial.is_multiple_of(7) { Kind::Binary } else { Kind::Text };
+        let (record, own) = (Arc::clone(&self.record), channel.to_owned());
+        let (home, name) = self.home(channel);
+        home.send(Command::Publish {
             name,
-            draft: Draft::new(Kind::Text, text.as_bytes()),
-            reply: Box::new(move |_| {
-                answered.fetch_add(1, Ordering::Relaxed);
+            draft: Draft::new(kind, text.as_bytes()),
+            reply: Box::new(move |receipt| {
+                record.lock().unwrap().note(&own, receipt.position, serial);
             }),
         });
     }
 
-    /// Only one client at a time publishes to the lobby, so that its numbers are in order.
-    fn publish_from_client(&mut self) {
-        let publisher = self.clients.iter().position(|client| {
-            client.is_open() && !client.stalled && client.channels == ["demo:lobby"]
-        });
-        let Some(publisher) = publisher else { return };
-        let number = self.published.entry("demo:lobby".to_owned()).or_default();
-        *number += 1;
-        let text = payload("demo:lobby", *number, 1);
-        let client = &self.clients[publisher];
-        client.publish(&self.nets[client.shard], text.as_bytes());
-        // It arrives before another client may publish.
+    pub(crate) fn delete(&mut self, channel: &str) {
+        let (home, name) = self.home(channel);
+        home.send(Command::Delete { name, reply: Box::new(|_| ()) });
+    }
+
+    /// A client publishes to the lobby. What became of it is asked of the home before anybody reads
+    /// it, so one at a time.
+    pub(crate) fn publish_from_client(&mut self) {
         self.settle();
-    }
-
-    fn leave(&mut self) {
-        let Some(index) = self.pick() else { return };
-        let way = self.below(3);
-        let client = &mut self.clients[index];
-        let net = &self.nets[client.shard];
-        match way {
-            0 => client.send_close(net),
-            1 => net.reset(client.id),
-            _ => net.half_close(client.id),
+        let before = self.position(LOBBY);
+        self.serial += 1;
+        let text = payload(LOBBY, self.serial, 1);
+        let mut lines =
+            self.clients.iter().filter_map(|client| Some((client, client.line.as_ref()?)));
+        if !lines.any(|(client, line)| client.publish(&self.nets[line.shard], text.as_bytes())) {
+            return;
         }
-        client.left = true;
-    }
-
-    fn stall(&mut self) {
-        let Some(index) = self.pick() else { return };
-        let client = &mut self.clients[index];
-        client.stalled = !client.stalled;
-        self.nets[client.shard].stall(client.id, client.stalled);
-    }
-
-    fn pick(&mut self) -> Option<usize> {
-        if self.clients.is_empty() {
-            return None;
+        for _ in 0..200 {
+            self.turn_all();
+            let after = self.position(LOBBY);
+            if after != before {
+                let serial = self.serial;
+                self.asked += 1;
+                self.record().note(LOBBY, after.unwrap(), serial);
+                return;
+            }
         }
-        let index = self.below(self.clients.len());
-        self.clients[index].is_open().then_some(index)
     }
 
-    fn turn(&mut self, shard: usize) -> Next {
+    /// Where a channel stands, as its home says.
+    pub(crate) fn position(&mut self, channel: &str) -> Option<Position> {
+        let found = Arc::new(Mutex::new(None));
+        let (home, name) = self.home(channel);
+        let answer = Arc::clone(&found);
+        home.send(Command::Report {
+            name,
+            reply: Box::new(move |report| *answer.lock().unwrap() = report.home),
+        });
+        self.turn_all();
+        let report = found.lock().unwrap().take();
+        report.map(|home| home.position).filter(|position| position.offset > 0)
+    }
+
+    /// A client without a line connects to some shard.
+    pub(crate) fn connect(&mut self, nth: usize) {
+        let shard = self.random.below(self.shards.len());
+        self.next_port = 1_024 + (self.next_port - 1_023) % 60_000;
+        let record = self.record.lock().unwrap();
+        let facts = Facts { record: &record, plan: &self.plan, is_watched: !self.stopping };
+        let net = (&self.nets[shard], shard);
+        let random = &mut self.random;
+        self.clients[nth].connect(net, self.next_port, random, facts, self.now_ms);
+    }
+
+    /// A poll asks again.
+    pub(crate) fn poll(&mut self, nth: usize) {
+        let Some(shard) = self.clients[nth].line.as_ref().map(|line| line.shard) else { return };
+        let record = self.record.lock().unwrap();
+        let facts = Facts { record: &record, plan: &self.plan, is_watched: !self.stopping };
+        self.clients[nth].poll(&self.nets[shard], &mut self.random, facts, self.now_ms);
+    }
+
+    pub(crate) fn leave(&mut self, nth: usize, way: usize) {
+        let Some(line) = &self.clients[nth].line else { return };
+        let net = &self.nets[line.shard];
+        self.clients[nth].leave(net, way);
+    }
+
+    pub(crate) fn stall(&mut self, nth: usize, stalled: bool) {
+        let Some(line) = &self.clients[nth].line else { return };
+        let net = &self.nets[line.shard];
+        self.clients[nth].stall(net, stalled);
+    }
+
+    /// One turn of a shard, unread.
+    pub(crate) fn turn_unread(&mut self, shard: usize) -> Next {
         self.now_ms += 1;
-        let next = self.shards[shard].turn(self.now_ms).unwrap();
-        for client in &mut self.clients {
-            client.read(&self.nets[client.shard], &self.published);
-        }
-        next
+        self.shards[shard].turn(self.now_ms).unwrap()
     }
 
-    /// Turns all shards until what was sent has been handled.
-    fn settle(&mut self) {
-        for _ in 0..40 {
+    fn turn_all(&mut self) {
+        for shard in 0..self.shards.len() {
+            self.turn_unread(shard);
+        }
+    }
+
+    /// All clients read what arrived.
+    pub(crate) fn read(&mut self) {
+        let record = self.record.lock().unwrap();
+        let facts = Facts { record: &record, plan: &self.plan, is_watched: !self.stopping };
+        for client in &mut self.clients {
+            let Some(line) = &client.line else { continue };
+            client.read(&self.nets[line.shard], facts);
+        }
+    }
+
+    /// Turns all shards until none has anything to do.
+    pub(crate) fn settle(&mut self) {
+        let mut quiet = 0;
+        for _ in 0..5_000 {
+            let mut rests = true;
             for shard in 0..self.shards.len() {
-                self.turn(shard);
+                let next = self.turn_unread(shard);
+                self.read();
+                rests &= matches!(next, Next::At(_));
+            }
+            quiet = if rests { quiet + 1 } else { 0 };
+            // What one says in its last turn may wake another.
+            if quiet == 3 {
+                return;
             }
         }
-    }
-
-    /// Everybody reads again, and time goes on until nothing moves any more.
-    fn come_to_rest(&mut self) {
-        for client in &mut self.clients {
-            client.stalled = false;
-            self.nets[client.shard].stall(client.id, false);
-        }
-        for _ in 0..10 {
-            self.settle();
-            self.now_ms += 1_000;
-        }
-    }
-
-    /// Stops the shards; afterwards nothing of all this may be left.
-    fn stop(mut self) {
-        for handle in &self.handles {
-            handle.send(Command::Stop);
-        }
-        let mut running: Vec<usize> = (0..self.shards.len()).collect();
-        for _ in 0..20_000 {
-            running.retain(|shard| self.turn_one(*shard) != Next::Ended);
-            if running.is_empty() {
-                break;
-            }
-        }
-        assert!(running.is_empty(), "the shards stop in time");
-        for client in &self.clients {
-            if client.is_open() {
-                assert_ne!(self.nets[client.shard].state(client.id), ClientState::Open);
-            }
-            assert!(client.close_code.is_none_or(|code| [1000, 1001, 4008].contains(&code)));
-        }
-        for net in &self.nets {
-            assert_eq!(net.live(), 0);
-        }
-        drop(self.shards);
-        assert_eq!(self.accounting.count(), 0, "every publication is freed");
-        assert_eq!(self.accounting.bytes(), 0, "and every byte of it");
-    }
-
-    fn turn_one(&mut self, shard: usize) -> Next {
-        let next = self.turn(shard);
-        self.now_ms += 5;
-        next
+        panic!("the shards do not come to rest");
     }
 }

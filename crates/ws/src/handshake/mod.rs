@@ -29,7 +29,8 @@ const KEY_BYTES: usize = 24;
 pub struct Rules<'a> {
     /// The subprotocols that the server speaks, the preferred one first. Each must be a token.
     pub protocols: &'a [&'a str],
-    /// Origins that may connect beside those of the server's own host, compared byte for byte.
+    /// Origins that may connect beside those of the server's own host, compared byte for byte; `*`
+    /// stands for all.
     pub allowed_origins: &'a [String],
 }
 

@@ -4,10 +4,13 @@ use super::HandshakeError;
 use crate::authority::Authority;
 use crate::head::Request;
 
+/// Among the allowed origins: every origin.
+const ANY: &str = "*";
+
 /// Allows a request without an Origin (no browser sends it), with one that stands in `allowed`
 /// byte for byte, or with one whose authority is the request's Host. The scheme is not compared,
 /// since a proxy may have ended TLS before us; it only says which port is meant when one of the
-/// two leaves it out.
+/// two leaves it out. Where `allowed` has `*`, one well-formed origin of any kind is allowed.
 ///
 /// Also fit for plain requests.
 pub fn check_origin<S: AsRef<str>>(
@@ -21,12 +24,24 @@ pub fn check_origin<S: AsRef<str>>(
     if origins.next().is_some() {
         return Err(HandshakeError::OriginRepeated);
     }
-    if allowed.iter().any(|allowed| allowed.as_ref().as_bytes() == origin)
-        || is_same_host(origin, request.host())
-    {
+    let is_allowed = |allowed: &S| match allowed.as_ref() {
+        ANY => is_origin(origin),
+        allowed => allowed.as_bytes() == origin,
+    };
+    if allowed.iter().any(is_allowed) || is_same_host(origin, request.host()) {
         return Ok(());
     }
     Err(HandshakeError::OriginNotAllowed)
+}
+
+/// Whether this is one origin as RFC 6454 section 6.2 writes it. `null` stands for those that have
+/// none to show, such as sandboxed frames; the host may be empty, as in `file://`. A host with a
+/// comma could be taken for a list.
+fn is_origin(origin: &[u8]) -> bool {
+    origin == b"null"
+        || split(origin).is_some_and(|(_, host)| {
+            host.is_empty() || (!host.contains(&b',') && Authority::parse(host).is_some())
+        })
 }
 
 /// Whether an origin (`scheme://host[:port]` and nothing after it) names this host.
@@ -34,14 +49,17 @@ fn is_same_host(origin: &[u8], host: Option<&str>) -> bool {
     let Some(host) = host.and_then(|host| Authority::parse(host.as_bytes())) else {
         return false;
     };
-    let Some(colon) = memchr::memchr(b':', origin) else {
+    let Some((scheme, authority)) = split(origin) else {
         return false;
     };
-    let (scheme, rest) = origin.split_at(colon);
-    let Some(authority) = rest.strip_prefix(b"://").and_then(Authority::parse) else {
-        return false;
-    };
-    is_scheme(scheme) && authority.is_same(&host, default_port(scheme))
+    Authority::parse(authority)
+        .is_some_and(|authority| authority.is_same(&host, default_port(scheme)))
+}
+
+/// The scheme, and what stands behind `://`.
+fn split(origin: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (scheme, rest) = origin.split_at(memchr::memchr(b':', origin)?);
+    Some((scheme, rest.strip_prefix(b"://")?)).filter(|_| is_scheme(scheme))
 }
 
 /// A letter, then letters, digits, `+`, `-` and `.` (RFC 3986 section 3.1).

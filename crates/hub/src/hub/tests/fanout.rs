@@ -6,7 +6,7 @@ const EVERYTHING: usize = usize::MAX;
 fn a_burst_is_one_slice_for_all_who_stand_at_the_same_place() {
     let mut single = Single::new(roomy());
     for conn in 0..5 {
-        single.subscribe("a", SlowPolicy::Disconnect, conn);
+        single.subscribe("a", conn);
     }
     for _ in 0..32 {
         single.publish("a", b"x");
@@ -22,7 +22,7 @@ fn a_burst_is_one_slice_for_all_who_stand_at_the_same_place() {
 fn a_large_slice_crosses_pages() {
     let mut single = Single::new(roomy());
     for conn in 0..1000 {
-        single.subscribe("a", SlowPolicy::Disconnect, conn);
+        single.subscribe("a", conn);
     }
     single.publish("a", b"x");
     let sizes: Vec<usize> = single.slices().iter().map(|(targets, _)| targets.len()).collect();
@@ -32,9 +32,9 @@ fn a_large_slice_crosses_pages() {
 #[test]
 fn who_comes_later_starts_at_the_head() {
     let mut single = Single::new(roomy());
-    single.subscribe("a", SlowPolicy::Disconnect, 0);
+    single.subscribe("a", 0);
     single.publish("a", b"1");
-    single.subscribe("a", SlowPolicy::Disconnect, 1);
+    single.subscribe("a", 1);
     single.publish("a", b"2");
     assert_eq!(single.slices(), [(vec![1], vec![2]), (vec![0], vec![1, 2])]);
 }
@@ -42,8 +42,8 @@ fn who_comes_later_starts_at_the_head() {
 #[test]
 fn a_slice_has_at_most_the_bytes_unless_one_publication_has_more() {
     let mut single = Single::new(roomy());
-    single.subscribe("a", SlowPolicy::Disconnect, 0);
-    single.subscribe("a", SlowPolicy::Disconnect, 1);
+    single.subscribe("a", 0);
+    single.subscribe("a", 1);
     single.publish("a", &vec![0; 30_000]);
     single.publish("a", &vec![0; 30_000]);
     single.publish("a", &vec![0; 1 << 20]);
@@ -57,7 +57,7 @@ fn a_slice_has_at_most_the_bytes_unless_one_publication_has_more() {
 fn what_comes_during_a_pass_goes_with_it_to_those_who_are_still_to_be_visited() {
     let mut single = Single::new(roomy());
     for conn in 0..4 {
-        single.subscribe("a", SlowPolicy::Disconnect, conn);
+        single.subscribe("a", conn);
     }
     single.publish("a", b"1");
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![3, 2], vec![1])));
@@ -71,7 +71,7 @@ fn what_comes_during_a_pass_goes_with_it_to_those_who_are_still_to_be_visited() 
 fn channels_take_turns() {
     let mut single = Single::new(roomy());
     for (conn, channel) in [(0, "a"), (1, "a"), (2, "b"), (3, "b")] {
-        single.subscribe(channel, SlowPolicy::Disconnect, conn);
+        single.subscribe(channel, conn);
     }
     single.publish("a", b"x");
     single.publish("b", b"x");
@@ -82,14 +82,13 @@ fn channels_take_turns() {
 #[test]
 fn removals_during_a_pass_skip_and_repeat_nobody() {
     let mut single = Single::new(roomy());
-    let seats: Vec<Seat> =
-        (0..6).map(|conn| single.subscribe("a", SlowPolicy::Disconnect, conn)).collect();
+    let seats: Vec<Seat> = (0..6).map(|conn| single.subscribe("a", conn)).collect();
     single.publish("a", b"x");
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![5, 4], vec![1])));
     // Who was served moves among those who were not.
     let moved = single.unsubscribe(seats[1]).unwrap();
     assert_eq!(moved, Moved { who: Subscriber { conn: 5, nth: 0 }, seat: seats[1] });
-    single.subscribe("a", SlowPolicy::Disconnect, 6);
+    single.subscribe("a", 6);
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![3, 2], vec![1])));
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![0], vec![1])));
     assert_eq!(single.slice(2, EVERYTHING), None);
@@ -98,13 +97,13 @@ fn removals_during_a_pass_skip_and_repeat_nobody() {
 #[test]
 fn the_last_one_leaves_in_the_middle_of_a_pass() {
     let mut single = Single::new(roomy());
-    let seats = [0, 1].map(|conn| single.subscribe("a", SlowPolicy::Disconnect, conn));
+    let seats = [0, 1].map(|conn| single.subscribe("a", conn));
     single.publish("a", b"x");
     assert_eq!(single.slice(1, EVERYTHING), Some((vec![1], vec![1])));
     assert_eq!(single.unsubscribe(seats[1]), None);
     assert_eq!(single.unsubscribe(seats[0]), None);
     assert_eq!(single.slice(1, EVERYTHING), None);
-    single.subscribe("a", SlowPolicy::Disconnect, 2);
+    single.subscribe("a", 2);
     assert_eq!(single.slice(1, EVERYTHING), None);
     single.publish("a", b"y");
     assert_eq!(single.slice(1, EVERYTHING), Some((vec![2], vec![2])));
@@ -112,10 +111,9 @@ fn the_last_one_leaves_in_the_middle_of_a_pass() {
 
 #[test]
 fn ready_subscribers_do_not_lag_by_the_limits_of_the_channel() {
-    let limits = Limits { log_publications_max: 3, ..roomy() };
-    let mut single = Single::new(limits);
-    single.subscribe("a", SlowPolicy::Disconnect, 0);
-    single.subscribe("a", SlowPolicy::Disconnect, 1);
+    let mut single = Single::with_rules(keeping(3), roomy());
+    single.subscribe("a", 0);
+    single.subscribe("a", 1);
     for _ in 0..5000 {
         single.publish("a", b"x");
     }
@@ -125,20 +123,20 @@ fn ready_subscribers_do_not_lag_by_the_limits_of_the_channel() {
     for _ in 0..5 {
         assert_eq!(single.slice(1, EVERYTHING), None);
     }
-    assert_eq!(single.hub.report(&name("a")).home.unwrap().messages, 3);
+    assert_eq!(single.report("a").home.unwrap().messages, 3);
 }
 
 #[test]
 fn a_deletion_reaches_all_who_were_there_and_nobody_else() {
     let mut single = Single::new(roomy());
     for conn in 0..4 {
-        single.subscribe("a", SlowPolicy::Disconnect, conn);
+        single.subscribe("a", conn);
     }
     single.publish("a", b"lost");
     assert_eq!(single.slice(1, EVERYTHING), Some((vec![3], vec![1])));
-    let before = single.hub.report(&name("a")).home.unwrap().position;
+    let before = single.report("a").home.unwrap().position;
     assert!(single.delete("a"));
-    single.subscribe("a", SlowPolicy::Disconnect, 4);
+    single.subscribe("a", 4);
     let receipt = single.publish("a", b"new");
     assert_eq!(receipt.position.offset, 1);
     assert_ne!(receipt.position.epoch, before.epoch);
@@ -150,14 +148,14 @@ fn a_deletion_reaches_all_who_were_there_and_nobody_else() {
         single.unsubscribe(seat);
     }
     assert_eq!(single.slice(9, EVERYTHING), None);
-    assert_eq!(single.hub.report(&name("a")).subscribers, 1);
+    assert_eq!(single.report("a").subscribers, 1);
 }
 
 #[test]
 fn there_is_nothing_to_delete_twice() {
     let mut single = Single::new(roomy());
     assert!(!single.delete("a"));
-    let seat = single.subscribe("a", SlowPolicy::Disconnect, 0);
+    let seat = single.subscribe("a", 0);
     assert!(single.delete("a"), "a channel that somebody listens to exists");
     single.unsubscribe(seat);
     assert!(!single.delete("a"));

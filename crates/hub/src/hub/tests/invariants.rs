@@ -31,9 +31,11 @@ fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
         assert!(!blocked.is_empty());
         assert_marks(blocked, channel.head_mark());
     }
-    if channel.ready.is_empty() && !channel.log.is_empty() {
-        let dirty = hub.dirty.contains(&hub.table, index);
-        assert!(dirty || channel.log.len() <= hub.limits.log_publications_max);
+    let (log, rules) = (&channel.log, hub.namespaces.rules(channel.namespace));
+    log.assert_sound(&rules.history);
+    let over = log.len() > rules.tail.publications || log.bytes() > rules.tail.bytes;
+    if channel.ready.is_empty() && log.len() > 1 && !log.oldest_is_history() {
+        assert!(!over || hub.dirty.contains(&hub.table, index), "too much is kept for laggards");
     }
 }
 

@@ -5,8 +5,9 @@ const KEPT: usize = 4;
 /// A channel whose log keeps four publications, and one subscriber who is blocked at `cursor` after
 /// `published` publications.
 fn blocked(policy: SlowPolicy, cursor: u64, published: u64) -> (Single, Seat) {
-    let mut single = Single::new(Limits { log_publications_max: KEPT, ..roomy() });
-    let seat = single.subscribe("a", policy, 0);
+    let rules = Rules { slow_policy: policy, ..keeping(KEPT) };
+    let mut single = Single::with_rules(rules, roomy());
+    let seat = single.subscribe("a", 0);
     for _ in 0..=cursor {
         single.publish("a", b"x");
     }
@@ -103,15 +104,16 @@ fn who_comes_back_too_late_is_told_in_fan_out() {
 #[test]
 fn the_budget_of_the_shard_makes_even_ready_subscribers_lag() {
     let budget = 10_000;
-    let mut single = Single::new(Limits { shard_log_bytes_max: budget, ..roomy() });
-    single.subscribe("a", SlowPolicy::Skip, 0);
-    single.subscribe("b", SlowPolicy::Skip, 1);
+    let rules = Rules { slow_policy: SlowPolicy::Skip, ..Rules::default() };
+    let mut single = Single::with_rules(rules, Limits { shard_log_bytes_max: budget, ..roomy() });
+    single.subscribe("a", 0);
+    single.subscribe("b", 1);
     single.publish("b", b"small");
     for _ in 0..100 {
         single.publish("a", &[0; 1000]);
         assert!(single.hub.log_bytes() <= budget);
     }
-    let kept = single.hub.report(&name("a")).home.unwrap().messages;
+    let kept = single.report("a").home.unwrap().messages;
     assert!((1..10).contains(&kept));
     assert_eq!(single.slice(9, 1 << 20), Some((vec![1], vec![1])), "the largest log gives first");
     assert_eq!(single.slice(9, 1 << 20), Some((vec![0], vec![])));
@@ -122,8 +124,10 @@ fn the_budget_of_the_shard_makes_even_ready_subscribers_lag() {
 #[test]
 fn a_publication_over_the_budget_is_missed_and_said_so() {
     for policy in [SlowPolicy::Skip, SlowPolicy::Latest] {
-        let mut single = Single::new(Limits { shard_log_bytes_max: 1000, ..Limits::default() });
-        single.subscribe("a", policy, 0);
+        let rules = Rules { slow_policy: policy, ..Rules::default() };
+        let limits = Limits { shard_log_bytes_max: 1000, ..Limits::default() };
+        let mut single = Single::with_rules(rules, limits);
+        single.subscribe("a", 0);
         single.publish("a", &[0; 1000]);
         assert_eq!((single.hub.log_bytes(), single.accounting.count()), (0, 0));
         assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
@@ -134,7 +138,9 @@ fn a_publication_over_the_budget_is_missed_and_said_so() {
 
 #[test]
 fn the_newest_publication_stays_though_it_is_over_the_limit_of_the_channel() {
-    let mut single = Single::new(Limits { log_bytes_max: 10, ..roomy() });
+    let bounds = Bounds { bytes: 10, ..keeping(9).tail };
+    let rules = Rules { tail: bounds, history: bounds, ..Rules::default() };
+    let mut single = Single::with_rules(rules, roomy());
     for _ in 0..3 {
         assert_eq!(single.publish("a", &[0; 100]).messages, 1);
     }
@@ -160,7 +166,7 @@ fn deletion_finds_the_blocked() {
 #[test]
 fn who_is_blocked_after_a_deletion_still_hears_of_it() {
     let mut single = Single::new(roomy());
-    let seat = single.subscribe("a", SlowPolicy::Disconnect, 0);
+    let seat = single.subscribe("a", 0);
     single.publish("a", b"x");
     single.slices();
     single.delete("a");
@@ -172,9 +178,9 @@ fn who_is_blocked_after_a_deletion_still_hears_of_it() {
 
 #[test]
 fn deletion_and_lag_are_told_apart() {
-    let mut single = Single::new(Limits { log_publications_max: KEPT, ..roomy() });
+    let mut single = Single::with_rules(keeping(KEPT), roomy());
     let blocked = [0, 1].map(|conn| {
-        let seat = single.subscribe("a", SlowPolicy::Disconnect, conn);
+        let seat = single.subscribe("a", conn);
         if conn == 0 {
             single.delete("a");
         }
@@ -209,9 +215,8 @@ fn a_seat_can_be_blocked_where_it_stands() {
 
 #[test]
 fn many_laggards_are_found_in_slices() {
-    let mut single = Single::new(Limits { log_publications_max: KEPT, ..roomy() });
-    let mut seats: Vec<Seat> =
-        (0..600).map(|conn| single.subscribe("a", SlowPolicy::Disconnect, conn)).collect();
+    let mut single = Single::with_rules(keeping(KEPT), roomy());
+    let mut seats: Vec<Seat> = (0..600).map(|conn| single.subscribe("a", conn)).collect();
     for cursor in 1..=KEPT as u64 {
         single.publish("a", b"x");
         while single.hub.next_work(256, 1000, &mut single.work) {}
@@ -237,8 +242,8 @@ fn many_laggards_are_found_in_slices() {
             }
         }
         invariants::assert_sound(&single.hub);
-        let lagged = (single.hub.report(&name("a")).home.unwrap().position.offset - KEPT as u64)
-            .saturating_sub(1);
+        let lagged =
+            (single.report("a").home.unwrap().position.offset - KEPT as u64).saturating_sub(1);
         assert_eq!(closed, 599.min(lagged as usize * 150), "150 at each cursor, but conn 0");
     }
 }

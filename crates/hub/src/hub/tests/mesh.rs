@@ -4,9 +4,11 @@ use std::collections::{HashMap, VecDeque};
 
 use proptest::prelude::*;
 
-use super::model::{Station, Truth};
-use super::op::{CHANNELS, Op, limits, narrowed, op};
+use super::model::Station;
+use super::op::{Aim, CHANNELS, Op, limits, narrowed, op, rules};
+use super::truth::Truth;
 use super::*;
+use crate::{BehindGap, Start};
 
 struct Mesh {
     names: Vec<ChannelName>,
@@ -18,13 +20,11 @@ struct Mesh {
     accounting: Arc<Accounting>,
     now_ms: u64,
     published: u64,
-    /// The furthest that each stream was seen to stand.
-    heads: HashMap<(ChannelName, Epoch), u64>,
 }
 
 impl Mesh {
     /// The channel with index i lives on hub i modulo their number.
-    fn new(hubs: usize, limits: &Limits) -> Self {
+    fn new(hubs: usize, rules: Rules, limits: &Limits) -> Self {
         let router = Router::new(hubs as u16);
         let accounting = Arc::new(Accounting::default());
         let find = |channel: usize| {
@@ -32,20 +32,27 @@ impl Mesh {
             let mut names = (0..).map(|i| name(&format!("{channel}:{i}")));
             names.find(|name| router.home(name) == home).unwrap()
         };
-        let hub = |id: usize| {
-            let id = ShardId(id as u16);
-            Hub::new(id, router.clone(), limits.clone(), 7, Arc::clone(&accounting))
+        let named = |channel: usize| {
+            (channel.to_string(), Rules { slow_policy: Self::policy(channel), ..rules })
         };
+        let namespaces = (0..CHANNELS).map(named).collect();
+        let namespaces = Arc::new(Namespaces::new(Rules::default(), namespaces, true));
+        let hub = |id: usize| {
+            let (id, router, namespaces) = (ShardId(id as u16), router.clone(), namespaces.clone());
+            Hub::new(id, router, namespaces, limits.clone(), 7, Arc::clone(&accounting))
+        };
+        let roomy = rules.tail.publications == 1024
+            && rules.tail.bytes == 1 << 20
+            && limits.shard_log_bytes_max == 1 << 26;
         Self {
             names: (0..CHANNELS).map(find).collect(),
             hubs: (0..hubs).map(hub).collect(),
             stations: (0..hubs).map(|_| Station::default()).collect(),
             wires: HashMap::new(),
-            truth: Truth::default(),
+            truth: Truth::new(roomy),
             accounting,
             now_ms: 0,
             published: 0,
-            heads: HashMap::new(),
         }
     }
 
@@ -76,11 +83,33 @@ impl Mesh {
     fn watch_streams(&mut self) {
         for (channel, name) in self.names.iter().enumerate() {
             let home = &self.hubs[channel % self.hubs.len()];
-            if let Some(home) = home.report(name).home {
-                let seen = self.heads.entry((name.clone(), home.position.epoch)).or_default();
-                assert!(home.position.offset >= *seen);
-                *seen = home.position.offset;
+            self.truth.watch(home, self.now_ms, name);
+        }
+        self.truth.whole = self.hubs.iter().all(|hub| hub.evicted() == 0);
+    }
+
+    fn start(&self, channel: usize, aim: &Aim) -> Start {
+        let name = &self.names[channel];
+        let after = |position: Option<Position>| position.map_or(Start::Now, Start::After);
+        match *aim {
+            Aim::At(start) => start,
+            Aim::Remembered { nth, before } => {
+                after(self.truth.remembered(name, nth).map(|position| Position {
+                    offset: position.offset.saturating_sub(before),
+                    ..position
+                }))
             }
+            Aim::Foreign => after(Some(Position { epoch: Epoch::from_random(77), offset: 3 })),
+            Aim::Beyond(by) => {
+                let home = self.hubs[channel % self.hubs.len()].report(self.now_ms, name).home;
+                after(
+                    home.map(|home| Position {
+                        offset: home.position.offset + by,
+                        ..home.position
+                    }),
+                )
+            }
+            Aim::Since { ago_ms } => Start::AfterSecond(self.now_ms.saturating_sub(ago_ms) / 1000),
         }
     }
 
@@ -93,11 +122,26 @@ impl Mesh {
                     station.subscribe(hub, now, &name, Self::policy(channel), out);
                 });
             }
-            Op::Unsubscribe { hub, nth } => self.at(hub % hubs, |hub, station, _, now, out| {
-                if let Some(conn) = station.pick(None, nth) {
-                    station.unsubscribe(hub, now, conn, out);
+            Op::Unsubscribe { hub, nth } => self.at(hub % hubs, |hub, station, truth, now, out| {
+                if let Some(conn) = station.pick(false, nth) {
+                    station.unsubscribe(hub, now, conn, truth, out);
                 }
             }),
+            Op::Resume { hub, channel, ref aim, behind_gap } => {
+                let name = self.names[channel].clone();
+                let wants = (self.start(channel, aim), behind_gap);
+                self.at(hub % hubs, |hub, station, truth, now, out| {
+                    let channel = (&name, Self::policy(channel));
+                    station.resume(hub, now, channel, wants, truth, out);
+                });
+            }
+            Op::Poll { hub, channel, ref aim, behind_gap, bytes_max } => {
+                let name = self.names[channel].clone();
+                let wants = (self.start(channel, aim), behind_gap);
+                self.at(hub % hubs, |hub, _, truth, now, out| {
+                    Station::poll(hub, now, &name, (wants, bytes_max), truth, out);
+                });
+            }
             Op::Publish { hub, channel, count, bytes } => {
                 for _ in 0..count {
                     self.publish(hub % hubs, channel, bytes);
@@ -119,13 +163,13 @@ impl Mesh {
             }
             Op::Pull { hub, nth, bytes_max } => {
                 self.at(hub % hubs, |hub, station, truth, now, out| {
-                    if let Some(conn) = station.pick(Some(true), nth) {
+                    if let Some(conn) = station.pick(true, nth) {
                         station.pull(hub, now, (conn, bytes_max), truth, out);
                     }
                 });
             }
             Op::Unblock { hub, nth } => self.at(hub % hubs, |hub, station, _, _, _| {
-                if let Some(conn) = station.pick(Some(true), nth) {
+                if let Some(conn) = station.pick(true, nth) {
                     station.unblock(hub, conn);
                 }
             }),
@@ -171,7 +215,7 @@ impl Mesh {
                     while station.work(hub, now, (256, 1 << 16, 0), truth, out) {
                         worked = true;
                     }
-                    while let Some(conn) = station.pick(Some(true), 0) {
+                    while let Some(conn) = station.pick(true, 0) {
                         worked = true;
                         while !station.pull(hub, now, (conn, 100), truth, out) {}
                         if station.listeners.contains_key(&conn) {
@@ -188,11 +232,12 @@ impl Mesh {
     fn assert_served(&mut self) {
         for (channel, name) in self.names.clone().into_iter().enumerate() {
             let home = &self.hubs[channel % self.hubs.len()];
-            let stand = home.report(&name).home.map(|home| home.position);
+            let stand = home.report(self.now_ms, &name).home.map(|home| home.position);
             let mut count = 0;
             for station in &self.stations {
                 for listener in station.listeners.values().filter(|l| l.name == name) {
                     assert!(!listener.doomed, "nobody told it of the deletion");
+                    assert!(!listener.uninformed, "nobody told it of the home's answer");
                     assert_eq!(listener.at, stand, "not all came to a listener of {name}");
                     count += 1;
                 }
@@ -205,22 +250,44 @@ impl Mesh {
             assert_eq!(receipt.subscribers, count, "the home counts wrongly");
             assert_eq!(receipt.subscribed, count > 0);
         }
-        let heads: u64 = self.heads.values().sum();
-        assert_eq!(heads, self.published, "a publication was lost or doubled");
+        let made = self.truth.publications();
+        assert_eq!(made, self.published, "a publication was lost or doubled");
+    }
+
+    /// Where letters have been carried, mirrors let begin where the home does.
+    fn assert_agreed(&self) {
+        let aims = (0..8).map(|nth| Aim::Remembered { nth, before: nth as u64 % 3 });
+        let seconds = (0..4).map(|n| Aim::Since { ago_ms: n * 700 });
+        let words = [Start::Now, Start::Earliest, Start::Latest].map(Aim::At);
+        for aim in aims.chain(seconds).chain(words).chain([Aim::Foreign, Aim::Beyond(1)]) {
+            for (channel, name) in self.names.iter().enumerate() {
+                let start = self.start(channel, &aim);
+                let mut begins = Vec::new();
+                for hub in &self.hubs {
+                    let known = hub.find(name).filter(|&index| hub.position(index).is_some());
+                    let behind_gap = BehindGap::Earliest;
+                    begins.extend(known.map(|index| {
+                        self.truth.begin(hub, self.now_ms, index, (&start, behind_gap))
+                    }));
+                }
+                let agreed = begins.windows(2).all(|two| two[0] == two[1]);
+                assert!(agreed || !self.truth.whole, "{start:?}: {begins:?}");
+            }
+        }
     }
 
     /// When all have gone and time has passed, nothing is left.
     fn assert_nothing_stays(mut self) {
         for hub in 0..self.hubs.len() {
-            self.at(hub, |hub, station, _, now, out| {
-                while let Some(conn) = station.pick(None, 0) {
-                    station.unsubscribe(hub, now, conn, out);
+            self.at(hub, |hub, station, truth, now, out| {
+                while let Some(conn) = station.pick(false, 0) {
+                    station.unsubscribe(hub, now, conn, truth, out);
                 }
             });
         }
-        for _ in 0..3 {
+        for _ in 0..4 {
             self.rest();
-            self.now_ms += 40;
+            self.now_ms += 1_000_000;
             for hub in 0..self.hubs.len() {
                 self.at(hub, |hub, _, _, now, out| hub.tick(now, out));
             }
@@ -235,8 +302,8 @@ impl Mesh {
     }
 }
 
-fn run(hubs: usize, limits: &Limits, ops: &[Op]) {
-    let mut mesh = Mesh::new(hubs, limits);
+fn run(hubs: usize, rules: Rules, limits: &Limits, ops: &[Op]) {
+    let mut mesh = Mesh::new(hubs, rules, limits);
     for op in ops {
         mesh.apply(op);
     }
@@ -246,40 +313,47 @@ fn run(hubs: usize, limits: &Limits, ops: &[Op]) {
         mesh.at(hub, |hub, _, _, now, out| hub.tick(now, out));
     }
     mesh.rest();
+    mesh.assert_agreed();
     mesh.assert_served();
     mesh.rest();
+    mesh.assert_agreed();
     mesh.assert_nothing_stays();
 }
 
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+/// 600 cases, or as many more as the variable `PROPTEST_CASES` says.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: config.cases.max(600), failure_persistence: None, ..config }
 }
 
 proptest! {
-    #![proptest_config(config(600))]
+    #![proptest_config(config())]
 
     #[test]
     fn one_hub_serves_everybody_exactly(
+        rules in rules(),
         limits in limits(),
         ops in prop::collection::vec(op(), 1..200),
     ) {
-        run(1, &limits, &ops);
+        run(1, rules, &limits, &ops);
     }
 
     #[test]
     fn hubs_that_hear_of_each_other_late_serve_everybody_exactly(
+        rules in rules(),
         limits in limits(),
         ops in prop::collection::vec(op(), 1..250),
     ) {
-        run(3, &limits, &ops);
+        run(3, rules, &limits, &ops);
     }
 
     #[test]
     fn two_hubs_where_everything_meets(
+        rules in rules(),
         limits in limits(),
         ops in prop::collection::vec(op(), 1..250),
     ) {
         let ops: Vec<Op> = ops.into_iter().map(narrowed).collect();
-        run(2, &limits, &ops);
+        run(2, rules, &limits, &ops);
     }
 }

@@ -1,3 +1,5 @@
+mod age;
+mod begin;
 mod bounds;
 mod fanout;
 mod invariants;
@@ -8,18 +10,31 @@ mod model;
 mod op;
 mod pair;
 mod reports;
+mod truth;
+mod waiting;
 
 use std::sync::Arc;
 
 use super::*;
 use crate::{
-    Draft, Kind, Message, Moved, Publication, Pull, Receipt, Seat, SlowPolicy, Subscriber, Work,
-    WorkKind,
+    Bounds, Draft, Kind, Lag, Message, Moved, Publication, Pull, Receipt, Rules, Seat, SlowPolicy,
+    Subscriber, Work, WorkKind,
 };
 
 /// Limits that no test reaches by chance.
 fn roomy() -> Limits {
     Limits { shard_log_bytes_max: usize::MAX, ..Limits::default() }
+}
+
+/// Rules that keep so many publications, for those who lag and for those who come.
+fn keeping(publications: usize) -> Rules {
+    let bounds = Bounds { publications, ..Rules::default().tail };
+    Rules { tail: bounds, history: bounds, ..Rules::default() }
+}
+
+/// The same rules for all channels.
+fn everywhere(rules: Rules) -> Arc<Namespaces> {
+    Arc::new(Namespaces::new(rules, Vec::new(), false))
 }
 
 /// One hub that is home to everything, and what a shard would keep beside it.
@@ -33,14 +48,19 @@ struct Single {
 
 impl Single {
     fn new(limits: Limits) -> Self {
+        Self::with_rules(Rules::default(), limits)
+    }
+
+    fn with_rules(rules: Rules, limits: Limits) -> Self {
         let accounting = Arc::new(Accounting::default());
-        let hub = Hub::new(ShardId(0), Router::new(1), limits, 1, Arc::clone(&accounting));
+        let (router, namespaces) = (Router::new(1), everywhere(rules));
+        let hub = Hub::new(ShardId(0), router, namespaces, limits, 1, Arc::clone(&accounting));
         Self { hub, accounting, out: Outbox::new(), work: Work::default(), now_ms: 1000 }
     }
 
-    fn subscribe(&mut self, channel: &str, policy: SlowPolicy, conn: u32) -> Seat {
+    fn subscribe(&mut self, channel: &str, conn: u32) -> Seat {
         let who = Subscriber { conn, nth: 0 };
-        self.hub.subscribe(self.now_ms, &name(channel), policy, who, &mut self.out)
+        self.hub.subscribe(self.now_ms, &name(channel), who, &mut self.out)
     }
 
     fn unsubscribe(&mut self, seat: Seat) -> Option<Moved> {
@@ -54,6 +74,15 @@ impl Single {
 
     fn delete(&mut self, channel: &str) -> bool {
         self.hub.delete_home(&name(channel), &mut self.out)
+    }
+
+    fn report(&self, channel: &str) -> ShardReport {
+        self.hub.report(self.now_ms, &name(channel))
+    }
+
+    /// Where the home of a channel stands, if it knows it, and how much history it has.
+    fn stand(&self, channel: &str) -> Option<(Position, u64)> {
+        self.report(channel).home.map(|home| (home.position, home.messages))
     }
 
     fn tick(&mut self, passed_ms: u64) {

@@ -2,23 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::truth::Truth;
 use super::*;
-use crate::{Epoch, SlowPolicy};
-
-/// What all must agree on: which payload stands at which place of which stream.
-#[derive(Default)]
-pub(super) struct Truth(HashMap<(ChannelName, Position), Vec<u8>>);
-
-impl Truth {
-    fn check(&mut self, name: &ChannelName, epoch: Epoch, publication: &Publication) {
-        let payload = publication.payload().to_vec();
-        let channel = payload.split(|&byte| byte == b'/').next().unwrap();
-        assert_eq!(channel, name.as_str().as_bytes(), "a publication of a foreign channel");
-        let position = Position { epoch, offset: publication.offset() };
-        let known = self.0.entry((name.clone(), position)).or_insert_with(|| payload.clone());
-        assert_eq!(*known, payload, "two payloads at {position}");
-    }
-}
+use crate::{BehindGap, SlowPolicy, Start};
 
 /// One subscriber and what it must receive next.
 pub(super) struct Listener {
@@ -30,11 +16,41 @@ pub(super) struct Listener {
     pub(super) at: Option<Position>,
     /// Its stream was deleted: it must hear that and nothing else.
     pub(super) doomed: bool,
+    /// Where it wants to begin, until it has begun.
+    wants: Option<(Start, BehindGap)>,
+    /// It was blocked when the home's answer came, and has not heard of that.
+    pub(super) uninformed: bool,
 }
 
 impl Listener {
+    /// Begins, now that this shard knows where the channel stands.
+    fn begin(&mut self, hub: &mut Hub, now_ms: u64, truth: &Truth) {
+        let (start, behind_gap) = self.wants.take().unwrap();
+        let stand = hub.position(self.seat.channel).unwrap();
+        let begin = truth.begin(hub, now_ms, self.seat.channel, (&start, behind_gap));
+        if start == Start::Now {
+            // From when it came, also where the answer took its time.
+            assert_eq!(hub.cursor(self.seat), self.at.unwrap().offset);
+        } else {
+            hub.place(self.seat, begin.cursor);
+            self.at = Some(Position { offset: begin.cursor, ..stand });
+        }
+    }
+
+    /// It went on by itself, so it hears no more of the home's answer.
+    fn inform(&mut self) {
+        self.uninformed = false;
+        self.wants = None;
+    }
+
+    /// It must not be given anything before it has begun, if it cares.
+    fn is_patient(&self) -> bool {
+        self.wants.as_ref().is_some_and(|(start, _)| *start != Start::Now)
+    }
+
     fn receive(&mut self, publication: &Publication, truth: &mut Truth) {
         assert!(!self.doomed, "a publication after the deletion");
+        assert!(!self.is_patient(), "a publication before it has begun");
         let at = self.at.as_mut().expect("nothing comes before the home has answered");
         assert_eq!(publication.offset(), at.offset + 1, "a gap or a repetition");
         at.offset += 1;
@@ -42,10 +58,11 @@ impl Listener {
     }
 
     /// Checks that a lag is real and the missed range exact.
-    fn miss(&mut self, hub: &Hub, missed: &std::ops::RangeInclusive<u64>) {
+    fn miss(&mut self, hub: &Hub, truth: &Truth, missed: &std::ops::RangeInclusive<u64>) {
         let at = self.at.as_mut().unwrap();
         let log = &hub.table[self.seat.channel].log;
         assert!(!self.doomed && at.offset + 1 < log.first(), "a lag that is none");
+        assert!(!truth.roomy, "a lag though there is room for all");
         let resume = match self.policy {
             SlowPolicy::Latest => log.first().max(log.head()),
             _ => log.first(),
@@ -71,19 +88,88 @@ impl Station {
         name: &ChannelName,
         policy: SlowPolicy,
         out: &mut Outbox,
-    ) {
+    ) -> u32 {
         let conn = self.next_conn;
         self.next_conn += 1;
-        let seat = hub.subscribe(now_ms, name, policy, Subscriber { conn, nth: 3 }, out);
+        let seat = hub.subscribe(now_ms, name, Subscriber { conn, nth: 3 }, out);
         let at = hub.position(seat.channel);
-        let listener = Listener { name: name.clone(), seat, policy, at, doomed: false };
+        let listener = Listener {
+            name: name.clone(),
+            seat,
+            policy,
+            at,
+            doomed: false,
+            wants: None,
+            uninformed: false,
+        };
         self.listeners.insert(conn, listener);
+        conn
     }
 
-    pub(super) fn unsubscribe(&mut self, hub: &mut Hub, now_ms: u64, conn: u32, out: &mut Outbox) {
+    /// Somebody comes back: as a shard does it, blocked until it has what it missed.
+    pub(super) fn resume(
+        &mut self,
+        hub: &mut Hub,
+        now_ms: u64,
+        (name, policy): (&ChannelName, SlowPolicy),
+        wants: (Start, BehindGap),
+        truth: &Truth,
+        out: &mut Outbox,
+    ) {
+        let index = hub.visit(now_ms, name, out);
+        let conn = self.subscribe(hub, now_ms, name, policy, out);
+        let listener = self.listeners.get_mut(&conn).unwrap();
+        assert_eq!(hub.position(listener.seat.channel).is_some(), index.is_some());
+        assert!(index.is_none_or(|index| index == listener.seat.channel));
+        let (seat, moved) = hub.block(listener.seat, hub.cursor(listener.seat));
+        listener.seat = seat;
+        listener.wants = Some(wants);
+        if index.is_some() {
+            listener.begin(hub, now_ms, truth);
+        }
+        assert_eq!(moved, None, "it sat at the end");
+    }
+
+    /// Somebody takes what there is, if this shard knows.
+    pub(super) fn poll(
+        hub: &mut Hub,
+        now_ms: u64,
+        name: &ChannelName,
+        (wants, bytes_max): ((Start, BehindGap), usize),
+        truth: &mut Truth,
+        out: &mut Outbox,
+    ) {
+        let Some(index) = hub.visit(now_ms, name, out) else { return };
+        let stand = hub.position(index).unwrap();
+        let mut cursor = truth.begin(hub, now_ms, index, (&wants.0, wants.1)).cursor;
+        let mut publications = Vec::new();
+        while cursor < stand.offset {
+            hub.copy_after(index, cursor, bytes_max, &mut publications);
+            let bytes: usize = publications.iter().map(|p| p.frame().len()).sum();
+            assert!(!publications.is_empty() && (bytes <= bytes_max || publications.len() == 1));
+            for publication in &publications {
+                cursor += 1;
+                assert_eq!(publication.offset(), cursor);
+                assert_eq!(hub.time_at(index, cursor), Some(publication.time_ms()));
+                truth.check(name, stand.epoch, publication);
+            }
+        }
+        hub.copy_after(index, cursor, bytes_max, &mut publications);
+        assert!(cursor == stand.offset && publications.is_empty());
+    }
+
+    pub(super) fn unsubscribe(
+        &mut self,
+        hub: &mut Hub,
+        now_ms: u64,
+        conn: u32,
+        truth: &mut Truth,
+        out: &mut Outbox,
+    ) {
         let listener = self.listeners.remove(&conn).unwrap();
         let moved = hub.unsubscribe(now_ms, listener.seat, out);
         self.reseat(moved);
+        truth.remember(&listener.name, listener.at);
     }
 
     fn reseat(&mut self, moved: Option<Moved>) {
@@ -93,12 +179,14 @@ impl Station {
         }
     }
 
-    /// The connection of the `nth` listener, blocked ones or others.
-    pub(super) fn pick(&self, blocked: Option<bool>, nth: usize) -> Option<u32> {
+    /// The connection of the `nth` listener, of all or of those who are blocked and may pull.
+    pub(super) fn pick(&self, puller: bool, nth: usize) -> Option<u32> {
         let mut conns: Vec<u32> = self
             .listeners
             .iter()
-            .filter(|(_, listener)| blocked.is_none_or(|b| b == listener.seat.is_blocked()))
+            .filter(|(_, listener)| {
+                !puller || (listener.seat.is_blocked() && !listener.is_patient())
+            })
             .map(|(&conn, _)| conn)
             .collect();
         conns.sort_unstable();
@@ -110,7 +198,10 @@ impl Station {
         for listener in self.listeners.values_mut() {
             let now = hub.position(listener.seat.channel);
             match (listener.at, now) {
-                (None, Some(_)) => listener.at = now,
+                (None, Some(_)) => {
+                    listener.at = now;
+                    listener.uninformed = listener.seat.is_blocked();
+                }
                 (Some(at), Some(now)) => listener.doomed |= at.epoch != now.epoch,
                 (_, None) => assert!(listener.at.is_none()),
             }
@@ -142,16 +233,20 @@ impl Station {
                     let full = full >> (nth % 32) & 1 == 1;
                     self.deliver(hub, who.conn, &work.publications, full, truth);
                 }
-                WorkKind::Skipped { missed } => listener.miss(hub, missed),
+                WorkKind::Skipped { missed } => listener.miss(hub, truth, missed),
                 WorkKind::Lagged => {
                     let at = listener.at.unwrap();
                     assert!(!listener.doomed && listener.policy == SlowPolicy::Disconnect);
                     assert!(at.offset + 1 < hub.table[seat.channel].log.first());
-                    self.unsubscribe(hub, now_ms, who.conn, out);
+                    self.unsubscribe(hub, now_ms, who.conn, truth, out);
+                }
+                WorkKind::Joined => {
+                    assert!(!listener.doomed && std::mem::take(&mut listener.uninformed));
+                    listener.begin(hub, now_ms, truth);
                 }
                 WorkKind::Deleted => {
                     assert!(listener.doomed);
-                    self.unsubscribe(hub, now_ms, who.conn, out);
+                    self.unsubscribe(hub, now_ms, who.conn, truth, out);
                 }
             }
         }
@@ -196,20 +291,22 @@ impl Station {
                     listener.receive(publication, truth);
                 }
                 hub.advance(listener.seat, listener.at.unwrap().offset);
+                listener.inform();
                 return false;
             }
             Pull::Lagged { missed } if listener.policy != SlowPolicy::Disconnect => {
-                listener.miss(hub, &missed);
+                listener.miss(hub, truth, &missed);
                 hub.advance(listener.seat, *missed.end());
+                listener.inform();
                 return false;
             }
             Pull::Lagged { missed } => {
-                listener.miss(hub, &missed);
-                self.unsubscribe(hub, now_ms, conn, out);
+                listener.miss(hub, truth, &missed);
+                self.unsubscribe(hub, now_ms, conn, truth, out);
             }
             Pull::Deleted => {
                 assert!(listener.doomed);
-                self.unsubscribe(hub, now_ms, conn, out);
+                self.unsubscribe(hub, now_ms, conn, truth, out);
             }
             Pull::CaughtUp => assert!(!listener.doomed),
         }
@@ -220,6 +317,7 @@ impl Station {
         let listener = self.listeners.get_mut(&conn).unwrap();
         let (seat, moved) = hub.unblock(listener.seat);
         listener.seat = seat;
+        listener.inform();
         self.reseat(moved);
     }
 }

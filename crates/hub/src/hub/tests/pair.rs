@@ -17,9 +17,17 @@ pub(super) const B: ShardId = ShardId(1);
 
 impl Pair {
     pub(super) fn new(limits: &Limits) -> Self {
+        Self::with_rules(Rules::default(), limits)
+    }
+
+    pub(super) fn with_rules(rules: Rules, limits: &Limits) -> Self {
         let router = Router::new(2);
         let accounting = Arc::new(Accounting::default());
-        let hub = |id| Hub::new(id, router.clone(), limits.clone(), 1, Arc::clone(&accounting));
+        let namespaces = everywhere(rules);
+        let hub = |id| {
+            let (router, namespaces) = (router.clone(), Arc::clone(&namespaces));
+            Hub::new(id, router, namespaces, limits.clone(), 1, Arc::clone(&accounting))
+        };
         let name = (0..99).map(|i| name(&format!("c{i}"))).find(|name| router.home(name) == A);
         Self {
             name: name.unwrap(),
@@ -33,7 +41,7 @@ impl Pair {
 
     pub(super) fn subscribe(&mut self, conn: u32) -> Seat {
         let who = Subscriber { conn, nth: 0 };
-        self.b.subscribe(0, &self.name, SlowPolicy::Disconnect, who, &mut self.to_a)
+        self.b.subscribe(0, &self.name, who, &mut self.to_a)
     }
 
     pub(super) fn unsubscribe(&mut self, now_ms: u64, seat: Seat) {

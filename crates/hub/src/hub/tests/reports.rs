@@ -8,8 +8,8 @@ fn a_receipt_tells_what_became_of_a_publication() {
     assert!(!first.subscribed);
     assert_eq!(first.last_requested_ms, None);
     single.now_ms = 2000;
-    single.subscribe("a", SlowPolicy::Disconnect, 0);
-    let seat = single.subscribe("a", SlowPolicy::Disconnect, 1);
+    single.subscribe("a", 0);
+    let seat = single.subscribe("a", 1);
     single.hub.block(seat, 1);
     single.now_ms = 3000;
     let second = single.publish("a", b"x");
@@ -21,15 +21,15 @@ fn a_receipt_tells_what_became_of_a_publication() {
 #[test]
 fn a_report_tells_what_the_shard_knows() {
     let mut single = Single::new(roomy());
-    assert_eq!(single.hub.report(&name("a")), ShardReport::default());
-    let seat = single.subscribe("a", SlowPolicy::Disconnect, 0);
-    let report = single.hub.report(&name("a"));
+    assert_eq!(single.report("a"), ShardReport::default());
+    let seat = single.subscribe("a", 0);
+    let report = single.report("a");
     assert_eq!((report.subscribers, report.last_requested_ms), (1, Some(1000)));
     let home = report.home.unwrap();
     assert_eq!((home.position.offset, home.messages, home.last_publication_ms), (0, 0, None));
     single.now_ms = 5000;
     let position = single.publish("a", b"x").position;
-    let home = single.hub.report(&name("a")).home.unwrap();
+    let home = single.report("a").home.unwrap();
     assert_eq!(home.position, position);
     assert_eq!((home.messages, home.last_publication_ms), (1, Some(5000)));
     assert_eq!(home.bytes as usize, single.accounting.bytes());

@@ -4,7 +4,11 @@ use super::*;
 
 /// The origin rule, with `https://app.example.org` and `http://localhost:3000` allowed.
 fn origin_passes(host: &str, origin: &[u8]) -> bool {
-    let allowed = ["https://app.example.org".to_owned(), "http://localhost:3000".to_owned()];
+    passes(host, origin, &["https://app.example.org", "http://localhost:3000"])
+}
+
+fn passes(host: &str, origin: &[u8], allowed: &[&str]) -> bool {
+    let allowed: Vec<String> = allowed.iter().map(|&origin| origin.to_owned()).collect();
     let rules = Rules { protocols: &[], allowed_origins: &allowed };
     let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{}Origin: ", with(""));
     match ask_head(&[head.as_bytes(), origin, b"\r\n\r\n"].concat(), &rules) {
@@ -95,6 +99,49 @@ fn pages_of_other_hosts_may_not_connect() {
         assert!(!origin_passes(host, origin.as_bytes()), "{origin} on {host:?}");
     }
     assert!(!origin_passes("example.com", b"http://example.com\xff"));
+}
+
+#[test]
+fn a_star_allows_whatever_is_one_origin() {
+    for origin in [
+        "http://example.com",
+        "https://evil.org:8443",
+        "http://[::1]:3000",
+        "chrome-extension://abcdefghijklmnop",
+        "file://",
+        "null",
+    ] {
+        assert!(passes("example.com", origin.as_bytes(), &["*"]), "{origin}");
+        assert!(passes("example.com", origin.as_bytes(), &["https://a.example", "*"]), "{origin}");
+        assert!(origin == "http://example.com" || !passes("example.com", origin.as_bytes(), &[]));
+    }
+    for origin in [
+        "",
+        "*",
+        "Null",
+        "null, null",
+        "evil.org",
+        "://evil.org",
+        "http:evil.org",
+        "ht tp://evil.org",
+        "http://evil.org/",
+        "http://evil.org/path",
+        "http://evil.org?",
+        "http://evil.org:",
+        "http://evil.org:99999",
+        "http://user@evil.org",
+        "http://evil.org http://example.com",
+        "http://evil.org, http://example.com",
+        "http://evil.org,example.com",
+        "http://evil.org\"",
+        "http://\u{e4}.example",
+    ] {
+        assert!(!passes("example.com", origin.as_bytes(), &["*"]), "{origin}");
+    }
+    assert!(!passes("example.com", b"http://\xff", &["*"]));
+    let rules = Rules { protocols: &[], allowed_origins: &["*".to_owned()] };
+    let twice = with("Origin: http://a.example\r\nOrigin: http://a.example\r\n");
+    assert_eq!(ask(twice.as_bytes(), &rules), Err(HandshakeError::OriginRepeated));
 }
 
 #[test]

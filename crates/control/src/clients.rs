@@ -1,0 +1,136 @@
+//! `GET /subscribers/{channel}` and `GET /slow`: who listens, and who cannot keep up.
+
+use std::cmp::Reverse;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use switchboard_hub::{Listener, SlowClient};
+
+use crate::channel::{name_in, unknown_channel};
+use crate::error::ApiError;
+use crate::info;
+use crate::router::Door;
+
+/// How many are listed: when nobody says, and at most.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    default: usize,
+    max: usize,
+}
+
+const SUBSCRIBERS: Limits = Limits { default: 1_000, max: 10_000 };
+const SLOW: Limits = Limits { default: 100, max: 1_000 };
+
+/// The subscribers of a channel: their exact number, and who they are.
+pub(crate) async fn subscribers(
+    State(door): State<Arc<Door>>,
+    uri: Uri,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = name_in(&uri, "/subscribers/", &door)?;
+    let limit = SUBSCRIBERS.asked(&uri)?;
+    if !door.config.namespaces.rules(&name).is_some_and(|rules| rules.presence_list) {
+        return Err(presence_off());
+    }
+    let (reports, lists) = tokio::try_join!(
+        door.ask_all(|shard, reply| door.backbone.report(shard, name.clone(), reply)),
+        door.ask_all(|shard, reply| door.backbone.subscribers(shard, name.clone(), limit, reply)),
+    )?;
+    let subscribers = info::subscribers(&reports).ok_or_else(unknown_channel)?;
+    let list: Vec<Client> = lists.into_iter().flatten().take(limit).map(Client::from).collect();
+    Ok(fresh(Presence { subscribers, listed: list.len(), list }))
+}
+
+/// The clients whose sockets are full, those first who have not taken anything for longest.
+pub(crate) async fn slow(
+    State(door): State<Arc<Door>>,
+    uri: Uri,
+) -> Result<impl IntoResponse, ApiError> {
+    let limit = SLOW.asked(&uri)?;
+    let shards = door.ask_all(|shard, reply| door.backbone.slow(shard, limit, reply)).await?;
+    let mut clients: Vec<SlowClient> = shards.into_iter().flatten().collect();
+    clients.sort_by_key(|client| Reverse((client.blocked_ms, client.lag_bytes)));
+    let clients = clients.into_iter().take(limit).map(Laggard::from).collect();
+    Ok(fresh(Slow { clients }))
+}
+
+impl Limits {
+    /// The limit that a request asks for.
+    fn asked(self, uri: &Uri) -> Result<usize, ApiError> {
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        let mut asked = query.filter(|(key, _)| key == "limit").map(|(_, limit)| limit);
+        let limit = match (asked.next(), asked.next()) {
+            (None, _) => Some(self.default),
+            (Some(limit), None) => limit.parse().ok(),
+            (Some(_), Some(_)) => None,
+        };
+        limit.filter(|limit| (1..=self.max).contains(limit)).ok_or_else(|| {
+            let message = format!("limit must be one whole number from 1 to {}", self.max);
+            ApiError::bad_request("bad_limit", message)
+        })
+    }
+}
+
+fn presence_off() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "presence_off",
+        "the channel's namespace does not let its subscribers be listed (presence_list)",
+    )
+}
+
+/// It holds for this moment only.
+fn fresh(answer: impl Serialize) -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "no-store")], Json(answer))
+}
+
+#[derive(Debug, Serialize)]
+struct Presence {
+    subscribers: u64,
+    listed: usize,
+    list: Vec<Client>,
+}
+
+#[derive(Debug, Serialize)]
+struct Slow {
+    clients: Vec<Laggard>,
+}
+
+#[derive(Debug, Serialize)]
+struct Client {
+    connection: String,
+    address: SocketAddr,
+    transport: &'static str,
+}
+
+impl From<Listener> for Client {
+    fn from(Listener { connection, address, transport }: Listener) -> Self {
+        Self { connection, address, transport }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Laggard {
+    #[serde(flatten)]
+    client: Client,
+    channel: String,
+    lag_publications: u64,
+    lag_bytes: u64,
+    blocked_ms: u64,
+}
+
+impl From<SlowClient> for Laggard {
+    fn from(slow: SlowClient) -> Self {
+        Self {
+            client: slow.listener.into(),
+            channel: slow.channel.to_string(),
+            lag_publications: slow.lag_publications,
+            lag_bytes: slow.lag_bytes,
+            blocked_ms: slow.blocked_ms,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Pages of other origins: what browsers must be told before they let them read (the Fetch
+//! standard's CORS protocol).
+
+/// Appends the header lines that let a page of this origin read the answer; nothing when there is
+/// no origin, or none that could stand in a header.
+pub fn write_cors_lines(out: &mut Vec<u8>, origin: Option<&str>) {
+    let Some(origin) = origin.filter(|origin| can_be_echoed(origin)) else {
+        return;
+    };
+    out.extend_from_slice(b"Access-Control-Allow-Origin: ");
+    out.extend_from_slice(origin.as_bytes());
+    out.extend_from_slice(
+        b"\r\nVary: Origin\r\n\
+          Access-Control-Expose-Headers: ETag, Last-Modified, Switchboard-Channel, \
+          Switchboard-Event, Switchboard-Gap\r\n",
+    );
+}
+
+fn can_be_echoed(origin: &str) -> bool {
+    !origin.is_empty() && origin.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(origin: &str) -> String {
+        let mut out = Vec::new();
+        write_cors_lines(&mut out, Some(origin));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_origin_that_could_begin_something_else_is_not_written() {
+        for origin in ["https://a.example:8443", "null", "http://[::1]:3000", "*"] {
+            let first = format!("Access-Control-Allow-Origin: {origin}\r\nVary: Origin\r\n");
+            assert!(lines(origin).starts_with(&first), "{origin}");
+        }
+        for origin in ["", "http://a, http://b", "http://a,b", "a b", "a\tb", "a\r\nb: c", "\u{e4}"]
+        {
+            assert_eq!(lines(origin), "", "{origin:?}");
+        }
+    }
+}

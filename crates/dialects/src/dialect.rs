@@ -1,0 +1,99 @@
+//! What is the same for all who stay on the line.
+
+use switchboard_hub::{ChannelName, Form, Gap, Publication};
+
+use crate::{event_stream, raw, v1};
+
+/// How publications are written to somebody who stays on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Dialect {
+    /// A WebSocket that gets bare payloads.
+    Raw,
+    /// A WebSocket with the subprotocol [`v1::PROTOCOL`].
+    V1,
+    /// An event stream.
+    EventStream,
+}
+
+/// What one listener is told about a publication beside what is the same for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// Where to resume behind it: the positions of all channels of this listener ([`crate::id`]).
+    pub id: &'a str,
+    /// Its channel, where the listener has several.
+    pub channel: Option<&'a ChannelName>,
+}
+
+/// Which of the bytes that a publication holds stand between head and tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// The payload as a WebSocket frame.
+    Frame,
+    /// The payload.
+    Payload,
+    /// The payload as lines of an event stream.
+    Lines,
+    /// The payload as a member of a JSON object.
+    Member,
+    /// Nothing: the head has it all, since no more forms of payloads may be kept.
+    Nothing,
+}
+
+impl Body {
+    /// The bytes.
+    #[inline]
+    pub fn of(self, publication: &Publication) -> &[u8] {
+        match self {
+            Self::Frame => publication.frame(),
+            Self::Payload => publication.payload(),
+            Self::Lines => publication.kept_form(Form::Lines),
+            Self::Member => publication.kept_form(Form::Json),
+            Self::Nothing => &[],
+        }
+    }
+}
+
+/// What follows a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// What follows it at once.
+    pub body: Body,
+    /// What stands behind the body.
+    pub tail: &'static [u8],
+}
+
+/// Appends to `head` what stands before a publication. Whoever cannot take all of it at once keeps
+/// the head, the shape and the shared publication, never a copy of the payload.
+#[inline]
+pub fn write_head(
+    dialect: Dialect,
+    publication: &Publication,
+    label: Label<'_>,
+    head: &mut Vec<u8>,
+) -> Shape {
+    match dialect {
+        Dialect::Raw => raw::SHAPE,
+        Dialect::V1 => v1::write_head(publication, label, head),
+        Dialect::EventStream => event_stream::write_head(publication, label, head),
+    }
+}
+
+/// Appends what tells the listener where it begins, behind the notices of what it cannot have.
+/// `retry_ms` is how long the client of an event stream waits before it comes back.
+pub fn write_start(dialect: Dialect, id: &str, retry_ms: Option<u32>, out: &mut Vec<u8>) {
+    match dialect {
+        Dialect::Raw => {}
+        Dialect::V1 => v1::write_start(id, out),
+        Dialect::EventStream => event_stream::write_start(id, retry_ms, out),
+    }
+}
+
+/// Appends the notice of a gap. `id` is where the listener goes on. Raw WebSockets cannot be told.
+pub fn write_gap(dialect: Dialect, channel: &ChannelName, gap: &Gap, id: &str, out: &mut Vec<u8>) {
+    match dialect {
+        Dialect::Raw => {}
+        Dialect::V1 => v1::write_gap(channel, gap, id, out),
+        Dialect::EventStream => event_stream::write_gap(channel, gap, id, out),
+    }
+}

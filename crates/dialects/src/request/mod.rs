@@ -1,0 +1,63 @@
+//! How a client wants to listen, and where it wants to begin.
+
+use switchboard_hub::{BehindGap, Start};
+use switchboard_ws::head::Request;
+use switchboard_ws::{accept, handshake};
+
+mod error;
+mod query;
+mod start;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ListenError;
+use query::Query;
+
+/// The four ways to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A WebSocket.
+    WebSocket,
+    /// An event stream.
+    EventStream,
+    /// A request that is answered when there is news.
+    LongPoll,
+    /// A request that is answered at once.
+    IntervalPoll,
+}
+
+/// What a request to listen asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// How.
+    pub transport: Transport,
+    /// From where, for each channel in the order of the URL.
+    pub starts: Vec<Start>,
+    /// Where to go on if that is lost.
+    pub behind_gap: BehindGap,
+    /// Whether a poll is answered in JSON.
+    pub json: bool,
+}
+
+/// Reads a request to listen to this many channels. Its method, its origin and the handshake of a
+/// WebSocket are not looked at.
+pub fn parse(request: &Request<'_>, channels: usize) -> Result<Listen, ListenError> {
+    let query = Query::parse(request.query().unwrap_or_default())?;
+    let transport = if handshake::wants_upgrade(request) {
+        Transport::WebSocket
+    } else if accept::names(request, "text/event-stream") {
+        Transport::EventStream
+    } else if query.poll {
+        Transport::IntervalPoll
+    } else {
+        Transport::LongPoll
+    };
+    let is_poll = matches!(transport, Transport::LongPoll | Transport::IntervalPoll);
+    Ok(Listen {
+        transport,
+        starts: start::parse(request, transport, &query, channels)?,
+        behind_gap: query.behind_gap,
+        json: is_poll && accept::names(request, "application/json"),
+    })
+}

@@ -1,0 +1,244 @@
+//! Event streams, read by a browser's rules.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::json;
+use switchboard_dialects::poll::{Answer, Item, write_json_head};
+use switchboard_dialects::{
+    Body, Dialect, KEEP_ALIVE, Label, write_event_stream_head, write_gap, write_head, write_start,
+};
+use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Gap, Kind, Position, Publication};
+
+use crate::given::{self, written};
+use crate::read::event_source::{Event, EventSource};
+use crate::read::{self, http};
+
+/// One thing that a stream says.
+#[derive(Clone, Debug)]
+enum Said {
+    Publication(Arc<Publication>),
+    Gap(ChannelName, Gap),
+    Start(Option<u32>),
+    KeepAlive,
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    prop_oneof![
+        4 => given::publication().prop_map(Said::Publication),
+        1 => (given::channel(), given::gap()).prop_map(|(name, gap)| Said::Gap(name, gap)),
+        1 => option::of(any::<u32>()).prop_map(Said::Start),
+        1 => Just(Said::KeepAlive),
+    ]
+}
+
+fn write(said: &Said, id: &str, out: &mut Vec<u8>) {
+    let dialect = Dialect::EventStream;
+    match said {
+        Said::Publication(publication) => {
+            out.extend(written(dialect, publication, Label { id, channel: None }));
+        }
+        Said::Gap(name, gap) => write_gap(dialect, name, gap, id, out),
+        Said::Start(retry_ms) => write_start(dialect, id, *retry_ms, out),
+        Said::KeepAlive => out.extend_from_slice(KEEP_ALIVE),
+    }
+}
+
+/// What a page gets of it.
+fn event(said: &Said, id: &str) -> Option<Event> {
+    let (kind, data) = match said {
+        Said::Publication(publication) => of_publication(publication),
+        Said::Gap(name, gap) => ("gap".to_owned(), of_gap(name, gap, id)),
+        Said::Start(_) | Said::KeepAlive => return None,
+    };
+    Some(Event { kind, data, last_event_id: id.to_owned() })
+}
+
+fn of_publication(publication: &Publication) -> (String, String) {
+    if publication.kind() == Kind::Binary {
+        return ("binary".to_owned(), to_base64(publication.payload()));
+    }
+    let data = str::from_utf8(publication.payload()).unwrap();
+    let data = data.replace("\r\n", "\n").replace('\r', "\n");
+    let kind = match publication.event() {
+        None | Some("") => "message".to_owned(),
+        Some(event) if event.contains(['\r', '\n']) => "decoded below".to_owned(),
+        Some(event) => event.to_owned(),
+    };
+    (kind, data)
+}
+
+fn of_gap(name: &ChannelName, gap: &Gap, id: &str) -> String {
+    let mut notice = json!({
+        "channel": name.as_str(),
+        "reason": gap.reason.to_string(),
+        "position": id,
+    });
+    if let Some(missed) = &gap.missed {
+        notice["missed"] = json!([missed.start(), missed.end()]);
+    }
+    notice.to_string()
+}
+
+/// RFC 4648 section 4, without a library.
+fn to_base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
+        for digit in 0..4 {
+            let index = (bits >> (18 - 6 * digit)) & 63;
+            let is_padding = digit > chunk.len();
+            text.push(if is_padding { '=' } else { char::from(ALPHABET[index as usize]) });
+        }
+    }
+    text
+}
+
+/// Names that would break their line are encoded, and data in JSON has no order of keys.
+fn normalised(said: &Said, event: Event) -> Event {
+    match said {
+        Said::Publication(publication)
+            if publication.kind() == Kind::Text
+                && publication.event().is_some_and(|event| event.contains(['\r', '\n'])) =>
+        {
+            assert_eq!(Some(read::name(&event.kind).as_str()), publication.event());
+            Event { kind: "decoded below".to_owned(), ..event }
+        }
+        Said::Gap(..) => {
+            let notice: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+            Event { data: notice.to_string(), ..event }
+        }
+        _ => event,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_page_gets_exactly_what_was_said(
+        said in vec((said(), given::id()), 1..8),
+        lengths in given::lengths(),
+    ) {
+        let mut bytes = Vec::new();
+        for (said, id) in &said {
+            write(said, id, &mut bytes);
+        }
+        let mut page = EventSource::default();
+        for piece in given::cut(&bytes, &lengths) {
+            page.push(piece);
+        }
+        prop_assert!(page.is_at_rest());
+        let expected: Vec<(&Said, Event)> = said
+            .iter()
+            .filter_map(|(said, id)| Some((said, event(said, id)?)))
+            .collect();
+        prop_assert_eq!(page.events.len(), expected.len());
+        for (event, (said, expected)) in page.events.into_iter().zip(expected) {
+            prop_assert_eq!(normalised(said, event), expected);
+        }
+        let keep_alives = said.iter().filter(|(said, _)| matches!(said, Said::KeepAlive)).count();
+        prop_assert_eq!(page.comments, keep_alives);
+        let named = said.iter().rev().find(|(said, _)| !matches!(said, Said::KeepAlive));
+        prop_assert_eq!(page.last_event_id, named.map_or("", |(_, id)| id));
+        let retry = said.iter().rev().find_map(|(said, _)| match said {
+            Said::Start(retry_ms) => *retry_ms,
+            _ => None,
+        });
+        prop_assert_eq!(page.retry_ms, retry.map(u64::from));
+    }
+}
+
+#[test]
+fn each_mix_of_line_breaks_becomes_lines_of_data() {
+    const BREAKS: [&str; 5] = ["\r", "\n", "\r\n", "x", " "];
+    for number in 0..BREAKS.len().pow(5) {
+        let text: String = (0..5_u32).map(|at| BREAKS[number / BREAKS.len().pow(at) % 5]).collect();
+        let publication = given::publish(Kind::Text, text.as_bytes(), None, None, 0);
+        let bytes = written(Dialect::EventStream, &publication, Label { id: "a", channel: None });
+        for piece in [1, 2, 3, bytes.len()] {
+            let mut page = EventSource::default();
+            bytes.chunks(piece).for_each(|piece| page.push(piece));
+            let expected = text.replace("\r\n", "\n").replace('\r', "\n");
+            assert_eq!(page.events.len(), 1, "{text:?}");
+            assert_eq!(page.events[0].data, expected, "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_without_line_breaks_is_sent_as_it_lies() {
+    let shape = |kind, payload: &[u8]| {
+        let publication = given::publish(kind, payload, None, None, 0);
+        let label = Label { id: "a", channel: None };
+        let shape = write_head(Dialect::EventStream, &publication, label, &mut Vec::new());
+        let is_payload = std::ptr::eq(shape.body.of(&publication), publication.payload());
+        assert_eq!(is_payload, shape.body == Body::Payload);
+        shape.body
+    };
+    assert_eq!(shape(Kind::Text, b"news"), Body::Payload);
+    assert_eq!(shape(Kind::Text, b""), Body::Payload);
+    assert_eq!(shape(Kind::Text, b"\n"), Body::Lines);
+    assert_eq!(shape(Kind::Binary, b"news"), Body::Lines);
+    // The base64 of nothing is nothing.
+    assert_eq!(shape(Kind::Binary, b""), Body::Payload);
+}
+
+#[test]
+fn the_head_is_ended_by_the_connection_only() {
+    let origin = "https://app.example.org";
+    for cors in [None, Some(origin), Some("https://a\r\nSet-Cookie: b=c")] {
+        let mut head = Vec::new();
+        write_event_stream_head(cors, &mut head);
+        let response = http::response(&head);
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-type"), Some("text/event-stream"));
+        assert_eq!(response.header("cache-control"), Some("no-store"));
+        assert_eq!(response.header("x-accel-buffering"), Some("no"));
+        assert_eq!(response.header("connection"), Some("close"));
+        assert_eq!(response.header("transfer-encoding"), None);
+        assert_eq!(response.header("content-length"), None);
+        let allowed = cors.filter(|cors| *cors == origin);
+        assert_eq!(response.header("access-control-allow-origin"), allowed);
+        assert_eq!(response.headers.len(), if allowed.is_some() { 7 } else { 4 });
+        assert!(response.rest.is_empty());
+    }
+}
+
+/// What cannot be kept beside the publication is written into the head: the bytes are the same.
+#[test]
+fn without_room_for_other_forms_the_bytes_are_the_same() {
+    let samples = [
+        (Kind::Text, &b"one"[..]),
+        (Kind::Text, b"two\nlines\r\n"),
+        (Kind::Text, b"\x01"),
+        (Kind::Binary, &[0xff, 0, 10]),
+    ];
+    for (kind, payload) in samples {
+        let [kept, not_kept] = [usize::MAX, 0].map(|form_bytes_max| {
+            let accounting = Arc::new(Accounting::new(form_bytes_max));
+            let position = Position { epoch: Epoch::from_random(3), offset: 7 };
+            let publication = Publication::new(position, 0, Draft::new(kind, payload), &accounting);
+            let channel = ChannelName::new("news").unwrap();
+            let label = Label { id: "a-1", channel: None };
+            let mut bytes = Vec::new();
+            let shape = write_head(Dialect::EventStream, &publication, label, &mut bytes);
+            bytes.extend_from_slice(shape.body.of(&publication));
+            bytes.extend_from_slice(shape.tail);
+            let answer = Answer { keep_alive: true, cors: None, id: "a-1", gaps: &[] };
+            let item = Item { id: "a-1", channel: &channel, publication: &publication };
+            let shape = write_json_head(&answer, "a-0", &item, &mut bytes);
+            bytes.extend_from_slice(shape.body.of(&publication));
+            bytes.extend_from_slice(shape.tail);
+            if form_bytes_max == 0 {
+                assert_eq!(accounting.bytes(), publication.cost_bytes());
+            }
+            bytes
+        });
+        assert_eq!(kept, not_kept, "{payload:?}");
+    }
+}

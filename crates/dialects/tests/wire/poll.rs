@@ -1,0 +1,243 @@
+//! Answers to polls, read by httparse and a JSON parser.
+
+use std::time::UNIX_EPOCH;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use switchboard_dialects::poll::{
+    Answer, Item, write_json, write_json_head, write_news_head, write_nothing, write_preflight,
+};
+use switchboard_hub::{ChannelName, Gap, Kind, Publication};
+
+use crate::given;
+use crate::read::{self, http};
+
+const ORIGIN: &str = "https://app.example.org";
+const TIME_MS: u64 = 784_111_777_999;
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+/// Every header that an answer may have.
+const NAMES: [&str; 14] = [
+    "Content-Type",
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "Content-Length",
+    "ETag",
+    "Last-Modified",
+    "Cache-Control",
+    "Switchboard-Channel",
+    "Switchboard-Event",
+    "Switchboard-Gap",
+    "Access-Control-Allow-Origin",
+    "Vary",
+    "Access-Control-Expose-Headers",
+    "Connection",
+];
+
+fn check_common(response: &http::Response<'_>, answer: &Answer<'_>) {
+    for name in response.names() {
+        assert!(NAMES.contains(&name), "{name}");
+        assert!(response.header(name).is_some());
+    }
+    assert_eq!(response.header("etag"), Some(format!("\"{}\"", answer.id).as_str()));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    let connection = if answer.keep_alive { "keep-alive" } else { "close" };
+    assert_eq!(response.header("connection"), Some(connection));
+    let cors = answer.cors.filter(|cors| *cors == ORIGIN);
+    assert_eq!(response.header("access-control-allow-origin"), cors);
+    assert_eq!(response.header("vary"), cors.map(|_| "Origin"));
+    let exposed = "ETag, Last-Modified, Switchboard-Channel, Switchboard-Event, Switchboard-Gap";
+    assert_eq!(response.header("access-control-expose-headers"), cors.map(|_| exposed));
+}
+
+/// Reads `Switchboard-Gap`.
+fn gaps(response: &http::Response<'_>) -> Vec<(String, String, Option<String>)> {
+    let elements = response.header("switchboard-gap").into_iter().flat_map(|line| line.split(','));
+    elements
+        .map(|element| {
+            let mut parts = element.trim_matches(' ').split("; ");
+            let name = read::name(parts.next().unwrap());
+            let reason = parts.next().unwrap().strip_prefix("reason=").unwrap().to_owned();
+            let missed = parts.next().map(|part| part.strip_prefix("missed=").unwrap().to_owned());
+            assert_eq!(parts.next(), None);
+            (name, reason, missed)
+        })
+        .collect()
+}
+
+fn expected_gaps(gaps: &[(ChannelName, Gap)]) -> Vec<(String, String, Option<String>)> {
+    gaps.iter()
+        .map(|(name, gap)| {
+            let missed = gap.missed.as_ref().map(|m| format!("{}-{}", m.start(), m.end()));
+            (name.to_string(), gap.reason.to_string(), missed)
+        })
+        .collect()
+}
+
+/// The second of a date, at most the last that has four digits of a year.
+fn second(response: &http::Response<'_>) -> u64 {
+    let date = httpdate::parse_http_date(response.header("last-modified").unwrap()).unwrap();
+    date.duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn expected_second(time_ms: u64) -> u64 {
+    (time_ms / 1000).min(253_402_300_799)
+}
+
+fn cors() -> impl Strategy<Value = Option<String>> {
+    option::of(prop_oneof![
+        Just(ORIGIN.to_owned()),
+        given::text().prop_map(|text| format!("https://a\r\n{text}")),
+    ])
+}
+
+fn lost() -> impl Strategy<Value = Vec<(ChannelName, Gap)>> {
+    vec((given::channel(), given::gap()), 0..4)
+}
+
+fn check_news(response: &http::Response<'_>, publication: &Publication, channel: Option<&str>) {
+    let default = match publication.kind() {
+        Kind::Text => "text/plain; charset=utf-8",
+        Kind::Binary => "application/octet-stream",
+    };
+    let content_type = given::readable_content_type(publication);
+    let content_type = content_type.as_deref().unwrap_or(default);
+    assert_eq!(response.header("content-type"), Some(content_type));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(response.header("switchboard-channel").map(read::name).as_deref(), channel);
+    let event = publication.event().filter(|event| !event.is_empty());
+    assert_eq!(response.header("switchboard-event").map(read::name).as_deref(), event);
+    assert_eq!(second(response), expected_second(publication.time_ms()));
+}
+
+fn json_gap((name, gap): &(ChannelName, Gap), begin: &str) -> Value {
+    let mut value =
+        json!({"position": begin, "channel": name.as_str(), "gap": gap.reason.to_string()});
+    if let Some(missed) = &gap.missed {
+        value["missed"] = json!([missed.start(), missed.end()]);
+    }
+    value
+}
+
+fn json_item(publication: &Publication, id: &str, name: &ChannelName) -> Value {
+    let mut value =
+        json!({"position": id, "channel": name.as_str(), "time": publication.time_ms()});
+    if let Some(content_type) = given::readable_content_type(publication) {
+        value["content_type"] = content_type.into();
+    }
+    if let Some(event) = publication.event().filter(|event| !event.is_empty()) {
+        value["event"] = event.into();
+    }
+    match publication.kind() {
+        Kind::Text => value["data"] = str::from_utf8(publication.payload()).unwrap().into(),
+        Kind::Binary => value["b64"] = STANDARD.encode(publication.payload()).into(),
+    }
+    value
+}
+
+proptest! {
+    #[test]
+    fn an_answer_with_news_is_one_publication(
+        publication in given::publication(),
+        channel in option::of(given::channel()),
+        (id, gaps_given, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
+    ) {
+        let answer =
+            Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps_given };
+        let mut bytes = Vec::new();
+        write_news_head(&answer, &publication, channel.as_ref(), &mut bytes);
+        bytes.extend_from_slice(publication.payload());
+        bytes.extend_from_slice(b"next");
+        let response = http::response(&bytes);
+        prop_assert_eq!(response.status, 200);
+        prop_assert_eq!(response.body(), (publication.payload(), &b"next"[..]));
+        check_common(&response, &answer);
+        check_news(&response, &publication, channel.as_ref().map(ChannelName::as_str));
+        prop_assert_eq!(gaps(&response), expected_gaps(&gaps_given));
+    }
+
+    #[test]
+    fn an_answer_in_json_has_gaps_and_then_news(
+        news in vec((given::publication(), given::id(), given::channel()), 0..4),
+        (begin, gaps_given, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
+    ) {
+        let items: Vec<Item<'_>> = news
+            .iter()
+            .map(|(publication, id, channel)| Item { id, channel, publication })
+            .collect();
+        let id = items.last().map_or(begin.as_str(), |item| item.id);
+        let answer = Answer { keep_alive, cors: cors.as_deref(), id, gaps: &gaps_given };
+        let mut bytes = Vec::new();
+        write_json(&answer, &begin, &items, TIME_MS, &mut bytes);
+        bytes.extend_from_slice(b"next");
+        let response = http::response(&bytes);
+        let (body, next) = response.body();
+        prop_assert_eq!((response.status, next), (200, &b"next"[..]));
+        check_common(&response, &answer);
+        prop_assert_eq!(response.header("content-type"), Some("application/json"));
+        prop_assert_eq!(response.header("last-modified"), Some(DATE));
+        prop_assert_eq!(response.header("switchboard-gap"), None);
+        let read: Vec<Value> = serde_json::from_slice(body).unwrap();
+        let of_news = news.iter().map(|(news, id, channel)| json_item(news, id, channel));
+        let of_gaps = gaps_given.iter().map(|gap| json_gap(gap, &begin));
+        prop_assert_eq!(read, of_gaps.chain(of_news).collect::<Vec<Value>>());
+    }
+
+    #[test]
+    fn one_publication_in_json_is_the_same_in_parts_that_are_shared(
+        (publication, id, channel) in (given::publication(), given::id(), given::channel()),
+        (begin, gaps, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
+    ) {
+        let item = Item { id: &id, channel: &channel, publication: &publication };
+        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps };
+        let (mut whole, mut parts) = (Vec::new(), Vec::new());
+        write_json(&answer, &begin, &[item], publication.time_ms(), &mut whole);
+        let shape = write_json_head(&answer, &begin, &item, &mut parts);
+        parts.extend_from_slice(shape.body.of(&publication));
+        parts.extend_from_slice(shape.tail);
+        prop_assert_eq!(parts, whole);
+    }
+
+    #[test]
+    fn an_answer_without_news_has_validators_and_no_body(
+        status in proptest::sample::select(&[304_u16, 408][..]),
+        time_ms in any::<u64>(),
+        (id, gaps_given, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
+    ) {
+        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps_given };
+        let mut bytes = Vec::new();
+        write_nothing(&answer, status, time_ms, &mut bytes);
+        let response = http::response(&bytes);
+        prop_assert_eq!(response.status, status);
+        prop_assert!(response.rest.is_empty());
+        check_common(&response, &answer);
+        let length = if status == 304 { None } else { Some("0") };
+        prop_assert_eq!(response.header("content-length"), length);
+        prop_assert_eq!(response.header("content-type"), None);
+        prop_assert_eq!(second(&response), expected_second(time_ms));
+        prop_assert_eq!(gaps(&response), expected_gaps(&gaps_given));
+    }
+}
+
+#[test]
+fn a_preflight_is_answered_without_a_body() {
+    for (cors, keep_alive) in [(Some(ORIGIN), true), (None, false)] {
+        let mut bytes = Vec::new();
+        write_preflight(cors, keep_alive, &mut bytes);
+        let response = http::response(&bytes);
+        assert_eq!(response.status, 204);
+        assert_eq!(response.header("access-control-allow-origin"), cors);
+        assert_eq!(response.header("access-control-allow-methods"), Some("GET"));
+        let headers = "If-None-Match, If-Modified-Since, Last-Event-ID, Cache-Control";
+        assert_eq!(response.header("access-control-allow-headers"), Some(headers));
+        assert_eq!(response.header("access-control-max-age"), Some("86400"));
+        let connection = if keep_alive { "keep-alive" } else { "close" };
+        assert_eq!(response.header("connection"), Some(connection));
+        assert_eq!(response.header("content-length"), None);
+        assert!(response.rest.is_empty());
+    }
+}

@@ -1,0 +1,101 @@
+//! Where those begin who come or come back.
+
+use std::sync::Arc;
+
+use super::Hub;
+use crate::{Begin, BehindGap, ChannelName, Gap, GapReason, Outbox, Publication, Start};
+
+impl Hub {
+    /// Looks a channel up for somebody who asks for what it has. Its index, if this shard knows where
+    /// it stands; it is made when this is its home. It counts as asked for, and its idle time starts
+    /// anew. None while the home must be asked first: subscribe, [block](Hub::block), and wait for
+    /// [`WorkKind::Joined`](crate::WorkKind::Joined).
+    ///
+    /// The index of a channel that nobody sits in is good until the next call of anything that takes
+    /// `&mut self`.
+    pub fn visit(&mut self, now_ms: u64, name: &ChannelName, out: &mut Outbox) -> Option<u32> {
+        let hash = self.router.hash(name);
+        let index = match self.table.find(hash as u32, name) {
+            Some(index) => index,
+            None if self.router.shard_of(hash) == self.id => self.open_home(name, hash as u32),
+            None => return None,
+        };
+        let channel = &mut self.table[index];
+        if channel.is_waiting() {
+            return None;
+        }
+        channel.request(now_ms);
+        self.renew_idle(now_ms, index, out);
+        Some(index)
+    }
+
+    /// Where somebody begins who wants to begin at `start`, and what it misses. None while the home
+    /// has not answered. Nothing changes by it.
+    ///
+    /// A mirror knows what its home's letters told it: they must have been taken before the request
+    /// of a client that may have seen more, or its position seems to be from the future.
+    pub fn begin(
+        &self,
+        now_ms: u64,
+        channel: u32,
+        start: &Start,
+        behind_gap: BehindGap,
+    ) -> Option<Begin> {
+        let channel = self.table.get(channel)?;
+        let stand = channel.position()?;
+        let (log, head) = (&channel.log, stand.offset);
+        let ttl_ms = self.namespaces.rules(channel.namespace).history_ttl_ms;
+        let first = log.history_first(now_ms, ttl_ms);
+        let onward = match behind_gap {
+            BehindGap::Now => head,
+            BehindGap::Earliest => first - 1,
+        };
+        let at = |cursor| Begin { cursor, gap: None };
+        let behind = |reason, missed| Begin { cursor: onward, gap: Some(Gap { reason, missed }) };
+        Some(match *start {
+            Start::Now => at(head),
+            Start::Earliest => at(first - 1),
+            Start::Latest => at(head.max(first) - 1),
+            Start::After(position) if position.epoch != stand.epoch => {
+                behind(GapReason::Epoch, None)
+            }
+            Start::After(position) if position.offset > head => behind(GapReason::Future, None),
+            Start::After(position) if position.offset + 1 < first => {
+                behind(GapReason::Evicted, Some(position.offset + 1..=onward))
+            }
+            Start::After(position) => at(position.offset),
+            Start::AfterSecond(second) => {
+                // Times grow with the offsets: if the last one that is missing is old enough, all are.
+                if log.time_at(first - 1).is_some_and(|time_ms| time_ms / 1000 > second) {
+                    behind(GapReason::Evicted, None)
+                } else {
+                    at(log.last_until_second(second).max(first - 1))
+                }
+            }
+        })
+    }
+
+    /// Copies what follows `cursor` into `publications` (emptied first): at most `bytes_max` of
+    /// frames, but at least one. Nothing when the cursor stands at the head, or so far back that
+    /// what follows it is no longer kept.
+    pub fn copy_after(
+        &self,
+        channel: u32,
+        cursor: u64,
+        bytes_max: usize,
+        publications: &mut Vec<Arc<Publication>>,
+    ) {
+        publications.clear();
+        let Some(channel) = self.table.get(channel) else { return };
+        let (log, head) = (&channel.log, channel.log.head());
+        if cursor < head && cursor + 1 >= log.first() {
+            log.copy(cursor, head, bytes_max, publications);
+        }
+    }
+
+    /// When the publication at `offset` was made (Unix milliseconds), if it is kept or the last that
+    /// was dropped.
+    pub fn time_at(&self, channel: u32, offset: u64) -> Option<u64> {
+        self.table.get(channel)?.log.time_at(offset)
+    }
+}

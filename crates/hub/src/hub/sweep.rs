@@ -1,0 +1,46 @@
+//! What time takes from the logs of channels where nothing happens.
+
+use super::Hub;
+
+/// Steps of one tick; a step looks at a channel or drops a publication.
+const STEPS_MAX: usize = 1024;
+
+impl Hub {
+    /// Walks over the channels and goes on with the next tick where this one stopped: takes from the
+    /// histories what is too old, and gives back what only laggards would want when there are none.
+    pub(super) fn sweep(&mut self, now_ms: u64) {
+        let mut steps = 0;
+        for _ in 0..self.table.slots() {
+            if self.swept >= self.table.slots() {
+                self.swept = 0;
+            }
+            steps += 1 + self.sweep_log(now_ms, self.swept, STEPS_MAX - steps);
+            if steps >= STEPS_MAX {
+                return;
+            }
+            self.swept += 1;
+        }
+    }
+
+    fn sweep_log(&mut self, now_ms: u64, index: u32, steps_max: usize) -> usize {
+        let Some(channel) = self.table.get_mut(index) else {
+            return 0;
+        };
+        let ttl_ms = self.namespaces.rules(channel.namespace).history_ttl_ms;
+        let mut steps = channel.log.expire(now_ms, ttl_ms, steps_max);
+        let expired = steps;
+        while steps < steps_max && channel.can_release() {
+            self.log_bytes -= channel.log.drop_oldest();
+            steps += 1;
+        }
+        if steps > expired {
+            self.sizes.place(&mut self.table, index);
+            self.restart_ttl(now_ms, index);
+        }
+        if steps > 0 {
+            // What left the history may be more than those who still wait for it may have.
+            self.mark_dirty(index);
+        }
+        steps
+    }
+}

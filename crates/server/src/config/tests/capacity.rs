@@ -1,0 +1,60 @@
+//! Cores, connections and memory.
+
+use super::{Words, file, flags, machine, problem};
+use crate::config::PlaneChoice;
+use crate::config::machine::Machine;
+use crate::config::report::Report;
+
+#[test]
+fn what_channels_may_keep_is_told_before_memory_runs_out() {
+    let more = flags(&["--shard-log-bytes-max", "1_000_000_000"]).unwrap();
+    assert!(more.warnings[0].contains("shard_log_bytes_max"), "{:?}", more.warnings);
+    assert_eq!(more.capacity.log_bytes, 4_000_000_000);
+    let connections = ["--connections-max", "1000"];
+    let usual = flags(&connections).unwrap().capacity;
+    let fewer = [&connections[..], &["--channels-idle-max", "1000"]].concat();
+    let fewer = flags(&fewer).unwrap().capacity;
+    let less = usual.full_load_bytes() - fewer.full_load_bytes();
+    assert_eq!(less, 99 * fewer.idle_channel_bytes);
+    let report = Report { config: &file("[namespace.a]\nhistory_publications = 0").unwrap() };
+    let report = report.to_string().replace("\n# ", " ");
+    assert!(report.contains("8.0 MiB or 3600000 ms for those who come back"), "{report}");
+    assert!(report.contains("up to nothing for those who come back"), "{report}");
+}
+
+#[test]
+fn cores_are_named_or_counted() {
+    assert_eq!(flags(&["--cores", "2"]).unwrap().cpus, [0, 1]);
+    assert_eq!(flags(&["--pin", "5,0-1"]).unwrap().cpus, [5, 0, 1]);
+}
+
+#[test]
+fn connections_are_bounded_by_what_the_plane_needs() {
+    let uring = flags(&["--plane", "io_uring"]).unwrap();
+    assert!(uring.capacity.connections_max > 1_000_000);
+    let epoll = flags(&["--plane", "epoll"]).unwrap();
+    assert!((15_000..20_000).contains(&epoll.capacity.connections_max));
+    assert!(u64::from(epoll.connections_per_shard_max()) * 4 < 20_000);
+    let asked = problem(flags(&["--plane", "epoll", "--connections-max", "20000"]));
+    assert!(asked.contains("ulimit -n"), "{asked}");
+    // `auto` counts with what it will fall back to.
+    let refused = Machine { io_uring_refusal: || Some("seccomp".to_owned()), ..machine() };
+    let auto = Words::default().check(&refused).unwrap();
+    assert_eq!(auto.settings.plane, PlaneChoice::Auto);
+    assert_eq!(auto.capacity.connections_max, epoll.capacity.connections_max);
+}
+
+#[test]
+fn with_epoll_io_uring_is_not_even_asked_for() {
+    let machine = Machine { io_uring_refusal: || panic!("asked"), ..machine() };
+    Words { flags: &["--plane", "epoll"], ..Words::default() }.check(&machine).unwrap();
+}
+
+#[test]
+fn more_connections_than_memory_is_a_warning() {
+    let small = Machine { memory_bytes: 1 << 30, ..machine() };
+    let words = Words { flags: &["--connections-max", "500000"], ..Words::default() };
+    let config = words.check(&small).unwrap();
+    assert!(config.warnings[0].contains("memory"), "{:?}", config.warnings);
+    assert_eq!(config.capacity.connections_max, 500_000);
+}

@@ -1,0 +1,266 @@
+//! How a connection that was held back goes on: what its socket has room for, in bounded portions.
+//!
+//! The order on the wire is the rest of a publication, the replies, and then what it pulls from the
+//! logs: a control frame goes before the next publication, at the next frame boundary.
+
+use std::sync::Arc;
+
+use switchboard_dialects::{Dialect, write_gap};
+use switchboard_hub::{Gap, GapReason, Publication, Pull, Seat};
+use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
+
+use crate::batch::{BATCH_BYTES_MAX, Batch, Caption, Partial};
+use crate::closing;
+use crate::connection::Then;
+use crate::core::{Action, Core};
+use crate::fanout;
+use crate::poll::Missed;
+
+/// Publications sent to one connection per event, so that one that catches up does not keep the
+/// others waiting.
+const CATCH_UP_BYTES_MAX: usize = 256 << 10;
+
+/// What all connections that catch up are sent in one turn; the others go on in the next.
+const TURN_BYTES_MAX: usize = 4 << 20;
+
+/// What a send took.
+enum Sent {
+    All,
+    Part(usize),
+    Failed,
+}
+
+/// Sends to one connection, now.
+fn send_one<P: Plane>(
+    plane: &mut P,
+    exceptions: &mut Vec<SendException>,
+    id: ConnId,
+    bytes: &[u8],
+) -> Sent {
+    debug_assert!(exceptions.is_empty());
+    plane.send_batch(std::iter::once((id, bytes)), exceptions);
+    match exceptions.pop().map(|exception| exception.result) {
+        None => Sent::All,
+        Some(SendResult::Short(bytes)) => Sent::Part(bytes),
+        Some(SendResult::WouldBlock) => Sent::Part(0),
+        Some(SendResult::Failed(_)) => Sent::Failed,
+    }
+}
+
+/// How far a blocked connection got.
+enum Drain {
+    /// Everything is sent and every cursor is at its head.
+    Done,
+    /// There is more. The flag says whether anything went out.
+    Full(bool),
+    Failed,
+}
+
+/// Buffers for [`writable`], kept by the turn.
+#[derive(Debug, Default)]
+pub(crate) struct CatchUp {
+    exceptions: Vec<SendException>,
+    publications: Vec<Arc<Publication>>,
+    batch: Batch,
+    caption: Caption,
+    /// Sent in this turn.
+    turn_bytes: usize,
+}
+
+impl CatchUp {
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn_bytes = 0;
+    }
+
+    /// The socket has room again.
+    pub(crate) fn writable<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) {
+        if !core.slab.get(id).is_some_and(|connection| connection.blocked) {
+            return;
+        }
+        if self.turn_bytes >= TURN_BYTES_MAX {
+            // Its socket has room: that it gets nothing is not its fault.
+            core.await_room(id);
+            return;
+        }
+        match self.drain(core, plane, id) {
+            Drain::Done => {
+                let then = core
+                    .slab
+                    .get(id)
+                    .and_then(|c| c.busy.as_ref())
+                    .map_or(Then::Go, |busy| busy.then);
+                core.unblock(id);
+                if then != Then::Go {
+                    closing::finish_now(core, id);
+                }
+            }
+            Drain::Full(progress) => {
+                let deadline = core.now.after_ms(core.config.timeouts.stall_ms);
+                if let Some(connection) = core.slab.get_mut(id)
+                    && progress
+                    && connection.has_stall_deadline()
+                {
+                    connection.deadline = deadline;
+                }
+                core.actions.push(Action::WantWrite(id));
+            }
+            Drain::Failed => {
+                core.counters.sends_failed.add(1);
+                core.remove(id, Close::Fin);
+            }
+        }
+    }
+
+    fn drain<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) -> Drain {
+        match self.drain_held(core, plane, id) {
+            Drain::Done => {}
+            other => return other,
+        }
+        if core.has_deleted_channel(id) {
+            fanout::close_deleted(core, id);
+            return self.drain_held(core, plane, id);
+        }
+        let mut nth = 0;
+        let bytes_before = self.turn_bytes;
+        loop {
+            let sent_bytes = self.turn_bytes - bytes_before;
+            let Some(seat) = core.slab.get(id).and_then(|connection| connection.seats().nth(nth))
+            else {
+                return Drain::Done;
+            };
+            match core.hub.pull(seat, BATCH_BYTES_MAX, &mut self.publications) {
+                Pull::CaughtUp => nth += 1,
+                Pull::More if sent_bytes >= CATCH_UP_BYTES_MAX => return Drain::Full(true),
+                Pull::More => match self.send_pulled(core, plane, id, nth as u16) {
+                    Sent::All => {}
+                    Sent::Part(sent) => return Drain::Full(sent > 0 || sent_bytes > 0),
+                    Sent::Failed => return Drain::Failed,
+                },
+                Pull::Lagged { missed } => {
+                    if skip(core, id, seat, missed) {
+                        // It is told first.
+                        match self.drain_held(core, plane, id) {
+                            Drain::Done => {}
+                            other => return other,
+                        }
+                    } else {
+                        fanout::close_slow(core, id);
+                        return self.drain_held(core, plane, id);
+                    }
+                }
+                Pull::Deleted => {
+                    fanout::close_deleted(core, id);
+                    return self.drain_held(core, plane, id);
+                }
+            }
+        }
+    }
+
+    /// Sends what was pulled and moves the cursor.
+    fn send_pulled<P: Plane>(
+        &mut self,
+        core: &mut Core,
+        plane: &mut P,
+        id: ConnId,
+        nth: u16,
+    ) -> Sent {
+        let Some(connection) = core.slab.get(id) else {
+            return Sent::Failed;
+        };
+        let dialect = connection.manner.dialect();
+        let Some(seat) = connection.seats().nth(usize::from(nth)) else {
+            return Sent::Failed;
+        };
+        core.write_caption(id, nth, &mut self.caption);
+        let bytes = self.batch.fill(dialect, &self.publications, &self.caption);
+        let sent = send_one(plane, &mut self.exceptions, id, bytes);
+        let taken = match sent {
+            Sent::All => bytes.len(),
+            Sent::Part(taken) => taken,
+            Sent::Failed => return sent,
+        };
+        self.turn_bytes += taken;
+        let (whole, offset) = self.batch.cut_at(&self.publications, taken);
+        core.counters.delivery_sends.add(1);
+        core.counters.deliveries.add((whole + usize::from(offset > 0)) as u64);
+        let reached = if offset > 0 { whole + 1 } else { whole };
+        if let Some(last) = reached.checked_sub(1).and_then(|last| self.publications.get(last)) {
+            core.hub.advance(seat, last.offset());
+        }
+        if offset > 0
+            && let Some(connection) = core.slab.get_mut(id)
+        {
+            let publication = &self.publications[whole];
+            let rest = Partial::new(dialect, publication, &self.caption, offset);
+            connection.busy().partial = Some(rest);
+        }
+        sent
+    }
+
+    /// The rest of a publication and then the replies.
+    fn drain_held<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) -> Drain {
+        let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut())
+        else {
+            return Drain::Done;
+        };
+        let mut progress = false;
+        while let Some(partial) = &mut busy.partial {
+            let rest = partial.next();
+            if rest.is_empty() {
+                busy.partial = None;
+                break;
+            }
+            let bytes = rest.len();
+            match send_one(plane, &mut self.exceptions, id, rest) {
+                Sent::All => partial.advance(bytes),
+                Sent::Part(sent) => {
+                    partial.advance(sent);
+                    return Drain::Full(progress || sent > 0);
+                }
+                Sent::Failed => return Drain::Failed,
+            }
+            progress = true;
+        }
+        if busy.output_sent < busy.output.len() {
+            match send_one(plane, &mut self.exceptions, id, &busy.output[busy.output_sent..]) {
+                Sent::All => {
+                    busy.output = Vec::new();
+                    busy.output_sent = 0;
+                }
+                Sent::Part(sent) => {
+                    busy.output_sent += sent;
+                    busy.give_back_sent();
+                    return Drain::Full(progress || sent > 0);
+                }
+                Sent::Failed => return Drain::Failed,
+            }
+        }
+        Drain::Done
+    }
+}
+
+/// Jumps over what is lost to a slow subscriber, and tells it. False when its namespace or its dialect
+/// does not have that: then it must go.
+fn skip(core: &mut Core, id: ConnId, seat: Seat, missed: Missed) -> bool {
+    let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect()) else {
+        return false;
+    };
+    if !fanout::may_skip(core, seat, dialect) {
+        return false;
+    }
+    core.hub.advance(seat, *missed.end());
+    tell_gap(core, id, seat, dialect, missed);
+    true
+}
+
+/// Tells a subscriber which publications it will never get; its cursor is behind them already.
+pub(crate) fn tell_gap(core: &mut Core, id: ConnId, seat: Seat, dialect: Dialect, missed: Missed) {
+    let Some(channel) = core.hub.name(seat.channel).filter(|_| dialect != Dialect::Raw).cloned()
+    else {
+        return;
+    };
+    core.counters.gaps_announced.add(1);
+    let position = core.position_text(id);
+    let gap = Gap { reason: GapReason::Slow, missed: Some(missed) };
+    core.reply(id, |out| write_gap(dialect, &channel, &gap, &position, out));
+}

@@ -1,0 +1,139 @@
+//! Where a subscriber begins: at once when this shard knows where its channels stand, else when
+//! their homes have answered.
+//!
+//! Until then its seats are out of the fan-out, as those of a connection whose socket is full, and
+//! it begins in the same way as such a one goes on: it pulls from the logs.
+
+use switchboard_dialects::id::push_position;
+use switchboard_dialects::{Dialect, write_gap, write_start};
+use switchboard_hub::{Begin, BehindGap, ChannelName, Gap, Seat, Start};
+use switchboard_plane::ConnId;
+use switchboard_ws::close;
+
+use crate::closing;
+use crate::connection::{Connection, State};
+use crate::core::Core;
+use crate::fanout;
+use crate::poll;
+
+/// What a subscriber asked for, while the homes of its channels have not answered.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    /// One for each channel.
+    pub(crate) starts: Vec<Start>,
+    pub(crate) behind_gap: BehindGap,
+}
+
+/// What a subscriber cannot have, and where it goes on, in one of its channels.
+struct Lost {
+    nth: usize,
+    channel: ChannelName,
+    gap: Gap,
+    /// Where it asked to begin.
+    asked: Start,
+}
+
+/// Begins if all channels are known. Called when the subscriber has taken its seats and whenever a
+/// home has answered.
+pub(crate) fn begin(core: &mut Core, id: ConnId) {
+    let Some(begins) = resolve(core, id) else {
+        return;
+    };
+    if core.has_deleted_channel(id) {
+        fanout::close_deleted(core, id);
+        return core.await_room(id);
+    }
+    let lost = place(core, id, begins);
+    let Some(connection) = core.slab.get(id) else {
+        return;
+    };
+    match connection.state {
+        State::Polling => {
+            let gaps: Vec<_> = lost.into_iter().map(|lost| (lost.channel, lost.gap)).collect();
+            poll::begin(core, id, &gaps);
+        }
+        _ => begin_stream(core, id, &lost),
+    }
+}
+
+/// Where each channel begins, and where it was to; none while a home has not answered.
+fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<(Begin, Start)>> {
+    let connection = core.slab.get(id)?;
+    let pending = connection.busy.as_ref()?.start.as_ref()?;
+    let begin = |seat: Seat, start: &Start| match start {
+        // It stands where the home stood when it heard of this subscriber.
+        Start::Now => {
+            core.hub.position(seat.channel)?;
+            Some(Begin { cursor: core.hub.cursor(seat), gap: None })
+        }
+        _ => core.hub.begin(core.now_ms, seat.channel, start, pending.behind_gap),
+    };
+    let begins = connection
+        .seats()
+        .zip(&pending.starts)
+        .map(|(seat, start)| Some((begin(seat, start)?, *start)))
+        .collect::<Option<Vec<_>>>()?;
+    core.slab.get_mut(id)?.busy().start = None;
+    Some(begins)
+}
+
+/// Sets the cursors; returns what the subscriber cannot have.
+fn place(core: &mut Core, id: ConnId, begins: Vec<(Begin, Start)>) -> Vec<Lost> {
+    let mut lost = Vec::new();
+    let Some(connection) = core.slab.get(id) else {
+        return lost;
+    };
+    for (nth, (seat, (begin, asked))) in connection.seats().zip(begins).enumerate() {
+        core.hub.place(seat, begin.cursor);
+        if let (Some(gap), Some(name)) = (begin.gap, core.hub.name(seat.channel)) {
+            lost.push(Lost { nth, channel: name.clone(), gap, asked });
+        }
+    }
+    core.counters.gaps_announced.add(lost.len() as u64);
+    lost
+}
+
+/// A WebSocket or an event stream: what it missed, where it begins, and then whatever follows.
+fn begin_stream(core: &mut Core, id: ConnId, lost: &[Lost]) {
+    let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect()) else {
+        return;
+    };
+    if dialect == Dialect::Raw && lost.iter().any(|lost| !may_lose(core, &lost.channel)) {
+        core.counters.closed_lost.add(1);
+        closing::close_websocket(core, id, close::POSITION_LOST, "the position is lost");
+    } else {
+        let is_event_stream = dialect == Dialect::EventStream;
+        let retry_ms = is_event_stream.then_some(core.config.event_stream_retry_ms);
+        let mut notices = Vec::new();
+        for (told, Lost { channel, gap, .. }) in lost.iter().enumerate() {
+            let position = position_before(core, id, &lost[told + 1..]);
+            write_gap(dialect, channel, gap, &position, &mut notices);
+        }
+        let position = core.position_text(id);
+        core.reply(id, |out| {
+            out.append(&mut notices);
+            write_start(dialect, &position, retry_ms, out);
+        });
+    }
+    core.await_room(id);
+}
+
+/// Where a subscriber stands that has not been told yet of some gaps: in their channels still where it
+/// asked to begin, so that it hears of them when it comes back before the notices have reached it.
+fn position_before(core: &Core, id: ConnId, untold: &[Lost]) -> String {
+    let mut text = String::new();
+    let seats = core.slab.get(id).into_iter().flat_map(Connection::seats);
+    for (nth, seat) in seats.enumerate() {
+        match untold.iter().find(|lost| lost.nth == nth).map(|lost| lost.asked) {
+            Some(Start::After(position)) => push_position(&mut text, position),
+            _ => core.push_position(seat.channel, core.hub.cursor(seat), &mut text),
+        }
+    }
+    text
+}
+
+/// Whether raw clients of the channel's namespace may miss publications without being told.
+pub(crate) fn may_lose(core: &Core, channel: &ChannelName) -> bool {
+    let namespaces = &core.config.namespaces;
+    namespaces.resolve(channel).is_some_and(|namespace| namespaces.rules(namespace).lossy_raw)
+}

@@ -1,0 +1,194 @@
+"""What a client cannot have is told to it exactly, in every way that can tell."""
+
+import pytest
+
+from support.polling import Poller, gaps_of, items_of
+from support.positions import moved, other_epoch
+from support.raw_websocket import TEXT, RawWebSocket
+from support.ways import WAYS
+
+# The last three publications are kept.
+SHORT = """
+[namespace.short]
+history_publications = 3
+[namespace.lossy]
+history_publications = 3
+lossy_raw = true
+[namespace.none]
+history_publications = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def server(start_shared, plane, shards, namespaces):
+    return start_shared(plane, shards, config=namespaces(SHORT))
+
+
+@pytest.fixture
+def name(channel):
+    return f"short:{channel}"
+
+
+def filled(server, name, count=10):
+    """Publishes `0` to `count - 1`, and gives the position of `0`."""
+    return server.publish_all(name, [str(n) for n in range(count)])[0]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_evicted(server, name, way):
+    """The exact offsets that are missing, and then from now on."""
+    first = filled(server, name)
+    with WAYS[way](server, name, moved(first, 1)) as line:
+        if way.endswith("poll"):
+            assert line.step() == []
+        assert line.gaps == [(name, "evicted", (3, 10))]
+        assert line.position == moved(first, 9)
+        server.publish(name, "10")
+        assert line.take(1) == ["10"]
+        assert len(line.gaps) == 1, "it is told once"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_evicted_and_then_the_earliest(server, name, way):
+    first = filled(server, name)
+    with WAYS[way](server, name, moved(first, 1), gap="earliest") as line:
+        assert line.take(3) == ["7", "8", "9"]
+        assert line.gaps == [(name, "evicted", (3, 7))]
+        assert line.position == moved(first, 9)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_just_kept_is_no_gap(server, name, way):
+    first = filled(server, name)
+    with WAYS[way](server, name, moved(first, 6)) as line:
+        assert line.take(3) == ["7", "8", "9"] and line.gaps == []
+    with WAYS[way](server, name, moved(first, 5), gap="earliest") as line:
+        assert line.take(3) == ["7", "8", "9"]
+        assert line.gaps == [(name, "evicted", (7, 7))]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("gap", ["now", "earliest"])
+def test_future(server, name, way, gap):
+    """An offset that has not been given yet is a mistake, not a reservation."""
+    first = filled(server, name)
+    with WAYS[way](server, name, moved(first, 10), gap=gap) as line:
+        if gap == "earliest":
+            assert line.take(3) == ["7", "8", "9"]
+        elif way.endswith("poll"):
+            assert line.step() == []
+        assert line.gaps == [(name, "future", None)]
+        assert line.position == moved(first, 9)
+        server.publish(name, "10")
+        assert line.take(1) == ["10"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("deleted", [False, True], ids=["unknown", "deleted"])
+def test_epoch(server, name, way, deleted):
+    """The stream that the position names is not there any more."""
+    position = filled(server, name)
+    lost = position if deleted else other_epoch(position)
+    if deleted:
+        server.delete(name)
+    new = server.publish(name, "of the new stream" if deleted else "10")["position"]
+    with WAYS[way](server, name, lost) as line:
+        if way.endswith("poll"):
+            assert line.step() == []
+        assert line.gaps == [(name, "epoch", None)]
+        assert line.position == new
+        server.publish(name, "next")
+        assert line.take(1) == ["next"]
+    with WAYS[way](server, name, lost, gap="earliest") as line:
+        assert line.take(2)[1] == "next" if deleted else line.take(3)[2] == "next"
+        assert line.gaps == [(name, "epoch", None)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_epoch_of_a_channel_that_never_was(server, name, way):
+    with WAYS[way](server, name, "abcd1234-17") as line:
+        if way.endswith("poll"):
+            assert line.step() == []
+        assert line.gaps == [(name, "epoch", None)]
+        server.publish(name, "first")
+        assert line.take(1) == ["first"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_history(server, channel, way):
+    """Who was away is told what is missing."""
+    name = f"none:{channel}"
+    first, _ = server.publish_all(name, ["0", "1"])
+    with WAYS[way](server, name, first) as line:
+        if way.endswith("poll"):
+            assert line.step() == []
+        assert line.gaps == [(name, "evicted", (2, 2))]
+
+def test_without_history_those_who_are_there_get_everything(server, channel):
+    name = f"none:{channel}"
+    position = server.publish(name, "0")["position"]
+    lines = [WAYS[way](server, name, position) for way in ("v1", "event_stream")]
+    with Poller(server, name, f"since={position}") as poller:
+        poller.begin()
+        server.wait_for_subscribers(name, 3)
+        server.publish(name, "1")
+        answer = poller.finish()
+        assert answer.body == b"1" and gaps_of(answer) == []
+    for line in lines:
+        assert line.take(1) == ["1"] and line.gaps == []
+        line.close()
+
+
+def test_long_poll_tells_at_once(server, name):
+    """It is answered instead of held, so that the client knows before the next news."""
+    first = filled(server, name)
+    with Poller(server, name, f"since={first}") as poller:
+        answer = poller.poll()
+        assert answer.status == 304
+        assert gaps_of(answer) == [(name, "evicted", (2, 10))]
+        poller.begin().expect_silence(0.2)
+        server.publish(name, "10")
+        answer = poller.finish()
+        assert answer.body == b"10" and gaps_of(answer) == []
+
+
+def test_json_poll_tells_at_once(server, name):
+    first = filled(server, name)
+    for more in ("", "&poll=1"):
+        query = f"since={first}{more}"
+        with Poller(server, name, query, ["Accept: application/json"]) as poller:
+            (notice,) = items_of(poller.poll())
+            position = moved(first, 9)
+            expected = {"channel": name, "gap": "evicted", "missed": [2, 10], "position": position}
+            assert notice == expected and poller.position == position
+    query = f"since={first}&gap=earliest"
+    with Poller(server, name, query, ["Accept: application/json"]) as poller:
+        notice, *items = items_of(poller.poll())
+        assert notice["missed"] == [2, 7]
+        assert [item["data"] for item in items] == ["7", "8", "9"]
+
+
+def test_raw(server, channel):
+    """A client that cannot be told is closed, unless its namespace says that it may miss something."""
+    first = filled(server, f"short:{channel}")
+    with RawWebSocket(server, f"/sub/short:{channel}?since={first}") as line:
+        line.expect_close(4010, ends=False)
+    first = filled(server, f"lossy:{channel}")
+    with RawWebSocket(server, f"/sub/lossy:{channel}?since={first}") as line:
+        server.publish(f"lossy:{channel}", "10")
+        line.expect(TEXT, b"10")
+    with RawWebSocket(server, f"/sub/lossy:{channel}?since={first}&gap=earliest") as line:
+        for n in (8, 9, 10):
+            line.expect(TEXT, str(n).encode())
+
+
+def test_if_modified_since_before_what_was_evicted(server, name):
+    """nchan's clients without an Etag: what is gone is told, though not which offsets."""
+    filled(server, name)
+    header = "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT"
+    with Poller(server, name, "poll=1", [header]) as poller:
+        answer = poller.poll()
+        assert answer.status == 304 and gaps_of(answer) == [(name, "evicted", None)]
+    with Poller(server, name, "poll=1&gap=earliest", [header]) as poller:
+        answer = poller.poll()
+        assert answer.body == b"7" and gaps_of(answer) == [(name, "evicted", None)]
