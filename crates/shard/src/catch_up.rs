@@ -94,16 +94,8 @@ impl CatchUp {
                     closing::finish_now(core, id);
                 }
             }
-            Drain::Full(progress) => {
-                let deadline = core.now.after_ms(core.config.timeouts.stall_ms);
-                if let Some(connection) = core.slab.get_mut(id)
-                    && progress
-                    && connection.has_stall_deadline()
-                {
-                    connection.deadline = deadline;
-                }
-                core.actions.push(Action::WantWrite(id));
-            }
+            Drain::Full(true) => core.await_room(id),
+            Drain::Full(false) => core.actions.push(Action::WantWrite(id)),
             Drain::Failed => {
                 core.counters.sends_failed.add(1);
                 core.remove(id, Close::Fin);

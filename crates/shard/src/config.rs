@@ -116,6 +116,11 @@ impl Namespaces {
         self.hub.rules(self.hub.resolve(channel).unwrap_or(0)).slow_policy
     }
 
+    /// Whether raw clients of the channel may miss publications without being told.
+    pub(crate) fn lossy_raw(&self, channel: &ChannelName) -> bool {
+        self.resolve(channel).is_some_and(|namespace| self.rules(namespace).lossy_raw)
+    }
+
     /// Whether some namespace publishes who comes and goes.
     pub(crate) fn any_join_leave(&self) -> bool {
         self.any_join_leave

@@ -196,6 +196,11 @@ impl Connection {
         self.seat.into_iter().chain(more.iter().copied())
     }
 
+    /// The homes of its channels have not all answered, so it has not begun.
+    pub(crate) fn waits_for_home(&self) -> bool {
+        self.busy.as_ref().is_some_and(|busy| busy.start.is_some())
+    }
+
     /// It listens to more than one channel.
     pub(crate) fn has_several_seats(&self) -> bool {
         self.busy.as_ref().is_some_and(|busy| !busy.more_seats.is_empty())

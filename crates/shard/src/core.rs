@@ -152,6 +152,16 @@ impl Core {
         }
     }
 
+    /// The time to the next request begins, unless the answer before it still waits for its socket.
+    pub(crate) fn await_request(&mut self, id: ConnId) {
+        let deadline = self.now.after_ms(self.config.timeouts.http_idle_ms);
+        if let Some(connection) = self.slab.get_mut(id)
+            && !connection.blocked
+        {
+            connection.deadline = deadline;
+        }
+    }
+
     /// After its replies are flushed, the connection shall end in this way.
     pub(crate) fn finish(&mut self, id: ConnId, then: Then) {
         if let Some(connection) = self.slab.get_mut(id) {

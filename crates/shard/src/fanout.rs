@@ -208,7 +208,7 @@ impl Fanout {
 pub(crate) fn may_skip(core: &Core, seat: Seat, dialect: Dialect) -> bool {
     core.hub.name(seat.channel).is_some_and(|name| {
         core.config.namespaces.slow_policy(name) != SlowPolicy::Disconnect
-            && (dialect != Dialect::Raw || start::may_lose(core, name))
+            && (dialect != Dialect::Raw || core.config.namespaces.lossy_raw(name))
     })
 }
 
@@ -234,14 +234,17 @@ fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
 
 /// The log has moved on without this subscriber, and its namespace does not let it go on.
 fn lagged(core: &mut Core, id: ConnId, channel: u32) {
-    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
-    if busy.is_some_and(|busy| busy.start.is_some()) {
-        // It waits for the home of another channel, and its place is found when that has answered.
+    let Some(connection) = core.slab.get(id) else {
+        return;
+    };
+    if connection.waits_for_home() {
+        // That of another channel: its place is found when that has answered.
         return;
     }
+    let is_poll = connection.state == State::Polling;
     if core.has_deleted_channel(id) {
         close_deleted(core, id);
-    } else if core.slab.get(id).is_some_and(|connection| connection.state == State::Polling) {
+    } else if is_poll {
         poll::lagged(core, id, channel, None);
     } else {
         close_slow(core, id);

@@ -63,12 +63,7 @@ pub(crate) fn request(core: &mut Core, id: ConnId, bytes: &[u8], scanned: usize)
         closing::end_after_answer(core, id);
         return Progress::Over;
     }
-    let deadline = core.now.after_ms(core.config.timeouts.http_idle_ms);
-    if let Some(connection) = core.slab.get_mut(id)
-        && !connection.blocked
-    {
-        connection.deadline = deadline;
-    }
+    core.await_request(id);
     Progress::Used(end)
 }
 

@@ -13,14 +13,13 @@ use crate::core::Core;
 use crate::http::{self, Answer};
 use crate::poll;
 use crate::presence;
-use crate::response::Response;
 use crate::start::{self, Pending};
 use crate::time::Tick;
 
-/// The channels of a request and the numbers of their namespaces.
+/// The channels of a request, and the number of the first one's namespace.
 pub(crate) struct Channels {
     pub(crate) names: Vec<ChannelName>,
-    namespaces: Vec<u16>,
+    namespace: u16,
 }
 
 /// A client wants to listen.
@@ -76,7 +75,7 @@ fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8)
 fn channels(core: &Core, list: &str) -> Result<Channels, Answer> {
     let names = parse_list(list, core.config.channels_per_connection_max)
         .map_err(|error| Answer::refuse(400, error.to_string()))?;
-    let mut namespaces = Vec::with_capacity(names.len());
+    let mut first = None;
     for name in &names {
         let Some(namespace) = core.config.namespaces.resolve(name) else {
             let sentence = format!("channel {name} is in no configured namespace");
@@ -88,9 +87,9 @@ fn channels(core: &Core, list: &str) -> Result<Channels, Answer> {
             let sentence = format!("channel {name} is too long a name for join and leave events");
             return Err(Answer::refuse(400, sentence));
         }
-        namespaces.push(namespace);
+        first.get_or_insert(namespace);
     }
-    Ok(Channels { names, namespaces })
+    Ok(Channels { names, namespace: first.unwrap_or_default() })
 }
 
 /// Which of the allowed origins the page that asks has, from 1; 0 for none and for the server's own.
@@ -194,14 +193,9 @@ pub(crate) fn join(core: &mut Core, id: ConnId, channels: &Channels, manner: Man
         connection.manner = manner;
         if nth == 0 {
             connection.seat = Some(seat);
-            connection.namespace = channels.namespaces[0];
+            connection.namespace = channels.namespace;
         } else {
             connection.busy().more_seats.push(seat);
         }
     }
-}
-
-/// What a request to `/sub` gets that is none.
-pub(crate) fn gone() -> Response<'static> {
-    Response::refusal(410, "the channel was deleted".to_owned())
 }

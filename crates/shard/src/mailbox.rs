@@ -63,20 +63,23 @@ impl Mailbox {
     /// to any other shard at once. So no mailbox is open until all have theirs. Everybody locks in
     /// the order of the shards, so nobody waits for another in a circle.
     pub(crate) fn send_everywhere(mailboxes: &[Arc<Self>], letters: &mut [Vec<Letter>]) -> u64 {
-        let filled = || letters.iter().zip(mailboxes).filter(|(letters, _)| !letters.is_empty());
-        let mut locks: Vec<_> = filled()
+        let filled = letters.iter_mut().zip(mailboxes).filter(|(letters, _)| !letters.is_empty());
+        let mut locks: Vec<_> = filled
             .map(|(letters, mailbox)| {
                 let bytes: usize = letters.iter().map(Letter::bytes).sum();
                 mailbox.unhandled_bytes.fetch_add(bytes, Ordering::Relaxed);
-                (mailbox, mailbox.letters.lock().unwrap_or_else(PoisonError::into_inner))
+                let queue = mailbox.letters.lock().unwrap_or_else(PoisonError::into_inner);
+                (mailbox, queue, letters)
             })
             .collect();
-        let filled = letters.iter_mut().filter(|letters| !letters.is_empty());
-        for ((_, queue), letters) in locks.iter_mut().zip(filled) {
+        for (_, queue, letters) in &mut locks {
             queue.extend(letters.drain(..));
         }
-        let filled: Vec<&Arc<Self>> = locks.into_iter().map(|(mailbox, _)| mailbox).collect();
-        filled.iter().filter(|mailbox| mailbox.wake_if_asleep()).count() as u64
+        let wakes = locks.into_iter().map(|(mailbox, queue, _)| {
+            drop(queue);
+            mailbox.wake_if_asleep()
+        });
+        wakes.filter(|woken| *woken).count() as u64
     }
 
     /// Queues one letter.

@@ -14,6 +14,7 @@ use crate::connection::{Manner, PollFlag, State};
 use crate::core::Core;
 use crate::http::Answer;
 use crate::listen::{self, Channels};
+use crate::response::Response;
 
 /// What a poll cannot have.
 type Gaps = Vec<(ChannelName, Gap)>;
@@ -159,15 +160,11 @@ pub(crate) fn timed_out(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let waits_for_home = connection.busy.as_ref().is_some_and(|busy| busy.start.is_some());
-    if core.stopping {
+    // A 408 ends the connection (RFC 9110 section 15.5.9).
+    if core.stopping || status == 408 {
         connection.manner.set(PollFlag::KeepAlive, false);
     }
-    if status == 408 {
-        // RFC 9110 section 15.5.9: it ends the connection.
-        connection.manner.set(PollFlag::KeepAlive, false);
-    }
-    if waits_for_home {
+    if connection.waits_for_home() {
         // There is no position to tell. The client asks again.
         return closing::cut(core, id);
     }
@@ -186,7 +183,8 @@ pub(crate) fn deleted(core: &mut Core, id: ConnId) {
         return;
     };
     let keep_alive = connection.manner.has(PollFlag::KeepAlive);
-    let gone = listen::gone().with_cors(core.config.origin(connection.manner.cors));
+    let gone = Response::refusal(410, "the channel was deleted".to_owned())
+        .with_cors(core.config.origin(connection.manner.cors));
     core.reply(id, |out| gone.write(out, keep_alive, false));
     released(core, id);
 }
@@ -195,14 +193,11 @@ pub(crate) fn deleted(core: &mut Core, id: ConnId) {
 fn released(core: &mut Core, id: ConnId) {
     core.leave_channels(id);
     core.counters.polls_held.sub(1);
-    let idle = core.now.after_ms(core.config.timeouts.http_idle_ms);
+    core.await_request(id);
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
     connection.state = State::Head;
-    if !connection.blocked {
-        connection.deadline = idle;
-    }
     // Requests may be held behind this one, or bytes that must be dropped before the connection ends;
     // and what only busy connections have may go.
     let goes_on = connection.busy.is_some();

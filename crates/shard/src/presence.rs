@@ -94,9 +94,9 @@ pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
         core.slab.get(*id).and_then(|c| c.busy.as_ref()).map_or(u64::MAX, |b| b.blocked_since_ms)
     };
     let lags = |id: &&ConnId| {
-        core.slab.get(**id).is_some_and(|connection| {
-            connection.seat.is_some() && connection.busy.as_ref().is_some_and(|b| b.start.is_none())
-        })
+        core.slab
+            .get(**id)
+            .is_some_and(|connection| connection.seat.is_some() && !connection.waits_for_home())
     };
     let mut ids: Vec<ConnId> = core.blocked.iter().filter(lags).copied().collect();
     if ids.len() > max {

@@ -98,7 +98,9 @@ fn begin_stream(core: &mut Core, id: ConnId, lost: &[Lost]) {
     let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect()) else {
         return;
     };
-    if dialect == Dialect::Raw && lost.iter().any(|lost| !may_lose(core, &lost.channel)) {
+    if dialect == Dialect::Raw
+        && lost.iter().any(|lost| !core.config.namespaces.lossy_raw(&lost.channel))
+    {
         core.counters.closed_lost.add(1);
         closing::close_websocket(core, id, close::POSITION_LOST, "the position is lost");
     } else {
@@ -130,10 +132,4 @@ fn position_before(core: &Core, id: ConnId, untold: &[Lost]) -> String {
         }
     }
     text
-}
-
-/// Whether raw clients of the channel's namespace may miss publications without being told.
-pub(crate) fn may_lose(core: &Core, channel: &ChannelName) -> bool {
-    let namespaces = &core.config.namespaces;
-    namespaces.resolve(channel).is_some_and(|namespace| namespaces.rules(namespace).lossy_raw)
 }
