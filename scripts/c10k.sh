@@ -24,10 +24,8 @@ planes=(io_uring epoll) reports=''
 while [ $# -gt 0 ]; do
     case $1 in
     --plane)
-        case ${2:-} in
-        io_uring | epoll) planes=("$2") ;;
-        *) die "--plane is io_uring or epoll" ;;
-        esac
+        check_plane "${2:-}"
+        planes=("$2")
         shift 2
         ;;
     --report)

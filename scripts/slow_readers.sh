@@ -23,10 +23,8 @@ plane=io_uring rounds=3 connections=10000
 while [ $# -gt 0 ]; do
     case $1 in
     --plane)
-        case ${2:-} in
-        io_uring | epoll) plane=$2 ;;
-        *) die "--plane is io_uring or epoll" ;;
-        esac
+        check_plane "${2:-}"
+        plane=$2
         ;;
     --rounds | --connections)
         [[ ${2:-} =~ ^[1-9][0-9]{0,6}$ ]] || die "$1 needs a number"

@@ -25,10 +25,8 @@ plane=auto passed_on=()
 while [ $# -gt 0 ]; do
     case $1 in
     --plane)
-        case ${2:-} in
-        io_uring | epoll) plane=$2 ;;
-        *) die "--plane is io_uring or epoll" ;;
-        esac
+        check_plane "${2:-}"
+        plane=$2
         ;;
     --seconds | --clients | --rate)
         [[ ${2:-} =~ ^[1-9][0-9]{0,6}$ ]] || die "$1 needs a number"

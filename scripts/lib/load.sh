@@ -35,6 +35,14 @@ build_programs() {
     [ -x "$load_bin" ] || die "$load_bin is not there"
 }
 
+# check_plane NAME: ends the script unless it is that of a plane.
+check_plane() {
+    case $1 in
+    io_uring | epoll) ;;
+    *) die "--plane is io_uring or epoll" ;;
+    esac
+}
+
 # default_reports: a folder for the reports of this run.
 default_reports() {
     printf '%s/switchboard-reports/%s-%s' "${TMPDIR:-/tmp}" "$name" "$(date +%Y%m%d-%H%M%S)"
