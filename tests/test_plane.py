@@ -66,8 +66,33 @@ def test_io_uring_where_it_is_forbidden():
 @needs_io_uring
 def test_io_uring(start, shards):
     server = start("io_uring", shards)
-    assert "plane io_uring (as configured)" in server.start_up_line()
+    assert "plane io_uring with " in server.start_up_line()
+    assert "the self-test saw that a closed direct descriptor is" in server.start_up_line()
     serves(server)
+
+
+@needs_io_uring
+def test_io_uring_with_process_descriptors(start, shards):
+    """As on kernels that release closed direct descriptors late."""
+    server = start("io_uring", shards, io_uring_descriptors="process")
+    assert "plane io_uring with process descriptors (as configured)" in server.start_up_line()
+    serves(server)
+    before = server.descriptors()
+    clients = [RawWebSocket(server, "/sub/news") for _ in range(50)]
+    assert server.descriptors() >= before + 50
+    for client in clients:
+        client.close()
+    server.wait_for_subscribers("news", 0)
+    assert server.descriptors() <= before + 2
+
+
+@needs_io_uring
+def test_process_descriptors_bound_the_connections(start):
+    """`--check-config` knows it before the first client does."""
+    for flags, bound in [((), False), (("--io-uring-descriptors=process",), True)]:
+        done = run_to_end("--check-config", "--plane=io_uring", *flags)
+        if "direct descriptors" in done.stdout or bound:
+            assert ("ulimit -n" in done.stdout.split("What follows")[1]) == bound, done.stdout
 
 
 @needs_io_uring
@@ -89,6 +114,8 @@ def test_check_config_knows_the_plane():
 def test_direct_descriptors(start):
     """On io_uring a connection takes no descriptor of the process."""
     server = start("io_uring")
+    if "with direct descriptors" not in server.start_up_line():
+        pytest.skip(server.start_up_line())
     before = server.descriptors()
     clients = [RawWebSocket(server, "/sub/news") for _ in range(50)]
     assert server.descriptors() < before + 10

@@ -54,9 +54,18 @@ impl Backoff {
         true
     }
 
-    /// An accept succeeded: the next pause is short again.
+    /// An accept succeeded: the next pause is short again. One that comes to its end during a pause was
+    /// under way before it and tells nothing.
     pub(crate) fn succeeded(&mut self) {
-        self.delay = DELAY_MIN;
+        if self.until.is_none() {
+            self.delay = DELAY_MIN;
+        }
+    }
+
+    /// Whether no accept has succeeded since the last pause began: one at a time is enough to find out
+    /// that there is room again.
+    pub(crate) fn is_recovering(&self) -> bool {
+        self.delay > DELAY_MIN
     }
 
     /// Whether a pause was begun and not found over yet, without a look at the clock.
@@ -86,9 +95,12 @@ mod tests {
             assert_eq!(backoff.until, Some(past + Duration::from_millis(expected_ms)));
             assert!(!backoff.is_paused(), "a pause in the past is over");
         }
+        assert!(backoff.is_recovering());
         backoff.succeeded();
+        assert!(!backoff.is_recovering());
         assert!(backoff.pause(Instant::now()));
-        assert!(backoff.is_paused());
+        backoff.succeeded();
+        assert!(backoff.is_paused() && backoff.is_recovering());
         assert_eq!(backoff.delay, 2 * DELAY_MIN);
     }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::str::FromStr;
 
 use crate::uring;
+use crate::{DescriptorChoice, Descriptors};
 
 /// What the user asked for.
 #[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
@@ -51,8 +52,13 @@ pub struct UnknownPlane;
 /// The plane to run.
 #[derive(Debug)]
 pub enum Decision {
-    /// `io_uring`: it passed all tests.
-    IoUring,
+    /// `io_uring`: it passed its self-test.
+    IoUring {
+        /// What names its sockets.
+        descriptors: Descriptors,
+        /// Why these.
+        reason: String,
+    },
     /// epoll, because it was asked for (None) or because `io_uring` cannot run here.
     Epoll(Option<Refusal>),
 }
@@ -60,9 +66,63 @@ pub enum Decision {
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::IoUring => f.write_str("io_uring: it passed its self-test"),
+            Self::IoUring { descriptors, reason } => {
+                write!(f, "io_uring with {descriptors}: {reason}")
+            }
             Self::Epoll(None) => f.write_str("epoll: as configured"),
             Self::Epoll(Some(refusal)) => write!(f, "epoll: {refusal}"),
+        }
+    }
+}
+
+/// When the kernel releases a direct descriptor that was closed while an older poll on another one
+/// was armed. Until then the peer sees no end, and the socket stays in memory.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub enum Release {
+    /// With the close.
+    AtOnce,
+    /// When the older poll has ended.
+    Later,
+    /// Not within the time of the self-test, although the older poll had ended.
+    Never,
+}
+
+/// What the self-test found out about direct descriptors, where `io_uring` itself can run.
+#[derive(Debug)]
+pub enum DirectDescriptors {
+    /// They work, and a closed one is released at this time.
+    Work(Release),
+    /// The kernel lacks an operation that they need.
+    Lack(&'static str),
+    /// The kernel refuses a table of them.
+    NoTable(io::Error),
+    /// They do not behave as the plane relies on.
+    Fail(&'static str),
+}
+
+impl DirectDescriptors {
+    /// Whether the plane can use them.
+    pub fn are_usable(&self) -> bool {
+        matches!(self, Self::Work(Release::AtOnce))
+    }
+}
+
+impl fmt::Display for DirectDescriptors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SEEN: &str = "the self-test saw that a closed direct descriptor is";
+        match self {
+            Self::Work(Release::AtOnce) => write!(f, "{SEEN} released at once"),
+            Self::Work(Release::Later) => {
+                write!(f, "{SEEN} released only when all older polls have ended")
+            }
+            Self::Work(Release::Never) => {
+                write!(f, "{SEEN} not released soon after all older polls have ended")
+            }
+            Self::Lack(name) => write!(f, "for direct descriptors this kernel lacks {name}"),
+            Self::NoTable(error) => {
+                write!(f, "io_uring refuses a table of direct descriptors: {error}")
+            }
+            Self::Fail(what) => write!(f, "the self-test of direct descriptors fails: {what}"),
         }
     }
 }
@@ -97,9 +157,9 @@ pub enum Refusal {
     /// An operation or a feature that the plane needs.
     #[error("this kernel's io_uring lacks {0}: Linux 6.1 or later has it")]
     Lacks(&'static str),
-    /// The table of direct descriptors.
-    #[error("io_uring refuses a table of direct descriptors: {0}")]
-    Table(io::Error),
+    /// Direct descriptors were asked for and cannot be used.
+    #[error("{0}")]
+    Direct(DirectDescriptors),
     /// It does not behave as the plane relies on.
     #[error("the io_uring self-test fails: {0}")]
     SelfTest(&'static str),
@@ -127,21 +187,52 @@ impl Refusal {
 /// Decides which plane runs.
 ///
 /// # Errors
-/// Only for [`PlaneChoice::IoUring`], when it cannot run.
-pub fn decide(choice: PlaneChoice) -> Result<Decision, Refusal> {
+/// For [`PlaneChoice::IoUring`], when it cannot run; and when it can, but not with
+/// [`DescriptorChoice::Direct`] as asked for.
+pub fn decide(choice: PlaneChoice, descriptors: DescriptorChoice) -> Result<Decision, Refusal> {
+    decide_with(choice, descriptors, probe_io_uring)
+}
+
+/// [`decide`] with another probe. It is not called for epoll, since with epoll not one call of
+/// `io_uring` is made.
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_with(
+    choice: PlaneChoice,
+    descriptors: DescriptorChoice,
+    probe: impl FnOnce() -> Result<DirectDescriptors, Refusal>,
+) -> Result<Decision, Refusal> {
     if choice == PlaneChoice::Epoll {
         return Ok(Decision::Epoll(None));
     }
-    match probe_io_uring() {
-        Ok(()) => Ok(Decision::IoUring),
+    match probe() {
+        Ok(direct) => decide_descriptors(direct, descriptors),
         Err(refusal) if choice == PlaneChoice::IoUring => Err(refusal),
         Err(refusal) => Ok(Decision::Epoll(Some(refusal))),
     }
 }
 
+fn decide_descriptors(
+    direct: DirectDescriptors,
+    choice: DescriptorChoice,
+) -> Result<Decision, Refusal> {
+    let (descriptors, reason) = match (choice, direct.are_usable()) {
+        (DescriptorChoice::Process, _) => (Descriptors::Process, "as configured".to_owned()),
+        (DescriptorChoice::Auto, false) => (Descriptors::Process, direct.to_string()),
+        (DescriptorChoice::Direct, false) => return Err(Refusal::Direct(direct)),
+        (_, true) => (Descriptors::Direct, direct.to_string()),
+    };
+    Ok(Decision::IoUring { descriptors, reason })
+}
+
 /// Finds out whether `io_uring` can run: sets up a ring as the plane does, asks for the operations,
-/// and tests on a socket pair that sends and receives behave as the plane relies on.
-pub fn probe_io_uring() -> Result<(), Refusal> {
+/// and tests on socket pairs that they behave as the plane relies on; then what direct descriptors
+/// are good for here.
+///
+/// # Errors
+/// Why `io_uring` cannot run, whatever names its sockets.
+pub fn probe_io_uring() -> Result<DirectDescriptors, Refusal> {
     uring::probe()
 }
 
@@ -182,7 +273,33 @@ mod tests {
 
     #[test]
     fn epoll_on_request_needs_no_probe() {
-        let decision = decide(PlaneChoice::Epoll).unwrap();
+        let decision = decide(PlaneChoice::Epoll, DescriptorChoice::Direct).unwrap();
         assert_eq!(decision.to_string(), "epoll: as configured");
+    }
+
+    #[test]
+    fn direct_descriptors_run_only_where_they_are_released_at_once() {
+        use DescriptorChoice::{Auto, Direct, Process};
+        let decided = |release, choice| {
+            let decision = decide_descriptors(DirectDescriptors::Work(release), choice);
+            decision.map(|decision| decision.to_string()).map_err(|refusal| refusal.to_string())
+        };
+        for (release, seen) in
+            [(Release::Later, "released only when"), (Release::Never, "not released")]
+        {
+            let auto = decided(release, Auto).unwrap();
+            assert!(
+                auto.starts_with("io_uring with process descriptors: the self-test saw"),
+                "{auto}"
+            );
+            assert!(auto.contains(seen), "{auto}");
+            assert!(decided(release, Direct).unwrap_err().contains(seen));
+        }
+        for choice in [Auto, Direct] {
+            let direct = decided(Release::AtOnce, choice).unwrap();
+            assert!(direct.starts_with("io_uring with direct descriptors: "), "{direct}");
+        }
+        let process = decided(Release::AtOnce, Process).unwrap();
+        assert_eq!(process, "io_uring with process descriptors: as configured");
     }
 }

@@ -1,7 +1,7 @@
 //! What moves the bytes of a shard's connections.
 //!
 //! [`Plane`] hides how it is done; there are three ways: [`uring::UringPlane`] (direct descriptors
-//! on `io_uring`), [`epoll::EpollPlane`], and for the tests of the crates above a simulated network
+//! or those of the process on `io_uring`), [`epoll::EpollPlane`], and for the tests of the crates above a simulated network
 //! in memory (feature `sim`). [`choice`] finds out whether this kernel lets `io_uring` run.
 //!
 //! All system calls of the data path are in this crate.
@@ -14,6 +14,7 @@ mod arena;
 mod backoff;
 pub mod choice;
 mod conn;
+mod descriptors;
 pub mod epoll;
 mod event;
 mod limits;
@@ -29,6 +30,7 @@ pub mod uring;
 mod wake;
 
 pub use conn::ConnId;
+pub use descriptors::{DescriptorChoice, Descriptors, UnknownDescriptors};
 pub use event::{Chunk, Close, Event, SendException, SendResult};
 pub use listen::{Keepalive, ListenOptions, listen, local_addr, probe_port};
 pub use outgoing::Outgoing;

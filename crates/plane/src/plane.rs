@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use crate::{Chunk, Close, ConnId, Event, SendException, SendResult, Waker};
+use crate::{Chunk, Close, ConnId, Descriptors, Event, SendException, SendResult, Waker};
 
 /// Moves the bytes of one shard's connections.
 ///
@@ -84,7 +84,9 @@ pub struct PlaneConfig {
     pub listeners: Vec<OwnedFd>,
     /// Connections at most, accepted and connected together.
     pub connections_max: u32,
-    /// `io_uring` only: direct descriptors in each ring, None = min(`RLIMIT_NOFILE`, 16,384).
+    /// `io_uring` only: what names the sockets.
+    pub descriptors: Descriptors,
+    /// `io_uring` only: connections of each ring, None = min(`RLIMIT_NOFILE`, 16,384).
     pub slots_per_ring: Option<u32>,
     /// The receive arena has room for this many receives of `receive_bytes_max`.
     pub receives_max: u32,
@@ -98,6 +100,7 @@ impl PlaneConfig {
         Self {
             listeners,
             connections_max,
+            descriptors: Descriptors::default(),
             slots_per_ring: None,
             receives_max: 128,
             receive_bytes_max: 16 * 1024,

@@ -103,6 +103,11 @@ pub(crate) fn take_error(fd: RawFd) -> libc::c_int {
     }
 }
 
+/// Lets the close of a socket throw away what was not delivered and send RST.
+pub(crate) fn reset_on_close(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set(fd, libc::SOL_SOCKET, libc::SO_LINGER, &RESET_ON_CLOSE)
+}
+
 /// The linger option that turns a close into a reset.
 pub(crate) static RESET_ON_CLOSE: libc::linger = libc::linger { l_onoff: 1, l_linger: 0 };
 

@@ -10,7 +10,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use switchboard_hub::ShardId;
 use switchboard_plane::epoll::EpollPlane;
 use switchboard_plane::uring::UringPlane;
-use switchboard_plane::{ListenOptions, Plane, PlaneConfig};
+use switchboard_plane::{Descriptors, ListenOptions, Plane, PlaneConfig};
 use switchboard_shard::run::{self, Clock, Driver};
 use switchboard_shard::{Common, Shard};
 
@@ -25,14 +25,14 @@ pub(crate) struct Launch {
 /// The plane that was chosen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PlaneKind {
-    IoUring,
+    IoUring(Descriptors),
     Epoll,
 }
 
 impl PlaneKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::IoUring => "io_uring",
+            Self::IoUring(_) => "io_uring",
             Self::Epoll => "epoll",
         }
     }
@@ -55,8 +55,8 @@ pub(crate) fn spawn(
             launch.common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
         let plane_config = PlaneConfig::new(listeners, connections_max);
         match launch.plane {
-            PlaneKind::IoUring => {
-                let plane = UringPlane::new(plane_config);
+            PlaneKind::IoUring(descriptors) => {
+                let plane = UringPlane::new(PlaneConfig { descriptors, ..plane_config });
                 start(plane, id, &launch, Driver::IoUring, &ready)
             }
             PlaneKind::Epoll => {

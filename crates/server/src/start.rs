@@ -11,12 +11,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use switchboard_control::Control;
 use switchboard_hub::{Accounting, Router, ShardId};
-use switchboard_plane::choice::probe_io_uring;
 use switchboard_shard::run::Clock;
 use switchboard_shard::{Common, Handle};
 
 use crate::backbone::Shards;
-use crate::config::{Config, ExpectedPlane, PlaneChoice, bytes};
+use crate::config::{Config, ExpectedPlane, bytes};
 use crate::derive;
 use crate::shards::{self, Launch, ListenError, PlaneKind, ShardThread};
 
@@ -70,7 +69,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     }
     // Before the first thread, so that every thread leaves them to the one that waits for them.
     let signals = Signals::new([SIGINT, SIGTERM]).map_err(machine("signals"))?;
-    let (plane, reason) = choose_plane(config)?;
+    let (plane, plane_described) = choose_plane(config)?;
     let shards = config.cpus.len();
     let internal = listen_internal(config.settings.internal_listen)?;
     let internal_address = internal.local_addr().map_err(machine("internal_listen"))?;
@@ -93,7 +92,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         let thread = shards::spawn(ShardId(id), *cpu, listeners, launch.clone());
         threads.push(thread.map_err(machine("shard"))?);
     }
-    announce(config, &addresses, internal_address, plane, &reason);
+    announce(config, &addresses, internal_address, &plane_described);
     stop_on_signal(signals, Arc::clone(&backbone), control)?;
     wait(threads)
 }
@@ -112,22 +111,23 @@ fn machine(what: &'static str) -> impl Fn(io::Error) -> StartError {
     move |source| StartError::Machine { what, source }
 }
 
-/// The check of the configuration has asked the kernel already, unless one plane was asked for.
+/// The plane that the check of the configuration found, and what the start-up line says of it.
 fn choose_plane(config: &Config) -> Result<(PlaneKind, String), StartError> {
-    let reason = match (&config.capacity.plane, config.settings.plane) {
-        (ExpectedPlane::Epoll { refusal: None }, _) => "as configured".to_owned(),
-        (ExpectedPlane::Epoll { refusal: Some(refusal) }, _) => {
-            format!("io_uring cannot run here: {refusal}")
+    let (plane, described) = match &config.capacity.plane {
+        ExpectedPlane::Epoll { refusal: None } => {
+            (PlaneKind::Epoll, "epoll (as configured)".to_owned())
         }
-        (ExpectedPlane::IoUring, PlaneChoice::Auto) => {
-            return Ok((PlaneKind::IoUring, "the kernel passed the self-test".to_owned()));
+        ExpectedPlane::Epoll { refusal: Some(refusal) } => {
+            (PlaneKind::Epoll, format!("epoll (io_uring cannot run here: {refusal})"))
         }
-        (ExpectedPlane::IoUring, _) => {
-            probe_io_uring().map_err(|refusal| StartError::IoUringRefused(refusal.to_string()))?;
-            return Ok((PlaneKind::IoUring, "as configured".to_owned()));
+        ExpectedPlane::IoUring { descriptors, reason } => {
+            (PlaneKind::IoUring(*descriptors), format!("io_uring with {descriptors} ({reason})"))
+        }
+        ExpectedPlane::Refused(reason) => {
+            return Err(StartError::IoUringRefused(reason.clone()));
         }
     };
-    Ok((PlaneKind::Epoll, reason))
+    Ok((plane, described))
 }
 
 fn listen_internal(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -135,13 +135,7 @@ fn listen_internal(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 /// The one line that says what runs.
-fn announce(
-    config: &Config,
-    addresses: &[SocketAddr],
-    internal: SocketAddr,
-    plane: PlaneKind,
-    reason: &str,
-) {
+fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, plane: &str) {
     let doors: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
     let demo = match config.namespaces.named.get("demo") {
         Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
@@ -152,12 +146,11 @@ fn announce(
         count => format!("{count} shards"),
     };
     tracing::info!(
-        "listening on {}, internal door http://{internal}; {} on cores {:?}; plane {} \
-         ({reason}); {} connections at most, {} B a client message, {} kept in channels{demo}",
+        "listening on {}, internal door http://{internal}; {} on cores {:?}; plane \
+         {plane}; {} connections at most, {} B a client message, {} kept in channels{demo}",
         doors.join(" and "),
         shards,
         config.cpus,
-        plane.name(),
         config.capacity.connections_max,
         config.settings.message_bytes_max,
         bytes(config.capacity.log_bytes),

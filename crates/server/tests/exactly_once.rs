@@ -30,8 +30,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn everyone_gets_everything(plane: &str, cores: &str) {
+    everyone_gets_everything_with(&["--plane", plane, "--cores", cores]);
+}
+
+fn everyone_gets_everything_with(flags: &[&str]) {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = Server::start(&["--plane", plane, "--cores", cores, "--demo=false"]);
+    let server = Server::start(&[flags, &["--demo=false"]].concat());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut clients = connect_all(&server).await;
@@ -111,4 +115,12 @@ fn io_uring_one_shard() {
 #[test]
 fn io_uring_two_shards() {
     everyone_gets_everything("io_uring", "2");
+}
+
+#[test]
+fn io_uring_with_process_descriptors() {
+    let descriptors = ["--io-uring-descriptors", "process"];
+    everyone_gets_everything_with(
+        &[&["--plane", "io_uring", "--cores", "1"][..], &descriptors].concat(),
+    );
 }

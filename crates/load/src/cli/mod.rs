@@ -9,6 +9,7 @@ pub(crate) use span::Span;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use switchboard_plane::DescriptorChoice;
 use switchboard_plane::choice::PlaneChoice;
 
 use crate::load::Sizes;
@@ -86,10 +87,15 @@ pub(crate) struct Common {
     #[arg(long, value_name = "CORES")]
     pub(crate) pin: Option<String>,
 
-    /// How bytes move: `auto`, `io_uring` or `epoll`. With `io_uring` there may be more connections
-    /// than the process may have descriptors
+    /// How bytes move: `auto`, `io_uring` or `epoll`
     #[arg(long, default_value_t = PlaneChoice::Auto)]
     pub(crate) plane: PlaneChoice,
+
+    /// What names connections to `io_uring`: `direct` descriptors, which `ulimit -n` does not bound,
+    /// descriptors of the `process`, or `auto`, which takes direct ones where the kernel releases a
+    /// closed one at once
+    #[arg(long, value_name = "CHOICE", default_value_t = DescriptorChoice::Auto)]
+    pub(crate) io_uring_descriptors: DescriptorChoice,
 
     /// Local addresses, such as 127.0.0.2-127.0.0.9,127.0.1.1. Without it as many from 127.0.0.2 on
     /// as the count needs, 10,000 connections each; for `::1`, and for other machines, one
@@ -260,6 +266,7 @@ mod tests {
             "idle --connections 0",
             "idle --hold x",
             "idle --plane select",
+            "idle --io-uring-descriptors fixed",
             "fanout --rate 5 --window 2",
             "echo --size 3",
             "slow --slow-percent 100",

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use rustix::thread::{CpuSet, Pid, gettid, sched_setaffinity};
 use switchboard_plane::epoll::EpollPlane;
 use switchboard_plane::uring::UringPlane;
-use switchboard_plane::{Plane, PlaneConfig, Waker};
+use switchboard_plane::{Descriptors, Plane, PlaneConfig, Waker};
 
 use super::random::Random;
 use super::stats::Shared;
@@ -17,7 +17,7 @@ use super::{Core, Endpoint, Job, Orders};
 /// The plane that was chosen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PlaneKind {
-    IoUring,
+    IoUring(Descriptors),
     Epoll,
 }
 
@@ -73,7 +73,10 @@ pub(crate) fn spawn<J: Job + Send + 'static>(launch: Launch, job: J) -> io::Resu
             }
             let config = PlaneConfig::new(Vec::new(), launch.connections_max);
             match launch.plane {
-                PlaneKind::IoUring => run(UringPlane::new(config)?, launch, job, shared, &ready),
+                PlaneKind::IoUring(descriptors) => {
+                    let plane = UringPlane::new(PlaneConfig { descriptors, ..config })?;
+                    run(plane, launch, job, shared, &ready)
+                }
                 PlaneKind::Epoll => run(EpollPlane::new(config)?, launch, job, shared, &ready),
             }
         }

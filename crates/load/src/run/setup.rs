@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
+use switchboard_plane::Descriptors;
 use switchboard_plane::choice::{self, Decision};
 
 use super::{Failure, pin};
@@ -167,18 +168,20 @@ pub(crate) fn is_token(text: &str) -> bool {
 
 fn choose_plane(common: &Common, connections: u32) -> Result<(PlaneKind, String), Failure> {
     raise_descriptor_limit();
-    let decision = choice::decide(common.plane)
-        .map_err(|refusal| Failure::Unavailable(format!("--plane io_uring: {refusal}")))?;
+    let decision = choice::decide(common.plane, common.io_uring_descriptors)
+        .map_err(|refusal| Failure::Unavailable(format!("io_uring cannot run here: {refusal}")))?;
     let kind = match decision {
-        Decision::IoUring => PlaneKind::IoUring,
+        Decision::IoUring { descriptors, .. } => PlaneKind::IoUring(descriptors),
         Decision::Epoll(_) => PlaneKind::Epoll,
     };
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    if kind == PlaneKind::Epoll && u64::from(connections) + OTHER_DESCRIPTORS > limit {
+    if kind != PlaneKind::IoUring(Descriptors::Direct)
+        && u64::from(connections) + OTHER_DESCRIPTORS > limit
+    {
         return Err(usage(format!(
-            "{connections} connections need as many descriptors on epoll, and this process may \
-             have {limit} (ulimit -n): use --plane io_uring, whose connections are no descriptors, \
-             or raise the limit"
+            "{connections} connections need as many descriptors on {decision}. This process may \
+             have {limit} (ulimit -n): raise the limit, or use io_uring with direct descriptors, \
+             which it does not bound"
         )));
     }
     Ok((kind, decision.to_string()))

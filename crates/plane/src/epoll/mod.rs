@@ -14,7 +14,7 @@ use crate::arena::Arena;
 use crate::limits::descriptors_max;
 use crate::ready::{self, ReadyQueue};
 use crate::slots::{Flags, FreeSlots, Slots};
-use crate::socket::{self, RESET_ON_CLOSE};
+use crate::socket;
 use crate::wake::EventFd;
 use crate::{
     Chunk, Close, ConnId, Event, Plane, PlaneConfig, PlaneStats, SendException, SendResult, Waker,
@@ -256,9 +256,8 @@ impl Plane for EpollPlane {
             return;
         }
         if let (Close::Reset, Some(socket)) = (how, &self.sockets[conn.index() as usize]) {
-            let linger =
-                socket::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_LINGER, &RESET_ON_CLOSE);
-            self.stats.resets_refused += u64::from(linger.is_err());
+            let refused = socket::reset_on_close(socket.as_fd()).is_err();
+            self.stats.resets_refused += u64::from(refused);
         }
         self.release(conn);
     }

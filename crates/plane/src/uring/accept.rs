@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use crate::address::RawAddress;
 use crate::backoff::Backoff;
 
-/// Accepts in flight for one listener at most.
+/// Accepts in flight for one listener at most. Each fails when the process runs out of descriptors.
 const IN_FLIGHT_MAX: u32 = 32;
 
 struct Listener {
@@ -50,7 +50,8 @@ impl Acceptor {
         let in_flight: u32 = self.listeners.iter().map(|listener| listener.in_flight).sum();
         let share = (free + in_flight).div_ceil(self.listeners.len().max(1) as u32);
         let fewest = (0..self.listeners.len()).min_by_key(|&i| self.listeners[i].in_flight)?;
-        let due = self.listeners[fewest].in_flight < share.min(IN_FLIGHT_MAX);
+        let most = if self.backoff.is_recovering() { 1 } else { IN_FLIGHT_MAX };
+        let due = self.listeners[fewest].in_flight < share.min(most);
         due.then_some(fewest)
     }
 

@@ -3,7 +3,7 @@
 use io_uring::cqueue;
 
 use super::UringPlane;
-use super::operation::{self, BROKEN, HANGUP};
+use super::operation::{BROKEN, HANGUP};
 use super::tag::{Op, Tag};
 use crate::backoff::AcceptError;
 use crate::ready;
@@ -43,6 +43,7 @@ impl UringPlane {
             Op::Accept => self.on_accept(ring, tag.index, result),
             Op::Close => {
                 if self.rings[ring].slots.free(tag.index) {
+                    self.rings[ring].sockets.release(tag.index);
                     self.give_slot_back(ring);
                 }
             }
@@ -50,7 +51,7 @@ impl UringPlane {
             Op::Install => self.installed = Some(result),
             Op::Shutdown => {
                 if self.rings[ring].slots.shutdown_ended(tag.index) {
-                    self.push(ring, &operation::close(tag.index, tag.generation));
+                    self.push_close(ring, tag.index, tag.generation);
                 }
             }
             Op::Other => {}
@@ -129,9 +130,13 @@ impl UringPlane {
         let Some((peer, listening)) = self.acceptor.land(buffer) else {
             return;
         };
-        let Ok(slot) = u32::try_from(result) else {
+        let Ok(accepted) = u32::try_from(result) else {
             self.give_slot_back(ring);
             self.on_accept_error(-result, listening);
+            return;
+        };
+        let Some(slot) = self.rings[ring].sockets.adopt_accepted(accepted) else {
+            self.give_slot_back(ring);
             return;
         };
         let generation = self.rings[ring].slots.open(slot, 0);

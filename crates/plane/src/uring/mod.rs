@@ -1,9 +1,14 @@
-//! The `io_uring` plane: direct descriptors in several rings, multishot polls for idle
-//! connections, receives and sends that are over when their submission is.
+//! The `io_uring` plane: several rings, multishot polls for idle connections, receives and sends
+//! that are over when their submission is.
 //!
 //! A ring's table of direct descriptors is limited to `RLIMIT_NOFILE` entries, but its entries do
 //! not count as descriptors of the process. So a plane has as many rings as its connections need;
 //! they are made one after another and fill one after another. One eventfd stands for all.
+//!
+//! Kernels before 6.13 release a closed direct descriptor only when all older requests on any entry
+//! of the table have ended, and the poll of an idle connection is such a request. There the plane
+//! uses descriptors of the process ([`Descriptors`]), whose closes wait for nothing; the self-test
+//! of [`crate::choice`] tells which kernel it is.
 
 mod accept;
 mod completion;
@@ -12,6 +17,8 @@ mod plane;
 mod probe;
 mod receive;
 mod ring;
+mod self_test;
+mod sockets;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -20,7 +27,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd as _, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,13 +39,13 @@ use crate::ready::ReadyQueue;
 use crate::slots::Flags;
 use crate::socket;
 use crate::wake::EventFd;
-use crate::{ConnId, Event, Plane as _, PlaneConfig, PlaneStats, SendException};
+use crate::{ConnId, Descriptors, Event, Plane as _, PlaneConfig, PlaneStats, SendException};
 use accept::Acceptor;
 pub(crate) use probe::probe;
 use ring::{Ring, RingSize};
 use tag::{Op, Tag};
 
-/// Direct descriptors of a ring at most, unless the configuration says otherwise.
+/// Connections of a ring at most, unless the configuration says otherwise.
 const SLOTS_MAX: u32 = 16_384;
 /// Events of one poll at most, apart from what one round of completions adds.
 const EVENTS_MAX: usize = 1_024;
@@ -51,6 +58,7 @@ const DROP_PATIENCE_MS: u32 = 100;
 pub struct UringPlane {
     rings: Vec<Ring>,
     size: RingSize,
+    descriptors: Descriptors,
     connections_max: u32,
     /// Slots of all rings that are open, closing, or promised to an accept.
     taken: u32,
@@ -92,7 +100,11 @@ impl UringPlane {
         let mut plane = Self {
             rings: Vec::new(),
             size,
-            connections_max: config.connections_max,
+            descriptors: config.descriptors,
+            connections_max: match config.descriptors {
+                Descriptors::Direct => config.connections_max,
+                Descriptors::Process => config.connections_max.min(descriptors_max()),
+            },
             taken: 0,
             acceptor: Acceptor::new(config.listeners),
             ready: ReadyQueue::default(),
@@ -112,7 +124,7 @@ impl UringPlane {
     }
 
     fn add_ring(&mut self) -> io::Result<usize> {
-        self.rings.push(Ring::new(self.size, self.wake.as_fd())?);
+        self.rings.push(Ring::new(self.size, self.descriptors, self.wake.as_fd())?);
         Ok(self.rings.len() - 1)
     }
 
@@ -165,7 +177,8 @@ impl UringPlane {
             return;
         };
         flags.set(Flags::POLLED);
-        self.push(ring, &operation::poll(slot, generation));
+        let target = self.rings[ring].sockets.target(slot);
+        self.push(ring, &operation::poll(target, slot, generation));
     }
 
     /// Keeps accepts in flight, as many as there are slots for.
@@ -182,9 +195,10 @@ impl UringPlane {
                 return;
             };
             self.take_slot(ring);
+            let entry = operation::accept(fd, address, buffer, self.descriptors);
             // SAFETY: the buffer belongs to this accept until it lands; a plane that is dropped
             // before leaks the buffers.
-            unsafe { self.rings[ring].push(&operation::accept(fd, address, buffer)) };
+            unsafe { self.rings[ring].push(&entry) };
         }
     }
 
@@ -218,9 +232,36 @@ impl UringPlane {
         }
     }
 
+    /// Lets the close of a connection throw away what was not delivered and send RST.
+    fn make_close_a_reset(&mut self, ring: usize, slot: u32) {
+        match self.rings[ring].sockets.socket(slot) {
+            Some(socket) => {
+                let refused = socket::reset_on_close(socket).is_err();
+                self.stats.resets_refused += u64::from(refused);
+            }
+            None => self.push(ring, &operation::reset_on_close(slot)),
+        }
+    }
+
+    fn push_close(&mut self, ring: usize, slot: u32, generation: u32) {
+        let target = self.rings[ring].sockets.disown(slot);
+        self.push(ring, &operation::close(target, slot, generation));
+    }
+
+    /// Puts a socket of the process into a free slot of the ring.
+    fn adopt(&mut self, ring: usize, socket: OwnedFd) -> io::Result<u32> {
+        match self.descriptors {
+            Descriptors::Direct => self.install(ring, &socket),
+            Descriptors::Process => {
+                let slot = self.rings[ring].sockets.adopt(socket);
+                slot.ok_or_else(|| io::Error::from_raw_os_error(libc::ENFILE))
+            }
+        }
+    }
+
     /// Copies a descriptor into a free slot of the ring's table.
-    fn install(&mut self, ring: usize, fd: RawFd) -> io::Result<u32> {
-        let fd = Box::into_raw(Box::new(fd));
+    fn install(&mut self, ring: usize, socket: &OwnedFd) -> io::Result<u32> {
+        let fd = Box::into_raw(Box::new(socket.as_raw_fd()));
         self.installed = None;
         // SAFETY: `fd` is freed only after the operation is complete.
         unsafe { self.rings[ring].push(&operation::install(fd)) };

@@ -1,12 +1,14 @@
-//! Submission entries. All of them are for direct descriptors, except that listeners are ordinary
-//! descriptors.
+//! Submission entries. Connections are named by a [`Target`]; listeners are descriptors of the
+//! process.
 
 use io_uring::opcode;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{DestinationSlot, Fd, Fixed};
 use std::os::fd::RawFd;
 
+use super::sockets::Target;
 use super::tag::{Op, Tag};
+use crate::Descriptors;
 use crate::socket::RESET_ON_CLOSE;
 
 /// Poll results that mean: the stream has an end, receive until it is reached.
@@ -23,42 +25,51 @@ fn tagged(entry: Entry, tag: Tag) -> Entry {
     entry.user_data(tag.pack())
 }
 
+/// An entry whose descriptor field is that of `target`.
+fn aimed(entry: Entry, target: Target, tag: Tag) -> Entry {
+    tagged(entry.flags(target.flags()), tag)
+}
+
 /// Says when there is something to read, again and again, at the edges.
-pub(super) fn poll(slot: u32, generation: u32) -> Entry {
+pub(super) fn poll(target: Target, slot: u32, generation: u32) -> Entry {
     let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
-    let entry = opcode::PollAdd::new(Fixed(slot), events).multi(true).build();
-    tagged(entry, Tag::new(Op::Poll, slot, generation))
+    let entry = opcode::PollAdd::new(target.fd(), events).multi(true).build();
+    aimed(entry, target, Tag::new(Op::Poll, slot, generation))
 }
 
 /// Says once that there is room to send (`Op::Writable`) or that a connect ended (`Op::Connect`).
-pub(super) fn poll_out(op: Op, slot: u32, generation: u32) -> Entry {
-    let entry = opcode::PollAdd::new(Fixed(slot), libc::POLLOUT as u32).build();
-    tagged(entry, Tag::new(op, slot, generation))
+pub(super) fn poll_out(op: Op, target: Target, slot: u32, generation: u32) -> Entry {
+    let entry = opcode::PollAdd::new(target.fd(), libc::POLLOUT as u32).build();
+    aimed(entry, target, Tag::new(op, slot, generation))
 }
 
 /// `to` must stay valid for `len` bytes until the completion.
-pub(super) fn receive(slot: u32, to: *mut u8, len: u32, number: u32) -> Entry {
-    let entry = opcode::Recv::new(Fixed(slot), to, len).flags(libc::MSG_DONTWAIT).build();
-    tagged(entry, Tag::new(Op::Receive, number, 0))
+pub(super) fn receive(target: Target, to: *mut u8, len: u32, number: u32) -> Entry {
+    let entry = opcode::Recv::new(target.fd(), to, len).flags(libc::MSG_DONTWAIT).build();
+    aimed(entry, target, Tag::new(Op::Receive, number, 0))
 }
 
 /// The bytes must stay valid until the submission is over.
-pub(super) fn send(slot: u32, generation: u32, bytes: &[u8]) -> Entry {
+pub(super) fn send(target: Target, slot: u32, generation: u32, bytes: &[u8]) -> Entry {
     let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), len).flags(SEND_FLAGS).build();
-    tagged(entry.flags(Flags::SKIP_SUCCESS), Tag::new(Op::Send, slot, generation))
+    let entry = opcode::Send::new(target.fd(), bytes.as_ptr(), len).flags(SEND_FLAGS).build();
+    aimed(entry.flags(Flags::SKIP_SUCCESS), target, Tag::new(Op::Send, slot, generation))
 }
 
-/// Accepts one client into a direct descriptor that the kernel chooses. The pointers must stay
-/// valid until the completion.
+/// Accepts one client, into a direct descriptor that the kernel chooses or into a new one of the
+/// process. The pointers must stay valid until the completion.
 pub(super) fn accept(
     listener: RawFd,
     (addr, len): (*mut libc::sockaddr, *mut libc::socklen_t),
     buffer: u32,
+    descriptors: Descriptors,
 ) -> Entry {
-    let slot = DestinationSlot::auto_target();
-    let entry = opcode::Accept::new(Fd(listener), addr, len).file_index(Some(slot)).build();
-    tagged(entry, Tag::new(Op::Accept, buffer, 0))
+    let accept = opcode::Accept::new(Fd(listener), addr, len);
+    let entry = match descriptors {
+        Descriptors::Direct => accept.file_index(Some(DestinationSlot::auto_target())),
+        Descriptors::Process => accept.flags(libc::SOCK_CLOEXEC),
+    };
+    tagged(entry.build(), Tag::new(Op::Accept, buffer, 0))
 }
 
 /// Ends an operation by its tag, which is cheap; by descriptor the kernel would search.
@@ -67,12 +78,15 @@ pub(super) fn cancel(target: Tag) -> Entry {
     tagged(entry, Tag::new(Op::Other, 0, 0))
 }
 
-pub(super) fn close(slot: u32, generation: u32) -> Entry {
-    let entry = opcode::Close::new(Fixed(slot)).build();
+pub(super) fn close(target: Target, slot: u32, generation: u32) -> Entry {
+    let entry = match target {
+        Target::Direct(entry) => opcode::Close::new(Fixed(entry)).build(),
+        Target::Process(fd) => opcode::Close::new(Fd(fd)).build(),
+    };
     tagged(entry, Tag::new(Op::Close, slot, generation))
 }
 
-/// Makes the close that follows a reset.
+/// Makes the close of a direct descriptor that follows a reset.
 pub(super) fn reset_on_close(slot: u32) -> Entry {
     let entry = opcode::SetSockOpt::new(
         Fixed(slot),
@@ -84,8 +98,9 @@ pub(super) fn reset_on_close(slot: u32) -> Entry {
     tagged(entry.build().flags(Flags::SKIP_SUCCESS), Tag::new(Op::Reset, slot, 0))
 }
 
-/// The kernel gives it to a worker, which looks the slot up when its turn comes: a close before its
-/// completion would let it hit the next connection in that slot.
+/// Ends the sending side of a direct descriptor. The kernel gives it to a worker, which looks the slot
+/// up when its turn comes: a close before its completion would let it hit the next connection in that
+/// slot.
 pub(super) fn shutdown_write(slot: u32, generation: u32) -> Entry {
     let entry = opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build();
     tagged(entry, Tag::new(Op::Shutdown, slot, generation))

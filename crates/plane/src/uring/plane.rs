@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::sync::Arc;
 
 use super::operation;
@@ -104,14 +104,21 @@ impl Plane for UringPlane {
             return;
         }
         flags.set(Flags::WANTS_WRITE);
-        self.push(ring, &operation::poll_out(Op::Writable, slot, conn.generation()));
+        let target = self.rings[ring].sockets.target(slot);
+        self.push(ring, &operation::poll_out(Op::Writable, target, slot, conn.generation()));
     }
 
     fn shutdown_write(&mut self, conn: ConnId) {
-        let Some((flags, ring, slot)) = self.get(conn) else {
+        let (ring, slot) = self.place(conn);
+        let Some(Ring { slots, sockets, .. }) = self.rings.get_mut(ring) else {
             return;
         };
-        if !flags.has(Flags::SHUTTING) {
+        let Some(flags) = slots.get(slot, conn.generation()) else {
+            return;
+        };
+        if let Some(socket) = sockets.socket(slot) {
+            socket::shutdown_write(socket.as_raw_fd());
+        } else if !flags.has(Flags::SHUTTING) {
             flags.set(Flags::SHUTTING);
             self.push(ring, &operation::shutdown_write(slot, conn.generation()));
         }
@@ -124,11 +131,11 @@ impl Plane for UringPlane {
         let flags = *flags;
         self.rings[ring].slots.close(slot);
         if how == Close::Reset {
-            self.push(ring, &operation::reset_on_close(slot));
+            self.make_close_a_reset(ring, slot);
         }
         self.cancel_armed(ring, slot, conn.generation(), flags);
         if !flags.has(Flags::SHUTTING) {
-            self.push(ring, &operation::close(slot, conn.generation()));
+            self.push_close(ring, slot, conn.generation());
         }
     }
 
@@ -148,10 +155,11 @@ impl Plane for UringPlane {
         }
         let ring = self.ring_with_room()?;
         let socket = socket::begin_connect(&to, from)?;
-        let slot = self.install(ring, socket.as_raw_fd())?;
+        let slot = self.adopt(ring, socket)?;
         self.take_slot(ring);
         let generation = self.rings[ring].slots.open(slot, Flags::CONNECTING);
-        self.push(ring, &operation::poll_out(Op::Connect, slot, generation));
+        let target = self.rings[ring].sockets.target(slot);
+        self.push(ring, &operation::poll_out(Op::Connect, target, slot, generation));
         self.stats.connects += 1;
         Ok(self.conn(ring, slot, generation))
     }
@@ -194,7 +202,8 @@ impl UringPlane {
             self.exceptions.push(SendException { conn, result });
             return;
         };
-        let entry = operation::send(slot, conn.generation(), bytes);
+        let target = self.rings[ring].sockets.target(slot);
+        let entry = operation::send(target, slot, conn.generation(), bytes);
         // SAFETY: the caller's `Batch` submits before the bytes can be freed, and the send is over
         // when the submission is, thanks to its flags.
         unsafe { self.rings[ring].push(&entry) };

@@ -28,7 +28,8 @@ impl UringPlane {
             let number = self.receives.len() as u32;
             self.receives.push((conn, start));
             let room = self.arena.receive_bytes_max() as u32;
-            let entry = operation::receive(slot, self.arena.pointer(start), room, number);
+            let target = self.rings[ring].sockets.target(slot);
+            let entry = operation::receive(target, self.arena.pointer(start), room, number);
             // SAFETY: the arena gave `room` bytes at `start` to this receive, and takes them back
             // only after all receives are complete.
             unsafe { self.rings[ring].push(&entry) };

@@ -1,4 +1,4 @@
-//! One ring with its table of direct descriptors.
+//! One ring with the sockets of its connections.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use io_uring::{Builder, EnterFlags, IoUring, cqueue, squeue};
 
+use super::sockets::Sockets;
+use crate::Descriptors;
 use crate::slots::Slots;
 
 /// Sizes of a ring.
@@ -15,7 +17,7 @@ pub(super) struct RingSize {
     pub(super) submissions: u32,
     /// Completions before the kernel has to put them aside.
     pub(super) completions: u32,
-    /// Direct descriptors.
+    /// Connections.
     pub(super) slots: u32,
 }
 
@@ -40,6 +42,7 @@ const OVERFLOWS_MAX: u32 = 64;
 pub(super) struct Ring {
     uring: IoUring,
     pub(super) slots: Slots,
+    pub(super) sockets: Sockets,
     /// Slots that are open or closing, or promised to an accept in flight.
     pub(super) taken: u32,
     /// Entries in the submission queue.
@@ -53,13 +56,20 @@ pub(super) struct Ring {
 
 impl Ring {
     /// Makes a ring that adds to the eventfd for each completion.
-    pub(super) fn new(size: RingSize, eventfd: BorrowedFd<'_>) -> io::Result<Self> {
+    pub(super) fn new(
+        size: RingSize,
+        descriptors: Descriptors,
+        eventfd: BorrowedFd<'_>,
+    ) -> io::Result<Self> {
         let uring = build(size)?;
-        uring.submitter().register_files_sparse(size.slots)?;
+        if descriptors == Descriptors::Direct {
+            uring.submitter().register_files_sparse(size.slots)?;
+        }
         uring.submitter().register_eventfd(eventfd.as_raw_fd())?;
         Ok(Self {
             uring,
             slots: Slots::new(size.slots),
+            sockets: Sockets::new(descriptors, size.slots),
             taken: 0,
             queued: 0,
             undrained: false,

@@ -6,11 +6,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use switchboard_plane::{Close, ListenOptions, listen, local_addr};
+use switchboard_plane::{Close, ListenOptions, Plane as _, listen, local_addr};
 
 use crate::harness::{Bench, Make, Seen, write};
 
-fn accepted<P>(bench: &Bench<P>) -> usize {
+fn accepted<P: Make>(bench: &Bench<P>) -> usize {
     bench.seen.iter().filter(|seen| matches!(seen, Seen::Accepted(..))).count()
 }
 

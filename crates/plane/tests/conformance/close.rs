@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use switchboard_plane::{Close, ConnId, SendResult};
+use switchboard_plane::{Close, ConnId, Plane as _, SendResult};
 
 use crate::harness::{Bench, Make, Seen, pattern, read, reset, write};
 
@@ -41,6 +41,32 @@ pub(crate) fn reset_reaches_the_peer<P: Make>() {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     bench.until("slot free", |bench| bench.plane.stats().connections == 0);
     assert_eq!(bench.plane.stats().resets_refused, 0);
+}
+
+/// The kernel may hold a closed socket until requests on older ones have ended. The peer's view shows it:
+/// the plane does not shut a socket down, so the end comes with its release.
+pub(crate) fn a_close_behind_older_polls_ends_at_once<P: Make>() {
+    let mut bench = Bench::<P>::with(|config| config.slots_per_ring = Some(300));
+    let (idle, _) = bench.pair();
+    let (full, full_conn) = bench.pair();
+    while bench.send(full_conn, &pattern(65_536)).is_none() {}
+    bench.plane.want_write(full_conn);
+    bench.watch(Duration::from_millis(10));
+    for round in 0..200 {
+        let (client, conn) = bench.pair();
+        let how = if round % 2 == 0 { Close::Fin } else { Close::Reset };
+        bench.plane.close(conn, how);
+        bench.poll();
+        match (how, read(&client, &mut [0])) {
+            (Close::Fin, Ok(0)) => {}
+            (Close::Reset, Err(error)) if error.kind() == ErrorKind::ConnectionReset => {}
+            (_, end) => panic!("{how:?} in round {round}: {end:?}"),
+        }
+    }
+    bench.until("slots free", |bench| bench.plane.stats().connections == 2);
+    assert_eq!(bench.plane.stats().resets_refused, 0);
+    write(&idle, b"x");
+    drop((idle, full));
 }
 
 pub(crate) fn a_peers_fin_leaves_the_other_direction_open<P: Make>() {

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use switchboard_plane::Close;
+use switchboard_plane::{Close, Plane as _};
 
 use crate::harness::{Bench, Make, Seen, write};
 

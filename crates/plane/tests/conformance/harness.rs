@@ -9,25 +9,49 @@ use std::time::{Duration, Instant};
 use switchboard_plane::epoll::EpollPlane;
 use switchboard_plane::uring::UringPlane;
 use switchboard_plane::{
-    ConnId, Event, ListenOptions, Plane, PlaneConfig, SendException, listen, local_addr,
+    ConnId, Descriptors, Event, ListenOptions, Plane, PlaneConfig, SendException, listen,
+    local_addr,
 };
 
-/// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-pub(crate) trait Make: Plane + Sized {
-    fn make(config: PlaneConfig) -> Self;
+/// No test waits longer for anything. An emulated machine needs more than the usual time, see
+/// `scripts/kernels.sh`.
+fn patience() -> Duration {
+    let seconds = std::env::var("SWITCHBOARD_TEST_PATIENCE_S").ok().and_then(|s| s.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(5))
 }
 
-impl Make for UringPlane {
-    fn make(config: PlaneConfig) -> Self {
-        Self::new(config).unwrap()
+/// How a plane is made.
+pub(crate) trait Make {
+    type Plane: Plane;
+
+    fn make(config: PlaneConfig) -> Self::Plane;
+}
+
+pub(crate) struct IoUringDirect;
+pub(crate) struct IoUringProcess;
+pub(crate) struct Epoll;
+
+impl Make for IoUringDirect {
+    type Plane = UringPlane;
+
+    fn make(config: PlaneConfig) -> UringPlane {
+        UringPlane::new(config).unwrap()
     }
 }
 
-impl Make for EpollPlane {
-    fn make(config: PlaneConfig) -> Self {
-        Self::new(config).unwrap()
+impl Make for IoUringProcess {
+    type Plane = UringPlane;
+
+    fn make(config: PlaneConfig) -> UringPlane {
+        UringPlane::new(PlaneConfig { descriptors: Descriptors::Process, ..config }).unwrap()
+    }
+}
+
+impl Make for Epoll {
+    type Plane = EpollPlane;
+
+    fn make(config: PlaneConfig) -> EpollPlane {
+        EpollPlane::new(config).unwrap()
     }
 }
 
@@ -41,8 +65,8 @@ pub(crate) enum Seen {
     Ended(ConnId, Option<i32>),
 }
 
-pub(crate) struct Bench<P> {
-    pub(crate) plane: P,
+pub(crate) struct Bench<P: Make> {
+    pub(crate) plane: P::Plane,
     pub(crate) addr: SocketAddr,
     events: Vec<Event>,
     /// Everything that was reported and not taken.
@@ -97,16 +121,21 @@ impl<P: Make> Bench<P> {
     /// Polls and sleeps until `done` says so. A sleep is ended by `wait_fd` only, so that a lost
     /// wake-up fails the test.
     pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         loop {
             self.poll();
             if done(self) {
                 return;
             }
-            assert!(Instant::now() < deadline, "too late: {what}; seen {:?}", self.seen);
-            let woken = self.plane.has_more() || self.sleep(PATIENCE);
-            assert!(woken, "never: {what}; seen {:?}", self.seen);
+            assert!(Instant::now() < deadline, "too late: {what}; seen {:?}", self.last_seen());
+            let woken = self.plane.has_more() || self.sleep(patience());
+            assert!(woken, "never: {what}; seen {:?}", self.last_seen());
         }
+    }
+
+    /// The end of what was reported, for people.
+    fn last_seen(&self) -> &[Seen] {
+        &self.seen[self.seen.len().saturating_sub(8)..]
     }
 
     /// Polls for some time, whatever happens.
@@ -120,7 +149,7 @@ impl<P: Make> Bench<P> {
 
     pub(crate) fn client(&self) -> TcpStream {
         let client = TcpStream::connect(self.addr).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.set_read_timeout(Some(patience())).unwrap();
         client.set_nodelay(true).unwrap();
         client
     }

@@ -13,11 +13,23 @@ mod wake;
 /// Makes one test per plane of each function.
 macro_rules! on_all_planes {
     ($($module:ident: $($name:ident)*;)*) => {
-        mod on_io_uring {
+        mod on_io_uring_with_direct_descriptors {
             $($(#[test]
             fn $name() {
                 match switchboard_plane::choice::probe_io_uring() {
-                    Ok(()) => crate::$module::$name::<switchboard_plane::uring::UringPlane>(),
+                    Ok(direct) if direct.are_usable() => {
+                        crate::$module::$name::<crate::harness::IoUringDirect>();
+                    }
+                    Ok(direct) => eprintln!("skipped: {direct}"),
+                    Err(refusal) => eprintln!("skipped, no io_uring here: {refusal}"),
+                }
+            })*)*
+        }
+        mod on_io_uring_with_process_descriptors {
+            $($(#[test]
+            fn $name() {
+                match switchboard_plane::choice::probe_io_uring() {
+                    Ok(_) => crate::$module::$name::<crate::harness::IoUringProcess>(),
                     Err(refusal) => eprintln!("skipped, no io_uring here: {refusal}"),
                 }
             })*)*
@@ -25,7 +37,7 @@ macro_rules! on_all_planes {
         mod on_epoll {
             $($(#[test]
             fn $name() {
-                crate::$module::$name::<switchboard_plane::epoll::EpollPlane>();
+                crate::$module::$name::<crate::harness::Epoll>();
             })*)*
         }
     };
@@ -43,6 +55,7 @@ on_all_planes! {
         fin_comes_after_what_was_sent
         reset_reaches_the_peer
         a_peers_fin_leaves_the_other_direction_open
+        a_close_behind_older_polls_ends_at_once
         a_shutdown_never_hits_the_next_connection
         shutting_down_leaves_reading_open
         a_peers_reset_is_an_error

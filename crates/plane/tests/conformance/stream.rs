@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::thread;
 use std::time::Duration;
 
-use switchboard_plane::{ListenOptions, SendResult, listen, local_addr};
+use switchboard_plane::{ListenOptions, Plane as _, SendResult, listen, local_addr};
 
 use crate::harness::{Bench, Make, Seen, pattern, reset, write};
 

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use switchboard_plane::Plane as _;
+
 use crate::harness::{Bench, Make, write};
 
 pub(crate) fn a_waker_ends_the_sleep<P: Make>() {

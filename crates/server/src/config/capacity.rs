@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::keys::Settings;
 use super::machine::Machine;
-use super::value::PlaneChoice;
+use switchboard_plane::Descriptors;
+use switchboard_plane::choice::{Decision, decide_with};
 
 /// User memory of an idle subscribed connection, in bytes.
 const USER_BYTES: u64 = 128;
@@ -48,19 +49,29 @@ pub(crate) struct Capacity {
 pub(crate) enum ExpectedPlane {
     /// epoll, because it was asked for or because `io_uring` is refused for this reason.
     Epoll { refusal: Option<String> },
-    /// `io_uring`.
-    IoUring,
+    /// `io_uring`, with these descriptors for this reason.
+    IoUring { descriptors: Descriptors, reason: String },
+    /// None: `io_uring` was asked for and cannot run for this reason.
+    Refused(String),
 }
 
 impl ExpectedPlane {
     fn new(settings: &Settings, machine: &Machine) -> Self {
-        match settings.plane {
-            PlaneChoice::Auto => match (machine.io_uring_refusal)() {
-                None => Self::IoUring,
-                refusal => Self::Epoll { refusal },
-            },
-            PlaneChoice::Epoll => Self::Epoll { refusal: None },
-            PlaneChoice::IoUring => Self::IoUring,
+        match decide_with(settings.plane, settings.io_uring_descriptors, machine.io_uring) {
+            Ok(Decision::IoUring { descriptors, reason }) => Self::IoUring { descriptors, reason },
+            Ok(Decision::Epoll(refusal)) => {
+                Self::Epoll { refusal: refusal.map(|refusal| refusal.to_string()) }
+            }
+            Err(refusal) => Self::Refused(refusal.to_string()),
+        }
+    }
+
+    /// Whether each connection takes a descriptor of the process.
+    fn needs_descriptors(&self) -> bool {
+        match self {
+            Self::Epoll { .. } => true,
+            Self::IoUring { descriptors, .. } => *descriptors == Descriptors::Process,
+            Self::Refused(_) => false,
         }
     }
 }
@@ -72,7 +83,10 @@ impl fmt::Display for ExpectedPlane {
             Self::Epoll { refusal: Some(reason) } => {
                 write!(f, "epoll, since io_uring cannot run here: {reason}")
             }
-            Self::IoUring => f.write_str("io_uring"),
+            Self::IoUring { descriptors, reason } => {
+                write!(f, "io_uring with {descriptors}: {reason}")
+            }
+            Self::Refused(reason) => write!(f, "none, since io_uring cannot run here: {reason}"),
         }
     }
 }
@@ -121,15 +135,15 @@ impl Capacity {
             },
             Bound { connections: SLOTS_MAX, hard: true, reason: "slots of the tables".into() },
         ];
-        if plane != ExpectedPlane::IoUring {
+        if plane.needs_descriptors() {
             let internal = u64::from(settings.internal_connections_max);
             let own = OWN_DESCRIPTORS + internal + shards * SHARD_DESCRIPTORS;
             bounds.push(Bound {
                 connections: machine.descriptors_max.saturating_sub(own),
                 hard: true,
                 reason: format!(
-                    "descriptors: with epoll each connection needs one of {} (ulimit -n), {own} \
-                     are kept for the server itself",
+                    "descriptors: each connection needs one of {} (ulimit -n), {own} are kept for the \
+                     server itself",
                     machine.descriptors_max
                 ),
             });

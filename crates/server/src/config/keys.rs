@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::table::settings;
-use super::value::{CpuList, PlaneChoice, Secret, TimeoutStatus};
+use super::value::{CpuList, DescriptorChoice, PlaneChoice, Secret, TimeoutStatus};
 
 settings! {
     /// The value of every key outside `[namespace.NAME]`, each within its bounds but not yet checked
@@ -40,6 +40,10 @@ settings! {
         /// How bytes move: `io_uring`, `epoll`, or `auto`, which takes `io_uring` where the
         /// kernel allows it and says at start which one runs and why.
         plane: PlaneChoice = PlaneChoice::Auto;
+        /// What names client connections to `io_uring`: `direct` descriptors, which `ulimit -n` does
+        /// not bound, descriptors of the `process`, or `auto`, which takes direct ones where the
+        /// kernel releases a closed one at once (Linux 6.13 and later).
+        io_uring_descriptors: DescriptorChoice = DescriptorChoice::Auto;
         /// Client connections of all shards together; beyond it new ones get 503. What the machine
         /// can hold when unset (`--check-config` tells).
         connections_max: Option<u32> = None, 1..=16_777_216;

@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, UdpSocket};
 use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use switchboard_plane::choice::probe_io_uring;
+use switchboard_plane::choice::{DirectDescriptors, Refusal, probe_io_uring};
 
 /// The figures that a configuration is checked against.
 #[derive(Clone, Debug)]
@@ -20,9 +20,9 @@ pub(crate) struct Machine {
     pub ipv6: bool,
     /// Memory of the machine or of the control group, whichever is smaller, in bytes.
     pub memory_bytes: u64,
-    /// Finds out why `io_uring` cannot be used here; none when it can. Asked only where it matters,
-    /// since with epoll not one call of `io_uring` shall be made.
-    pub io_uring_refusal: fn() -> Option<String>,
+    /// Finds out whether and how `io_uring` can be used here. Asked only where it matters, since with
+    /// epoll not one call of `io_uring` shall be made.
+    pub io_uring: fn() -> Result<DirectDescriptors, Refusal>,
 }
 
 impl Machine {
@@ -34,7 +34,7 @@ impl Machine {
             files_free: files_free().unwrap_or(u64::MAX),
             ipv6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok(),
             memory_bytes: memory_total().unwrap_or(u64::MAX).min(group_memory()),
-            io_uring_refusal: || probe_io_uring().err().map(|refusal| refusal.to_string()),
+            io_uring: probe_io_uring,
         }
     }
 }

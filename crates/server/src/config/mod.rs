@@ -23,7 +23,6 @@ pub(crate) use capacity::{Capacity, ExpectedPlane, bytes};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Settings;
 pub(crate) use namespaces::{Namespace, Namespaces};
-pub(crate) use value::PlaneChoice;
 
 use machine::Machine;
 use raw::{Origin, Raw};

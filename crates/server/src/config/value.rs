@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 pub(crate) use switchboard_hub::SlowPolicy;
+pub(crate) use switchboard_plane::DescriptorChoice;
 pub(crate) use switchboard_plane::choice::PlaneChoice;
 
 /// How the value of a key is written.
@@ -283,5 +284,7 @@ macro_rules! choice {
 }
 
 choice!(PlaneChoice: "auto" = Self::Auto, "io_uring" = Self::IoUring, "epoll" = Self::Epoll);
+
+choice!(DescriptorChoice: "auto" = Self::Auto, "direct" = Self::Direct, "process" = Self::Process);
 
 choice!(SlowPolicy: "disconnect" = Self::Disconnect, "skip" = Self::Skip, "latest" = Self::Latest);

@@ -1,9 +1,11 @@
 //! Cores, connections and memory.
 
+use switchboard_plane::choice::{DirectDescriptors, Refusal, Release};
+
 use super::{Words, file, flags, machine, problem};
-use crate::config::PlaneChoice;
 use crate::config::machine::Machine;
 use crate::config::report::Report;
+use crate::config::value::PlaneChoice;
 
 #[test]
 fn what_channels_may_keep_is_told_before_memory_runs_out() {
@@ -38,15 +40,36 @@ fn connections_are_bounded_by_what_the_plane_needs() {
     let asked = problem(flags(&["--plane", "epoll", "--connections-max", "20000"]));
     assert!(asked.contains("ulimit -n"), "{asked}");
     // `auto` counts with what it will fall back to.
-    let refused = Machine { io_uring_refusal: || Some("seccomp".to_owned()), ..machine() };
+    let refused = Machine { io_uring: || Err(Refusal::Sysctl), ..machine() };
     let auto = Words::default().check(&refused).unwrap();
     assert_eq!(auto.settings.plane, PlaneChoice::Auto);
     assert_eq!(auto.capacity.connections_max, epoll.capacity.connections_max);
 }
 
 #[test]
+fn a_kernel_that_releases_closed_descriptors_late_gets_those_of_the_process() {
+    let late = || Ok(DirectDescriptors::Work(Release::Later));
+    let late = Machine { io_uring: late, ..machine() };
+    let epoll = flags(&["--plane", "epoll"]).unwrap();
+    let config = Words::default().check(&late).unwrap();
+    assert_eq!(config.capacity.connections_max, epoll.capacity.connections_max);
+    let report = Report { config: &config }.to_string();
+    assert!(
+        report.contains("# plane: io_uring with process descriptors: the self-test"),
+        "{report}"
+    );
+
+    let words = Words { flags: &["--io-uring-descriptors", "direct"], ..Words::default() };
+    let report = Report { config: &words.check(&late).unwrap() }.to_string().replace("\n#   ", "");
+    assert!(report.contains("# plane: none, since io_uring cannot run here"), "{report}");
+
+    let process = flags(&["--io-uring-descriptors", "process"]).unwrap();
+    assert_eq!(process.capacity.connections_max, epoll.capacity.connections_max);
+}
+
+#[test]
 fn with_epoll_io_uring_is_not_even_asked_for() {
-    let machine = Machine { io_uring_refusal: || panic!("asked"), ..machine() };
+    let machine = Machine { io_uring: || panic!("asked"), ..machine() };
     Words { flags: &["--plane", "epoll"], ..Words::default() }.check(&machine).unwrap();
 }
 

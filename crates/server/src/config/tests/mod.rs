@@ -5,6 +5,8 @@ mod namespaces;
 
 use std::ffi::OsString;
 
+use switchboard_plane::choice::{DirectDescriptors, Release};
+
 use super::Config;
 use super::check::check;
 use super::error::{ConfigError, Problem};
@@ -22,7 +24,7 @@ fn machine() -> Machine {
         files_free: 2_000_000,
         ipv6: true,
         memory_bytes: 8 << 30,
-        io_uring_refusal: || None,
+        io_uring: || Ok(DirectDescriptors::Work(Release::AtOnce)),
     }
 }
 
