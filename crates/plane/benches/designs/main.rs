@@ -1,8 +1,8 @@
-//! Ways to send and to receive, measured side by side: the inner loops of the fan-out and of the
-//! receive path. `docs/benchmarks.md` has the tables and what was chosen.
+//! Ways to send, to receive and to close, measured side by side: the inner loops of the fan-out, of the
+//! receive path and of connections that end. `docs/benchmarks.md` has the tables and what was chosen.
 //!
 //! ```sh
-//! cargo bench -p switchboard-plane --bench designs -- [send|receive] [ROUNDS]
+//! cargo bench -p switchboard-plane --bench designs -- [send|receive|close] [ROUNDS]
 //! ```
 //!
 //! Both ends are in this process, over loopback, and what is measured is the CPU time of the whole
@@ -10,6 +10,7 @@
 //! the tables have medians with the lowest and the highest round.
 #![allow(unsafe_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod close;
 mod figures;
 mod receive;
 mod send;
@@ -31,5 +32,8 @@ fn main() {
     }
     if wants("receive") {
         receive::compare(rounds);
+    }
+    if wants("close") {
+        close::compare(rounds);
     }
 }

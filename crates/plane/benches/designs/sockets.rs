@@ -34,6 +34,11 @@ impl Pairs {
         Ok(pairs)
     }
 
+    /// The sending ends and the reading ends.
+    pub(crate) fn split(self) -> (Vec<TcpStream>, Vec<TcpStream>) {
+        (self.senders, self.readers)
+    }
+
     /// Sends from the reading end of a pair to its sending end.
     pub(crate) fn answer(&self, nth: usize, bytes: &[u8]) {
         assert_eq!((&self.readers[nth]).write(bytes).expect("room to send"), bytes.len());
