@@ -35,7 +35,7 @@ impl Room {
         let accounting = Arc::new(Accounting::default());
         // More would be evicted at once where there are many channels.
         let kept = if channels == 1 { rules.history.publications } else { 1 };
-        let namespaces = Arc::new(Namespaces::new(rules, Vec::new(), false));
+        let namespaces = Arc::new(Namespaces::new(rules, [], false));
         let names = (0..channels).map(|at| ChannelName::new(&format!("news:{at}")).unwrap());
         let mut room = Self {
             hub: Hub::new(ShardId(0), router, namespaces, limits, 1, accounting),

@@ -5,13 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use switchboard_hub::{
-    Accounting, ChannelName, Draft, Limits, Namespaces as HubNamespaces, Router, Rules, ShardId,
-};
+use switchboard_hub::{Accounting, ChannelName, Draft, Limits, Namespaces, Router, Rules, ShardId};
 use switchboard_plane::sim::{ClientId, SimConfig, SimNet, SimPlane};
 use switchboard_plane::{Chunk, Close, ConnId, Event, Plane, PlaneStats, SendException, Waker};
 use switchboard_shard::{
-    Command, Common, Config, HeadLimits, MessageLimits, Namespace, Namespaces, Next, Shard,
+    ClientRules, Command, Common, Config, HeadLimits, MessageLimits, NamespaceRules, Next, Shard,
     Timeouts,
 };
 
@@ -102,23 +100,16 @@ impl SimShard {
 }
 
 fn config(connections_max: u32) -> Config {
-    let default = Namespace {
-        name: "default".to_owned(),
-        publish: false,
-        publish_per_second: 0,
-        lossy_raw: false,
-        join_leave: false,
-    };
+    let clients =
+        ClientRules { publish: false, publish_per_second: 0, lossy_raw: false, join_leave: false };
+    let namespaces = Namespaces::new((Rules::default(), clients), [], false);
     Config {
         connections_max,
         head: HeadLimits::default(),
         message: MessageLimits::default(),
         channels_per_connection_max: 128,
         hub: Limits::default(),
-        namespaces: Namespaces::new(
-            Arc::new(HubNamespaces::new(Rules::default(), Vec::new(), false)),
-            vec![default],
-        ),
+        namespaces: NamespaceRules::new(&namespaces),
         allowed_origins: Vec::new(),
         echo: true,
         page: "",

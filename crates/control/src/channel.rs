@@ -54,7 +54,7 @@ pub(crate) fn name_in(uri: &Uri, prefix: &str, door: &Door) -> Result<ChannelNam
 
 /// Refuses names of unknown namespaces, when the configuration is strict.
 pub(crate) fn check_namespace(name: ChannelName, door: &Door) -> Result<ChannelName, ApiError> {
-    if door.config.namespaces.rules(&name).is_some() {
+    if door.config.namespaces.resolve(&name).is_some() {
         return Ok(name);
     }
     let namespace = name.namespace().unwrap_or_default();

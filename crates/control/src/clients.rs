@@ -33,7 +33,7 @@ pub(crate) async fn subscribers(
 ) -> Result<impl IntoResponse, ApiError> {
     let name = name_in(&uri, "/subscribers/", &door)?;
     let limit = SUBSCRIBERS.asked(&uri)?;
-    if !door.config.namespaces.rules(&name).is_some_and(|rules| rules.presence_list) {
+    if !door.config.namespaces.of(&name).is_some_and(|rules| rules.presence_list) {
         return Err(presence_off());
     }
     let (reports, lists) = tokio::try_join!(

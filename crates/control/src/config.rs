@@ -4,8 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
-
-use crate::namespaces::Namespaces;
+use switchboard_hub::Namespaces;
 
 /// Settings of the internal door.
 #[derive(Clone, Debug)]
@@ -24,7 +23,7 @@ pub struct ControlConfig {
     /// Open connections; 1,024. More wait in the kernel's queue.
     pub connections_max: usize,
     /// The namespaces and what they allow.
-    pub namespaces: Namespaces,
+    pub namespaces: Namespaces<ApiRules>,
     /// The server's version, for `/counters`.
     pub version: &'static str,
     /// The plane in use, for `/counters`.
@@ -48,6 +47,13 @@ impl Default for ControlConfig {
             timeouts: Timeouts::default(),
         }
     }
+}
+
+/// What the internal door may do in a namespace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ApiRules {
+    /// Whether the subscribers of its channels may be listed.
+    pub presence_list: bool,
 }
 
 /// How long the door waits.

@@ -16,7 +16,6 @@ mod config;
 mod error;
 mod guard;
 mod info;
-mod namespaces;
 mod pending;
 mod publish;
 mod router;
@@ -26,6 +25,5 @@ mod status;
 mod tests;
 
 pub use backbone::{Backbone, Reply};
-pub use config::{ApiKey, ControlConfig, Timeouts};
-pub use namespaces::{Namespace, Namespaces};
+pub use config::{ApiKey, ApiRules, ControlConfig, Timeouts};
 pub use server::{Control, serve};

@@ -3,7 +3,7 @@
 use crate::log::Log;
 use crate::roster::Roster;
 use crate::table::Links;
-use crate::{ChannelName, Epoch, Position, ShardId, SlowPolicy};
+use crate::{ChannelName, Epoch, NamespaceId, Position, ShardId, SlowPolicy};
 
 /// Stands for a time that never was.
 const NEVER: u64 = u64::MAX;
@@ -44,8 +44,7 @@ pub(crate) struct Channel {
     /// Whether it stands in the list of those that have never had a publication.
     pub(crate) idle_blank: bool,
     last_requested_ms: u64,
-    /// The number of its namespace.
-    pub(crate) namespace: u16,
+    pub(crate) namespace: NamespaceId,
     /// Its namespace's.
     pub(crate) policy: SlowPolicy,
     /// In which size class of logs it stands, if in any.
@@ -115,7 +114,7 @@ impl Channel {
         hash: u32,
         epoch: Epoch,
         role: Role,
-        (namespace, policy): (u16, SlowPolicy),
+        (namespace, policy): (NamespaceId, SlowPolicy),
     ) -> Self {
         Self {
             name,

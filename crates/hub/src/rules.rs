@@ -1,8 +1,6 @@
 //! Which rules a channel has, by its namespace.
 
-use std::collections::HashMap;
-
-use crate::{ChannelName, SlowPolicy};
+use crate::SlowPolicy;
 
 /// How much of a stream is kept at most. Bytes are counted by `Publication::cost_bytes`; the newest
 /// publication stays though it alone has more.
@@ -38,66 +36,6 @@ impl Default for Rules {
             tail: bounds,
             history: bounds,
             history_ttl_ms: 3_600_000,
-        }
-    }
-}
-
-/// The rules of all namespaces. Immutable and shared by all hubs.
-#[derive(Debug)]
-pub struct Namespaces {
-    rules: Vec<Rules>,
-    by_name: HashMap<String, u16>,
-    strict: bool,
-}
-
-impl Namespaces {
-    /// `strict`: a channel whose namespace is not named here may not exist. At most 65,535 names.
-    pub fn new(default: Rules, named: Vec<(String, Rules)>, strict: bool) -> Self {
-        let mut rules = vec![default];
-        let mut by_name = HashMap::with_capacity(named.len());
-        for ((name, named), number) in named.into_iter().zip(1..=u16::MAX) {
-            rules.push(named);
-            by_name.insert(name, number);
-        }
-        Self { rules, by_name, strict }
-    }
-
-    /// The number of a channel's namespace: 0 for the default, then in the order of `named`. None
-    /// when the channel may not exist.
-    pub fn resolve(&self, name: &ChannelName) -> Option<u16> {
-        match name.namespace() {
-            None => Some(0),
-            Some(namespace) => match self.by_name.get(namespace) {
-                Some(number) => Some(*number),
-                None if self.strict => None,
-                None => Some(0),
-            },
-        }
-    }
-
-    /// The rules of the namespace with this number.
-    pub fn rules(&self, namespace: u16) -> &Rules {
-        &self.rules[usize::from(namespace)]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_namespace_is_found_by_name_and_a_stranger_is_default_or_nothing() {
-        let skip = Rules { slow_policy: SlowPolicy::Skip, ..Rules::default() };
-        let latest = Rules { slow_policy: SlowPolicy::Latest, ..Rules::default() };
-        for strict in [false, true] {
-            let named = vec![("chat".to_owned(), skip), ("quotes".to_owned(), latest)];
-            let namespaces = Namespaces::new(Rules::default(), named, strict);
-            let resolve = |name| namespaces.resolve(&ChannelName::new(name).unwrap());
-            assert_eq!(["a", "chat:a", "quotes:a:b"].map(resolve), [Some(0), Some(1), Some(2)]);
-            assert_eq!(["chat", "quote:a", ":a"].map(resolve)[0], Some(0));
-            let stranger = (!strict).then_some(0);
-            assert_eq!(["quote:a", ":a"].map(resolve), [stranger, stranger]);
-            assert_eq!([0, 1, 2].map(|n| *namespaces.rules(n)), [Rules::default(), skip, latest]);
         }
     }
 }

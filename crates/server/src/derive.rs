@@ -1,18 +1,17 @@
 //! From the checked configuration to what each part is told.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_control::{self as control, ApiKey, ControlConfig, Timeouts as DoorTimeouts};
-use switchboard_hub::{Bounds, Limits as HubLimits, Namespaces as HubNamespaces, Rules};
+use switchboard_control::{ApiKey, ApiRules, ControlConfig, Timeouts as DoorTimeouts};
+use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
-    Config as ShardConfig, HeadLimits, MessageLimits, Namespace, Namespaces, Timeouts,
+    ClientRules, Config as ShardConfig, HeadLimits, MessageLimits, NamespaceRules, Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, Settings};
+use crate::config::{Config, NamespaceSettings, Settings};
 use crate::page;
 
 /// Logs go to standard error.
@@ -58,7 +57,9 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             meta_ttl_ms: settings.meta_ttl_ms.into(),
             ..HubLimits::default()
         },
-        namespaces: namespaces(config),
+        namespaces: NamespaceRules::new(
+            &config.namespaces.map(|namespace| (hub_rules(namespace), client_rules(namespace))),
+        ),
         allowed_origins: settings.allowed_origins.clone(),
         echo: settings.echo,
         page: page::render(config),
@@ -77,19 +78,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
     }
 }
 
-/// The hub and the shard number the namespaces alike: the default, then the others by name.
-fn namespaces(config: &Config) -> Namespaces {
-    let rules = config.namespaces.all().map(|(name, namespace)| shard_rules(name, namespace));
-    Namespaces::new(Arc::new(hub_namespaces(config)), rules.collect())
-}
-
-fn hub_namespaces(config: &Config) -> HubNamespaces {
-    let config::Namespaces { default, named } = &config.namespaces;
-    let named = named.iter().map(|(name, namespace)| (name.clone(), hub_rules(namespace)));
-    HubNamespaces::new(hub_rules(default), named.collect(), config.settings.strict_namespaces)
-}
-
-fn hub_rules(namespace: &config::Namespace) -> Rules {
+fn hub_rules(namespace: &NamespaceSettings) -> Rules {
     Rules {
         slow_policy: namespace.slow_policy,
         tail: Bounds {
@@ -104,9 +93,8 @@ fn hub_rules(namespace: &config::Namespace) -> Rules {
     }
 }
 
-fn shard_rules(name: &str, namespace: &config::Namespace) -> Namespace {
-    Namespace {
-        name: name.to_owned(),
+fn client_rules(namespace: &NamespaceSettings) -> ClientRules {
+    ClientRules {
         publish: namespace.publish,
         publish_per_second: namespace.publish_per_second,
         lossy_raw: namespace.lossy_raw,
@@ -122,7 +110,7 @@ pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlCon
         batch_bytes_max: settings.batch_bytes_max,
         pending_bytes_max: settings.publish_pending_bytes_max,
         connections_max: settings.internal_connections_max as usize,
-        namespaces: door_namespaces(config),
+        namespaces: config.namespaces.map(api_rules),
         plane,
         timeouts: DoorTimeouts {
             stop: Duration::from_millis(door_stop_ms(settings).into()),
@@ -132,16 +120,8 @@ pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlCon
     }
 }
 
-fn door_namespaces(config: &Config) -> control::Namespaces {
-    let rules = |namespace: &config::Namespace| control::Namespace {
-        presence_list: namespace.presence_list,
-    };
-    let config::Namespaces { default, named } = &config.namespaces;
-    control::Namespaces {
-        default: rules(default),
-        named: named.iter().map(|(name, namespace)| (name.clone(), rules(namespace))).collect(),
-        strict: config.settings.strict_namespaces,
-    }
+fn api_rules(namespace: &NamespaceSettings) -> ApiRules {
+    ApiRules { presence_list: namespace.presence_list }
 }
 
 /// The internal door's part of the time for a stop: a tenth; the shards have the rest.

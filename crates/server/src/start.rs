@@ -137,7 +137,7 @@ fn listen_internal(address: SocketAddr) -> Result<TcpListener, StartError> {
 /// The one line that says what runs.
 fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, plane: &str) {
     let doors: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
-    let demo = match config.namespaces.named.get("demo") {
+    let demo = match config.namespaces.named("demo") {
         Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
         _ => "",
     };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use switchboard_hub::{ChannelName, Limits as HubLimits, Namespaces as HubNamespaces, SlowPolicy};
+use switchboard_hub::{
+    ChannelName, Limits as HubLimits, NamespaceId, Namespaces, Rules, SlowPolicy,
+};
 use switchboard_ws::head::HeadLimits;
 use switchboard_ws::message::MessageLimits;
 
@@ -20,7 +22,7 @@ pub struct Config {
     /// Bounds of the channel logs.
     pub hub: HubLimits,
     /// The namespaces and their rules.
-    pub namespaces: Namespaces,
+    pub namespaces: NamespaceRules,
     /// Origins allowed beside the request's own host (exact, scheme and authority), at most 255; `*`
     /// is all.
     pub allowed_origins: Vec<String>,
@@ -71,11 +73,9 @@ pub struct Timeouts {
 pub const ECHO_LIMITS: MessageLimits =
     MessageLimits { frame_bytes_max: 16 << 20, message_bytes_max: 16 << 20, fragments_max: 65_537 };
 
-/// The rules of one namespace (what stands before the first `:` of a channel's name).
-#[derive(Clone, Debug)]
-pub struct Namespace {
-    /// For messages to people.
-    pub name: String,
+/// What clients may do in a namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientRules {
     /// Whether clients may publish.
     pub publish: bool,
     /// Publications per second one client may make, with a burst of as many; 0 = no bound.
@@ -86,39 +86,42 @@ pub struct Namespace {
     pub join_leave: bool,
 }
 
-/// All namespaces: the hub's rules, and with the same numbers the shard's.
+/// The rules of all namespaces: the hub's and those for clients, beside one table.
 #[derive(Debug)]
-pub struct Namespaces {
-    hub: Arc<HubNamespaces>,
-    rules: Vec<Namespace>,
+pub struct NamespaceRules {
+    hub: Arc<Namespaces<Rules>>,
+    clients: Namespaces<ClientRules>,
     any_join_leave: bool,
 }
 
-impl Namespaces {
-    /// `rules` in the order of the hub's namespaces: the default, then those with names.
-    pub fn new(hub: Arc<HubNamespaces>, rules: Vec<Namespace>) -> Self {
-        let any_join_leave = rules.iter().any(|rules| rules.join_leave);
-        Self { hub, rules, any_join_leave }
+impl NamespaceRules {
+    /// Parts the rules that were made beside one table.
+    pub fn new(rules: &Namespaces<(Rules, ClientRules)>) -> Self {
+        Self {
+            hub: Arc::new(rules.map(|(hub, _)| *hub)),
+            clients: rules.map(|(_, clients)| *clients),
+            any_join_leave: rules.iter().any(|(_, (_, clients))| clients.join_leave),
+        }
     }
 
     /// What the hub knows of them.
-    pub(crate) fn hub(&self) -> Arc<HubNamespaces> {
+    pub(crate) fn hub(&self) -> Arc<Namespaces<Rules>> {
         Arc::clone(&self.hub)
     }
 
-    /// The number of the rules for a channel, or none when it may not exist.
-    pub(crate) fn resolve(&self, channel: &ChannelName) -> Option<u16> {
-        self.hub.resolve(channel)
+    /// The namespace of a channel, or none when it may not exist.
+    pub(crate) fn resolve(&self, channel: &ChannelName) -> Option<NamespaceId> {
+        self.clients.resolve(channel)
     }
 
     /// What happens to a subscriber of the channel that cannot keep up.
     pub(crate) fn slow_policy(&self, channel: &ChannelName) -> SlowPolicy {
-        self.hub.rules(self.hub.resolve(channel).unwrap_or(0)).slow_policy
+        self.hub[self.hub.resolve(channel).unwrap_or(NamespaceId::DEFAULT)].slow_policy
     }
 
     /// Whether raw clients of the channel may miss publications without being told.
     pub(crate) fn lossy_raw(&self, channel: &ChannelName) -> bool {
-        self.resolve(channel).is_some_and(|namespace| self.rules(namespace).lossy_raw)
+        self.clients.of(channel).is_some_and(|rules| rules.lossy_raw)
     }
 
     /// Whether some namespace publishes who comes and goes.
@@ -126,7 +129,13 @@ impl Namespaces {
         self.any_join_leave
     }
 
-    pub(crate) fn rules(&self, index: u16) -> &Namespace {
-        &self.rules[usize::from(index)]
+    /// What clients may do in a namespace.
+    pub(crate) fn rules(&self, namespace: NamespaceId) -> &ClientRules {
+        &self.clients[namespace]
+    }
+
+    /// The name of a namespace, for messages to people.
+    pub(crate) fn name(&self, namespace: NamespaceId) -> &str {
+        self.clients.name(namespace)
     }
 }

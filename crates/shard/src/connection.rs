@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use switchboard_dialects::Dialect;
-use switchboard_hub::{BehindGap, Seat};
+use switchboard_hub::{BehindGap, NamespaceId, Seat};
 use switchboard_plane::ConnId;
 use switchboard_ws::message::Receiver;
 
@@ -115,7 +115,7 @@ pub(crate) struct Connection {
     pub(crate) peer: Peer,
     pub(crate) state: State,
     /// The namespace of its first channel.
-    pub(crate) namespace: u16,
+    pub(crate) namespace: NamespaceId,
     /// How it listens.
     pub(crate) manner: Manner,
     /// When the peer was last heard.
@@ -142,7 +142,7 @@ impl Connection {
             busy: None,
             peer: Peer::from(peer),
             state: State::Head,
-            namespace: 0,
+            namespace: NamespaceId::DEFAULT,
             manner: Manner::stream(Dialect::Raw),
             last_seen: now,
             deadline: Tick::NEVER,

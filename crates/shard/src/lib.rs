@@ -44,7 +44,7 @@ mod websocket;
 
 pub use admission::RESERVED_SLOTS;
 pub use command::{Command, Handle, Reply};
-pub use config::{Config, ECHO_LIMITS, Namespace, Namespaces, Timeouts};
+pub use config::{ClientRules, Config, ECHO_LIMITS, NamespaceRules, Timeouts};
 pub use counters::{Counter, Counters};
 pub use switchboard_ws::head::HeadLimits;
 pub use switchboard_ws::message::MessageLimits;

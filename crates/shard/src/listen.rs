@@ -3,7 +3,7 @@
 use switchboard_dialects::{
     self as dialects, Dialect, Listen, Transport, poll::write_preflight, write_event_stream_head,
 };
-use switchboard_hub::{BehindGap, ChannelName, Start, Subscriber, parse_list};
+use switchboard_hub::{BehindGap, ChannelName, NamespaceId, Start, Subscriber, parse_list};
 use switchboard_plane::ConnId;
 use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
@@ -16,10 +16,10 @@ use crate::presence;
 use crate::start::{self, Pending};
 use crate::time::Tick;
 
-/// The channels of a request, and the number of the first one's namespace.
+/// The channels of a request, and the first one's namespace.
 pub(crate) struct Channels {
     pub(crate) names: Vec<ChannelName>,
-    namespace: u16,
+    namespace: NamespaceId,
 }
 
 /// A client wants to listen.

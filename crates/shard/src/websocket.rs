@@ -116,9 +116,11 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
     let Some(connection) = core.slab.get_mut(id) else {
         return Ok(());
     };
-    let rules = core.config.namespaces.rules(connection.namespace);
+    let (namespaces, namespace) = (&core.config.namespaces, connection.namespace);
+    let rules = namespaces.rules(namespace);
     if !rules.publish {
-        return Err(format!("clients may not publish in namespace {}", rules.name));
+        let name = namespaces.name(namespace);
+        return Err(format!("clients may not publish in namespace {name}"));
     }
     let Some(seat) = connection.seat else {
         return Ok(());
@@ -134,7 +136,8 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
         if !bucket.try_take(core.now_ms) {
             return Err(format!(
                 "more than {} publications per second in namespace {}",
-                rules.publish_per_second, rules.name
+                rules.publish_per_second,
+                namespaces.name(namespace)
             ));
         }
     }

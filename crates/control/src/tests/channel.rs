@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::http::Method;
+use switchboard_hub::Namespaces;
 
 use super::{Bench, short};
-use crate::config::ControlConfig;
-use crate::namespaces::{Namespace, Namespaces};
+use crate::config::{ApiRules, ControlConfig};
 
 #[tokio::test]
 async fn counts_are_summed_over_shards() {
@@ -43,8 +43,8 @@ async fn deletes_what_is_there() {
 
 #[tokio::test]
 async fn strict_namespaces_are_checked_at_every_door() {
-    let named = [("chat".to_owned(), Namespace::default())].into();
-    let namespaces = Namespaces { named, strict: true, ..Namespaces::default() };
+    let named = [("chat".to_owned(), ApiRules::default())];
+    let namespaces = Namespaces::new(ApiRules::default(), named, true);
     let bench = Bench::with(ControlConfig { namespaces, ..ControlConfig::default() });
     assert_eq!(bench.post("/pub/chat:a", &[], "1").await.status, 202);
     assert_eq!(bench.post("/pub/plain", &[], "1").await.status, 202);

@@ -3,17 +3,16 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use switchboard_hub::{ChannelName, SlowClient};
+use switchboard_hub::{ChannelName, Namespaces, SlowClient};
 
 use super::fake::listener;
 use super::{Bench, short};
-use crate::config::{ControlConfig, Timeouts};
-use crate::namespaces::{Namespace, Namespaces};
+use crate::config::{ApiRules, ControlConfig, Timeouts};
 
 /// A door that lists who listens to channels of the namespace `open`.
 fn door(timeouts: Timeouts) -> Bench {
-    let named = [("open".to_owned(), Namespace { presence_list: true })].into();
-    let namespaces = Namespaces { named, ..Namespaces::default() };
+    let named = [("open".to_owned(), ApiRules { presence_list: true })];
+    let namespaces = Namespaces::new(ApiRules::default(), named, false);
     Bench::with(ControlConfig { namespaces, timeouts, ..ControlConfig::default() })
 }
 
@@ -44,9 +43,9 @@ async fn only_namespaces_that_say_so_are_listed() {
     for path in ["/subscribers/a", "/subscribers/shut:a", "/subscribers/opened:a"] {
         assert_eq!(bench.get(path, &[]).await.refusal(), (403, "presence_off".into()), "{path}");
     }
-    let default = Namespace { presence_list: true };
-    let named = [("shut".to_owned(), Namespace::default())].into();
-    let namespaces = Namespaces { default, named, strict: false };
+    let default = ApiRules { presence_list: true };
+    let named = [("shut".to_owned(), ApiRules::default())];
+    let namespaces = Namespaces::new(default, named, false);
     let bench = Bench::with(ControlConfig { namespaces, ..ControlConfig::default() });
     bench.shards.subscribed.store(true, Ordering::Relaxed);
     assert_eq!(bench.get("/subscribers/a", &[]).await.status, 200);

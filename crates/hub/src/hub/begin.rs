@@ -44,7 +44,7 @@ impl Hub {
         let channel = self.table.get(channel)?;
         let stand = channel.position()?;
         let (log, head) = (&channel.log, stand.offset);
-        let ttl_ms = self.namespaces.rules(channel.namespace).history_ttl_ms;
+        let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
         let first = log.history_first(now_ms, ttl_ms);
         let onward = match behind_gap {
             BehindGap::Now => head,

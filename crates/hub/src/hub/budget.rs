@@ -80,7 +80,7 @@ impl Hub {
     /// Takes the oldest publication from a log, whoever wants it.
     fn evict_oldest(&mut self, now_ms: u64, index: u32) {
         let channel = &mut self.table[index];
-        let ttl_ms = self.namespaces.rules(channel.namespace).history_ttl_ms;
+        let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
         let log = &mut channel.log;
         self.evicted += u64::from(log.history_first(now_ms, ttl_ms) == log.first());
         self.log_bytes -= log.drop_oldest();
@@ -106,7 +106,7 @@ impl Hub {
     /// newest publication stays, or nobody could ever get one that is over the limit alone.
     fn can_trim(&self, channel: &Channel) -> bool {
         let log = &channel.log;
-        let tail = &self.namespaces.rules(channel.namespace).tail;
+        let tail = &self.rules[channel.namespace].tail;
         let over = log.len() > tail.publications || log.bytes() > tail.bytes;
         let ready = &channel.ready;
         over && log.len() > 1

@@ -21,7 +21,7 @@ impl Hub {
         self.wake(index);
         let home_channel = &mut self.table[index];
         home_channel.request(now_ms);
-        let ttl_ms = self.namespaces.rules(home_channel.namespace).history_ttl_ms;
+        let ttl_ms = self.rules[home_channel.namespace].history_ttl_ms;
         let (epoch, log) = (home_channel.epoch, &home_channel.log);
         let head = log.head();
         let first = log.history_first(now_ms, ttl_ms);

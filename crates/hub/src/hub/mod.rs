@@ -21,8 +21,8 @@ use crate::channel::{Channel, Mirror, Role};
 use crate::log::Log;
 use crate::table::{Link, List, Table};
 use crate::{
-    Accounting, ChannelName, Epoch, HomeReport, Limits, Message, Namespaces, Outbox, Position,
-    Router, ShardId, ShardReport,
+    Accounting, ChannelName, Epoch, HomeReport, Limits, Message, NamespaceId, Namespaces, Outbox,
+    Position, Router, Rules, ShardId, ShardReport,
 };
 use budget::SizeClasses;
 
@@ -35,7 +35,7 @@ use budget::SizeClasses;
 pub struct Hub {
     id: ShardId,
     router: Router,
-    namespaces: Arc<Namespaces>,
+    rules: Arc<Namespaces<Rules>>,
     limits: Limits,
     /// State of the generator that makes epochs.
     epoch_seed: u64,
@@ -68,7 +68,7 @@ impl Hub {
     pub fn new(
         id: ShardId,
         router: Router,
-        namespaces: Arc<Namespaces>,
+        rules: Arc<Namespaces<Rules>>,
         limits: Limits,
         seed: u64,
         accounting: Arc<Accounting>,
@@ -76,7 +76,7 @@ impl Hub {
         Self {
             id,
             router,
-            namespaces,
+            rules,
             limits,
             // Hubs that are given the same seed must not make the same epochs.
             epoch_seed: mix(seed ^ mix(u64::from(id.0))),
@@ -141,7 +141,7 @@ impl Hub {
             return ShardReport::default();
         };
         let channel = &self.table[index];
-        let (log, rules) = (&channel.log, self.namespaces.rules(channel.namespace));
+        let (log, rules) = (&channel.log, &self.rules[channel.namespace]);
         let home = match &channel.role {
             Role::Home(home) => Some(HomeReport {
                 position: Position { epoch: channel.epoch, offset: log.head() },
@@ -238,8 +238,8 @@ impl Hub {
     /// Adds a channel. An unknown namespace has the default's rules here: where it may not exist, the
     /// doors refuse it before.
     fn insert(&mut self, name: &ChannelName, hash: u32, epoch: Epoch, role: Role) -> u32 {
-        let namespace = self.namespaces.resolve(name).unwrap_or(0);
-        let policy = self.namespaces.rules(namespace).slow_policy;
+        let namespace = self.rules.resolve(name).unwrap_or(NamespaceId::DEFAULT);
+        let policy = self.rules[namespace].slow_policy;
         self.table.insert(Channel::new(name.clone(), hash, epoch, role, (namespace, policy)))
     }
 

@@ -101,7 +101,7 @@ impl Hub {
         out: &mut Outbox,
     ) {
         let channel = &mut self.table[index];
-        let rules = self.namespaces.rules(channel.namespace);
+        let rules = &self.rules[channel.namespace];
         self.log_bytes += channel.log.push(publication, &rules.history);
         channel.log.expire(now_ms, rules.history_ttl_ms, TRIM_MAX);
         self.log_grew(now_ms, index, out);

@@ -26,7 +26,7 @@ impl Hub {
         let Some(channel) = self.table.get_mut(index) else {
             return 0;
         };
-        let ttl_ms = self.namespaces.rules(channel.namespace).history_ttl_ms;
+        let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
         let mut steps = channel.log.expire(now_ms, ttl_ms, steps_max);
         let expired = steps;
         while steps < steps_max && channel.can_release() {

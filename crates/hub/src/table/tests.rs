@@ -4,10 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::channel::Role;
-use crate::{Epoch, Router, SlowPolicy};
+use crate::{Epoch, NamespaceId, Router, SlowPolicy};
 
 fn channel(name: &ChannelName, hash: u32) -> Channel {
-    Channel::new(name.clone(), hash, Epoch::from_random(0), Role::new_home(), (0, SlowPolicy::Skip))
+    Channel::new(
+        name.clone(),
+        hash,
+        Epoch::from_random(0),
+        Role::new_home(),
+        (NamespaceId::DEFAULT, SlowPolicy::Skip),
+    )
 }
 
 fn name(number: usize) -> ChannelName {

@@ -10,7 +10,7 @@ use super::capacity::{Capacity, bytes};
 use super::error::{Problem, Value};
 use super::keys::Settings;
 use super::machine::Machine;
-use super::namespaces::Namespaces;
+use super::namespaces;
 use super::raw::Raw;
 use super::table::Source;
 
@@ -20,7 +20,7 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
     let Some(settings) = Settings::collect(raw, &mut problems) else {
         return Err(problems);
     };
-    let namespaces = Namespaces::collect(raw, &settings, &mut problems);
+    let namespaces = namespaces::collect(raw, &settings, &mut problems);
     let mut checker = Checker { raw, machine, settings, problems, warnings: Vec::new() };
     let cpus = checker.cpus();
     checker.listen();

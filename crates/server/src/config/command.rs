@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 
 use super::keys::Settings;
-use super::namespaces::Namespace;
+use super::namespaces::NamespaceSettings;
 use super::table::Key;
 use super::value::Form;
 
@@ -76,7 +76,7 @@ const START: &str = "Started without any option it serves clients on port 8000 a
 
 /// How keys are spelt, and what the exit codes mean.
 fn spelling() -> String {
-    let keys: Vec<&str> = Namespace::KEYS.iter().map(|key| key.name).collect();
+    let keys: Vec<&str> = NamespaceSettings::KEYS.iter().map(|key| key.name).collect();
     format!(
         "Every option above but --config and --check-config is also a key of the file and an \
          environment variable, in the same spelling: --internal-listen is internal_listen = \

@@ -22,7 +22,9 @@ use std::ffi::OsString;
 pub(crate) use capacity::{Capacity, ExpectedPlane, bytes};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Settings;
-pub(crate) use namespaces::{Namespace, Namespaces};
+pub(crate) use namespaces::NamespaceSettings;
+
+use switchboard_hub::Namespaces;
 
 use machine::Machine;
 use raw::{Origin, Raw};
@@ -33,8 +35,8 @@ use report::Report;
 pub(crate) struct Config {
     /// The value of every key.
     pub settings: Settings,
-    /// The rules of each namespace.
-    pub namespaces: Namespaces,
+    /// The settings of each namespace.
+    pub namespaces: Namespaces<NamespaceSettings>,
     /// The core of each shard; as many as there are shards, at least one.
     pub cpus: Vec<usize>,
     /// How many connections, and what they cost.

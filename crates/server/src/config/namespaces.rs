@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use switchboard_hub::Namespaces;
+
 use super::error::{Problem, Value, unknown};
 use super::keys::Settings;
 use super::raw::{Origin, Raw, Written};
@@ -11,7 +13,7 @@ use super::value::SlowPolicy;
 settings! {
     /// The rules of one namespace.
     #[derive(Clone, Debug)]
-    struct Namespace;
+    struct NamespaceSettings;
 
     "Namespace" {
         /// Clients may publish to its channels over their WebSocket.
@@ -46,15 +48,6 @@ settings! {
     }
 }
 
-/// All namespaces.
-#[derive(Clone, Debug)]
-pub(crate) struct Namespaces {
-    /// The rules of channels without a namespace or with one that is not named.
-    pub default: Namespace,
-    /// The others by name.
-    pub named: BTreeMap<String, Namespace>,
-}
-
 /// The namespace of everything that is not named.
 pub(crate) const DEFAULT: &str = "default";
 /// The namespace that lets clients publish on built-in defaults.
@@ -62,36 +55,34 @@ pub(crate) const DEMO: &str = "demo";
 /// The namespace of the channels that tell who joins and leaves others.
 pub(crate) const PRESENCE: &str = "presence";
 
-impl Namespaces {
-    /// Reads the tables of the file and adds the built-in ones.
-    pub(crate) fn collect(
-        raw: &Raw,
-        settings: &Settings,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Self> {
-        let mut tables = raw.namespaces.clone();
-        tables.entry(DEFAULT.to_owned()).or_default();
-        if settings.demo {
-            let demo = tables.entry(DEMO.to_owned()).or_default();
-            let rate = i64::from(settings.demo_publish_per_second);
-            demo.entry("publish").or_insert(true.into());
-            demo.entry("publish_per_second").or_insert(rate.into());
-        }
-        // Rules of its own, since those of the default may let clients publish.
-        if tables.values().any(|keys| keys.get("join_leave") == Some(&true.into())) {
-            tables.entry(PRESENCE.to_owned()).or_default();
-        }
-        let mut named = BTreeMap::new();
-        for (name, mut keys) in tables {
-            inherit(&mut keys, settings);
-            let table = Table { name: &name, keys: &keys, raw };
-            if let Some(namespace) = table.check(settings, problems) {
-                named.insert(name, namespace);
-            }
-        }
-        let default = named.remove(DEFAULT)?;
-        Some(Self { default, named })
+/// Reads the tables of the file and adds the built-in ones.
+pub(crate) fn collect(
+    raw: &Raw,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Option<Namespaces<NamespaceSettings>> {
+    let mut tables = raw.namespaces.clone();
+    tables.entry(DEFAULT.to_owned()).or_default();
+    if settings.demo {
+        let demo = tables.entry(DEMO.to_owned()).or_default();
+        let rate = i64::from(settings.demo_publish_per_second);
+        demo.entry("publish").or_insert(true.into());
+        demo.entry("publish_per_second").or_insert(rate.into());
     }
+    // Rules of its own, since those of the default may let clients publish.
+    if tables.values().any(|keys| keys.get("join_leave") == Some(&true.into())) {
+        tables.entry(PRESENCE.to_owned()).or_default();
+    }
+    let mut named = BTreeMap::new();
+    for (name, mut keys) in tables {
+        inherit(&mut keys, settings);
+        let table = Table { name: &name, keys: &keys, raw };
+        if let Some(namespace) = table.check(settings, problems) {
+            named.insert(name, namespace);
+        }
+    }
+    let default = named.remove(DEFAULT)?;
+    Some(Namespaces::new(default, named, settings.strict_namespaces))
 }
 
 /// What a namespace does not say itself, the server's keys say for it.
@@ -105,14 +96,6 @@ fn inherit(keys: &mut toml::Table, settings: &Settings) {
     }
 }
 
-impl Namespaces {
-    /// Every namespace with its name, the default first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Namespace)> {
-        let named = self.named.iter().map(|(name, namespace)| (name.as_str(), namespace));
-        std::iter::once((DEFAULT, &self.default)).chain(named)
-    }
-}
-
 /// One `[namespace.NAME]`.
 struct Table<'a> {
     name: &'a str,
@@ -122,7 +105,7 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn check(&self, settings: &Settings, problems: &mut Vec<Problem>) -> Option<Namespace> {
+    fn check(&self, settings: &Settings, problems: &mut Vec<Problem>) -> Option<NamespaceSettings> {
         let before = problems.len();
         let forbidden = |c: char| c.is_control() || matches!(c, ':' | '/' | ',');
         if self.name.is_empty() || self.name.contains(forbidden) {
@@ -133,13 +116,13 @@ impl Table<'_> {
             ));
         }
         for name in self.keys.keys() {
-            let known = || Namespace::KEYS.iter().map(|key| key.name);
+            let known = || NamespaceSettings::KEYS.iter().map(|key| key.name);
             if !known().any(|known| known == name) {
                 let right = unknown(name, known(), |known| format!("`{known}`"));
                 problems.push(self.problem(Some(name), &right));
             }
         }
-        let namespace = Namespace::collect(self, problems)?;
+        let namespace = NamespaceSettings::collect(self, problems)?;
         if namespace.join_leave && self.name == PRESENCE {
             let right = "must be false here: channels that tell who joins and leaves have no \
                          channels that tell it of them";
@@ -151,7 +134,12 @@ impl Table<'_> {
 
     /// What must fit into what. The server's own keys are checked elsewhere, so only what was
     /// written in this namespace is looked at.
-    fn sizes(&self, namespace: &Namespace, settings: &Settings, problems: &mut Vec<Problem>) {
+    fn sizes(
+        &self,
+        namespace: &NamespaceSettings,
+        settings: &Settings,
+        problems: &mut Vec<Problem>,
+    ) {
         let Settings { shard_log_bytes_max, publish_bytes_max, message_bytes_max, .. } = settings;
         let (largest, publication) =
             (publish_bytes_max, "publish_bytes_max").max((message_bytes_max, "message_bytes_max"));

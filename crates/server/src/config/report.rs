@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use super::Config;
 use super::capacity::bytes;
 use super::keys::Settings;
-use super::namespaces::Namespace;
+use super::namespaces::NamespaceSettings;
 use super::raw::Origin;
 use super::table::Key;
 
@@ -22,7 +22,7 @@ impl fmt::Display for Report<'_> {
         self.keys(f)?;
         writeln!(f, "\n\n# ==== Namespaces ====")?;
         let shard_log_bytes_max = self.config.settings.shard_log_bytes_max;
-        for (at, (name, namespace)) in self.config.namespaces.all().enumerate() {
+        for (at, (name, namespace)) in self.config.namespaces.iter().enumerate() {
             write_namespace(f, name, namespace, at == 0)?;
             write_comment(f, &kept(namespace, shard_log_bytes_max), 0)?;
         }
@@ -98,13 +98,14 @@ const NOT_COUNTED: &str = "what slow clients have taken a part of, until they ta
                            breaks) and answers in JSON: at most as many bytes as all logs may have";
 
 /// What channels of a namespace keep, and how many of them that keep so much find room.
-fn kept(namespace: &Namespace, shard_log_bytes_max: usize) -> String {
-    let &Namespace { log_publications_max, log_bytes_max, history_publications, .. } = namespace;
+fn kept(namespace: &NamespaceSettings, shard_log_bytes_max: usize) -> String {
+    let &NamespaceSettings { log_publications_max, log_bytes_max, history_publications, .. } =
+        namespace;
     let behind = format!("{log_publications_max} publications or {}", bytes(log_bytes_max as u64));
     let (most, back) = if history_publications == 0 {
         (log_bytes_max, "nothing".to_owned())
     } else {
-        let &Namespace { history_bytes, history_ttl_ms, .. } = namespace;
+        let &NamespaceSettings { history_bytes, history_ttl_ms, .. } = namespace;
         let back = format!(
             "{history_publications} publications, {} or {history_ttl_ms} ms",
             bytes(history_bytes as u64)
@@ -132,7 +133,7 @@ fn name(origin: &Origin, key: &Key) -> String {
 fn write_namespace(
     f: &mut fmt::Formatter<'_>,
     name: &str,
-    namespace: &Namespace,
+    namespace: &NamespaceSettings,
     explain: bool,
 ) -> fmt::Result {
     let mut header = toml::Table::new();
@@ -141,7 +142,7 @@ fn write_namespace(
     let quoted = header.to_string();
     let quoted = quoted.rsplit_once(" = ").map_or(name, |(quoted, _)| quoted);
     writeln!(f, "\n[namespace.{quoted}]")?;
-    for (key, value) in Namespace::KEYS.iter().zip(namespace.shown()) {
+    for (key, value) in NamespaceSettings::KEYS.iter().zip(namespace.shown()) {
         if explain {
             write_comment(f, key.explanation, 0)?;
         }

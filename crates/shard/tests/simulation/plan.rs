@@ -1,9 +1,7 @@
 //! One kind of schedule, and the settings of the server that go with it.
 
-use std::sync::Arc;
-
-use switchboard_hub::{BehindGap, Bounds, Limits, Namespaces as HubNamespaces, Rules, SlowPolicy};
-use switchboard_shard::{Config, HeadLimits, MessageLimits, Namespace, Namespaces, Timeouts};
+use switchboard_hub::{BehindGap, Bounds, Limits, Namespaces, Rules, SlowPolicy};
+use switchboard_shard::{ClientRules, Config, HeadLimits, MessageLimits, NamespaceRules, Timeouts};
 
 /// Namespace `demo` lets its clients publish, `lossy` has raw clients that need not be told.
 pub(crate) const CHANNELS: [&str; 6] =
@@ -92,22 +90,22 @@ impl Plan {
     }
 
     pub(crate) fn config(&self) -> Config {
-        let namespace = |name: &str| Namespace {
-            name: name.to_owned(),
+        let clients = |name: &str| ClientRules {
             publish: name == "demo",
             publish_per_second: 0,
             lossy_raw: name == "lossy",
             join_leave: name == "skip",
         };
-        let names = ["default", "demo", "skip", "latest", "lossy"];
         let rules = |name: &str| Rules {
             slow_policy: policy(name),
             tail: self.tail,
             history: self.history,
             history_ttl_ms: self.history_ttl_ms,
         };
-        let named = names[1..].iter().map(|name| ((*name).to_owned(), rules(name))).collect();
-        let hub = HubNamespaces::new(rules("default"), named, false);
+        let both = |name: &str| (rules(name), clients(name));
+        let names = ["demo", "skip", "latest", "lossy"];
+        let named = names.map(|name| (name.to_owned(), both(name)));
+        let namespaces = Namespaces::new(both("default"), named, false);
         Config {
             connections_max: 200,
             head: HeadLimits::default(),
@@ -123,7 +121,7 @@ impl Plan {
                 mirror_linger_ms: 500,
                 ..Limits::default()
             },
-            namespaces: Namespaces::new(Arc::new(hub), names.map(namespace).to_vec()),
+            namespaces: NamespaceRules::new(&namespaces),
             allowed_origins: Vec::new(),
             echo: true,
             page: "<p>",

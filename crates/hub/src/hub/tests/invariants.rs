@@ -31,7 +31,7 @@ fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
         assert!(!blocked.is_empty());
         assert_marks(blocked, channel.head_mark());
     }
-    let (log, rules) = (&channel.log, hub.namespaces.rules(channel.namespace));
+    let (log, rules) = (&channel.log, &hub.rules[channel.namespace]);
     log.assert_sound(&rules.history);
     let over = log.len() > rules.tail.publications || log.bytes() > rules.tail.bytes;
     if channel.ready.is_empty() && log.len() > 1 && !log.oldest_is_history() {

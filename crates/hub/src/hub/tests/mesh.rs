@@ -35,8 +35,8 @@ impl Mesh {
         let named = |channel: usize| {
             (channel.to_string(), Rules { slow_policy: Self::policy(channel), ..rules })
         };
-        let namespaces = (0..CHANNELS).map(named).collect();
-        let namespaces = Arc::new(Namespaces::new(Rules::default(), namespaces, true));
+        let named = (0..CHANNELS).map(named);
+        let namespaces = Arc::new(Namespaces::new(Rules::default(), named, true));
         let hub = |id: usize| {
             let (id, router, namespaces) = (ShardId(id as u16), router.clone(), namespaces.clone());
             Hub::new(id, router, namespaces, limits.clone(), 7, Arc::clone(&accounting))

@@ -33,8 +33,8 @@ fn keeping(publications: usize) -> Rules {
 }
 
 /// The same rules for all channels.
-fn everywhere(rules: Rules) -> Arc<Namespaces> {
-    Arc::new(Namespaces::new(rules, Vec::new(), false))
+fn everywhere(rules: Rules) -> Arc<Namespaces<Rules>> {
+    Arc::new(Namespaces::new(rules, [], false))
 }
 
 /// One hub that is home to everything, and what a shard would keep beside it.

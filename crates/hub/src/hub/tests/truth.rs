@@ -93,7 +93,7 @@ impl Truth {
     /// took.
     pub(super) fn history_first(&self, hub: &Hub, now_ms: u64, index: u32) -> u64 {
         let channel = &hub.table[index];
-        let rules = hub.namespaces.rules(channel.namespace);
+        let rules = &hub.rules[channel.namespace];
         let first = channel.log.history_first(now_ms, rules.history_ttl_ms);
         let stream = self.streams.get(&(channel.name.clone(), channel.epoch));
         let head = channel.log.head();

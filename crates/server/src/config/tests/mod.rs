@@ -5,6 +5,7 @@ mod namespaces;
 
 use std::ffi::OsString;
 
+use switchboard_hub::NamespaceId;
 use switchboard_plane::choice::{DirectDescriptors, Release};
 
 use super::Config;
@@ -77,9 +78,9 @@ fn defaults_work_on_a_common_machine() {
     assert_eq!(config.cpus, [0, 1, 4, 5]);
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     assert!(config.capacity.connections_max > 1_000_000);
-    let demo = &config.namespaces.named["demo"];
+    let demo = config.namespaces.named("demo").unwrap();
     assert!(demo.publish && demo.publish_per_second > 0);
-    assert!(!config.namespaces.default.publish);
+    assert!(!config.namespaces[NamespaceId::DEFAULT].publish);
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn switches_need_no_value_as_flags() {
     assert!(flags(&["--echo"]).unwrap().settings.echo);
     let config = flags(&["--demo=false", "--echo=true"]).unwrap();
     assert!(config.settings.echo && !config.settings.demo);
-    assert!(config.namespaces.named.is_empty());
+    assert_eq!(config.namespaces.iter().count(), 1);
 }
 
 #[test]
@@ -285,8 +286,8 @@ fn the_report_is_a_configuration_of_the_same_meaning() {
     {
         assert!(at == key || *one == other, "{}", Settings::KEYS[at].name);
     }
-    assert_eq!(again.namespaces.named.len(), 2);
-    assert!(again.namespaces.named["a \"b"].publish);
+    assert_eq!(again.namespaces.iter().count(), 1 + 2);
+    assert!(again.namespaces.named("a \"b").unwrap().publish);
 }
 
 #[test]

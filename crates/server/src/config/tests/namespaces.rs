@@ -1,5 +1,7 @@
 //! Namespaces: what they say, inherit and add.
 
+use switchboard_hub::NamespaceId;
+
 use super::{file, flags, problem};
 use crate::config::value::SlowPolicy;
 
@@ -10,15 +12,15 @@ fn namespaces_keep_their_rules() {
          publish_per_second = 3\n[namespace.ticks]\nslow_policy = 'latest'",
     );
     let namespaces = config.unwrap().namespaces;
-    assert!(namespaces.default.publish);
-    assert_eq!(namespaces.named["news"].publish_per_second, 3);
-    assert!(!namespaces.named["news"].publish);
-    assert_eq!(namespaces.named["ticks"].slow_policy, SlowPolicy::Latest);
-    assert_eq!(namespaces.named["demo"].publish_per_second, 5);
-    assert!(!namespaces.named["ticks"].lossy_raw);
+    assert!(namespaces[NamespaceId::DEFAULT].publish);
+    assert_eq!(namespaces.named("news").unwrap().publish_per_second, 3);
+    assert!(!namespaces.named("news").unwrap().publish);
+    assert_eq!(namespaces.named("ticks").unwrap().slow_policy, SlowPolicy::Latest);
+    assert_eq!(namespaces.named("demo").unwrap().publish_per_second, 5);
+    assert!(!namespaces.named("ticks").unwrap().lossy_raw);
     // The file may change the built-in namespace in part.
     let config = file("[namespace.demo]\npublish_per_second = 0").unwrap();
-    let demo = &config.namespaces.named["demo"];
+    let demo = config.namespaces.named("demo").unwrap();
     assert_eq!((demo.publish, demo.publish_per_second), (true, 0));
 }
 
@@ -31,7 +33,7 @@ fn namespaces_inherit_the_bounds_that_they_do_not_name() {
     );
     let namespaces = config.unwrap().namespaces;
     let of = |name: &str| {
-        let namespace = namespaces.all().find(|(known, _)| *known == name).unwrap().1;
+        let namespace = namespaces.iter().find(|(known, _)| *known == name).unwrap().1;
         (namespace.log_publications_max, namespace.log_bytes_max, namespace.history_bytes)
     };
     assert_eq!(of("default"), (10, 2_000_000, 2_000_000));
@@ -45,11 +47,11 @@ fn namespaces_inherit_the_bounds_that_they_do_not_name() {
 
 #[test]
 fn who_joins_and_leaves_is_told_by_the_server_alone() {
-    assert!(!flags(&[]).unwrap().namespaces.named.contains_key("presence"));
+    assert!(flags(&[]).unwrap().namespaces.named("presence").is_none());
     let default = "[namespace.default]\npublish = true\n";
     let config = file(&format!("{default}[namespace.chat]\njoin_leave = true")).unwrap();
-    assert!(!config.namespaces.named["presence"].publish);
+    assert!(!config.namespaces.named("presence").unwrap().publish);
     // Somebody may want it otherwise.
     let own = "[namespace.chat]\njoin_leave = true\n[namespace.presence]\npublish = true";
-    assert!(file(own).unwrap().namespaces.named["presence"].publish);
+    assert!(file(own).unwrap().namespaces.named("presence").unwrap().publish);
 }
