@@ -3,6 +3,7 @@
 mod churn;
 mod compare;
 mod echo;
+mod failure;
 mod figures;
 mod idle;
 mod limits;
@@ -13,24 +14,10 @@ mod session;
 mod setup;
 mod storm;
 
-use std::io;
+pub(crate) use failure::Failure;
 
 use crate::cli::Mode;
 use crate::record::Record;
-
-/// Why there is no record.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// The command line asks for what cannot be.
-    #[error("{0}")]
-    Usage(String),
-    /// The server, or the plane, is not there.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The system refused something.
-    #[error("{0}")]
-    System(#[from] io::Error),
-}
 
 /// Runs a mode and returns what it measured.
 pub(crate) fn run(mode: &Mode) -> Result<Record, Failure> {
