@@ -1,18 +1,14 @@
 //! The command line.
 
+mod common;
 mod options;
 mod span;
 
+pub(crate) use common::{Common, Publish};
 pub(crate) use options::{Churn, CompareTransports, Echo, Fanout, Idle, Slow, Storm};
 pub(crate) use span::Span;
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
-use switchboard_plane::DescriptorChoice;
-use switchboard_plane::choice::PlaneChoice;
-
-use crate::load::Sizes;
+use clap::{Parser, Subcommand};
 
 /// Puts load on a WebSocket server and says how it bore it.
 ///
@@ -46,138 +42,6 @@ pub(crate) enum Mode {
     CompareTransports(CompareTransports),
 }
 
-/// What all modes have.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Common {
-    /// Where to connect. `{i}` is the number of the connection, `{k}` that of its channel,
-    /// `{channel}` the channel's name, `{run}` differs from run to run. Without it:
-    /// `ws://127.0.0.1:8000/sub/{channel}`, and `/echo` for `echo`
-    pub(crate) url: Option<String>,
-
-    /// Connections to hold
-    #[arg(short, long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
-    pub(crate) connections: u32,
-
-    /// Channels that they are spread over
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) channels: u32,
-
-    /// The name of a channel
-    #[arg(long, value_name = "TEMPLATE", default_value = "load-{run}-{k}")]
-    pub(crate) channel: String,
-
-    /// Connects per second
-    #[arg(long, value_name = "PER_SECOND", default_value_t = 10_000.0)]
-    pub(crate) connect_rate: f64,
-
-    /// Handshakes under way at the same time
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) connecting_max: u32,
-
-    /// Time for a connect and its handshake
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub(crate) connect_timeout: Span,
-
-    /// Threads, each with its own plane, on its own core
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub(crate) threads: u32,
-
-    /// Cores to stay on, such as 1 or 0,2-3, or `none`. Without it the last ones, because servers
-    /// tend to take the first
-    #[arg(long, value_name = "CORES")]
-    pub(crate) pin: Option<String>,
-
-    /// How bytes move: `auto`, `io_uring` or `epoll`
-    #[arg(long, default_value_t = PlaneChoice::Auto)]
-    pub(crate) plane: PlaneChoice,
-
-    /// What names connections to `io_uring`: `direct` descriptors, which `ulimit -n` does not bound,
-    /// descriptors of the `process`, or `auto`, which takes direct ones where the kernel releases a
-    /// closed one at once
-    #[arg(long, value_name = "CHOICE", default_value_t = DescriptorChoice::Auto)]
-    pub(crate) io_uring_descriptors: DescriptorChoice,
-
-    /// Local addresses, such as 127.0.0.2-127.0.0.9,127.0.1.1. Without it as many from 127.0.0.2 on
-    /// as the count needs, 10,000 connections each; for `::1`, and for other machines, one
-    #[arg(long, value_name = "ADDRESSES")]
-    pub(crate) sources: Option<String>,
-
-    /// Subprotocol to offer; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub(crate) subprotocol: Vec<String>,
-
-    /// Further header of the handshake, `Name: value`; may be repeated
-    #[arg(long, value_name = "HEADER")]
-    pub(crate) header: Vec<String>,
-
-    /// The server's process, to watch its memory and CPU
-    #[arg(long)]
-    pub(crate) pid: Option<u32>,
-
-    /// Longest time for the whole run; without it, what the settings should take and some more
-    #[arg(long, value_name = "TIME")]
-    pub(crate) time_limit: Option<Span>,
-
-    /// Print the result as JSON instead of a table
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Write a page with charts, JSON and CSV into this folder
-    #[arg(long, value_name = "DIR")]
-    pub(crate) report: Option<PathBuf>,
-
-    /// Allow targets that are not on this machine. Only load what is yours
-    #[arg(long)]
-    pub(crate) allow_remote: bool,
-
-    /// Show nothing while the run goes on
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-}
-
-/// How publications go out.
-#[allow(clippy::struct_field_names)] // they are the flags' names
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Publish {
-    /// Publish by HTTP to this URL, with the placeholders of the target
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8001/pub/{channel}")]
-    pub(crate) publish_url: String,
-
-    /// Method of the request
-    #[arg(long, value_name = "METHOD", default_value = "POST")]
-    pub(crate) publish_method: String,
-
-    /// Further header of the request, `Name: value`; may be repeated
-    #[arg(long, value_name = "HEADER")]
-    pub(crate) publish_header: Vec<String>,
-
-    /// Body of the request, or the message with --publish-ws; `{payload}` is what the subscribers
-    /// must get, letters that need no quoting
-    #[arg(long, value_name = "TEMPLATE", default_value = "{payload}")]
-    pub(crate) publish_body: String,
-
-    /// Publish by WebSocket instead: one connection per channel, to this URL, or to the target
-    /// without a value
-    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
-    pub(crate) publish_ws: Option<String>,
-
-    /// HTTP connections; a channel always uses the same one
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub(crate) publishers: u32,
-
-    /// Requests under way on one HTTP connection
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_024))]
-    pub(crate) pipeline: u32,
-
-    /// Bytes of a publication or message: 64, 64-1024, or 64:90%,4096:10%
-    #[arg(long, value_name = "BYTES", default_value = "64")]
-    pub(crate) size: Sizes,
-
-    /// How long stragglers are waited for
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub(crate) drain: Span,
-}
-
 impl Mode {
     /// The options that all modes have.
     pub(crate) fn common(&self) -> &Common {
@@ -208,6 +72,7 @@ impl Mode {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use switchboard_plane::choice::PlaneChoice;
 
     use super::*;
     use crate::mode::{TRANSPORTS, Transport};
