@@ -3,13 +3,12 @@
 
 use super::axis::{Axis, Quantity};
 use super::bars::Bars;
-use super::chart::{Chart, Line, Style, finite};
+use super::chart::{Chart, Line, Style, finite, moment};
+use super::colours::COLOURS;
+use super::kind::Kind;
 use super::markup::Markup;
 use super::{compared, latency, memory};
 use crate::record::{Record, Series};
-
-/// Colours of things beside each other.
-pub(super) const COLOURS: [&str; 6] = ["c1", "c2", "c3", "c4", "c5", "c6"];
 
 /// Series of one unit share a chart when their peaks are within this factor; else the smaller one
 /// would be a line on the floor.
@@ -75,64 +74,6 @@ fn back_after(record: &Record) -> Option<Bars> {
     })
 }
 
-/// What a series is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Connections,
-    Connects,
-    Traffic,
-    Memory,
-    KernelMemory,
-    Cpu,
-    Other,
-}
-
-impl Kind {
-    pub(super) fn of(series: &Series) -> Self {
-        let connection = series.name.contains("connect");
-        match Quantity::of_unit(series.unit) {
-            Quantity::Count if connection => Self::Connections,
-            Quantity::Rate if connection => Self::Connects,
-            Quantity::Rate => Self::Traffic,
-            Quantity::Bytes if series.name.contains("kernel") => Self::KernelMemory,
-            Quantity::Bytes if series.unit == "B" => Self::Memory,
-            Quantity::Cores => Self::Cpu,
-            Quantity::Percent if series.name.to_lowercase().contains("cpu") => Self::Cpu,
-            _ => Self::Other,
-        }
-    }
-
-    fn title(self, group: &[&Series]) -> String {
-        match (self, group) {
-            (Self::Connections, _) => "Connections over time".into(),
-            (Self::Cpu, _) => "CPU".into(),
-            (Self::Memory, _) => "User memory over time".into(),
-            (Self::KernelMemory, [one]) => format!("{} over time", capital(&one.name)),
-            (Self::KernelMemory, _) => "Kernel memory over time".into(),
-            _ => capital(
-                &group.iter().map(|series| spoken(&series.name)).collect::<Vec<_>>().join(", "),
-            ),
-        }
-    }
-
-    fn note(self, group: &[&Series]) -> String {
-        let unit = group.first().map_or("", |series| series.unit);
-        match self {
-            Self::Connections => "Open at each moment since the start.".into(),
-            Self::Connects => "Handshakes completed a second.".into(),
-            Self::Traffic => "Messages a second.".into(),
-            Self::Memory => "Of the process, without what the kernel holds for its sockets.".into(),
-            Self::KernelMemory => {
-                "Of the whole machine: on loopback, both ends of every connection.".into()
-            }
-            Self::Cpu if unit == "cores" => "1 is one core fully used.".into(),
-            Self::Cpu => "Percent of a core.".into(),
-            Self::Other if unit.is_empty() => "A count, over time.".into(),
-            Self::Other => format!("In {unit}, over time."),
-        }
-    }
-}
-
 /// Series that share a chart: the same unit, and no one dwarfed by another. Memory and CPU are
 /// always together, as client and server are to be compared there.
 fn groups(series: Vec<&Series>, kind: Kind) -> Vec<Vec<&Series>> {
@@ -196,20 +137,6 @@ fn last_moment(record: &Record) -> f64 {
     let series = record.series.iter().filter_map(|series| Some(series.points.last()?.0));
     let latencies = record.latency_series.last().map(|point| point.at_s);
     series.chain(latencies).filter(|at| at.is_finite()).fold(0.0, f64::max)
-}
-
-pub(super) fn moment(at_s: f64) -> String {
-    format!("{at_s:.1} s")
-}
-
-/// `deliveries/s` as a title has it.
-fn spoken(name: &str) -> String {
-    name.strip_suffix("/s").map_or_else(|| name.to_owned(), |what| format!("{what} per second"))
-}
-
-fn capital(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

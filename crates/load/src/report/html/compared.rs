@@ -2,7 +2,7 @@
 
 use super::axis::Quantity;
 use super::bars::Bars;
-use super::charts::COLOURS;
+use super::colours::COLOURS;
 use crate::record::{Record, Row};
 use crate::report::comparison;
 

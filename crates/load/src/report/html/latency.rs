@@ -3,8 +3,8 @@
 use hdrhistogram::Histogram;
 
 use super::axis::{Axis, Quantity, nines};
-use super::chart::{Chart, Line, Style};
-use super::charts::{COLOURS, moment};
+use super::chart::{Chart, Line, Style, moment};
+use super::colours::COLOURS;
 use crate::record::{Latency, LatencyPoint, Record};
 use crate::report::{headline, units};
 

@@ -3,7 +3,8 @@
 use super::axis::{Axis, Quantity};
 use super::bars::Bars;
 use super::chart::{Chart, Line, Style, finite};
-use super::charts::{COLOURS, Kind};
+use super::colours::COLOURS;
+use super::kind::Kind;
 use crate::record::Record;
 use crate::report::{headline, units};
 

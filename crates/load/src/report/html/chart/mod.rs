@@ -304,6 +304,11 @@ pub(super) fn finite(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
 }
 
+/// A moment of a run, in tips.
+pub(super) fn moment(at_s: f64) -> String {
+    format!("{at_s:.1} s")
+}
+
 /// At most [`POINTS_MAX`] points that keep every peak and every dip: the lowest and the highest of
 /// each stretch, in the order in which they came.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
