@@ -4,8 +4,6 @@
 use std::io;
 use std::process::Command;
 
-use crate::operations::Operation;
-
 /// Makes this program run one operation, once, and print how many times it did it.
 pub(crate) const RUN_FLAG: &str = "--run";
 
@@ -40,19 +38,19 @@ pub(crate) fn check_processor() -> Result<(), CountError> {
     Err(CountError::Processor)
 }
 
-/// Instructions for one operation.
-pub(crate) fn count(operation: &Operation) -> Result<f64, CountError> {
+/// Instructions for one of the operation with this name.
+pub(crate) fn count(name: &'static str) -> Result<f64, CountError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", TOGGLE])
         .arg(std::env::current_exe()?)
-        .args([RUN_FLAG, operation.name])
+        .args([RUN_FLAG, name])
         // The environment lies on the stack and would move it.
         .env_clear()
         .env("PATH", path)
         .output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let failed = |reason| CountError::Run { name: operation.name, reason, output: said.clone() };
+    let failed = |reason| CountError::Run { name, reason, output: said.clone() };
     if !output.status.success() {
         return Err(failed("it did not end well"));
     }

@@ -89,7 +89,7 @@ fn count(chosen: &[&Operation], budgets: &Budgets) -> Result<bool, CountError> {
     let mut generous = Vec::new();
     for operation in chosen {
         let budget = budgets.of(operation.name);
-        let counted = callgrind::count(operation)?;
+        let counted = callgrind::count(operation.name)?;
         table::print_row(operation, counted, budget);
         if counted > budget.max {
             over.push((operation, budget));
