@@ -16,26 +16,26 @@ use crate::channel::check_namespace;
 use crate::error::ApiError;
 use crate::pending::{Answer, Held};
 use crate::publish::{Labels, media_type, status_of};
-use crate::router::Door;
+use crate::state::ApiState;
 
 /// Publishes every good line, in order. A bad line does not stop the others; a batch that is too
 /// large is refused before its first line.
 pub(crate) async fn batch(
-    State(door): State<Arc<Door>>,
+    State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     check_content_type(&headers)?;
     let limit = BodyLimit {
         what: "a batch",
-        bytes_max: door.config.batch_bytes_max,
+        bytes_max: state.config.batch_bytes_max,
         key: "batch_bytes_max",
     };
-    let (bytes, mut held) = body::read(&door, body, limit).await?;
+    let (bytes, mut held) = body::read(&state, body, limit).await?;
     let lines: Vec<&[u8]> =
         bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
-    if lines.len() > door.config.batch_lines_max {
-        let message = format!("a batch may have at most {} lines", door.config.batch_lines_max);
+    if lines.len() > state.config.batch_lines_max {
+        let message = format!("a batch may have at most {} lines", state.config.batch_lines_max);
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_lines", message));
     }
     let mut results = Vec::new();
@@ -47,7 +47,7 @@ pub(crate) async fn batch(
                 write_result(&mut results, &Err(not_tried()));
             }
         } else {
-            silent = publish_window(&door, window, &mut held, &mut results).await;
+            silent = publish_window(&state, window, &mut held, &mut results).await;
         }
     }
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, NDJSON)], results).into_response())
@@ -56,15 +56,15 @@ pub(crate) async fn batch(
 /// Publishes some lines, all under way before the first answer is awaited. True when a shard was
 /// silent.
 async fn publish_window(
-    door: &Door,
+    state: &ApiState,
     lines: &[&[u8]],
     held: &mut Held,
     results: &mut Vec<u8>,
 ) -> bool {
-    let deadline = door.deadline();
+    let deadline = state.deadline();
     let answers: Vec<_> = lines
         .iter()
-        .map(|line| Line::parse(line, door).map(|line| line.publish(door, held)))
+        .map(|line| Line::parse(line, state).map(|line| line.publish(state, held)))
         .collect();
     let mut silent = false;
     for answer in answers {
@@ -123,12 +123,12 @@ struct Line {
 }
 
 impl Line {
-    fn parse(line: &[u8], door: &Door) -> Result<Self, ApiError> {
+    fn parse(line: &[u8], state: &ApiState) -> Result<Self, ApiError> {
         let written: Written<'_> = serde_json::from_slice(line).map_err(|error| {
             let message = format!("a line must be an object with channel and data or b64: {error}");
             ApiError::bad_request("bad_line", message)
         })?;
-        let name = check_namespace(ChannelName::new(&written.channel)?, door)?;
+        let name = check_namespace(ChannelName::new(&written.channel)?, state)?;
         let labels = Labels::new(written.content_type, written.event)?;
         let (kind, payload) = match (written.data, written.b64) {
             (Some(text), None) => (Kind::Text, text.into_bytes()),
@@ -138,16 +138,16 @@ impl Line {
                 return Err(ApiError::bad_request("bad_line", message));
             }
         };
-        let bytes_max = door.config.publish_bytes_max;
+        let bytes_max = state.config.publish_bytes_max;
         if payload.len() > bytes_max {
             return Err(ApiError::too_large("a publication", bytes_max, "publish_bytes_max"));
         }
         Ok(Self { bytes: payload.len(), draft: labels.draft(kind, &payload), name })
     }
 
-    fn publish(self, door: &Door, held: &mut Held) -> Answer<Receipt> {
+    fn publish(self, state: &ApiState, held: &mut Held) -> Answer<Receipt> {
         Answer::ask(held.split(self.bytes), |reply| {
-            door.backbone.publish(self.name, self.draft, reply);
+            state.broker.publish(self.name, self.draft, reply);
         })
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::error::ApiError;
 use crate::pending::Held;
-use crate::router::Door;
+use crate::state::ApiState;
 
 /// What a body may be.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ impl BodyLimit {
 /// Reads a whole body. Its bytes are counted as they come, so that a client that announces much and
 /// sends little takes no room from others.
 pub(crate) async fn read(
-    door: &Door,
+    state: &ApiState,
     body: Body,
     limit: BodyLimit,
 ) -> Result<(Vec<u8>, Held), ApiError> {
@@ -37,7 +37,7 @@ pub(crate) async fn read(
     if body.size_hint().lower() > limit.bytes_max as u64 {
         return Err(limit.exceeded());
     }
-    match timeout(door.config.timeouts.body, collect(door, body, limit)).await {
+    match timeout(state.config.timeouts.body, collect(state, body, limit)).await {
         Ok(result) => result,
         Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -48,7 +48,7 @@ pub(crate) async fn read(
 }
 
 async fn collect(
-    door: &Door,
+    state: &ApiState,
     mut body: Body,
     limit: BodyLimit,
 ) -> Result<(Vec<u8>, Held), ApiError> {
@@ -62,7 +62,7 @@ async fn collect(
         if data.len() > limit.bytes_max - bytes.len() {
             return Err(limit.exceeded());
         }
-        door.pending.hold(data.len(), &mut held).await?;
+        state.pending.hold(data.len(), &mut held).await?;
         bytes.extend_from_slice(&data);
     }
     Ok((bytes, held))

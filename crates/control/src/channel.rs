@@ -7,29 +7,33 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use switchboard_hub::ChannelName;
 
+use crate::clock::unix_ms;
 use crate::error::ApiError;
 use crate::info::ChannelInfo;
 use crate::pending::{Answer, Held};
-use crate::router::{Door, unix_ms};
+use crate::state::ApiState;
 
 /// Exact counts, by asking every shard.
 pub(crate) async fn report(
-    State(door): State<Arc<Door>>,
+    State(state): State<Arc<ApiState>>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let name = name_in(&uri, PUB, &door)?;
-    let question = |shard, reply| door.backbone.report(shard, name.clone(), reply);
-    let reports = door.ask_all(question).await?;
+    let name = name_in(&uri, PUB, &state)?;
+    let question = |shard, reply| state.inspect.report(shard, name.clone(), reply);
+    let reports = state.ask_all(question).await?;
     let info = ChannelInfo::of_reports(&reports, unix_ms()).ok_or_else(unknown_channel)?;
     Ok(info.respond(StatusCode::OK, &headers))
 }
 
 /// Ends the channel: its log goes, its subscribers are closed.
-pub(crate) async fn delete(State(door): State<Arc<Door>>, uri: Uri) -> Result<Response, ApiError> {
-    let name = name_in(&uri, PUB, &door)?;
-    let answer = Answer::ask(Held::default(), |reply| door.backbone.delete(name, reply));
-    if answer.by(door.deadline()).await? {
+pub(crate) async fn delete(
+    State(state): State<Arc<ApiState>>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let name = name_in(&uri, PUB, &state)?;
+    let answer = Answer::ask(Held::default(), |reply| state.broker.delete(name, reply));
+    if answer.by(state.deadline()).await? {
         Ok(StatusCode::OK.into_response())
     } else {
         Err(unknown_channel())
@@ -40,7 +44,7 @@ pub(crate) async fn delete(State(door): State<Arc<Door>>, uri: Uri) -> Result<Re
 pub(crate) const PUB: &str = "/pub/";
 
 /// The channel that a path names after its prefix, percent-decoded and checked.
-pub(crate) fn name_in(uri: &Uri, prefix: &str, door: &Door) -> Result<ChannelName, ApiError> {
+pub(crate) fn name_in(uri: &Uri, prefix: &str, state: &ApiState) -> Result<ChannelName, ApiError> {
     let segment = uri.path().strip_prefix(prefix).unwrap_or("");
     if segment.contains(',') {
         // Where one listens, a comma separates channels; here it would silently make another one.
@@ -49,12 +53,15 @@ pub(crate) fn name_in(uri: &Uri, prefix: &str, door: &Door) -> Result<ChannelNam
             "name one channel at a time; a comma in a name is written %2C",
         ));
     }
-    check_namespace(ChannelName::decode(segment)?, door)
+    check_namespace(ChannelName::decode(segment)?, state)
 }
 
 /// Refuses names of unknown namespaces, when the configuration is strict.
-pub(crate) fn check_namespace(name: ChannelName, door: &Door) -> Result<ChannelName, ApiError> {
-    if door.config.namespaces.resolve(&name).is_some() {
+pub(crate) fn check_namespace(
+    name: ChannelName,
+    state: &ApiState,
+) -> Result<ChannelName, ApiError> {
+    if state.config.namespaces.resolve(&name).is_some() {
         return Ok(name);
     }
     let namespace = name.namespace().unwrap_or_default();

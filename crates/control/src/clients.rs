@@ -14,7 +14,7 @@ use switchboard_hub::{Listener, SlowClient};
 use crate::channel::{name_in, unknown_channel};
 use crate::error::ApiError;
 use crate::info;
-use crate::router::Door;
+use crate::state::ApiState;
 
 /// How many are listed: when nobody says, and at most.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +28,17 @@ const SLOW: Limits = Limits { default: 100, max: 1_000 };
 
 /// The subscribers of a channel: their exact number, and who they are.
 pub(crate) async fn subscribers(
-    State(door): State<Arc<Door>>,
+    State(state): State<Arc<ApiState>>,
     uri: Uri,
 ) -> Result<impl IntoResponse, ApiError> {
-    let name = name_in(&uri, "/subscribers/", &door)?;
+    let name = name_in(&uri, "/subscribers/", &state)?;
     let limit = SUBSCRIBERS.asked(&uri)?;
-    if !door.config.namespaces.of(&name).is_some_and(|rules| rules.presence_list) {
+    if !state.config.namespaces.of(&name).is_some_and(|rules| rules.presence_list) {
         return Err(presence_off());
     }
     let (reports, lists) = tokio::try_join!(
-        door.ask_all(|shard, reply| door.backbone.report(shard, name.clone(), reply)),
-        door.ask_all(|shard, reply| door.backbone.subscribers(shard, name.clone(), limit, reply)),
+        state.ask_all(|shard, reply| state.inspect.report(shard, name.clone(), reply)),
+        state.ask_all(|shard, reply| state.inspect.subscribers(shard, name.clone(), limit, reply)),
     )?;
     let subscribers = info::subscribers(&reports).ok_or_else(unknown_channel)?;
     let list: Vec<Client> = lists.into_iter().flatten().take(limit).map(Client::from).collect();
@@ -47,11 +47,11 @@ pub(crate) async fn subscribers(
 
 /// The clients whose sockets are full, those first who have not taken anything for longest.
 pub(crate) async fn slow(
-    State(door): State<Arc<Door>>,
+    State(state): State<Arc<ApiState>>,
     uri: Uri,
 ) -> Result<impl IntoResponse, ApiError> {
     let limit = SLOW.asked(&uri)?;
-    let shards = door.ask_all(|shard, reply| door.backbone.slow(shard, limit, reply)).await?;
+    let shards = state.ask_all(|shard, reply| state.inspect.slow(shard, limit, reply)).await?;
     let mut clients: Vec<SlowClient> = shards.into_iter().flatten().collect();
     clients.sort_by_key(|client| Reverse((client.blocked_ms, client.lag_bytes)));
     let clients = clients.into_iter().take(limit).map(Laggard::from).collect();

@@ -10,15 +10,15 @@ use axum::response::Response;
 
 use crate::config::ApiKey;
 use crate::error::ApiError;
-use crate::router::Door;
+use crate::state::ApiState;
 
 /// Lets a request through or refuses it, before anything of its body is read.
 pub(crate) async fn guard(
-    State(door): State<Arc<Door>>,
+    State(state): State<Arc<ApiState>>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    match &door.config.api_key {
+    match &state.config.api_key {
         // Load balancers ask for health and have no key; the answer tells nothing.
         Some(_) if request.uri().path() == "/health" => {}
         Some(key) => check_key(key, request.headers())?,

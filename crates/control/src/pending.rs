@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::backbone::Reply;
 use crate::error::ApiError;
+use crate::reply::Reply;
 
 /// Counts bytes from the moment they are read until a shard has dealt with them.
 #[derive(Debug)]

@@ -10,30 +10,31 @@ use switchboard_hub::{Draft, Kind, Receipt};
 
 use crate::body::{self, BodyLimit};
 use crate::channel::{PUB, name_in};
+use crate::clock::unix_ms;
 use crate::error::ApiError;
 use crate::info::ChannelInfo;
 use crate::pending::Answer;
-use crate::router::{Door, unix_ms};
+use crate::state::ApiState;
 
 /// Publishes the body: 201 when somebody listens, 202 when nobody does.
 pub(crate) async fn publish(
-    State(door): State<Arc<Door>>,
+    State(state): State<Arc<ApiState>>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let name = name_in(&uri, PUB, &door)?;
+    let name = name_in(&uri, PUB, &state)?;
     let labels = Labels::of_headers(&headers)?;
     let limit = BodyLimit {
         what: "a publication",
-        bytes_max: door.config.publish_bytes_max,
+        bytes_max: state.config.publish_bytes_max,
         key: "publish_bytes_max",
     };
-    let (payload, held) = body::read(&door, body, limit).await?;
+    let (payload, held) = body::read(&state, body, limit).await?;
     let draft = labels.draft(labels.kind_of(&payload), &payload);
     drop(payload);
-    let answer = Answer::ask(held, |reply| door.backbone.publish(name, draft, reply));
-    let receipt = answer.by(door.deadline()).await?;
+    let answer = Answer::ask(held, |reply| state.broker.publish(name, draft, reply));
+    let receipt = answer.by(state.deadline()).await?;
     let info = ChannelInfo::of_receipt(&receipt, unix_ms());
     Ok(info.respond(status_of(&receipt), &headers))
 }

@@ -16,9 +16,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
-use crate::backbone::Backbone;
+use crate::broker::Broker;
 use crate::config::ControlConfig;
-use crate::router::{Door, router};
+use crate::inspect::Inspect;
+use crate::router::router;
+use crate::state::ApiState;
 
 /// A running internal door, on a thread and a runtime of its own.
 #[derive(Debug)]
@@ -32,7 +34,8 @@ impl Control {
     pub fn start(
         listener: StdListener,
         config: ControlConfig,
-        backbone: Arc<dyn Backbone>,
+        broker: Arc<dyn Broker>,
+        inspect: Arc<dyn Inspect>,
     ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers())
@@ -45,7 +48,7 @@ impl Control {
                 // A `Control` that was dropped stops as well.
                 let _ = stopped.await;
             };
-            runtime.block_on(serve(listener, config, backbone, shutdown))
+            runtime.block_on(serve(listener, config, broker, inspect, shutdown))
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
@@ -73,15 +76,16 @@ fn workers() -> usize {
 pub async fn serve(
     listener: StdListener,
     config: ControlConfig,
-    backbone: Arc<dyn Backbone>,
+    broker: Arc<dyn Broker>,
+    inspect: Arc<dyn Inspect>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let slots = Arc::new(Semaphore::new(config.connections_max));
     let timeouts = config.timeouts;
-    let door = Door::new(config, backbone);
-    let service = TowerToHyperService::new(router(Arc::clone(&door)));
+    let state = ApiState::new(config, broker, inspect);
+    let service = TowerToHyperService::new(router(state));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(timeouts.head).max_buf_size(HEAD_BYTES_MAX);

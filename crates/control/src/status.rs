@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use serde::Serialize;
 
-use crate::router::Door;
+use crate::state::ApiState;
 
 /// The server is up.
 pub(crate) async fn health() -> impl IntoResponse {
@@ -22,17 +22,17 @@ struct Health {
 }
 
 /// The counters of each shard and their sums.
-pub(crate) async fn counters(State(door): State<Arc<Door>>) -> impl IntoResponse {
-    let shards = door.backbone.counters();
+pub(crate) async fn counters(State(state): State<Arc<ApiState>>) -> impl IntoResponse {
+    let shards = state.inspect.counters();
     let mut total = BTreeMap::new();
     for (name, value) in shards.iter().flatten() {
         let sum: &mut u64 = total.entry(*name).or_default();
         *sum = sum.saturating_add(*value);
     }
     let counters = Counters {
-        version: door.config.version,
-        plane: door.config.plane,
-        uptime_ms: u64::try_from(door.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        version: state.config.version,
+        plane: state.config.plane,
+        uptime_ms: u64::try_from(state.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         total,
         shards: shards.into_iter().map(|shard| shard.into_iter().collect()).collect(),
     };

@@ -1,7 +1,7 @@
 //! `switchboard`: a push server. This program reads its configuration, starts the shards and the
 //! internal door, and stops when it is told to.
 
-mod backbone;
+mod broker;
 mod config;
 mod derive;
 mod page;

@@ -14,7 +14,7 @@ use switchboard_hub::{Accounting, Router, ShardId};
 use switchboard_shard::run::Clock;
 use switchboard_shard::{Common, Handle};
 
-use crate::backbone::Shards;
+use crate::broker::Shards;
 use crate::config::{Config, ExpectedPlane, bytes};
 use crate::derive;
 use crate::shards::{self, Launch, ListenError, PlaneKind, ShardThread};
@@ -83,17 +83,18 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         accounting: Arc::new(Accounting::new(shards * config.settings.shard_log_bytes_max)),
     };
     let launch = Launch { common: common.clone(), clock: Clock::new(), plane };
-    let backbone = Arc::new(Shards::new(common.router, common.handles));
-    let door = derive::control_config(config, plane.name());
-    let control = Control::start(internal, door, Arc::clone(&backbone) as Arc<_>)
-        .map_err(machine("internal door"))?;
+    let handles = Arc::new(Shards::new(common.router, common.handles));
+    let api = derive::control_config(config, plane.name());
+    let (broker, inspect) = (Arc::clone(&handles) as Arc<_>, Arc::clone(&handles) as Arc<_>);
+    let control =
+        Control::start(internal, api, broker, inspect).map_err(machine("internal door"))?;
     let mut threads = Vec::with_capacity(shards);
     for ((id, cpu), listeners) in (0..).zip(&config.cpus).zip(listeners) {
         let thread = shards::spawn(ShardId(id), *cpu, listeners, launch.clone());
         threads.push(thread.map_err(machine("shard"))?);
     }
     announce(config, &addresses, internal_address, &plane_described);
-    stop_on_signal(signals, Arc::clone(&backbone), control)?;
+    stop_on_signal(signals, handles, control)?;
     wait(threads)
 }
 
@@ -160,7 +161,7 @@ fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, pla
 /// The first signal stops in order, a second one at once.
 fn stop_on_signal(
     mut signals: Signals,
-    backbone: Arc<Shards>,
+    handles: Arc<Shards>,
     control: Control,
 ) -> Result<(), StartError> {
     let wait = move || {
@@ -171,14 +172,14 @@ fn stop_on_signal(
                 std::process::exit(128 + signal);
             };
             tracing::info!("stopping: no new connections, WebSockets are closed with 1001");
-            let backbone = Arc::clone(&backbone);
+            let handles = Arc::clone(&handles);
             // On a thread of its own, so that a second signal is heard meanwhile. The internal door
             // goes first: while the shards live, requests under way get their answers.
             std::thread::spawn(move || {
                 if let Err(error) = control.stop() {
                     tracing::warn!(%error, "the internal door did not stop cleanly");
                 }
-                backbone.stop();
+                handles.stop();
             });
         }
     };

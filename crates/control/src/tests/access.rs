@@ -33,7 +33,7 @@ async fn the_key_is_needed_everywhere_but_for_health() {
         let headers = [header, ("origin", "https://example.org"), ("host", "example.org")];
         assert_eq!(bench.get("/counters", &headers).await.status, 200);
     }
-    assert!(!format!("{:?}", bench.door).contains("horse"));
+    assert!(!format!("{:?}", bench.state).contains("horse"));
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use switchboard_hub::{
     ShardReport, SlowClient,
 };
 
-use crate::backbone::{Backbone, Reply};
+use crate::broker::Broker;
+use crate::inspect::Inspect;
+use crate::reply::Reply;
 
 /// Two shards; every channel lives on the second one.
 #[derive(Default)]
@@ -66,11 +68,7 @@ pub(super) fn listener(shard: usize) -> Listener {
     Listener { connection: format!("{shard}-7-1"), address, transport: "websocket" }
 }
 
-impl Backbone for Shards {
-    fn shards(&self) -> usize {
-        2
-    }
-
+impl Broker for Shards {
     fn publish(&self, name: ChannelName, draft: Draft, reply: Reply<Receipt>) {
         if self.is_silent() {
             self.unanswered.lock().unwrap().push(reply);
@@ -92,6 +90,12 @@ impl Backbone for Shards {
 
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {
         reply(self.channels.lock().unwrap().remove(name.as_str()).is_some());
+    }
+}
+
+impl Inspect for Shards {
+    fn shards(&self) -> usize {
+        2
     }
 
     fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>) {

@@ -18,7 +18,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::config::{ControlConfig, Timeouts};
-use crate::router::{Door, router};
+use crate::router::router;
+use crate::state::ApiState;
 use fake::Shards;
 
 /// An answer with its whole body.
@@ -49,7 +50,7 @@ impl Reply {
 /// A door of its own for every test.
 struct Bench {
     shards: Arc<Shards>,
-    door: Arc<Door>,
+    state: Arc<ApiState>,
 }
 
 impl Bench {
@@ -59,8 +60,8 @@ impl Bench {
 
     fn with(config: ControlConfig) -> Self {
         let shards = Arc::new(Shards::default());
-        let door = Door::new(config, Arc::clone(&shards) as _);
-        Self { shards, door }
+        let state = ApiState::new(config, Arc::clone(&shards) as _, Arc::clone(&shards) as _);
+        Self { shards, state }
     }
 
     async fn send(
@@ -75,7 +76,7 @@ impl Bench {
             request = request.header(*name, *value);
         }
         let request = request.body(body.into()).unwrap();
-        let response = router(Arc::clone(&self.door)).oneshot(request).await.unwrap();
+        let response = router(Arc::clone(&self.state)).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Reply { status: parts.status, headers: parts.headers, body }

@@ -12,7 +12,8 @@ use crate::server::Control;
 fn start(config: ControlConfig) -> (Control, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    (Control::start(listener, config, Arc::new(Shards::default())).unwrap(), address)
+    let shards = Arc::new(Shards::default());
+    (Control::start(listener, config, Arc::clone(&shards) as _, shards).unwrap(), address)
 }
 
 fn connect(address: SocketAddr, request: &str) -> TcpStream {

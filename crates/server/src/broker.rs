@@ -1,6 +1,6 @@
-//! The internal door's view of the shards.
+//! The internal API's way to the shards: it publishes to them and looks into them.
 
-use switchboard_control::{Backbone, Reply};
+use switchboard_control::{Broker, Inspect, Reply};
 use switchboard_hub::{ChannelName, Draft, Listener, Receipt, Router, ShardReport, SlowClient};
 use switchboard_shard::{Command, Handle};
 
@@ -28,17 +28,19 @@ impl Shards {
     }
 }
 
-impl Backbone for Shards {
-    fn shards(&self) -> usize {
-        self.handles.len()
-    }
-
+impl Broker for Shards {
     fn publish(&self, name: ChannelName, draft: Draft, reply: Reply<Receipt>) {
         self.home(&name).send(Command::Publish { name, draft, reply });
     }
 
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {
         self.home(&name).send(Command::Delete { name, reply });
+    }
+}
+
+impl Inspect for Shards {
+    fn shards(&self) -> usize {
+        self.handles.len()
     }
 
     fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>) {

@@ -1,0 +1,19 @@
+//! How the internal API looks into the shards.
+
+use switchboard_hub::{ChannelName, Listener, ShardReport, SlowClient};
+
+use crate::reply::Reply;
+
+/// Asks the shards what they know. No method may block: each hands its request over and returns.
+pub trait Inspect: Send + Sync + 'static {
+    /// How many shards there are.
+    fn shards(&self) -> usize;
+    /// What one shard (below [`Inspect::shards`]) knows about a channel.
+    fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>);
+    /// At most `max` of one shard's subscribers of a channel.
+    fn subscribers(&self, shard: usize, name: ChannelName, max: usize, reply: Reply<Vec<Listener>>);
+    /// The clients of one shard whose sockets have been full for longest, at most `max`.
+    fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>);
+    /// The counters of each shard, by name.
+    fn counters(&self) -> Vec<Vec<(&'static str, u64)>>;
+}
