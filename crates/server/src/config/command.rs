@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 
 use super::keys::Settings;
-use super::namespaces::NamespaceSettings;
+use super::namespace_keys::NamespaceSettings;
 use super::table::Key;
 use super::value::Form;
 

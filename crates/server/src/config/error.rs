@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::raw::Origin;
+use super::written::Origin;
 
 /// One thing that is wrong: the key, its value, where it came from, and what would be right.
 #[derive(Clone, Debug)]

@@ -8,7 +8,9 @@ mod check;
 mod command;
 mod error;
 mod keys;
+mod load;
 mod machine;
+mod namespace_keys;
 mod namespaces;
 mod raw;
 mod report;
@@ -16,19 +18,17 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod value;
-
-use std::ffi::OsString;
+mod written;
 
 pub(crate) use capacity::{Capacity, ExpectedPlane, bytes};
 pub(crate) use error::ConfigError;
 pub(crate) use keys::Settings;
-pub(crate) use namespaces::NamespaceSettings;
+pub(crate) use load::Task;
+pub(crate) use namespace_keys::NamespaceSettings;
 
 use switchboard_hub::Namespaces;
 
-use machine::Machine;
-use raw::{Origin, Raw};
-use report::Report;
+use written::Origin;
 
 /// A configuration that passed every check.
 #[derive(Clone, Debug)]
@@ -47,30 +47,7 @@ pub(crate) struct Config {
     origins: Vec<Option<Origin>>,
 }
 
-/// What the command line asked for.
-#[derive(Debug)]
-pub(crate) enum Task {
-    /// Print this and stop.
-    Print(String),
-    /// Start the server.
-    Run(Box<Config>),
-}
-
 impl Config {
-    /// Reads arguments, environment, file and machine, and checks them all.
-    pub(crate) fn load(
-        arguments: impl IntoIterator<Item = OsString>,
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Task, ConfigError> {
-        let raw = Raw::read(arguments, environment).map_err(ConfigError::CommandLine)?;
-        let config = check::check(&raw, &Machine::read()).map_err(ConfigError::Problems)?;
-        Ok(if raw.check_only {
-            Task::Print(Report { config: &config }.to_string())
-        } else {
-            Task::Run(Box::new(config))
-        })
-    }
-
     /// Connections that one shard may hold: its share, rounded up.
     pub(crate) fn connections_per_shard_max(&self) -> u32 {
         let shards = u32::try_from(self.cpus.len()).unwrap_or(u32::MAX).max(1);

@@ -6,9 +6,9 @@ use std::fmt::{self, Write as _};
 use super::Config;
 use super::capacity::bytes;
 use super::keys::Settings;
-use super::namespaces::NamespaceSettings;
-use super::raw::Origin;
+use super::namespace_keys::NamespaceSettings;
 use super::table::Key;
+use super::written::Origin;
 
 /// The whole report.
 pub(crate) struct Report<'a> {

@@ -3,8 +3,8 @@
 //! so a new key is one entry.
 
 use super::error::{Problem, Value};
-use super::raw::{Origin, Written};
 use super::value::{Form, Setting};
+use super::written::{Origin, Written};
 
 /// One key as people see it.
 #[derive(Clone, Copy, Debug)]
