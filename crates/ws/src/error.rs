@@ -1,6 +1,6 @@
 //! What a peer can do wrong after the handshake: one variant per broken rule.
 
-use crate::close;
+use crate::close_code;
 
 /// A rule of RFC 6455 sections 5 to 7, or a limit of this server, that the peer broke.
 ///
@@ -66,9 +66,9 @@ impl ProtocolError {
     /// The code for the Close frame that answers this error (section 7.4.1).
     pub const fn close_code(self) -> u16 {
         match self {
-            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 => close::INVALID_PAYLOAD,
-            Self::FrameTooLong | Self::MessageTooLong => close::TOO_BIG,
-            Self::TooManyFragments => close::POLICY,
+            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 => close_code::INVALID_PAYLOAD,
+            Self::FrameTooLong | Self::MessageTooLong => close_code::TOO_BIG,
+            Self::TooManyFragments => close_code::POLICY,
             Self::ReservedBit
             | Self::UnknownOpcode
             | Self::ControlFragmented
@@ -80,7 +80,7 @@ impl ProtocolError {
             | Self::UnexpectedContinuation
             | Self::ExpectedContinuation
             | Self::CloseBodyOneByte
-            | Self::CloseCode => close::PROTOCOL_ERROR,
+            | Self::CloseCode => close_code::PROTOCOL_ERROR,
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod mask;
 pub mod message;
 
 mod authority;
+mod close_code;
 mod list;
 mod utf8;
 

@@ -1,7 +1,18 @@
 //! The header fields that say whose request this is and where it ends.
 
-use super::{Body, HeadError, Version};
+use super::{HeadError, Version};
 use crate::list;
+
+/// What follows the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// This many bytes, at least one.
+    Length(u64),
+    /// Chunks.
+    Chunked,
+}
 
 /// What [`Fields::read`] collects in one pass over the header lines.
 #[derive(Debug, Default)]

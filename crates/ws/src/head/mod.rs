@@ -20,14 +20,17 @@ mod end;
 mod error;
 mod framing;
 mod target;
+mod version;
 
 #[cfg(test)]
 mod tests;
 
 pub use end::find_end;
 pub use error::HeadError;
+pub use framing::Body;
 use framing::Fields;
 use target::Target;
+pub use version::Version;
 
 /// The most header lines that [`HeaderSlots`] has room for.
 pub const HEADERS_CAPACITY: usize = 128;
@@ -70,26 +73,6 @@ impl fmt::Debug for HeaderSlots<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeaderSlots").finish_non_exhaustive()
     }
-}
-
-/// The version of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Version {
-    /// HTTP/1.0
-    Http10,
-    /// HTTP/1.1
-    Http11,
-}
-
-/// What follows the head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Body {
-    /// Nothing.
-    None,
-    /// This many bytes, at least one.
-    Length(u64),
-    /// Chunks.
-    Chunked,
 }
 
 /// A parsed request head. Borrows the received bytes and the slots.
