@@ -1,7 +1,8 @@
 //! What is the same for all who stay on the line.
 
-use switchboard_hub::{ChannelName, Form, Gap, Publication};
+use switchboard_hub::{ChannelName, Gap, Publication};
 
+use crate::shape::{Label, Shape};
 use crate::{event_stream, raw, v1};
 
 /// How publications are written to somebody who stays on the line.
@@ -14,53 +15,6 @@ pub enum Dialect {
     V1,
     /// An event stream.
     EventStream,
-}
-
-/// What one listener is told about a publication beside what is the same for all.
-#[derive(Clone, Copy, Debug)]
-pub struct Label<'a> {
-    /// Where to resume behind it: the positions of all channels of this listener ([`crate::id`]).
-    pub id: &'a str,
-    /// Its channel, where the listener has several.
-    pub channel: Option<&'a ChannelName>,
-}
-
-/// Which of the bytes that a publication holds stand between head and tail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Body {
-    /// The payload as a WebSocket frame.
-    Frame,
-    /// The payload.
-    Payload,
-    /// The payload as lines of an event stream.
-    Lines,
-    /// The payload as a member of a JSON object.
-    Member,
-    /// Nothing: the head has it all, since no more forms of payloads may be kept.
-    Nothing,
-}
-
-impl Body {
-    /// The bytes.
-    #[inline]
-    pub fn of(self, publication: &Publication) -> &[u8] {
-        match self {
-            Self::Frame => publication.frame(),
-            Self::Payload => publication.payload(),
-            Self::Lines => publication.kept_form(Form::Lines),
-            Self::Member => publication.kept_form(Form::Json),
-            Self::Nothing => &[],
-        }
-    }
-}
-
-/// What follows a head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Shape {
-    /// What follows it at once.
-    pub body: Body,
-    /// What stands behind the body.
-    pub tail: &'static [u8],
 }
 
 /// Appends to `head` what stands before a publication. Whoever cannot take all of it at once keeps

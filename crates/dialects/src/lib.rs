@@ -21,8 +21,10 @@ mod field;
 mod json;
 mod raw;
 mod request;
+mod shape;
 
 pub use cors::write_cors_lines;
-pub use dialect::{Body, Dialect, Label, Shape, write_gap, write_head, write_start};
+pub use dialect::{Dialect, write_gap, write_head, write_start};
 pub use event_stream::{KEEP_ALIVE, write_event_stream_head};
 pub use request::{Listen, ListenError, Transport, parse};
+pub use shape::{Body, Label, Shape};

@@ -7,25 +7,14 @@ use switchboard_ws::{accept, handshake};
 mod error;
 mod query;
 mod start;
+mod transport;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::ListenError;
 use query::Query;
-
-/// The four ways to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// A WebSocket.
-    WebSocket,
-    /// An event stream.
-    EventStream,
-    /// A request that is answered when there is news.
-    LongPoll,
-    /// A request that is answered at once.
-    IntervalPoll,
-}
+pub use transport::Transport;
 
 /// What a request to listen asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

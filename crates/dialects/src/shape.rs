@@ -1,0 +1,51 @@
+//! How a publication stands on the wire of one who stays on the line: a head, bytes that the
+//! publication holds, and a tail.
+
+use switchboard_hub::{ChannelName, Form, Publication};
+
+/// What one listener is told about a publication beside what is the same for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// Where to resume behind it: the positions of all channels of this listener ([`crate::id`]).
+    pub id: &'a str,
+    /// Its channel, where the listener has several.
+    pub channel: Option<&'a ChannelName>,
+}
+
+/// Which of the bytes that a publication holds stand between head and tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// The payload as a WebSocket frame.
+    Frame,
+    /// The payload.
+    Payload,
+    /// The payload as lines of an event stream.
+    Lines,
+    /// The payload as a member of a JSON object.
+    Member,
+    /// Nothing: the head has it all, since no more forms of payloads may be kept.
+    Nothing,
+}
+
+impl Body {
+    /// The bytes.
+    #[inline]
+    pub fn of(self, publication: &Publication) -> &[u8] {
+        match self {
+            Self::Frame => publication.frame(),
+            Self::Payload => publication.payload(),
+            Self::Lines => publication.kept_form(Form::Lines),
+            Self::Member => publication.kept_form(Form::Json),
+            Self::Nothing => &[],
+        }
+    }
+}
+
+/// What follows a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// What follows it at once.
+    pub body: Body,
+    /// What stands behind the body.
+    pub tail: &'static [u8],
+}
