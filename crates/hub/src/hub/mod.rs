@@ -9,6 +9,7 @@ mod laggard;
 mod membership;
 mod mirror;
 mod presence;
+mod size_classes;
 mod stream;
 mod sweep;
 
@@ -24,7 +25,7 @@ use crate::{
     Accounting, ChannelName, Epoch, HomeReport, Limits, Message, NamespaceId, Namespaces, Outbox,
     Position, Router, Rules, ShardId, ShardReport,
 };
-use budget::SizeClasses;
+use size_classes::SizeClasses;
 
 /// The channels of one shard: those that live here and the mirrors of others that somebody here
 /// listens to.

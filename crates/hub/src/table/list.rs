@@ -1,39 +1,8 @@
 //! Lists of channels, linked through the channels themselves: no list allocates, and a channel that
 //! goes leaves all of them in constant time.
 
-use super::{NONE, Table};
-
-/// Stands for: in no list of this kind.
-const OUT: u32 = u32::MAX - 1;
-
-/// The kinds of lists; a channel stands in at most one list of each kind.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Link {
-    /// Channels with work to do.
-    Dirty,
-    /// Channels that nobody is interested in.
-    Idle,
-    /// Mirrors whose number of subscribers is to be reported.
-    Presence,
-    /// Logs of about the same size.
-    Size,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Neighbours {
-    previous: u32,
-    next: u32,
-}
-
-/// A channel's place in the lists.
-#[derive(Debug)]
-pub(crate) struct Links([Neighbours; 4]);
-
-impl Default for Links {
-    fn default() -> Self {
-        Self([Neighbours { previous: OUT, next: OUT }; 4])
-    }
-}
+use super::Table;
+use super::links::{Link, NONE, Neighbours, OUT};
 
 /// A list, oldest first.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The channels of a shard, by index and by name.
 
 mod buckets;
+mod links;
 mod list;
 mod slab;
 
@@ -9,15 +10,14 @@ mod tests;
 
 use std::ops::{Index, IndexMut};
 
-pub(crate) use list::{Link, Links, List};
+pub(crate) use links::{Link, Links};
+pub(crate) use list::List;
 
 use crate::ChannelName;
 use crate::channel::Channel;
 use buckets::Buckets;
+use links::NONE;
 use slab::Slab;
-
-/// Stands for no channel.
-const NONE: u32 = u32::MAX;
 
 /// All channels. It grows page by page and bucket by bucket: no step ever touches all of them.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Channels by index.
 
-use super::NONE;
+use super::links::NONE;
 use crate::channel::Channel;
 
 /// Channels of a page.
