@@ -5,11 +5,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memchr2;
 use serde::Serialize;
-use switchboard_hub::{ChannelName, Form, Gap, Kind, Publication};
+use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
+use crate::cors;
 use crate::field::{event, push_name, push_number};
 use crate::json::{Bounds, push_json};
-use crate::{Body, Label, Shape, cors};
+use crate::shape::{Body, LINES, Label, Shape};
 
 /// A comment, which every client skips: keeps proxies from ending a silent stream, and shows
 /// whether the client is still there.
@@ -44,7 +45,7 @@ pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut
         }
     }
     head.extend_from_slice(b"data: ");
-    let body = match publication.form(Form::Lines, lines) {
+    let body = match publication.form(LINES, lines) {
         // There are none where the payload can stand as it is.
         Ok([]) => Body::Payload,
         Ok(_) => Body::Lines,

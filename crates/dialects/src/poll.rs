@@ -5,12 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use httpdate::HttpDate;
 use serde::Serialize;
-use switchboard_hub::{ChannelName, Form, Gap, Kind, Publication};
+use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use crate::cors;
 use crate::field::{content_type, event, push_name, push_number, push_range};
 use crate::json::{Base64, Bounds, push_json};
-use crate::{Body, Shape};
+use crate::shape::{Body, MEMBER, Shape};
 
 /// What all answers to one request have in common.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ pub fn write_json_head(
 ) -> Shape {
     let mut start = open_array(answer, begin_id);
     open_item(&mut start, item);
-    let body = match item.publication.form(Form::Json, member) {
+    let body = match item.publication.form(MEMBER, member) {
         Ok(_) => Body::Member,
         Err(member) => {
             start.extend_from_slice(&member);

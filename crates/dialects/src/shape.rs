@@ -1,7 +1,12 @@
 //! How a publication stands on the wire of one who stays on the line: a head, bytes that the
 //! publication holds, and a tail.
 
-use switchboard_hub::{ChannelName, Form, Publication};
+use switchboard_hub::{ChannelName, FormSlot, Publication};
+
+/// Lines of an event stream, where the payload cannot stand as it is (line breaks, binary).
+pub(crate) const LINES: FormSlot = FormSlot::new(0);
+/// A member of a JSON object.
+pub(crate) const MEMBER: FormSlot = FormSlot::new(1);
 
 /// What one listener is told about a publication beside what is the same for all.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +39,8 @@ impl Body {
         match self {
             Self::Frame => publication.frame(),
             Self::Payload => publication.payload(),
-            Self::Lines => publication.kept_form(Form::Lines),
-            Self::Member => publication.kept_form(Form::Json),
+            Self::Lines => publication.kept_form(LINES),
+            Self::Member => publication.kept_form(MEMBER),
             Self::Nothing => &[],
         }
     }

@@ -12,6 +12,7 @@
 
 mod accounting;
 mod channel;
+mod forms;
 mod hub;
 mod limits;
 mod log;
@@ -32,6 +33,7 @@ mod table;
 mod work;
 
 pub use accounting::Accounting;
+pub use forms::FormSlot;
 pub use hub::Hub;
 pub use limits::Limits;
 pub use message::{Message, Outbox};
@@ -39,7 +41,7 @@ pub use name::{ChannelName, NameError, parse_list};
 pub use namespaces::{NamespaceId, Namespaces};
 pub use policy::SlowPolicy;
 pub use position::{Epoch, Position, PositionError};
-pub use publication::{Draft, Form, Kind, Publication};
+pub use publication::{Draft, Kind, Publication};
 pub use report::{HomeReport, Listener, Receipt, ShardReport, SlowClient};
 pub use router::{Router, ShardId};
 pub use rules::{Bounds, Rules};

@@ -1,11 +1,12 @@
 //! What is published.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 
-use crate::{Accounting, Position};
+use crate::forms::Forms;
+use crate::{Accounting, FormSlot, Position};
 
 /// Whether a payload is text or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,23 +80,13 @@ impl Draft {
     }
 }
 
-/// Another form of a payload, which some of those who listen need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Lines of an event stream, where the payload cannot stand as it is (line breaks, binary).
-    Lines,
-    /// A member of a JSON object.
-    Json,
-}
-
 /// One message of a channel. It never changes and is shared by all who keep or send it.
 #[derive(Debug)]
 pub struct Publication {
     position: Position,
     time_ms: u64,
     draft: Draft,
-    /// By [`Form`].
-    forms: [OnceLock<Box<[u8]>>; 2],
+    forms: Forms,
     accounting: Arc<Accounting>,
 }
 
@@ -108,7 +99,7 @@ impl Publication {
         accounting: &Arc<Accounting>,
     ) -> Arc<Self> {
         let accounting = Arc::clone(accounting);
-        let forms = [OnceLock::new(), OnceLock::new()];
+        let forms = Forms::default();
         let publication = Self { position, time_ms, draft, forms, accounting };
         publication.accounting.add(publication.cost_bytes());
         Arc::new(publication)
@@ -158,39 +149,38 @@ impl Publication {
     /// all forms together have reached their bound: then it is the caller's own.
     pub fn form(
         &self,
-        form: Form,
+        slot: FormSlot,
         build: impl FnOnce(&Self) -> Box<[u8]>,
     ) -> Result<&[u8], Box<[u8]>> {
-        let kept = &self.forms[form as usize];
-        if let Some(bytes) = kept.get() {
+        if let Some(bytes) = self.forms.get(slot) {
             return Ok(bytes);
         }
         let bytes = build(self);
         if !self.accounting.keep_form(bytes.len()) {
             return Err(bytes);
         }
-        if let Err(bytes) = kept.set(bytes) {
+        if let Err(bytes) = self.forms.set(slot, bytes) {
             // Another thread was faster.
             self.accounting.drop_form(bytes.len());
         }
-        Ok(self.kept_form(form))
+        Ok(self.kept_form(slot))
     }
 
     /// The form that is kept, or nothing.
-    pub fn kept_form(&self, form: Form) -> &[u8] {
-        self.forms[form as usize].get().map_or(&[], |bytes| bytes)
+    pub fn kept_form(&self, slot: FormSlot) -> &[u8] {
+        self.forms.get(slot).unwrap_or_default()
     }
 
-    /// The memory that it takes when it is made: its bytes, itself, and the counters of the shared pointer.
+    /// The memory that it takes without its forms: its bytes, itself, the counters of the shared
+    /// pointer, and the slots for forms, as if they were made already.
     pub fn cost_bytes(&self) -> usize {
-        self.draft.heap_bytes() + size_of::<Self>() + 2 * size_of::<usize>()
+        self.draft.heap_bytes() + size_of::<Self>() + Forms::SLOTS_BYTES + 2 * size_of::<usize>()
     }
 }
 
 impl Drop for Publication {
     fn drop(&mut self) {
-        let forms = self.forms.iter().filter_map(OnceLock::get);
-        self.accounting.drop_form(forms.map(|bytes| bytes.len()).sum());
+        self.accounting.drop_form(self.forms.bytes());
         self.accounting.subtract(self.cost_bytes());
     }
 }
@@ -198,6 +188,9 @@ impl Drop for Publication {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LINES: FormSlot = FormSlot::new(0);
+    const JSON: FormSlot = FormSlot::new(1);
 
     #[test]
     fn the_frame_is_header_and_payload_in_one() {
@@ -230,9 +223,9 @@ mod tests {
         assert_eq!(publication.content_type(), Some("text/plain"));
         assert_eq!(publication.event(), Some("e"));
         assert_eq!(publication.kind(), Kind::Text);
-        assert_eq!(publication.form(Form::Lines, |_| [0; 100].into()), Ok(&[0; 100][..]));
-        assert_eq!(publication.form(Form::Lines, |_| unreachable!()), Ok(&[0; 100][..]));
-        assert_eq!(publication.form(Form::Json, |_| [1; 7].into()), Ok(&[1; 7][..]));
+        assert_eq!(publication.form(LINES, |_| [0; 100].into()), Ok(&[0; 100][..]));
+        assert_eq!(publication.form(LINES, |_| unreachable!()), Ok(&[0; 100][..]));
+        assert_eq!(publication.form(JSON, |_| [1; 7].into()), Ok(&[1; 7][..]));
         assert_eq!(accounting.bytes(), publication.cost_bytes() + 107);
         drop(publication);
         assert_eq!(accounting.count(), 1);
@@ -247,12 +240,12 @@ mod tests {
         let publication =
             || Publication::new(position, 0, Draft::new(Kind::Text, b"hi"), &accounting);
         let (one, other) = (publication(), publication());
-        assert_eq!(one.form(Form::Lines, |_| [1; 8].into()), Ok(&[1; 8][..]));
-        assert_eq!(other.form(Form::Lines, |_| [2; 8].into()), Err([2; 8].into()));
-        assert_eq!(other.kept_form(Form::Lines), []);
+        assert_eq!(one.form(LINES, |_| [1; 8].into()), Ok(&[1; 8][..]));
+        assert_eq!(other.form(LINES, |_| [2; 8].into()), Err([2; 8].into()));
+        assert_eq!(other.kept_form(LINES), []);
         assert_eq!(accounting.bytes(), one.cost_bytes() + other.cost_bytes() + 8);
         drop(one);
-        assert_eq!(other.form(Form::Lines, |_| [2; 8].into()), Ok(&[2; 8][..]));
+        assert_eq!(other.form(LINES, |_| [2; 8].into()), Ok(&[2; 8][..]));
         drop(other);
         assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
     }
