@@ -35,7 +35,8 @@ impl Log {
     /// A copy of another shard's history, which ends at `head`. The publication before it was made
     /// at `dropped_ms`.
     pub(crate) fn seeded(head: u64, history: Vec<Arc<Publication>>, dropped_ms: u64) -> Self {
-        debug_assert!(history.last().is_none_or(|newest| newest.offset() == head));
+        let newest = history.last().map(|publication| publication.offset());
+        assert!(newest.is_none_or(|newest| newest == head), "the history does not end at the head");
         let first = head + 1 - history.len() as u64;
         let bytes = history.iter().map(|publication| publication.cost_bytes()).sum();
         Self {
@@ -187,7 +188,8 @@ impl Log {
         bytes_max: usize,
         publications: &mut Vec<Arc<Publication>>,
     ) -> u64 {
-        debug_assert!(after + 1 >= self.first && after < until && until <= self.head());
+        let is_kept = after + 1 >= self.first && after < until && until <= self.head();
+        assert!(is_kept, "there is nothing from {after} to {until}");
         let start = (after + 1 - self.first) as usize;
         let end = (until + 1 - self.first) as usize;
         let mut bytes = 0;

@@ -16,7 +16,7 @@ impl Hub {
         generation: u64,
         out: &mut Outbox,
     ) {
-        debug_assert_eq!(self.router.home(name), self.id);
+        self.assert_home(name);
         let index = self.find_or_open(name, out);
         self.wake(index);
         let home_channel = &mut self.table[index];

@@ -12,7 +12,7 @@ impl Hub {
     /// the last publication that was handed over whole or whose remainder the connection now holds
     /// (not beyond what fan-out gave). The seat must be a ready one.
     pub fn block(&mut self, seat: Seat, cursor: u64) -> (Seat, Option<Moved>) {
-        debug_assert!(!seat.is_blocked());
+        assert!(!seat.is_blocked(), "this subscriber is blocked already");
         let (entry, moved) = self.stand_up(seat);
         let channel = &mut self.table[seat.channel];
         let mark = if channel.is_waiting() {

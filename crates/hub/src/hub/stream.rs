@@ -88,7 +88,7 @@ impl Hub {
         true
     }
 
-    fn assert_home(&self, name: &ChannelName) {
+    pub(super) fn assert_home(&self, name: &ChannelName) {
         assert_eq!(self.router.home(name), self.id, "this shard is not the home of {name}");
     }
 

@@ -29,6 +29,13 @@ pub(super) struct Neighbours {
 #[derive(Debug)]
 pub(crate) struct Links(pub(super) [Neighbours; 4]);
 
+impl Links {
+    /// Whether the channel stands in no list.
+    pub(super) fn are_out(&self) -> bool {
+        self.0.iter().all(|neighbours| neighbours.next == OUT)
+    }
+}
+
 impl Default for Links {
     fn default() -> Self {
         Self([Neighbours { previous: OUT, next: OUT }; 4])

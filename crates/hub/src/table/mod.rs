@@ -74,6 +74,7 @@ impl Table {
 
     /// Removes a channel that stands in no list any more.
     pub(crate) fn remove(&mut self, index: u32) {
+        assert!(self[index].links.are_out(), "channel {index} still stands in a list");
         let bucket = self.buckets.of(self[index].hash);
         let next = self[index].next_in_bucket;
         let mut at = self.buckets.head(bucket);

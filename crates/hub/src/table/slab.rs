@@ -65,6 +65,7 @@ impl Slab {
             self.free = next;
             return index;
         }
+        assert!(index == NONE, "slot {index} is not free");
         self.append(Slot::Used(channel))
     }
 
@@ -80,11 +81,11 @@ impl Slab {
 
     pub(super) fn remove(&mut self, index: u32) {
         let free = self.free;
-        if let Some(slot) = self.slot_mut(index) {
-            debug_assert!(matches!(slot, Slot::Used(_)));
-            *slot = Slot::Free { next: free };
-            self.free = index;
-            self.len -= 1;
+        match self.slot_mut(index) {
+            Some(slot @ Slot::Used(_)) => *slot = Slot::Free { next: free },
+            _ => panic!("slot {index} is not in use"),
         }
+        self.free = index;
+        self.len -= 1;
     }
 }
