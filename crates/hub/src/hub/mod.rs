@@ -30,8 +30,70 @@ use size_classes::SizeClasses;
 /// The channels of one shard: those that live here and the mirrors of others that somebody here
 /// listens to.
 ///
-/// Between two calls of [`next_work`](Hub::next_work) anything may be called in any order. Times
-/// are Unix milliseconds and must not go back.
+/// # How to drive a `Hub`
+///
+/// A hub does nothing by itself. Its shard calls these methods, and owes something for what each
+/// returns. Times are Unix milliseconds and must not go back.
+///
+/// 1. **Messages in.** Give [`handle`](Hub::handle) every message that another shard sent, in that
+///    shard's order. Do this before you serve clients: a client may come from another shard with a
+///    position that such a message brings.
+/// 2. **Clients and publishers.** Call [`subscribe`](Hub::subscribe),
+///    [`unsubscribe`](Hub::unsubscribe) and [`publish`](Hub::publish) on any shard;
+///    [`publish_home`](Hub::publish_home) and [`delete_home`](Hub::delete_home), which say what
+///    became of it, only on the channel's home.
+/// 3. **Work out.** Call [`next_work`](Hub::next_work) until it returns false, or as often as time
+///    allows, and finish each slice before the next call.
+/// 4. **Housekeeping.** Call [`tick`](Hub::tick) about every 100 ms.
+///
+/// Between two slices of work, call anything in any order. Four rules hold throughout:
+///
+/// - **Post first.** Many methods append to `out` what other shards must hear. Post it before you
+///   send any byte that a client or a publisher could act on. Otherwise a client could ask another
+///   shard for something that shard has not heard of.
+/// - **Seats move.** [`subscribe`](Hub::subscribe), [`block`](Hub::block) and
+///   [`unblock`](Hub::unblock) return the subscriber's [`Seat`](crate::Seat), and only the latest
+///   one is valid. [`unsubscribe`](Hub::unsubscribe), `block` and `unblock` may move another
+///   subscriber: store its new seat from the returned [`Moved`](crate::Moved) before the next call.
+/// - **Every slice is an order.** With `Deliver`, send the publications to every target. The cursors
+///   have moved already, so block each target whose socket did not take everything, at the last
+///   publication that it took or still holds in part. [`WorkKind`](crate::WorkKind) says what the
+///   other kinds ask for; close and unsubscribe targets before the next call where it says so.
+/// - **A blocked subscriber pulls.** When its socket has room, call [`pull`](Hub::pull). On
+///   [`More`](crate::Pull::More), send what it copied, [`advance`](Hub::advance) behind what was
+///   taken, and pull again. On [`CaughtUp`](crate::Pull::CaughtUp),
+///   [`unblock`](Hub::unblock). [`Pull`](crate::Pull) says what the other results ask for.
+///
+/// **To begin anywhere but at the head:** subscribe, and block the seat at its own
+/// [`cursor`](Hub::cursor). Ask [`begin`](Hub::begin) where the subscriber goes on. If it returns
+/// None, wait for [`WorkKind::Joined`](crate::WorkKind::Joined) and ask again. Announce the gap, if
+/// there is one, [`place`](Hub::place) the seat, and pull. A client that only asks for what is there
+/// needs no seat: [`visit`](Hub::visit), [`begin`](Hub::begin), [`copy_after`](Hub::copy_after).
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use switchboard_hub::{Accounting, Limits, NameError, Namespaces, Outbox, Router, ShardId};
+/// use switchboard_hub::{ChannelName, Draft, Hub, Kind, Subscriber, Work, WorkKind};
+///
+/// # let (id, router, rules) = (ShardId(0), Router::new(1), Arc::new(Namespaces::default()));
+/// # let (limits, accounting) = (Limits::default(), Arc::new(Accounting::default()));
+/// # let mut hub = Hub::new(id, router, rules, limits, 1, accounting);
+/// # let mut out = Outbox::new();
+/// let news = ChannelName::new("news")?;
+/// let who = Subscriber { conn: 7, nth: 0 };
+/// let seat = hub.subscribe(1_000, &news, who, &mut out);
+/// hub.publish(1_001, &news, Draft::new(Kind::Text, b"hello"), &mut out);
+/// // Post `out` here; a server of one shard has nobody to post to.
+/// assert!(out.is_empty());
+///
+/// let mut work = Work::default();
+/// while hub.next_work(256, 64 << 10, &mut work) {
+///     assert_eq!((&work.kind, &work.targets[..]), (&WorkKind::Deliver, &[(who, seat)][..]));
+///     assert_eq!(work.publications[0].payload(), b"hello");
+/// }
+/// assert_eq!(hub.unsubscribe(1_002, seat, &mut out), None, "nobody had to move");
+/// # Ok::<(), NameError>(())
+/// ```
 #[derive(Debug)]
 pub struct Hub {
     id: ShardId,
