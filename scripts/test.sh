@@ -3,8 +3,8 @@
 # the first that fails.
 #
 #   scripts/test.sh                  all steps
-#   scripts/test.sh STEP...          only these: fmt clippy unit doc build integration autobahn
-#                                    instructions
+#   scripts/test.sh STEP...          only these: fmt structure clippy unit doc build integration
+#                                    autobahn instructions
 #
 # SWITCHBOARD_BIN names another binary to test than the one that `build` makes, and
 # SWITCHBOARD_DELAY_BIN another delay-proxy than the one that `integration` makes.
@@ -13,7 +13,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-STEPS=(fmt clippy unit doc build integration autobahn instructions)
+STEPS=(fmt structure clippy unit doc build integration autobahn instructions)
 
 say() { printf '%s\n' "$*"; }
 die() { say "test.sh: $*" >&2; exit 1; }
@@ -67,6 +67,12 @@ delay_binary() {
 }
 
 step_fmt() { cargo fmt --all --check; }
+
+# No circles of imports between files.
+step_structure() {
+    python3 scripts/check_structure_test.py
+    scripts/check_structure.py
+}
 
 step_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
 
