@@ -32,6 +32,8 @@ pub enum Event {
         conn: ConnId,
         /// The client's address.
         peer: SocketAddr,
+        /// Which of [`PlaneConfig::listeners`](crate::PlaneConfig::listeners) it came to.
+        listener: u16,
     },
     /// A connection that `connect` began is established.
     Connected {

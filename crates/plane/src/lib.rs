@@ -17,6 +17,7 @@ mod conn;
 mod descriptors;
 pub mod epoll;
 mod event;
+mod findings;
 mod limits;
 mod listen;
 mod outgoing;

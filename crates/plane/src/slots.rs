@@ -71,7 +71,7 @@ impl Slots {
     /// Gives a free slot to a new connection; returns its generation.
     pub(crate) fn open(&mut self, slot: u32, flags: u32) -> u32 {
         let slot = &mut self.0[slot as usize];
-        debug_assert!(!slot.flags.has(Flags::OPEN | Flags::CLOSING), "the slot is in use");
+        assert!(!slot.flags.has(Flags::OPEN | Flags::CLOSING), "the slot is in use");
         slot.flags = Flags(Flags::OPEN | flags);
         slot.generation
     }

@@ -179,7 +179,9 @@ impl<P: Plane> Shard<P> {
         let mut events = std::mem::take(&mut self.events);
         for event in &events {
             match *event {
-                Event::Accepted { conn, peer } => admission::accepted(&mut self.core, conn, peer),
+                Event::Accepted { conn, peer, .. } => {
+                    admission::accepted(&mut self.core, conn, peer);
+                }
                 Event::Received { conn, bytes } => {
                     self.core.counters.bytes_received.add(bytes.len() as u64);
                     input::received(&mut self.core, conn, self.plane.received(bytes));

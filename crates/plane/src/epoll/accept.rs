@@ -53,8 +53,9 @@ impl Acceptor {
         !self.backoff.is_pausing() && self.listeners.iter().any(|listener| listener.waiting)
     }
 
-    /// The next client, from the listeners in turn; None when nobody waits or accepting pauses.
-    pub(super) fn accept(&mut self, stats: &mut PlaneStats) -> Option<(OwnedFd, SocketAddr)> {
+    /// The next client, from the listeners in turn, and which of them; None when nobody waits or accepting
+    /// pauses.
+    pub(super) fn accept(&mut self, stats: &mut PlaneStats) -> Option<(OwnedFd, SocketAddr, u16)> {
         if self.backoff.is_paused() {
             return None;
         }
@@ -66,10 +67,10 @@ impl Acceptor {
             }
             self.next = which + 1;
             match socket::accept(self.listeners[which].fd.as_fd()) {
-                Ok(accepted) => {
+                Ok((socket, peer)) => {
                     self.backoff.succeeded();
                     stats.accepts += 1;
-                    return Some(accepted);
+                    return Some((socket, peer, which as u16));
                 }
                 Err(libc::EAGAIN) => self.listeners[which].waiting = false,
                 Err(errno) => {

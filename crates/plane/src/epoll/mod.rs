@@ -139,11 +139,11 @@ impl EpollPlane {
             if self.free.is_exhausted() {
                 return;
             }
-            let Some((socket, peer)) = self.acceptor.accept(&mut self.stats) else {
+            let Some((socket, peer, listener)) = self.acceptor.accept(&mut self.stats) else {
                 return;
             };
             match self.adopt(socket, READ, 0) {
-                Ok(conn) => events.push(Event::Accepted { conn, peer }),
+                Ok(conn) => events.push(Event::Accepted { conn, peer, listener }),
                 Err(_) => self.stats.accepts_failed += 1,
             }
         }

@@ -6,6 +6,7 @@
 //! changes the order between connections (never within one), all from the seed.
 
 mod client;
+mod config;
 mod net;
 mod random;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 pub use client::{ClientId, ClientState};
+pub use config::SimConfig;
 pub use net::SimNet;
 
 use crate::arena::Arena;
@@ -32,33 +34,6 @@ use world::World;
 
 /// Events of one poll at most.
 const EVENTS_MAX: usize = 1_024;
-
-/// Settings of a simulated network.
-#[derive(Clone, Debug)]
-pub struct SimConfig {
-    /// Connections at most.
-    pub connections_max: u32,
-    /// Bytes that the kernels take for a client that does not read.
-    pub room_bytes: usize,
-    /// Short receives, short sends, delays, and another order between connections.
-    pub faults: bool,
-    /// Receives of one poll at most.
-    pub receives_max: u32,
-    /// Bytes of one receive at most.
-    pub receive_bytes_max: u32,
-}
-
-impl Default for SimConfig {
-    fn default() -> Self {
-        Self {
-            connections_max: 1_024,
-            room_bytes: 64 * 1_024,
-            faults: false,
-            receives_max: 128,
-            receive_bytes_max: 16 * 1_024,
-        }
-    }
-}
 
 /// The server's side of a simulated network.
 #[derive(Debug)]

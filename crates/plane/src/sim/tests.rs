@@ -74,7 +74,7 @@ fn a_client_is_accepted_and_heard() {
     bench.net.write(client, b"hello");
     let (_, events) = bench.settle(None);
     let conn = bench.net.conn(client).unwrap();
-    assert_eq!(events[0], Event::Accepted { conn, peer: peer() });
+    assert_eq!(events[0], Event::Accepted { conn, peer: peer(), listener: 0 });
     assert!(matches!(events[1], Event::Received { .. }));
     assert_eq!(bench.send(conn, b"welcome"), None);
     assert_eq!(bench.net.read(client), b"welcome");

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::SimConfig;
 use super::client::{Client, ClientId, ClientState, InboundEnd};
+use super::config::SimConfig;
 use super::random::Random;
 use crate::arena::Arena;
 use crate::slots::{Flags, FreeSlots, Slots};
@@ -146,7 +146,7 @@ impl World {
             self.stats.accepts += 1;
             let client = self.client(client);
             client.state = ClientState::Open;
-            events.push(Event::Accepted { conn, peer: client.peer });
+            events.push(Event::Accepted { conn, peer: client.peer, listener: 0 });
         }
     }
 

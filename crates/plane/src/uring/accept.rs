@@ -68,16 +68,15 @@ impl Acceptor {
         Some((listener.fd.as_raw_fd(), self.buffers.prepare(number as usize), number))
     }
 
-    /// An accept is complete: what the kernel wrote, and whether the listener is still there.
-    pub(super) fn land(&mut self, number: u32) -> Option<(SocketAddr, bool)> {
-        let (listener, _) = self.posted.get_mut(number as usize)?.take()?;
+    /// An accept is complete: the address that the kernel wrote, and the listener if it is still there.
+    pub(super) fn land(&mut self, number: u32) -> Option<(SocketAddr, Option<u16>)> {
+        let (which, _) = self.posted.get_mut(number as usize)?.take()?;
         self.unused.push(number);
-        let listener = self.listeners.get_mut(listener);
-        let listening = listener.is_some();
-        if let Some(listener) = listener {
+        let listener = self.listeners.get_mut(which).map(|listener| {
             listener.in_flight -= 1;
-        }
-        Some((self.buffers.read(number as usize), listening))
+            which as u16
+        });
+        Some((self.buffers.read(number as usize), listener))
     }
 
     /// Closes the listeners. The accepts that [`posted`](Self::posted) names hold them open until

@@ -127,12 +127,12 @@ impl UringPlane {
     }
 
     fn on_accept(&mut self, ring: usize, buffer: u32, result: i32) {
-        let Some((peer, listening)) = self.acceptor.land(buffer) else {
+        let Some((peer, listener)) = self.acceptor.land(buffer) else {
             return;
         };
         let Ok(accepted) = u32::try_from(result) else {
             self.give_slot_back(ring);
-            self.on_accept_error(-result, listening);
+            self.on_accept_error(-result, listener.is_some());
             return;
         };
         let Some(slot) = self.rings[ring].sockets.adopt_accepted(accepted) else {
@@ -141,13 +141,13 @@ impl UringPlane {
         };
         let generation = self.rings[ring].slots.open(slot, 0);
         let conn = self.conn(ring, slot, generation);
-        if !listening {
+        let Some(listener) = listener else {
             self.close(conn, Close::Reset);
             return;
-        }
+        };
         self.acceptor.backoff.succeeded();
         self.stats.accepts += 1;
-        self.pending.push_back(Event::Accepted { conn, peer });
+        self.pending.push_back(Event::Accepted { conn, peer, listener });
         self.arm_poll(ring, slot, generation);
     }
 

@@ -45,8 +45,6 @@ pub(crate) use probe::probe;
 use ring::{Ring, RingSize};
 use tag::{Op, Tag};
 
-/// Connections of a ring at most, unless the configuration says otherwise.
-const SLOTS_MAX: u32 = 16_384;
 /// Events of one poll at most, apart from what one round of completions adds.
 const EVENTS_MAX: usize = 1_024;
 /// Submissions of one poll at most; each can lead to further work.
@@ -88,8 +86,9 @@ impl UringPlane {
     /// # Errors
     /// What the kernel answers when it does not let this process have a ring.
     pub fn new(config: PlaneConfig) -> io::Result<Self> {
-        let slots = config.slots_per_ring.unwrap_or_else(|| descriptors_max().min(SLOTS_MAX));
-        Self::with_ring_size(config, RingSize::for_slots(slots.max(1)))
+        let slots = config.slots_per_ring.map(|slots| slots.max(1));
+        let size = slots.map_or_else(RingSize::usual, RingSize::for_slots);
+        Self::with_ring_size(config, size)
     }
 
     fn with_ring_size(config: PlaneConfig, size: RingSize) -> io::Result<Self> {

@@ -5,8 +5,7 @@ use io_uring::{Probe, opcode};
 use super::ring::{RingSize, build};
 use super::self_test::SelfTest;
 use crate::Descriptors;
-use crate::choice::{DirectDescriptors, Refusal, Release};
-use crate::limits::descriptors_max;
+use crate::findings::{DirectDescriptors, Refusal, Release};
 
 /// What the plane submits, whatever names its sockets.
 ///
@@ -53,8 +52,8 @@ const NEEDED_FOR_DIRECT: [(u8, &str); 4] = [
 /// See [`crate::choice::probe_io_uring`].
 pub(crate) fn probe() -> Result<DirectDescriptors, Refusal> {
     // The plane's own size, since a limit on memory may only show then.
-    let slots = descriptors_max().clamp(1, super::SLOTS_MAX);
-    let ring = build(RingSize::for_slots(slots)).map_err(Refusal::from_setup)?;
+    let size = RingSize::usual();
+    let ring = build(size).map_err(Refusal::from_setup)?;
     let mut operations = Probe::new();
     ring.submitter().register_probe(&mut operations).map_err(|_| Refusal::Lacks("a probe"))?;
     if let Some(name) = lacking(&operations, &NEEDED) {
@@ -65,7 +64,7 @@ pub(crate) fn probe() -> Result<DirectDescriptors, Refusal> {
     }
     let mut test = SelfTest::new(ring);
     match test.run(Descriptors::Process) {
-        Ok(Release::AtOnce) => Ok(probe_direct(test, &operations, slots)),
+        Ok(Release::AtOnce) => Ok(probe_direct(test, &operations, size.slots)),
         Ok(_) => Err(Refusal::SelfTest("a closed descriptor is not released at once")),
         Err(what) => Err(Refusal::SelfTest(what)),
     }

@@ -8,6 +8,7 @@ use io_uring::{Builder, EnterFlags, IoUring, cqueue, squeue};
 
 use super::sockets::Sockets;
 use crate::Descriptors;
+use crate::limits::descriptors_max;
 use crate::slots::Slots;
 
 /// Sizes of a ring.
@@ -21,11 +22,18 @@ pub(super) struct RingSize {
     pub(super) slots: u32,
 }
 
+/// Connections of a ring at most, unless the configuration says otherwise.
+const SLOTS_MAX: u32 = 16_384;
 const SUBMISSIONS: u32 = 1_024;
 /// More costs memory and start-up time for every ring, and brings nothing.
 const COMPLETIONS_MAX: u32 = 16_384;
 
 impl RingSize {
+    /// As many connections as the kernel lets one ring's table have, within reason.
+    pub(super) fn usual() -> Self {
+        Self::for_slots(descriptors_max().clamp(1, SLOTS_MAX))
+    }
+
     pub(super) fn for_slots(slots: u32) -> Self {
         let completions = slots.saturating_mul(2).clamp(2 * SUBMISSIONS, COMPLETIONS_MAX);
         Self { submissions: SUBMISSIONS, completions, slots }

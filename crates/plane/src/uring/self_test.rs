@@ -11,7 +11,7 @@ use super::operation;
 use super::sockets::{Sockets, Target};
 use super::tag::{Op, Tag};
 use crate::Descriptors;
-use crate::choice::Release;
+use crate::findings::Release;
 use crate::socket::{self, check};
 
 /// Longer than the send buffer of the test's sockets.

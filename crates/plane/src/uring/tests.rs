@@ -40,7 +40,7 @@ fn accept(plane: &mut UringPlane, addr: SocketAddr, count: usize) -> Vec<(TcpStr
     let mut conns = std::collections::HashMap::new();
     poll_until(plane, |_, events| {
         for event in events {
-            if let Event::Accepted { conn, peer } = *event {
+            if let Event::Accepted { conn, peer, .. } = *event {
                 conns.insert(peer, conn);
             }
         }

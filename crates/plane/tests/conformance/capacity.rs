@@ -25,7 +25,7 @@ pub(crate) fn a_full_plane_accepts_again_after_a_close<P: Make>() {
         bench.watch(Duration::from_millis(10));
         assert_eq!(accepted(&bench), expected);
         assert_eq!(bench.plane.stats().connections, 4);
-        let Seen::Accepted(oldest, _) = bench.seen[expected - 4] else { panic!() };
+        let Seen::Accepted(oldest, ..) = bench.seen[expected - 4] else { panic!() };
         bench.plane.close(oldest, Close::Fin);
     }
     let closed = clients.iter().filter(|client| {
@@ -89,7 +89,7 @@ pub(crate) fn a_batch_of_thousands_reaches_everyone<P: Make>() {
     }
     let accepted = std::mem::take(&mut bench.seen);
     let conns = accepted.iter().map(|seen| match seen {
-        Seen::Accepted(conn, _) => *conn,
+        Seen::Accepted(conn, ..) => *conn,
         other => panic!("{other:?}"),
     });
     let mut exceptions = Vec::new();
@@ -116,7 +116,7 @@ pub(crate) fn thousands_of_connections_leave_no_slots_behind<P: Make>() {
         let half = clients.len() / if round % 3 == 0 { 1 } else { 2 };
         drop(clients.into_iter().skip(half).collect::<Vec<_>>());
         for seen in std::mem::take(&mut bench.seen) {
-            if let Seen::Accepted(conn, _) = seen {
+            if let Seen::Accepted(conn, ..) = seen {
                 bench.plane.close(conn, how);
             }
         }
@@ -141,4 +141,12 @@ pub(crate) fn two_listeners_share_the_last_slots<P: Make>() {
     }
     bench.until("four", |bench| accepted(bench) == 4);
     assert_eq!(bench.plane.stats().connections, 4);
+    for (nth, client) in clients.iter().enumerate() {
+        let peer = client.local_addr().unwrap();
+        let listener = bench.seen.iter().find_map(|seen| match *seen {
+            Seen::Accepted(_, from, listener) if from == peer => Some(listener),
+            _ => None,
+        });
+        assert_eq!(listener, Some(nth as u16 % 2), "the listener is told");
+    }
 }

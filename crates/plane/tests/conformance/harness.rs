@@ -58,7 +58,7 @@ impl Make for Epoll {
 /// An event with its bytes.
 #[derive(Clone, Eq, PartialEq, Debug)]
 pub(crate) enum Seen {
-    Accepted(ConnId, SocketAddr),
+    Accepted(ConnId, SocketAddr, u16),
     Connected(ConnId),
     Bytes(ConnId, Vec<u8>),
     Writable(ConnId),
@@ -97,7 +97,7 @@ impl<P: Make> Bench<P> {
                 assert!(heard.insert(conn), "one Received for each connection in one poll");
             }
             self.seen.push(match *event {
-                Event::Accepted { conn, peer } => Seen::Accepted(conn, peer),
+                Event::Accepted { conn, peer, listener } => Seen::Accepted(conn, peer, listener),
                 Event::Connected { conn } => Seen::Connected(conn),
                 Event::Received { conn, bytes } => {
                     Seen::Bytes(conn, self.plane.received(bytes).to_vec())
@@ -168,11 +168,11 @@ impl<P: Make> Bench<P> {
     pub(crate) fn accepted_from(&mut self, peer: SocketAddr) -> ConnId {
         let mut found = None;
         self.until("accepted", |bench| {
-            found = bench.take(|seen| matches!(seen, Seen::Accepted(_, from) if *from == peer));
+            found = bench.take(|seen| matches!(seen, Seen::Accepted(_, from, _) if *from == peer));
             found.is_some()
         });
         match found {
-            Some(Seen::Accepted(conn, _)) => conn,
+            Some(Seen::Accepted(conn, ..)) => conn,
             _ => unreachable!(),
         }
     }
