@@ -35,11 +35,12 @@ def arguments() -> argparse.Namespace:
     )
     names = [scenario.name for scenario in scenarios()]
     servers = [server.name for server in SERVERS]
+    usual = [server.name for server in SERVERS if server.usual]
     add = parser.add_argument
     add("--rounds", type=positive, help="default 5")
     add("--quick", action="store_true", help="one round, shorter runs, about four minutes")
     add("--scenarios", type=some_of(names), default=names, metavar="A,B", help=f"of {', '.join(names)}")
-    add("--servers", type=some_of(servers), default=servers, metavar="A,B", help=f"of {', '.join(servers)}")
+    add("--servers", type=some_of(servers), default=usual, metavar="A,B", help=f"of {', '.join(servers)}")
     add("--rps", action="store_true", help="also in a network namespace with RPS on lo; needs root")
     add("--seed", type=int, default=1, help="of the order of servers; default 1")
     add("--out", type=pathlib.Path, metavar="DIR", help="default bench/.cache/results/DATE")

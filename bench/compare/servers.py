@@ -50,6 +50,8 @@ class Server:
     has_echo: bool = True
     # The process that serves is a child of the one that is started.
     has_master: bool = False
+    # Compared when nothing is said.
+    usual: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +86,16 @@ def switchboard(plane: str, shards: int = 1, flags: tuple[str, ...] = ()) -> Ser
         command=command,
         version=lambda: output(switchboard_bin(), "--version"),
         publish_path="/sub/{channel}",
+    )
+
+
+def process_descriptors() -> Server:
+    """As io_uring runs on kernels before 6.13, to see what that costs on this one."""
+    return dataclasses.replace(
+        switchboard("io_uring", flags=("--io-uring-descriptors", "process")),
+        name="switchboard-io_uring-process",
+        title="Switchboard, io_uring, process descriptors",
+        usual=False,
     )
 
 
@@ -130,6 +142,7 @@ def nchan() -> Server:
 
 SERVERS: tuple[Server, ...] = (
     switchboard("io_uring"),
+    process_descriptors(),
     switchboard("epoll"),
     rust_peer("fastwebsockets"),
     rust_peer("tokio-tungstenite"),
