@@ -115,7 +115,7 @@ def serve(socks):
 
 def main():
     port, count, channel, source = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if count + 16 > hard:
         sys.exit(f"{count} connections need a descriptor limit above {hard}: start several")

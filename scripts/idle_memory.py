@@ -171,7 +171,7 @@ def measure(arguments, count):
         connect_s = time.monotonic() - started
         time.sleep(SETTLE_S)
         after, caches = (server.rss(), server.dirty(), slab()), slab_caches()
-        rss, dirty, kernel = ((now - then) / count for now, then in zip(after, before))
+        rss, dirty, kernel = ((now - then) / count for now, then in zip(after, before, strict=True))
         descriptors = server.descriptors()
         if arguments.churn:
             churn(arguments, server, arguments.churn)

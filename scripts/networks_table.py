@@ -38,7 +38,10 @@ def columns(record: dict) -> list[float]:
 
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
-    print("| network | plane | server CPU us/delivery (all rounds) | p50 ms | p99 ms | p99.9 ms | last, p50 ms | last, p99 ms |")
+    print(
+        "| network | plane | server CPU us/delivery (all rounds)"
+        " | p50 ms | p99 ms | p99.9 ms | last, p50 ms | last, p99 ms |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for network in NETWORKS:
         for plane in PLANES:

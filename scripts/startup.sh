@@ -24,7 +24,7 @@ one_start() {
         exec env -u SWITCHBOARD_BIN -u SWITCHBOARD_LOAD_BIN "$server_bin" --plane "$1" \
             --listen 127.0.0.1:0 --internal-listen 127.0.0.1:0 2>&1
     }
-    pid=$SERVER_PID
+    pid=${SERVER_PID:?} # by coproc
     while IFS= read -r line <&"${SERVER[0]}"; do
         [[ $line != *'listening on http://'* ]] || break
     done

@@ -3,8 +3,8 @@
 # the first that fails.
 #
 #   scripts/test.sh                  all steps
-#   scripts/test.sh STEP...          only these: fmt structure clippy unit doc build integration
-#                                    autobahn instructions
+#   scripts/test.sh STEP...          only these: fmt structure lint clippy unit doc build
+#                                    integration autobahn instructions
 #
 # SWITCHBOARD_BIN names another binary to test than the one that `build` makes, and
 # SWITCHBOARD_DELAY_BIN another delay-proxy than the one that `integration` makes.
@@ -13,7 +13,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-STEPS=(fmt structure clippy unit doc build integration autobahn instructions)
+STEPS=(fmt structure lint clippy unit doc build integration autobahn instructions)
 
 say() { printf '%s\n' "$*"; }
 die() { say "test.sh: $*" >&2; exit 1; }
@@ -74,6 +74,13 @@ step_structure() {
     scripts/check_structure.py
 }
 
+step_lint() {
+    install_packages shellcheck=shellcheck
+    shellcheck --external-sources .ci/run scripts/*.sh scripts/lib/*.sh
+    python_environment
+    .venv/bin/ruff check --quiet --no-cache bench scripts tests
+}
+
 step_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
 
 step_unit() { cargo test --workspace --all-features --locked; }
@@ -99,6 +106,11 @@ step_autobahn() {
 
 step_instructions() { scripts/instructions.sh; }
 
+say_failed() {
+    say
+    say "test.sh: step $running FAILED"
+}
+
 main() {
     local step started all_started=$SECONDS times=()
     [ $# -gt 0 ] || set -- "${STEPS[@]}"
@@ -112,7 +124,8 @@ main() {
         say "==== $step ===="
         started=$SECONDS
         # Not in a condition: `set -e` must end a step at its first failing command.
-        trap "say; say 'test.sh: step $step FAILED'" EXIT
+        running=$step
+        trap say_failed EXIT
         "step_$step"
         trap - EXIT
         times+=("$step $((SECONDS - started)) s")

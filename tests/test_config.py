@@ -221,7 +221,7 @@ def test_port_0_is_told(tmp_path):
         )  # fmt: skip
     try:
         wait_for_line(log, "listening on http://127.0.0.1:", process)
-        line = next(l for l in log.read_text().splitlines() if "listening on" in l)
+        line = next(found for found in log.read_text().splitlines() if "listening on" in found)
         ports = [int(part.split(":")[-1].rstrip(";,")) for part in line.split() if "127.0.0.1:" in part]
         assert len(ports) == 2 and all(port > 0 for port in ports), line
     finally:

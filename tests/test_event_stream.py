@@ -45,10 +45,8 @@ def test_the_same_bytes_on_1_0_and_1_1(server, channel):
     found = []
     for request in (
         f"GET /sub/{channel}?since=earliest HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n",
-        f"GET /sub/{channel}?since=earliest HTTP/1.0\r\nConnection: keep-alive\r\n"
-        "Accept: text/event-stream\r\n\r\n",
-        f"GET /sub/{channel}?since=earliest HTTP/1.1\r\nHost: {server.host}\r\n"
-        "Accept: text/event-stream\r\n\r\n",
+        f"GET /sub/{channel}?since=earliest HTTP/1.0\r\nConnection: keep-alive\r\nAccept: text/event-stream\r\n\r\n",
+        f"GET /sub/{channel}?since=earliest HTTP/1.1\r\nHost: {server.host}\r\nAccept: text/event-stream\r\n\r\n",
     ):
         with RawConnection(server) as connection:
             connection.send(request.encode())

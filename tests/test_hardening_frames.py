@@ -221,7 +221,7 @@ BAD_UTF8 = {
 
 @pytest.mark.parametrize("bad", BAD_UTF8.values(), ids=BAD_UTF8.keys())
 def test_row_20_invalid_text(shared, bad):
-    text = "grüße ".encode() + bad + " more".encode()
+    text = "grüße ".encode() + bad + b" more"
     fails(shared, "/echo", frame(TEXT, text), INVALID_PAYLOAD)
     fails(shared, "/sub/demo:utf8", frame(TEXT, text), INVALID_PAYLOAD)
     for at in range(len(text) + 1):

@@ -116,7 +116,8 @@ def test_budget_of_a_shard(start, plane, shards, channel):
         assert kept(server, f"{channel}-small-{n}") == [f"small {n}"]
     for name in big:
         with IntervalPollWay(server, name, "earliest") as line:
-            found = [int(text) for text in iter(lambda: line.take(1)[0].strip(), "59")]
+            texts = iter(lambda: line.take(1)[0].strip(), "59")  # noqa: PLW0108, each is another one
+            found = [int(text) for text in texts]
             assert found == list(range(found[0], 59)) and found[0] > 30
     # Brought up to date once a second.
     wait_until("it is counted", lambda: server.counter("history_evicted") > 50, 5)

@@ -59,7 +59,7 @@ def status_and_body(server, path, *headers):
 
 
 def test_starting_points(server, channel):
-    first, second, third = server.publish_all(channel, ["1", "2", "3"])
+    first, _, third = server.publish_all(channel, ["1", "2", "3"])
     cases = {
         "since=earliest": b"1",
         "since=latest": b"3",

@@ -39,7 +39,7 @@ def test_text_and_binary(server, channel, way, is_live):
         if is_live:
             publish()
         if way == "json_poll":
-            found = sum((line.step() for _ in range(3)), [])
+            found = [payload for _ in range(3) for payload in line.step()]
         else:
             found = line.take(3)
         assert [len(payload) for payload in found] == [len(text), MIB, 11]

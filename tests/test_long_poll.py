@@ -9,7 +9,6 @@ from support.polling import Poller, items_of, modified_s, position_of
 from support.positions import moved, offset
 from support.raw_http import RawConnection, get
 
-
 SHORT = """
 [namespace.short]
 history_publications = 0
@@ -153,7 +152,7 @@ def test_waits_for_many_channels_at_once_on_many_connections(server, channel):
 
 
 def test_json(server, channel):
-    first, *_, last = server.publish_all(channel, ["one", "zwölf", ""])
+    first, *_ = server.publish_all(channel, ["one", "zwölf", ""])
     server.publish(channel, b"\x00\xff", "application/octet-stream", event="bytes")
     before = time.time() * 1_000
     with Poller(server, channel, "since=earliest", ["Accept: application/json"]) as poller:

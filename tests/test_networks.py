@@ -5,6 +5,7 @@ All but the last run in two network namespaces joined by a veth pair, which need
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -226,15 +227,12 @@ def delayed(server):
 def test_a_long_line_that_wavers_and_stalls(server, delayed):
     """Everything comes once and in order, and never earlier than the line allows."""
     rounds = [numbered(at, 100) for at in range(0, 2_000, 100)]
+    server_side = functools.partial(publish, server)
 
     async def scenario():
         async with listeners(delayed, 10) as websockets:
-            took = []
-            for messages in rounds:
-                took.append(
-                    await fan_out(lambda all: publish(server, all), websockets, messages, 20)
-                )
-            await expect_nothing_more(websockets, lambda all: publish(server, all))
+            took = [await fan_out(server_side, websockets, messages, 20) for messages in rounds]
+            await expect_nothing_more(websockets, server_side)
         return took
 
     took = run(scenario())

@@ -21,7 +21,7 @@ def curl(*arguments, stdin=None):
     )  # fmt: skip
     head, _, body = done.stdout.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (l.partition(":") for l in lines[1:])}
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
     return int(lines[0].split()[1]), headers, body
 
 

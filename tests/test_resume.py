@@ -162,7 +162,7 @@ def test_v1_publishes_as_raw_does(server):
 
 def test_raw_with_since(server, channel):
     """A plain client may begin at a position too, and gets bare payloads."""
-    first, second, _ = server.publish_all(channel, ["1", "2", "3"])
+    first, *_ = server.publish_all(channel, ["1", "2", "3"])
     server.publish(channel, b"\x00", "application/octet-stream")
     for query in (f"since={first}", f"last_event_id={first}"):
         with RawWebSocket(server, f"/sub/{channel}?{query}") as line:

@@ -114,7 +114,7 @@ def test_told_exactly_what_was_missed(server, channel, policy, way):
         for n in range(COUNT + 1, COUNT + 6):
             server.publish(name, text(n))
             read(line, name, account, n)
-        first, last = account.missed[-1]
+        _, last = account.missed[-1]
         if policy == "latest":
             assert last >= COUNT - 1 or account.next > last, "on to the newest"
         else:
@@ -254,6 +254,11 @@ def slow(server, query=""):
     return json.loads(body)["clients"]
 
 
+def address_of(line):
+    host, port = line.socket.getsockname()
+    return f"{host}:{port}"
+
+
 def test_the_internal_door_lists_the_slowest(start, plane, shards, namespaces, channel):
     """Address, channel, lag and time, the longest blocked first, over all shards."""
     server = start(plane, shards, stall_timeout_ms=60_000)
@@ -269,7 +274,7 @@ def test_the_internal_door_lists_the_slowest(start, plane, shards, namespaces, c
         found = slow(server)
         assert len(found) == 6, found
         expected = {
-            "%s:%d" % line.socket.getsockname(): "websocket" if isinstance(line, V1) else "event_stream"
+            address_of(line): "websocket" if isinstance(line, V1) else "event_stream"
             for line in lines
         }
         assert {client["address"]: client["transport"] for client in found} == expected
@@ -279,7 +284,7 @@ def test_the_internal_door_lists_the_slowest(start, plane, shards, namespaces, c
             assert client["lag_bytes"] > 20 * 10_000
         blocked = [client["blocked_ms"] for client in found]
         assert blocked == sorted(blocked, reverse=True) and blocked[-1] > 100, blocked
-        oldest = {"%s:%d" % line.socket.getsockname() for line in lines[:2]}
+        oldest = {address_of(line) for line in lines[:2]}
         assert {client["address"] for client in slow(server, "?limit=2")} == oldest
         for wrong in ("0x1", "-1", "1001", ""):
             assert server.request("GET", f"/slow?limit={wrong}")[0] == 400, wrong

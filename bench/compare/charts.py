@@ -7,14 +7,14 @@ import matplotlib
 
 matplotlib.use("svg")
 
-from matplotlib import pyplot  # noqa: E402 (the backend comes first)
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter  # noqa: E402
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from .markdown import NETWORKS, heading  # noqa: E402
-from .results import Named, Results, Spread  # noqa: E402
-from .scenarios import Measure, Scenario  # noqa: E402
-from .units import number  # noqa: E402
+from .markdown import NETWORKS, heading
+from .results import Named, Results, Spread
+from .scenarios import Measure, Scenario
+from .units import number
 
 OURS = ("#c2410c", "#f59e0b")
 PEERS = "#7c8da5"
@@ -75,7 +75,7 @@ def bars(results: Results, scenario: Scenario, measure: Measure, logarithmic: bo
         return False
     height = 1.3 + 0.36 * len(results.servers)
     figure, panels = pyplot.subplots(1, len(networks), figsize=(8.5, height), squeeze=False, layout="constrained")
-    for axes, network in zip(panels[0], networks):
+    for axes, network in zip(panels[0], networks, strict=True):
         panel(axes, results, scenario, measure, network, logarithmic)
         if len(networks) > 1:
             axes.set_title(NETWORKS[network], fontsize=10)
@@ -153,14 +153,14 @@ def latencies(results: Results, rates: Sequence[Scenario], network: str, path: p
     figure, panels = pyplot.subplots(
         1, len(rates), figsize=(9.5, height), squeeze=False, layout="constrained", sharex=True
     )
-    for axes, rate in zip(panels[0], rates):
+    for axes, rate in zip(panels[0], rates, strict=True):
         found = measured(results, rate, rate.measures[0], network)
         for place, (server, _) in enumerate(found):
             spreads = [results.spread(network, rate.name, server.name, key) for key in PERCENTILES]
             values = [spread.median for spread in spreads if spread]
             tint = color(server, found)
             axes.plot(values, [place] * len(values), color=tint, linewidth=2, zorder=1)
-            for value, (marker, size) in zip(values, MARKERS):
+            for value, (marker, size) in zip(values, MARKERS, strict=False):
                 axes.scatter(value, place, marker=marker, s=size, color=tint, zorder=2)
         share = rate.share_of_fanout or 0.0
         axes.set_title(f"{share * 100:.0f} % of its own rate", fontsize=10)

@@ -41,16 +41,20 @@ def introduction(results: Results) -> str:
     )
     rounds = context["rounds"]
     lines = [
-        f"Measured on {context['date']} at commit `{context['commit']}` by"
-        f" `{context['command']}`: {where};"
-        f" load average {context['load_average']:.1f} when it began.",
-        f"{rounds} round{'s' if rounds != 1 else ''}, in each of them every server in turn, in an order that is"
-        " shuffled anew for each scenario; a fresh server process for each run. All threads of the server on core"
-        f" {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are medians of the"
-        " rounds that passed, with the lowest and the highest in brackets. CPU is that of all threads of the"
-        " server, user and system. Memory is the growth per connection of a server that has served and closed 100"
-        " connections before; what it takes at its start is only in its RSS in all. What each server runs with, and"
-        " why, is in [bench/peers](../bench/peers/README.md).",
+        (
+            f"Measured on {context['date']} at commit `{context['commit']}` by"
+            f" `{context['command']}`: {where};"
+            f" load average {context['load_average']:.1f} when it began."
+        ),
+        (
+            f"{rounds} round{'s' if rounds != 1 else ''}, in each of them every server in turn, in an order that is"
+            " shuffled anew for each scenario; a fresh server process for each run. All threads of the server on"
+            f" core {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are"
+            " medians of the rounds that passed, with the lowest and the highest in brackets. CPU is that of all"
+            " threads of the server, user and system. Memory is the growth per connection of a server that has"
+            " served and closed 100 connections before; what it takes at its start is only in its RSS in all. What"
+            " each server runs with, and why, is in [bench/peers](../bench/peers/README.md)."
+        ),
     ]
     if "rps" in results.networks:
         lines.append(

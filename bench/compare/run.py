@@ -93,7 +93,8 @@ def load_arguments(scenario: Scenario, target: Running, rate_per_s: float | None
 def load(target: Running, network: Network, cores: Cores, arguments: tuple[str, ...]) -> Outcome:
     """Runs the load tool to its end, and samples the server's CPU meanwhile."""
     tool = os.environ["SWITCHBOARD_LOAD_BIN"]
-    command = [*network.prefix, *on_cores(cores.load, [tool, *arguments, "--pid", str(target.pid), "--json", "--quiet"])]
+    measuring = [tool, *arguments, "--pid", str(target.pid), "--json", "--quiet"]
+    command = [*network.prefix, *on_cores(cores.load, measuring)]
     samples = [(time.time(), cpu_seconds(target.pid))]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         tool_process = subprocess.Popen(

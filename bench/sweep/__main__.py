@@ -99,10 +99,17 @@ def table(part: Part, measured: dict[Case, Measured]) -> str:
     head = [*part.varied, "plane", *(column.title for column in part.columns)]
     rows = []
     for case, of in measured.items():
-        cells = [cell(of.values.get(column.title, []), column.unit, nth == 0) for nth, column in enumerate(part.columns)]
+        cells = [
+            cell(of.values.get(column.title, []), column.unit, nth == 0)
+            for nth, column in enumerate(part.columns)
+        ]
         rows.append([*case.varied, case.plane, *cells])
     text = f"### {part.title}\n\n{markdown.grid(head, rows)}\n"
-    failed = [f"- {', '.join(case.varied)}, {case.plane}: {why}" for case, of in measured.items() for why in of.failures]
+    failed = [
+        f"- {', '.join(case.varied)}, {case.plane}: {why}"
+        for case, of in measured.items()
+        for why in of.failures
+    ]
     return text + (f"\nRuns that did not pass:\n\n{chr(10).join(failed)}\n" if failed else "")
 
 

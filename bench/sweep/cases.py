@@ -134,7 +134,8 @@ def shards() -> Iterator[Case]:
 
 def storms() -> Iterator[Case]:
     for plane, count in (("io_uring", 100_000), ("epoll", 9_000), ("io_uring", 9_000)):
-        load = ("storm", "--connections", str(count), "--survivors", "100", "--backoff", "none", "--connect-rate", "20000")
+        load = ("storm", "--connections", str(count), "--survivors", "100")
+        load += ("--backoff", "none", "--connect-rate", "20000")
         yield Case("storm", (f"{count:,}",), plane, load, publishes_by_http=True)
 
 

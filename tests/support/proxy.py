@@ -1,5 +1,6 @@
 """A TCP proxy between clients and a server that cuts connections when it is told to."""
 
+import contextlib
 import socket
 import struct
 import threading
@@ -41,10 +42,8 @@ class CuttingProxy:
             for end in pair:
                 if with_reset:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                try:
+                with contextlib.suppress(OSError):  # that side has ended already
                     end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # that side has ended already
                 end.close()
         return len(pairs)
 

@@ -49,6 +49,7 @@ def run_to_end(*arguments, env=None, wrapper=(), timeout=20):
         capture_output=True,
         text=True,
         timeout=timeout,
+        check=False,
     )
 
 
