@@ -4,13 +4,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
 from support.proxy import CuttingProxy
 from support.server import ROOT
+from support.waiting import wait_until
 
 DOCUMENT = (ROOT / "docs/transports.md").read_text()
 # A block of code whose first line, a comment, says where it runs and what it is.
@@ -83,7 +83,7 @@ def test_in_python(server, name):
     ) as client:
         try:
             if "interval" in name:
-                time.sleep(2)  # it has asked where the channel stands
+                wait_until("it asks where the channel is", lambda: server.counter("polls_empty") > 0)
             else:
                 server.wait_for_subscribers("news", 1)
             for text in ("one", "grüße"):

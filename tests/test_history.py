@@ -8,6 +8,7 @@ import pytest
 from support.polling import Poller
 from support.positions import moved
 from support.v1 import V1
+from support.waiting import wait_until
 from support.ways import IntervalPollWay, JsonPollWay
 
 BOUNDS = """
@@ -39,13 +40,6 @@ def info(server, name):
     status, _, body = server.request("GET", f"/pub/{name}", headers={"Accept": "application/json"})
     assert status == 200, (status, body)
     return json.loads(body)
-
-
-def wait_until(what, condition, within_s=15):
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def test_count(server, channel):
