@@ -79,6 +79,7 @@ step_lint() {
     shellcheck --external-sources .ci/run scripts/*.sh scripts/lib/*.sh
     python_environment
     .venv/bin/ruff check --quiet --no-cache bench scripts tests
+    scripts/check_dependencies.py
 }
 
 step_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
