@@ -66,8 +66,8 @@ pub(crate) fn command() -> Command {
 const FILE: &str = "config";
 const CHECK: &str = "check-config";
 
-const ABOUT: &str = "A push server: clients hold one line open, backends hand over a message once, \
-                     and it reaches everyone who listens.";
+const ABOUT: &str = "A push server: clients hold one connection open, a backend publishes a message \
+                     once, and every subscriber receives it.";
 
 const START: &str = "Started without any option it serves clients on port 8000 and backends on \
                      127.0.0.1:8001.\n\n  Listen:   open http://localhost:8000/ in a browser, or \

@@ -12,139 +12,142 @@ settings! {
     #[derive(Clone, Debug)]
     struct Settings;
 
-    "Doors" {
-        /// Addresses that clients connect to (every way to listen, and the page at `/`). The default
-        /// `[::]` is left out on a machine without IPv6.
+    "Listeners" {
+        /// Addresses that clients connect to, for every way to listen and for the page at `/`. On a
+        /// machine without IPv6, the default leaves out `[::]`.
         listen: Vec<SocketAddr> = default_listen();
-        /// Address of the internal door, where backends publish and read counters. Anything but
-        /// loopback needs `api_key`.
+        /// Address of the internal API, where backends publish and read counters. Any address other
+        /// than loopback requires `api_key`.
         internal_listen: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001);
-        /// Secret that requests at the internal door must carry. They send it as `X-API-Key` or
-        /// `Authorization: Bearer`. Prefer the file or the environment: flags can be read by every
-        /// user of the machine.
+        /// Secret that requests to the internal API must carry, as `X-API-Key` or `Authorization:
+        /// Bearer`. Prefer the file or the environment: every user of the machine can read flags.
         api_key: Option<Secret> = None;
-        /// Web origins allowed beside the server's own, such as `https://example.org`. Compared
-        /// exactly; `*` alone allows every origin. Clients that are no browsers send no origin and
-        /// are not affected.
+        /// Web origins allowed besides the server's own, such as `https://example.org`. Origins are
+        /// compared exactly; `*` on its own allows all of them. Clients other than browsers send no
+        /// origin and are not affected.
         allowed_origins: Vec<String> = Vec::new();
-        /// Connections held by the internal door at most; more wait in the kernel's queue.
+        /// Most connections that the internal API holds; further ones wait in the kernel's queue.
         internal_connections_max: u32 = 1_024, 1..=65_535;
     }
 
     "Cores and capacity" {
-        /// Number of shards, one pinned thread each, on the first N cores this process may use. All
-        /// of them when unset.
+        /// Number of shards: one pinned thread each, on the first N cores that this process may
+        /// use. When unset, the server uses all of them.
         cores: Option<u32> = None, 1..=1_024;
-        /// The cores to pin shards to, such as `0,2-3`. Excludes `cores`.
+        /// Cores to pin shards to, such as `0,2-3`. Cannot be combined with `cores`.
         pin: Option<CpuList> = None;
         /// How bytes move: `io_uring`, `epoll`, or `auto`, which takes `io_uring` where the
         /// kernel allows it and says at start which one runs and why.
         plane: PlaneChoice = PlaneChoice::Auto;
-        /// What names client connections to `io_uring`: `direct` descriptors, which `ulimit -n` does
-        /// not bound, descriptors of the `process`, or `auto`, which takes direct ones where the
-        /// kernel releases a closed one at once (Linux 6.13 and later).
+        /// What names client connections to `io_uring`: `direct` descriptors, which `ulimit -n` does not
+        /// limit, descriptors of the `process`, or `auto`, which takes direct ones where the kernel
+        /// releases a closed one at once (Linux 6.13 and later).
         io_uring_descriptors: DescriptorChoice = DescriptorChoice::Auto;
-        /// Client connections of all shards together; beyond it new ones get 503. What the machine
-        /// can hold when unset (`--check-config` tells).
+        /// Most client connections across all shards; beyond it, new clients get 503. When unset,
+        /// as many as the machine can hold, which `--check-config` shows.
         connections_max: Option<u32> = None, 1..=16_777_216;
     }
 
     "Channels" {
-        /// Let everyone publish to channels of the namespace `demo`. It makes the page useful at
+        /// Let every client publish to channels of the namespace `demo`. The page then works at
         /// once; turn it off where strangers can connect.
         demo: bool = true;
-        /// Publications a second that one client may send in the namespace `demo`, unless
-        /// `[namespace.demo]` says otherwise. 0 is unlimited.
+        /// Publications per second that one client may send in the namespace `demo`, unless
+        /// `[namespace.demo]` says otherwise. 0 means no limit.
         demo_publish_per_second: u32 = 20, 0..=10_000_000;
-        /// Answer 404 for channels whose namespace has no `[namespace.NAME]`, instead of treating
-        /// them as `[namespace.default]`.
+        /// Answer 404 for channels whose namespace has no `[namespace.NAME]` table, instead of
+        /// applying `[namespace.default]`.
         strict_namespaces: bool = false;
-        /// Channels that one connection may listen to; beyond it 400.
+        /// Most channels that one connection may subscribe to; beyond it, 400.
         channels_per_connection_max: u32 = 128, 1..=1_024;
-        /// Publications of a channel that a subscriber may be behind, unless its namespace says
-        /// otherwise. One that falls behind further, and behind the history, loses its place.
+        /// How many publications a subscriber may lag behind in a channel, unless its namespace
+        /// says otherwise. A subscriber that lags further than this, and further than the history,
+        /// loses its place.
         log_publications_max: u32 = 1_024, 1..=1_048_576;
-        /// Bytes of a channel that a subscriber may be behind, unless its namespace says otherwise.
-        /// Several of the largest publications should fit, or a burst of them leaves ordinary
-        /// clients behind.
+        /// How many bytes a subscriber may lag behind in a channel, unless its namespace says
+        /// otherwise. Leave room for several of the largest publications, or a burst of them leaves
+        /// ordinary clients behind.
         log_bytes_max: usize = 8_388_608, 1_024..=1_073_741_824;
-        /// Bytes that all channels of a shard keep together, for subscribers that are behind and as
-        /// history; the largest log gives its oldest publication first. What event streams and JSON
-        /// need in another form may take as much again.
+        /// Bytes that all channels of a shard may keep together, for lagging subscribers and as
+        /// history. When they reach it, the largest log drops its oldest publications. Other forms
+        /// of the same publications, for event streams and JSON, may take as much again.
         shard_log_bytes_max: usize = 67_108_864, 65_536..=1_099_511_627_776;
-        /// Channels without subscribers that a shard remembers; the oldest are forgotten first, with
-        /// all they keep.
+        /// Channels without subscribers that a shard remembers. Beyond it, the shard forgets the
+        /// oldest first, with everything they keep.
         channels_idle_max: u32 = 100_000, 1..=16_777_216;
-        /// Time for which a channel that nobody uses keeps its position after its history is gone,
-        /// so that who comes back is not told of a gap where there is none.
+        /// How long an unused channel keeps its position after its history has expired. Until then,
+        /// a client that comes back does not see a gap where there is none.
         meta_ttl_ms: u32 = 3_600_000, 0..=2_592_000_000;
     }
 
     "Polling and event streams" {
-        /// Time for which a long poll without news is held. Keep it below the idle timeout of
-        /// proxies and load balancers in front.
+        /// How long a long poll waits for a message. Keep it below the idle timeout of any proxy or
+        /// load balancer in front.
         long_poll_timeout_ms: u32 = 25_000, 100..=3_600_000;
-        /// Status of the answer to a long poll that got no news in time: 304, or 408 for clients
-        /// that expect it.
+        /// Status of a long poll that timed out without a message: 304, or 408 for clients that
+        /// expect it.
         long_poll_timeout_status: TimeoutStatus = TimeoutStatus::NotModified;
-        /// Time after which a browser connects an event stream again that broke off (`retry:`).
+        /// How long a browser waits before it reconnects a broken event stream (`retry:`).
         event_stream_retry_ms: u32 = 2_000, 0..=3_600_000;
     }
 
     "Size limits" {
-        /// Largest message a client may send, in bytes; beyond it close code 1009.
+        /// Largest message that a client may send, in bytes; beyond it, close code 1009.
         message_bytes_max: usize = 65_536, 1..=1_073_741_824;
-        /// Frames that one message of a client may come in; beyond it close code 1008.
+        /// Most frames that one message of a client may consist of; beyond it, close code 1008.
         fragments_max: u32 = 1_024, 1..=1_048_576;
-        /// Largest request head of a client, in bytes; beyond it 431.
+        /// Largest request head that a client may send, in bytes; beyond it, 431.
         head_bytes_max: usize = 8_192, 512..=65_536;
-        /// Header lines in a request of a client; beyond it 431.
+        /// Most header lines in a client's request; beyond it, 431.
         headers_max: usize = 64, 8..=64;
-        /// Largest publication at the internal door, in bytes; beyond it 413.
+        /// Largest publication that the internal API accepts, in bytes; beyond it, 413.
         publish_bytes_max: usize = 1_048_576, 1..=1_073_741_824;
-        /// Largest batch of publications at the internal door, in bytes; beyond it 413.
+        /// Largest batch of publications that the internal API accepts, in bytes; beyond it, 413.
         batch_bytes_max: usize = 16_777_216, 1_024..=1_073_741_824;
-        /// Bytes of publications on their way from the internal door to the shards. When it stays
-        /// reached for a second, publishers get 503.
+        /// Bytes of publications that may be on their way from the internal API to the shards. When
+        /// they stay at this limit for a second, publishers get 503.
         publish_pending_bytes_max: usize = 67_108_864, 65_536..=4_294_967_295;
     }
 
     "Time limits" {
-        /// Time a client has to send a whole request head.
+        /// How long a client may take to send a complete request head.
         handshake_timeout_ms: u32 = 10_000, 100..=600_000;
-        /// Time an HTTP connection of a client may stay open between requests.
+        /// How long a client's HTTP connection may stay open between requests.
         http_idle_timeout_ms: u32 = 60_000, 100..=3_600_000;
-        /// Silence after which a WebSocket gets a ping, and an event stream a comment. Keep it below
-        /// the idle timeout of proxies and load balancers in front.
+        /// Silence after which the server sends a ping to a WebSocket, or a comment to an event
+        /// stream. Keep it below the idle timeout of any proxy or load balancer in front.
         ping_interval_ms: u32 = 25_000, 1_000..=3_600_000;
-        /// Time after a ping in which something must arrive, or the client counts as dead.
+        /// How long a client may stay silent after a ping before it counts as dead.
         pong_timeout_ms: u32 = 10_000, 100..=600_000;
-        /// Time a client that cannot take more data has to take some of it, or it is closed (a
+        /// How long a client whose socket is full may take no data before the server closes it (a
         /// WebSocket with code 4008).
         stall_timeout_ms: u32 = 10_000, 100..=600_000;
-        /// Time a client has to answer a Close frame before its connection is reset.
+        /// How long a client may take to answer a Close frame before the server resets its
+        /// connection.
         close_timeout_ms: u32 = 2_000, 100..=600_000;
-        /// Time the server takes to stop after SIGTERM or SIGINT.
+        /// How long the server may take to stop after SIGTERM or SIGINT.
         stop_timeout_ms: u32 = 5_000, 100..=600_000;
     }
 
     "Sockets" {
-        /// Unsent bytes the kernel queues for a client before it counts as full
-        /// (`TCP_NOTSENT_LOWAT`). Small values show slow clients early. 0 leaves the system's value.
+        /// Unsent bytes that the kernel queues for a client before its socket counts as full
+        /// (`TCP_NOTSENT_LOWAT`). Small values reveal slow clients early. 0 keeps the system's
+        /// value.
         notsent_lowat_bytes: u32 = 16_384, 0..=1_073_741_824;
-        /// Send buffer of a client's socket (`SO_SNDBUF`). 0 leaves the system's value, which adapts.
+        /// Send buffer of a client's socket (`SO_SNDBUF`). 0 keeps the system's value, which
+        /// adapts.
         send_buffer_bytes: u32 = 0, 0..=1_073_741_824;
-        /// Time after which sent data that was not acknowledged ends a connection
-        /// (`TCP_USER_TIMEOUT`). 0 leaves the system's value.
+        /// How long sent data may stay unacknowledged before the kernel ends the connection
+        /// (`TCP_USER_TIMEOUT`). 0 keeps the system's value.
         tcp_user_timeout_ms: u32 = 30_000, 0..=3_600_000;
-        /// Connections that may wait to be accepted; the kernel bounds it by `net.core.somaxconn`.
+        /// Connections that may wait to be accepted. The kernel caps it at `net.core.somaxconn`.
         backlog: u32 = 65_535, 1..=65_535;
     }
 
     "Program" {
-        /// Send what a client sends at `/echo` back to it, for benchmarks and test suites.
+        /// Send back what a client sends at `/echo`, for benchmarks and test suites.
         echo: bool = false;
-        /// What is logged to standard error: `error`, `warn`, `info`, `debug`, `trace`, or a filter
+        /// What to log to standard error: `error`, `warn`, `info`, `debug`, `trace`, or a filter
         /// such as `info,switchboard_shard=debug`.
         log: String = "info".to_owned();
     }

@@ -1,6 +1,7 @@
 //! The configuration as people write it.
 
 mod capacity;
+mod documentation;
 mod namespaces;
 
 use std::ffi::OsString;
