@@ -1,4 +1,4 @@
-//! `switchboard-load`: puts load on a WebSocket server and says how it bore it.
+//! `switchboard-load`: puts load on a WebSocket server and reports how it coped.
 
 mod cli;
 mod engine;

@@ -10,7 +10,7 @@ pub(crate) use span::Span;
 
 use clap::{Parser, Subcommand};
 
-/// Puts load on a WebSocket server and says how it bore it.
+/// Puts load on a WebSocket server and reports how it coped.
 ///
 /// Every mode connects at a rate, measures, and ends with a table: exit code 0 when everything was
 /// as it should be, 1 when something was lost, duplicated, reordered, foreign, dropped or refused,
@@ -38,7 +38,7 @@ pub(crate) enum Mode {
     Slow(Slow),
     /// Connect and leave, at a rate.
     Churn(Churn),
-    /// The same news by interval poll, long poll, event stream and WebSocket in turn.
+    /// Send the same messages by interval poll, long poll, event stream and WebSocket in turn.
     CompareTransports(CompareTransports),
 }
 

@@ -98,9 +98,12 @@ fn compared(record: &Record) -> String {
     let clients = units::count(clients.map(|figure| figure.value).fold(0.0, f64::max));
     match ways {
         0 => "none of the transports is available".to_owned(),
-        1 => format!("news to {clients} clients by one transport, {}", trouble(record)),
+        1 => format!("messages to {clients} clients by one transport, {}", trouble(record)),
         _ => {
-            format!("the same news to {clients} clients by {ways} transports, {}", trouble(record))
+            format!(
+                "the same messages to {clients} clients by {ways} transports, {}",
+                trouble(record)
+            )
         }
     }
 }
@@ -181,7 +184,7 @@ pub(crate) fn tiles(record: &Record) -> Vec<(String, String)> {
     tiles
 }
 
-/// The dearest way and the cheapest, by bytes on the wire, and how old the news is with each.
+/// The dearest way and the cheapest, by bytes on the wire, and how old messages are with each.
 fn compared_tiles(record: &Record) -> Vec<(String, String)> {
     let bytes = |row: &Row| {
         let figures = ["received", "sent"].into_iter().filter_map(|name| row.figure(name));
@@ -199,7 +202,7 @@ fn compared_tiles(record: &Record) -> Vec<(String, String)> {
     [
         ("requests", "requests"),
         ("per delivery", "on the wire per delivery"),
-        ("age p50", "age of the news, p50"),
+        ("age p50", "message age, p50"),
     ]
     .into_iter()
     .flat_map(|(name, label)| ways.iter().filter_map(move |row| tile(row, name, label)))
@@ -237,8 +240,9 @@ pub(crate) fn about(mode: &str) -> &'static str {
              costs, and whether anything is left behind."
         }
         "compare-transports" => {
-            "The same news goes to the same number of clients by one transport after another. It \
-             shows what each costs in requests, bytes and CPU, and how old the news is when seen."
+            "The same messages go to the same number of clients by one transport after another. It \
+             shows what each costs in requests, bytes and CPU, and how old a message is when a \
+             client sees it."
         }
         _ => "",
     }

@@ -89,8 +89,8 @@ pub(crate) fn comparison() -> Record {
             row("WebSocket", 1_000.0, 8e5, 2_000.0),
         ],
         latencies: vec![
-            latency("age of the news, interval poll", &spread(500_000.0, 10_000)),
-            latency("age of the news, WebSocket", &spread(2_000.0, 10_000)),
+            latency("message age, interval poll", &spread(500_000.0, 10_000)),
+            latency("message age, WebSocket", &spread(2_000.0, 10_000)),
         ],
         ..empty()
     }

@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(end(header, "requests"), end(row, "20,000"), "{text}");
         let line = |word: &str| text.lines().position(|line| line.starts_with(word)).unwrap();
         assert_eq!(line("  long poll      not available: HTTP 426"), line("  interval poll") + 1);
-        assert!(text.contains("PASSED: the same news to 1,000 clients"), "{text}");
+        assert!(text.contains("PASSED: the same messages to 1,000 clients"), "{text}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `compare-transports`: the same news to the same number of clients, by one way to listen after
+//! `compare-transports`: the same messages to the same number of clients, by one way to listen after
 //! another.
 
 use std::sync::Arc;
@@ -71,7 +71,7 @@ fn check(options: &CompareTransports) -> Result<(), Failure> {
     if !channel.tells_runs_apart() {
         return Err(usage(
             "--channel: {run} must be in it, so that each transport has channels without the \
-             news of the one before",
+             messages of the one before",
         ));
     }
     Ok(())
@@ -282,7 +282,7 @@ fn measured(options: &CompareTransports, transport: Transport, session: &Session
 }
 
 /// What is timed.
-const AGE: &str = "age of the news";
+const AGE: &str = "message age";
 
 fn record(
     options: &CompareTransports,

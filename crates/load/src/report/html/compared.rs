@@ -18,11 +18,11 @@ const CHARTS: [Chart; 5] = [
     ),
     ("Server CPU", "Of the whole run, connecting included.", &["server CPU"]),
     (
-        "Age of the news, half",
+        "Message age, half",
         "From when it was due to be published to when half of the clients had seen it.",
         &["age p50"],
     ),
-    ("Age of the news, 99 %", "And all but one in a hundred.", &["age p99"]),
+    ("Message age, 99 %", "And all but one in a hundred.", &["age p99"]),
 ];
 
 /// The charts of everything that was measured for at least two ways.

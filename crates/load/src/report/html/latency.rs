@@ -47,12 +47,8 @@ pub(super) fn percentiles(record: &Record) -> Option<Chart> {
         })
         .collect();
     Some(Chart {
-        title: if record.comparison.is_empty() {
-            "Latency distribution"
-        } else {
-            "Age of the news"
-        }
-        .into(),
+        title: if record.comparison.is_empty() { "Latency distribution" } else { "Message age" }
+            .into(),
         note: format!(
             "So many percent were at least so fast, {scale}. Each further nine takes the same room.",
         ),
