@@ -5,7 +5,7 @@
 #   scripts/compare.sh                      everything, 5 rounds, about 25 minutes
 #   scripts/compare.sh --quick              one round, about 4 minutes
 #   scripts/compare.sh --rps                also where packets change cores; needs root, twice the time
-#   scripts/compare.sh --update-docs        puts tables and charts into docs/
+#   scripts/compare.sh --update-docs        puts tables and charts into docs/benchmarks/
 #   scripts/compare.sh --help               all options
 #
 # What it installs stays in bench/.cache; Debian packages are only unpacked there. Kernel settings that

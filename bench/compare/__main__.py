@@ -23,7 +23,7 @@ from .run import Cores, Run, execute, two_cores
 from .scenarios import Scenario, scenarios
 from .servers import ROOT, SERVERS, Server
 
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs/benchmarks"
 RESULTS = "results.json"
 FULL_S = 5.0
 QUICK_S = 3.0
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     add("--out", type=pathlib.Path, metavar="DIR", help="default bench/.cache/results/DATE")
     again = "write the report of a results.json again, measure nothing"
     add("--from", dest="source", type=pathlib.Path, metavar="FILE", help=again)
-    add("--update-docs", action="store_true", help="write tables and charts into docs/")
+    add("--update-docs", action="store_true", help="write tables and charts into docs/benchmarks/")
     return parser.parse_args()
 
 
@@ -132,11 +132,10 @@ def write(results: Results, folder: pathlib.Path, update_docs: bool) -> None:
     ran = [scenario for scenario in every if any(run.scenario == scenario.name for run in results.runs)]
     print(f"\n{markdown.budgets(results, ran)}\n\nreport: {folder / 'report.md'}")
     if update_docs:
-        charts.write(results, every, DOCS / "benchmarks")
-        results.save(DOCS / "benchmarks" / RESULTS)
-        page = DOCS / "benchmarks.md"
-        section = markdown.report(results, every, [(title, f"benchmarks/{name}") for title, name in pictures])
-        page.write_text(markdown.replaced(page.read_text(), section))
+        charts.write(results, every, DOCS)
+        results.save(DOCS / RESULTS)
+        page = DOCS / "side-by-side.md"
+        page.write_text(markdown.replaced(page.read_text(), markdown.report(results, every, pictures)))
         print(f"written: {page}")
 
 

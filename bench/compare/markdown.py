@@ -1,4 +1,4 @@
-"""The report as markdown, and its place in docs/benchmarks.md."""
+"""The report as markdown, and its place in docs/benchmarks/side-by-side.md."""
 
 from collections.abc import Iterator, Sequence
 
@@ -44,23 +44,23 @@ def introduction(results: Results) -> str:
         (
             f"Measured on {context['date']} at commit `{context['commit']}` by"
             f" `{context['command']}`: {where};"
-            f" load average {context['load_average']:.1f} when it began."
+            f" load average {context['load_average']:.1f} at the start."
         ),
         (
-            f"{rounds} round{'s' if rounds != 1 else ''}, in each of them every server in turn, in an order that is"
-            " shuffled anew for each scenario; a fresh server process for each run. All threads of the server on"
-            f" core {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are"
-            " medians of the rounds that passed, with the lowest and the highest in brackets. CPU is that of all"
-            " threads of the server, user and system. Memory is the growth per connection of a server that has"
-            " served and closed 100 connections before; what it takes at its start is only in its RSS in all. What"
-            " each server runs with, and why, is in [bench/peers](../bench/peers/README.md)."
+            f"{rounds} round{'s' if rounds != 1 else ''}. A round runs every server in turn, in an order that is shuffled"
+            " for each scenario, with a fresh server process for each run. All threads of the server are on core"
+            f" {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are medians of the"
+            " rounds that passed, with the lowest and the highest in brackets. CPU is user and system time of all threads"
+            " of the server. Memory is the growth per connection of a server that has already served and closed 100"
+            " connections; what it takes at start counts only in its total RSS. [bench/peers](../../bench/peers/README.md)"
+            " says what each server runs with, and why."
         ),
     ]
     if "rps" in results.networks:
         lines.append(
-            "On plain loopback the sender's core also does the receiver's TCP, so a server is charged for its"
-            " clients' work. The second figure is taken in a network namespace where receive packet steering"
-            " (RPS) moves that to the load tool's core, as if it were another machine."
+            "On plain loopback, the sender's core also runs the receiver's TCP, so a server is charged for its"
+            " clients' work. With RPS (receive packet steering), in a network namespace, that work moves to the load"
+            " tool's core, as if it were on another machine."
         )
     return "\n\n".join(lines)
 
@@ -166,5 +166,5 @@ def replaced(page: str, section: str) -> str:
     if not begin:
         return f"{page.rstrip()}\n\n{generated}\n"
     if not end:
-        raise ValueError(f"docs/benchmarks.md has a line {BEGIN!r} without {END!r} after it")
+        raise ValueError(f"the page has a line {BEGIN!r} without {END!r} after it")
     return before + generated + after

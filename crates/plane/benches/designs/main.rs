@@ -1,5 +1,5 @@
 //! Ways to send, to receive and to close, measured side by side: the inner loops of the fan-out, of the
-//! receive path and of connections that end. `docs/benchmarks.md` has the tables and what was chosen.
+//! receive path and of connections that end. `docs/benchmarks/inner-loops.md` has the tables and what was chosen.
 //!
 //! ```sh
 //! cargo bench -p switchboard-plane --bench designs -- [send|receive|close] [ROUNDS]
