@@ -58,7 +58,7 @@ client_core=$(($(nproc) - 1))
 
 # Names are the machine's; the number of this process makes them ours.
 one="switchboard-$$-one" server_end="switchboard-$$-server" client_end="switchboard-$$-client"
-# The internal door of a server that can be reached from elsewhere needs one.
+# The internal API of a server that can be reached from elsewhere needs one.
 key=$(cat /proc/sys/kernel/random/uuid)
 records=$(mktemp -d)
 

@@ -12,7 +12,7 @@ from support.server import BINARY, Server, clean_environment, run_to_end
 
 
 def loopback():
-    """Doors for a program that is expected to end before it opens them, or at once after."""
+    """Listeners for a program that is expected to end before it opens them, or at once after."""
     return [f"--listen=127.0.0.1:{free_port()}", f"--internal-listen=127.0.0.1:{free_port()}"]
 
 
@@ -134,8 +134,8 @@ def test_unknown_keys_are_refused_with_the_nearest(tmp_path, file, environment, 
 )
 def test_bad_values(flags, words):
     """The message names the key, its value and what would be right."""
-    door = [] if any(flag.startswith("--listen") for flag in flags) else loopback()
-    done = run_to_end(*flags, *door)
+    listeners = [] if any(flag.startswith("--listen") for flag in flags) else loopback()
+    done = run_to_end(*flags, *listeners)
     assert done.returncode == 64, done
     assert done.stdout == ""
     for word in words:
@@ -164,7 +164,7 @@ def test_missing_file():
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "10.1.2.3", "[::]"])
-def test_internal_door_beyond_loopback_needs_a_key(address):
+def test_internal_api_beyond_loopback_needs_a_key(address):
     listen = f"--internal-listen={address}:{free_port()}"
     done = run_to_end(listen, f"--listen=127.0.0.1:{free_port()}")
     assert done.returncode == 64, done
@@ -179,12 +179,12 @@ def test_second_server_on_the_same_port(start, plane):
     """SO_REUSEPORT would let it take half of the clients silently."""
     server = start(plane)
     other = f"127.0.0.1:{free_port()}"
-    doors = [
+    listeners = [
         (server.host, other, "listen", server.port),
         (other, f"127.0.0.1:{server.internal_port}", "internal_listen", server.internal_port),
         (f"0.0.0.0:{server.port}", other, "listen", server.port),
     ]
-    for public, internal, key, port in doors:
+    for public, internal, key, port in listeners:
         done = run_to_end(
             f"--plane={plane}", "--cores=1", f"--listen={public}", f"--internal-listen={internal}"
         )
@@ -212,7 +212,7 @@ def test_restart_on_the_same_port(tmp_path, plane):
 
 
 def test_port_0_is_told(tmp_path):
-    """Each door gets a port, and the start-up line says which."""
+    """Each listener gets a port, and the start-up line says which."""
     log = tmp_path / "log"
     with open(log, "wb") as out:
         process = subprocess.Popen(

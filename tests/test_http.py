@@ -1,4 +1,4 @@
-"""The public door as an HTTP server: connections, methods, statuses, lengths."""
+"""The public listener as an HTTP server: connections, methods, statuses, lengths."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The internal door as backends use it: with curl and with Python's own client."""
+"""The internal API as backends use it: with curl and with Python's own client."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Clients that do not read: what each policy tells in each way, and what the internal door shows.
+"""Clients that do not read: what each policy tells in each way, and what the internal API shows.
 
 Whatever the policy, what a client received and what it was told to have missed is together exactly
 what was published.

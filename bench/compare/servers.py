@@ -60,7 +60,7 @@ class Running:
 
     server: Server
     base: str
-    # Where ours has its internal door; nothing of the others listens there.
+    # Where ours has its internal API; nothing of the others listens there.
     internal: str
     pid: int
     process: Process

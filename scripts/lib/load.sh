@@ -75,7 +75,7 @@ start_server() {
     done
     [ -n "$line" ] || die "the server did not say that it listens"
     public=$(sed 's/.*listening on http:\/\/\([^ ,]*\).*/\1/' <<<"$line")
-    internal=$(sed 's/.*internal door http:\/\/\([^ ;]*\).*/\1/' <<<"$line")
+    internal=$(sed 's/.*internal API http:\/\/\([^ ;]*\).*/\1/' <<<"$line")
     if [ -z "$public" ] || [ -z "$internal" ]; then
         die "the start-up line of the server is not understood: $line"
     fi

@@ -166,8 +166,8 @@ def address(text: str) -> tuple[str, int]:
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak")
-    parser.add_argument("--public", required=True, help="HOST:PORT of the public door")
-    parser.add_argument("--internal", required=True, help="HOST:PORT of the internal door")
+    parser.add_argument("--public", required=True, help="HOST:PORT of the public listener")
+    parser.add_argument("--internal", required=True, help="HOST:PORT of the internal API")
     parser.add_argument("--pid", type=int, required=True, help="process of the server")
     parser.add_argument("--seconds", type=float, default=600, help="how long to publish")
     parser.add_argument("--clients", type=int, default=2_000, help="a quarter of them in each way")

@@ -1,4 +1,4 @@
-"""Publishes at the internal door, one request after the other, to channels in random order."""
+"""Publishes through the internal API, one request after the other, to channels in random order."""
 
 from __future__ import annotations
 

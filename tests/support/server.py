@@ -120,7 +120,7 @@ class Server:
     # What backends do.
 
     def request(self, method, path, body=None, headers=None):
-        """A request at the internal door: status, headers, body."""
+        """A request to the internal API: status, headers, body."""
         request = urllib.request.Request(
             self.internal(path), data=body, method=method, headers=headers or {}
         )
@@ -185,7 +185,7 @@ class Server:
         return self.log.read_text(errors="replace")
 
     def start_up_line(self):
-        """The one line that says what runs. It comes when all doors are open, so wait for it."""
+        """The one line that says what runs. It comes when all listeners are open, so wait for it."""
         deadline = time.monotonic() + READY_WITHIN_S
         while True:
             lines = [line for line in self.output().splitlines() if "listening on" in line]

@@ -44,7 +44,7 @@ pub fn masked_frame(opcode: Opcode, payload_bytes: usize) -> Vec<u8> {
     out
 }
 
-/// A publication to be, as the internal door hands it to a shard.
+/// A publication to be, as the internal API hands it to a shard.
 pub fn draft(payload_bytes: usize) -> Draft {
     Draft::new(Kind::Text, &text(payload_bytes))
 }

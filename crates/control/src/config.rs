@@ -1,4 +1,4 @@
-//! What the internal door is told at start.
+//! What the internal API is told at start.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use switchboard_hub::Namespaces;
 
-/// Settings of the internal door.
+/// Settings of the internal API.
 #[derive(Clone, Debug)]
 pub struct ControlConfig {
     /// Secret that requests must carry. Without one only programs on this machine are served, and
@@ -28,7 +28,7 @@ pub struct ControlConfig {
     pub version: &'static str,
     /// The plane in use, for `/counters`.
     pub plane: &'static str,
-    /// How long the door waits for whom.
+    /// How long the internal API waits for whom.
     pub timeouts: Timeouts,
 }
 
@@ -49,14 +49,14 @@ impl Default for ControlConfig {
     }
 }
 
-/// What the internal door may do in a namespace.
+/// What the internal API may do in a namespace.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ApiRules {
     /// Whether the subscribers of its channels may be listed.
     pub presence_list: bool,
 }
 
-/// How long the door waits.
+/// How long the internal API waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// For a whole request head, and between requests of a connection; 60 s.
@@ -86,7 +86,7 @@ impl Default for Timeouts {
     }
 }
 
-/// The secret of the internal door; never printed.
+/// The secret of the internal API; never printed.
 #[derive(Clone)]
 pub struct ApiKey(Box<[u8]>);
 

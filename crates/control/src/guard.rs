@@ -46,7 +46,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }
 
-/// A web page open on this machine could reach the door on loopback. Browsers give it away: by
+/// A web page open on this machine could reach the API on loopback. Browsers give it away: by
 /// `Origin`, or by a `Host` that some attacker's name server points to 127.0.0.1.
 fn check_local(request: &Request) -> Result<(), ApiError> {
     let refuse =

@@ -1,4 +1,4 @@
-//! The listener of the internal door and the thread it lives in.
+//! The listener of the internal API and the thread it lives in.
 
 use std::io;
 use std::net::TcpListener as StdListener;
@@ -22,7 +22,7 @@ use crate::inspect::Inspect;
 use crate::router::router;
 use crate::state::ApiState;
 
-/// A running internal door, on a thread and a runtime of its own.
+/// A running internal API, on a thread and a runtime of its own.
 #[derive(Debug)]
 pub struct Control {
     stop: Option<oneshot::Sender<()>>,
@@ -58,7 +58,7 @@ impl Control {
         drop(self.stop.take());
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
-            Some(Err(_)) => Err(io::Error::other("the internal door panicked")),
+            Some(Err(_)) => Err(io::Error::other("the internal API panicked")),
             None => Ok(()),
         }
     }
@@ -97,21 +97,21 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         if let Err(error) = prepare(&stream, timeouts.write) {
-            tracing::debug!(%error, "a connection of the internal door was gone at once");
+            tracing::debug!(%error, "a connection of the internal API was gone at once");
             continue;
         }
         let connection = http.serve_connection(TokioIo::new(stream), service.clone());
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection of the internal door ended early");
+                tracing::debug!(%error, "a connection of the internal API ended early");
             }
             drop(slot);
         });
     }
     drop(listener);
     if timeout(timeouts.stop, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests at the internal door were cut off by the stop");
+        tracing::warn!("requests to the internal API were cut off by the stop");
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ async fn accept(
             Ok((stream, _)) => return (stream, slot),
             Err(error) => {
                 // Out of descriptors or memory: without a pause this would spin.
-                tracing::warn!(%error, "the internal door cannot accept");
+                tracing::warn!(%error, "the internal API cannot accept");
                 sleep(PAUSE).await;
             }
         }

@@ -124,7 +124,7 @@ fn api_rules(namespace: &NamespaceSettings) -> ApiRules {
     ApiRules { presence_list: namespace.presence_list }
 }
 
-/// The internal door's part of the time for a stop: a tenth; the shards have the rest.
+/// The internal API's part of the time for a stop: a tenth; the shards have the rest.
 fn door_stop_ms(settings: &Settings) -> u32 {
     settings.stop_timeout_ms / 10
 }

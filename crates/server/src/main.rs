@@ -1,5 +1,5 @@
 //! `switchboard`: a push server. This program reads its configuration, starts the shards and the
-//! internal door, and stops when it is told to.
+//! internal API, and stops when it is told to.
 
 mod broker;
 mod config;

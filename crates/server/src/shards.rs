@@ -120,7 +120,7 @@ pub(crate) fn listen(
     Ok((per_shard, bound))
 }
 
-/// A door that cannot be opened.
+/// An address that cannot be listened on.
 #[derive(Debug)]
 pub(crate) struct ListenError {
     pub(crate) address: SocketAddr,

@@ -1,7 +1,7 @@
 //! Starts everything in order and waits for the end.
 //!
-//! The order: the plane is chosen, the internal door listens, then the public one, so whoever sees
-//! the public door open may publish at once.
+//! The order: the plane is chosen, the internal API listens, then the public listener, so that a
+//! backend that sees the public one open may publish at once.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -25,10 +25,10 @@ pub(crate) enum StartError {
     /// The plane that was asked for cannot run here.
     #[error("io_uring cannot run here: {0}; use --plane epoll, or auto to fall back by itself")]
     IoUringRefused(String),
-    /// An address of the public door cannot be listened on.
+    /// An address of the public listener cannot be listened on.
     #[error("listen: {address}: {}", in_use(source))]
     Listen { address: SocketAddr, source: io::Error },
-    /// The address of the internal door cannot be listened on.
+    /// The address of the internal API cannot be listened on.
     #[error("internal_listen: {address}: {}", in_use(source))]
     InternalListen { address: SocketAddr, source: io::Error },
     /// The machine refuses something that everything needs.
@@ -87,7 +87,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let api = derive::control_config(config, plane.name());
     let (broker, inspect) = (Arc::clone(&handles) as Arc<_>, Arc::clone(&handles) as Arc<_>);
     let control =
-        Control::start(internal, api, broker, inspect).map_err(machine("internal door"))?;
+        Control::start(internal, api, broker, inspect).map_err(machine("internal API"))?;
     let mut threads = Vec::with_capacity(shards);
     for ((id, cpu), listeners) in (0..).zip(&config.cpus).zip(listeners) {
         let thread = shards::spawn(ShardId(id), *cpu, listeners, launch.clone());
@@ -137,7 +137,7 @@ fn listen_internal(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 /// The one line that says what runs.
 fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, plane: &str) {
-    let doors: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
+    let public: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
     let demo = match config.namespaces.named("demo") {
         Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
         _ => "",
@@ -147,9 +147,9 @@ fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, pla
         count => format!("{count} shards"),
     };
     tracing::info!(
-        "listening on {}, internal door http://{internal}; {} on cores {:?}; plane \
+        "listening on {}, internal API http://{internal}; {} on cores {:?}; plane \
          {plane}; {} connections at most, {} B a client message, {} kept in channels{demo}",
-        doors.join(" and "),
+        public.join(" and "),
         shards,
         config.cpus,
         config.capacity.connections_max,
@@ -173,11 +173,11 @@ fn stop_on_signal(
             };
             tracing::info!("stopping: no new connections, WebSockets are closed with 1001");
             let handles = Arc::clone(&handles);
-            // On a thread of its own, so that a second signal is heard meanwhile. The internal door
+            // On a thread of its own, so that a second signal is heard meanwhile. The internal API
             // goes first: while the shards live, requests under way get their answers.
             std::thread::spawn(move || {
                 if let Err(error) = control.stop() {
-                    tracing::warn!(%error, "the internal door did not stop cleanly");
+                    tracing::warn!(%error, "the internal API did not stop cleanly");
                 }
                 handles.stop();
             });

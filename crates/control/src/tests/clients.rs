@@ -9,8 +9,8 @@ use super::fake::listener;
 use super::{Bench, short};
 use crate::config::{ApiRules, ControlConfig, Timeouts};
 
-/// A door that lists who listens to channels of the namespace `open`.
-fn door(timeouts: Timeouts) -> Bench {
+/// An API that lists the subscribers to channels of the namespace `open`.
+fn api(timeouts: Timeouts) -> Bench {
     let named = [("open".to_owned(), ApiRules { presence_list: true })];
     let namespaces = Namespaces::new(ApiRules::default(), named, false);
     Bench::with(ControlConfig { namespaces, timeouts, ..ControlConfig::default() })
@@ -18,7 +18,7 @@ fn door(timeouts: Timeouts) -> Bench {
 
 #[tokio::test]
 async fn all_are_counted_and_some_are_listed() {
-    let bench = door(Timeouts::default());
+    let bench = api(Timeouts::default());
     let unknown = (404, "unknown_channel".to_owned());
     assert_eq!(bench.get("/subscribers/open:a", &[]).await.refusal(), unknown);
     bench.post("/pub/open:a", &[], "1").await;
@@ -38,7 +38,7 @@ async fn all_are_counted_and_some_are_listed() {
 
 #[tokio::test]
 async fn only_namespaces_that_say_so_are_listed() {
-    let bench = door(Timeouts::default());
+    let bench = api(Timeouts::default());
     bench.shards.subscribed.store(true, Ordering::Relaxed);
     for path in ["/subscribers/a", "/subscribers/shut:a", "/subscribers/opened:a"] {
         assert_eq!(bench.get(path, &[]).await.refusal(), (403, "presence_off".into()), "{path}");
@@ -55,7 +55,7 @@ async fn only_namespaces_that_say_so_are_listed() {
 
 #[tokio::test]
 async fn names_and_limits_are_checked() {
-    let bench = door(Timeouts::default());
+    let bench = api(Timeouts::default());
     for path in ["/subscribers/", "/subscribers/a/b", "/subscribers/a,b", "/subscribers/%0a"] {
         assert_eq!(bench.get(path, &[]).await.refusal(), (400, "bad_channel".into()), "{path}");
     }
@@ -103,7 +103,7 @@ async fn the_slowest_of_all_shards_come_first() {
 
 #[tokio::test]
 async fn a_silent_shard_is_no_reason_to_wait_for_ever() {
-    let bench = door(short());
+    let bench = api(short());
     bench.shards.silent.store(true, Ordering::Relaxed);
     for path in ["/subscribers/open:a", "/slow"] {
         assert_eq!(bench.get(path, &[]).await.refusal(), (503, "no_answer".into()), "{path}");

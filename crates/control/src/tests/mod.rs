@@ -1,4 +1,4 @@
-//! The door as requests see it, with shards that are not there.
+//! The internal API as requests see it, with shards that are not there.
 
 mod access;
 mod batch;
@@ -47,7 +47,7 @@ impl Reply {
     }
 }
 
-/// A door of its own for every test.
+/// An internal API of its own for every test.
 struct Bench {
     shards: Arc<Shards>,
     state: Arc<ApiState>,

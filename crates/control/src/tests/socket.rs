@@ -1,4 +1,4 @@
-//! The door on a real socket: slow clients, the bound on connections, the stop.
+//! The internal API on a real socket: slow clients, the bound on connections, the stop.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

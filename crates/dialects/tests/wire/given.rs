@@ -84,7 +84,7 @@ pub(crate) fn gap() -> impl Strategy<Value = Gap> {
     (select(&REASONS[..]), missed).prop_map(|(reason, missed)| Gap { reason, missed })
 }
 
-/// A publication with labels that the internal door would refuse, too.
+/// A publication with labels that the internal API would refuse, too.
 pub(crate) fn publication() -> impl Strategy<Value = Arc<Publication>> {
     let payload = prop_oneof![
         3 => text().prop_map(|text| (Kind::Text, text.into_bytes())),

@@ -299,7 +299,7 @@ impl Hub {
     }
 
     /// Adds a channel. An unknown namespace has the default's rules here: where it may not exist, the
-    /// doors refuse it before.
+    /// callers refuse it before.
     fn insert(&mut self, name: &ChannelName, hash: u32, epoch: Epoch, role: Role) -> u32 {
         let namespace = self.rules.resolve(name).unwrap_or(NamespaceId::DEFAULT);
         let policy = self.rules[namespace].slow_policy;

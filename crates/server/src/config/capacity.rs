@@ -16,9 +16,9 @@ const SHARD_BYTES: u64 = 8 << 20;
 /// What a shard remembers of a channel beside its publications, with its name and its places in the
 /// tables, in bytes.
 const CHANNEL_BYTES: u64 = 640;
-/// The program, its threads and the internal door when idle, in bytes.
+/// The program, its threads and the internal API when idle, in bytes.
 const PROGRAM_BYTES: u64 = 32 << 20;
-/// Descriptors of the program and the internal door that are not connections of clients.
+/// Descriptors of the program and the internal API that are not connections of clients.
 const OWN_DESCRIPTORS: u64 = 64;
 /// Listeners, rings and wake-ups of a shard, and the slots it keeps to refuse with 503.
 const SHARD_DESCRIPTORS: u64 = 16 + switchboard_shard::RESERVED_SLOTS as u64;

@@ -22,12 +22,12 @@ pub(crate) fn render(config: &Config) -> &'static str {
     let key = if settings.api_key.is_some() { r#"-H "X-API-Key: $KEY" "# } else { "" };
     let internal = settings.internal_listen;
     // The page is for everyone: it tells no address that one could not guess.
-    let door = if internal.ip().is_loopback() {
+    let api = if internal.ip().is_loopback() {
         internal.to_string()
     } else {
         format!("INTERNAL-ADDRESS:{}", internal.port())
     };
-    let command = format!("curl {key}http://{door}/pub/");
+    let command = format!("curl {key}http://{api}/pub/");
     Box::leak(document().replace(COMMAND, &command).into_boxed_str())
 }
 

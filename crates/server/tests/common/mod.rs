@@ -34,16 +34,16 @@ impl Server {
         });
         let (public, internal) = loop {
             let line = lines.recv_timeout(START_TIMEOUT).expect("the start-up line comes");
-            if let Some(doors) = doors(&line) {
-                break doors;
+            if let Some(both) = addresses(&line) {
+                break both;
             }
         };
         Self { process, public, internal }
     }
 
-    /// Publishes at the internal door and expects it to be accepted.
+    /// Publishes through the internal API and expects it to be accepted.
     pub(crate) fn publish(&self, channel: &str, payload: &str) {
-        let mut stream = TcpStream::connect(self.internal).expect("the internal door listens");
+        let mut stream = TcpStream::connect(self.internal).expect("the internal API listens");
         let request = format!(
             "POST /pub/{channel} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{payload}",
             self.internal,
@@ -57,7 +57,7 @@ impl Server {
 
     /// The sum of a counter over all shards.
     pub(crate) fn counter(&self, name: &str) -> u64 {
-        let mut stream = TcpStream::connect(self.internal).expect("the internal door listens");
+        let mut stream = TcpStream::connect(self.internal).expect("the internal API listens");
         let request = format!(
             "GET /counters HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
             self.internal
@@ -80,7 +80,7 @@ impl Drop for Server {
 }
 
 /// The two addresses in the start-up line.
-fn doors(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     let mut addresses = line.split("http://").skip(1).map(|rest| {
         let end = rest.find([',', ';', ' ']).unwrap_or(rest.len());
         rest[..end].parse().expect("the start-up line tells addresses")

@@ -1,4 +1,4 @@
-"""Who may use the internal door, and what it answers to what it does not know."""
+"""Who may use the internal API, and what it answers to what it does not know."""
 
 import json
 
@@ -16,7 +16,7 @@ def error_of(body):
 
 
 class InternalDoor:
-    """Lets a raw connection go to the internal door."""
+    """Lets a raw connection go to the internal API."""
 
     def __init__(self, server):
         self.port = server.internal_port
