@@ -83,10 +83,11 @@ def test_says_that_the_server_stops_and_comes_back(start, plane, browser):
     first = start(plane)
     page = Page(browser, first)
     page.wait_for_state("open")
+    page.keep_what_it_says("state", "close")
     first.stop()
     page.wait_for_state("waiting")
-    assert "1001" in page.text("close") and "stopping" in page.text("close")
-    assert "connecting again in" in page.text("state")
+    found = [close for state, close in page.said() if "connecting again in" in state]
+    assert found and "1001" in found[0] and "stopping" in found[0]
     page.screenshot("page-server-stopped")
     again = start(plane, port=first.port)
     page.wait_for_state("open")

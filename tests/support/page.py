@@ -24,6 +24,22 @@ class Page:
     def text(self, name):
         return self.element(name).text
 
+    def keep_what_it_says(self, *names):
+        """Notes the texts of these elements whenever they change: a look from here may come too late."""
+        self.browser.execute_script(
+            """
+            const elements = [...arguments].map((name) => document.getElementById(name));
+            window.said = [];
+            new MutationObserver(() => said.push(elements.map((one) => one.innerText)))
+              .observe(document.body, { subtree: true, childList: true, characterData: true });
+            """,
+            *names,
+        )
+
+    def said(self):
+        """All that it said since, oldest first."""
+        return self.browser.execute_script("return window.said")
+
     def write(self, name, text):
         self.element(name).clear()
         self.element(name).send_keys(text)
