@@ -90,13 +90,21 @@ step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 step_build() { cargo build --release --locked -p switchboard; }
 
+run_pytest() {
+    .venv/bin/python -m pytest -c tests/pytest.ini --rootdir tests tests --durations=10 "$@"
+}
+
 step_integration() {
     server_binary
     delay_binary
     install_packages chromium=chromium chromedriver=chromium-driver node=nodejs npm=npm ip=iproute2
     python_environment
     node_environment
-    .venv/bin/python -m pytest -c tests/pytest.ini --rootdir tests tests --durations=10
+    # Most tests wait more than they compute, so two of them share a core; more than eight at once
+    # would start browsers and servers for each few tests.
+    local workers=$((2 * $(nproc)))
+    run_pytest -m "not alone" --numprocesses $((workers < 8 ? workers : 8)) --dist loadgroup
+    run_pytest -m alone
 }
 
 step_autobahn() {

@@ -17,6 +17,16 @@ def pytest_sessionstart(session):
         pytest.exit(f"{BINARY} is missing: build it, or name it in SWITCHBOARD_BIN", returncode=2)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests that share a server run in one process; all others run wherever there is time."""
+    for item in items:
+        if "start_shared" in item.fixturenames:
+            params = item.callspec.params
+            chosen = [f"{name}={params[name]}" for name in ("plane", "shards") if name in params]
+            item.add_marker(pytest.mark.xdist_group(" ".join([item.path.stem, *chosen])))
+
+
 @pytest.fixture(scope="session", params=PLANES)
 def plane(request):
     """Both planes, one after the other."""

@@ -46,6 +46,7 @@ def flood(server, path, count, opcode, answer, failures):
         failures.append(f"{path}: {failure}")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("path", "opcode", "answer"),
     [("/echo", BINARY, BINARY), ("/sub/demo:flood", PING, PONG)],
@@ -67,6 +68,7 @@ def test_many_floods_at_once_are_answered_in_order(start, plane, path, opcode, a
     assert not any(thread.is_alive() for thread in threads)
 
 
+@pytest.mark.alone
 def test_a_reader_that_never_catches_up_does_not_grow_the_output(server):
     """It reads a little all the time, so that it is never idle and never done."""
     client = RawWebSocket(server, "/sub/demo:behind", receive_buffer=SMALL_BUFFER)
@@ -123,6 +125,7 @@ def test_a_websocket_behind_a_pipeline_is_read(server):
             assert connection.read_exactly(9) == b"\x8a\x07read me"
 
 
+@pytest.mark.alone
 def test_a_late_pong_does_not_stop_a_close(start, plane):
     """Pinged, then closed by the server: the pong that comes then is not the answer to the Close."""
     server = start(plane, ping_interval_ms=1_000, close_timeout_ms=500)
@@ -157,6 +160,7 @@ def test_repeated_closes_of_a_blocked_peer_do_not_keep_it(start, plane):
     client.close()
 
 
+@pytest.mark.alone
 def test_empty_publications_do_not_pile_up(start, plane, shards):
     """Without a rate bound publishers are slowed down, not collected."""
     server = start(plane, shards=shards, demo_publish_per_second=0)

@@ -187,6 +187,7 @@ def test_row_19_data_after_close_is_ignored(shared, path):
         client.expect_close(1000)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("reads", [True, False])
 def test_row_19_our_close_is_never_answered(start, plane, reads):
     """The connection ends all the same, soon after the close timeout."""

@@ -144,6 +144,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("header", REFUSALS)
 @pytest.mark.parametrize("character", CHARACTERS.values(), ids=CHARACTERS.keys())
 def test_row_10_headers_full_of_one_character(shared, header, character):

@@ -162,6 +162,7 @@ def test_row_13_http_behind_an_upgrade_is_frames(shared):
         assert connection.read_exactly(4)[2:] == (1002).to_bytes(2, "big")
 
 
+@pytest.mark.alone
 def test_row_09_slow_head(start, plane):
     """One byte at a time, without end: cut at the deadline with 408."""
     server = start(plane, handshake_timeout_ms=800)
@@ -189,6 +190,7 @@ def test_row_09_slow_head(start, plane):
         assert 0.5 < took < 3, took
 
 
+@pytest.mark.alone
 def test_row_09_silent_connections(start, plane):
     """Who says nothing at all is closed without an answer, and others are served meanwhile."""
     server = start(plane, handshake_timeout_ms=500)
@@ -201,6 +203,7 @@ def test_row_09_silent_connections(start, plane):
     assert time.monotonic() - started < 4
 
 
+@pytest.mark.alone
 def test_row_09_one_byte_in_each_segment(shared):
     """A head of nearly the largest size, whole after 8,000 reads."""
     head = request(headers=f"X: {'y' * 7_900}\r\n").encode()

@@ -73,6 +73,7 @@ def test_places_that_become_free_are_given_away(full):
     assert_served(server, inside, "all twenty")
 
 
+@pytest.mark.alone
 def test_full_server_does_not_spin(full):
     """Not while it is full, and not while more knock than it has room to refuse."""
     server, inside = full
@@ -105,6 +106,7 @@ def test_silent_newcomers_do_not_hold_their_place(full):
         client.expect_alive()
 
 
+@pytest.mark.alone
 def test_idle_server_is_idle(start, plane, shards):
     server = start(plane, shards)
     clients = [RawWebSocket(server, "/sub/news") for _ in range(50)]

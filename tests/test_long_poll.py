@@ -105,6 +105,7 @@ def test_event_name(server, channel):
         assert named.isascii() and httpx.URL(f"http://x/?a={named}").params["a"] == "grüße, alle"
 
 
+@pytest.mark.alone
 def test_timeout(impatient, channel):
     """304 with the validators of where the client stands, and it can go on with them."""
     server = impatient

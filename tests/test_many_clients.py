@@ -12,6 +12,8 @@ import pytest
 from support.raw_http import RawConnection, get, upgrade
 from support.raw_websocket import BINARY, TEXT, RawWebSocket, close_frame, frame
 
+pytestmark = pytest.mark.alone
+
 THREADS = 8
 
 

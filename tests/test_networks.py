@@ -175,6 +175,7 @@ def test_a_line_that_breaks_for_two_seconds_loses_nothing(network, start_inside)
         run(scenario())
 
 
+@pytest.mark.alone
 def test_a_peer_that_vanished_is_noticed_and_its_place_is_freed(network, start_inside):
     """No FIN, no RST, nothing: only the missing answer to a ping tells."""
     server = start_inside(ping_interval_ms=1_000, pong_timeout_ms=500, close_timeout_ms=500)
