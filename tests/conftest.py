@@ -119,9 +119,16 @@ def namespaces(tmp_path_factory):
     return write
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """One browser for all tests of a file."""
+@pytest.fixture(scope="session")
+def one_browser(tmp_path_factory):
+    """One browser for all tests of this process: its start takes seconds of processor time."""
     driver = open_browser(tmp_path_factory.mktemp("chromium"))
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def browser(one_browser):
+    """The browser, which a test may leave on any page."""
+    yield one_browser
+    one_browser.get("about:blank")

@@ -10,6 +10,8 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--no-proxy-server", "--window-size=1280,900",
+    # Pictures that move all the time take the processor from everything else.
+    "--force-prefers-reduced-motion",
 ]  # fmt: skip
 
 
