@@ -2,16 +2,16 @@
 const $ = (id) => document.getElementById(id);
 const LIST_MAX = 500, TEXT_MAX = 4000, OWN_MAX = 1000, OWN_MS = 30000;
 const CODES = {
-  1000: "the channel was deleted, or one side hung up",
+  1000: "the channel was deleted, or one side closed the connection",
   1001: "the server is stopping",
-  1002: "a rule of the protocol was broken",
+  1002: "one side broke the protocol",
   1005: "closed without a code",
-  1006: "the line broke or could not be opened; the server may be down, or it refused this channel or this page's origin",
-  1007: "text that is not UTF-8",
+  1006: "the connection broke or could not be opened; the server may be down, or it refused this channel or this page's origin",
+  1007: "a text was not UTF-8",
   1008: "not allowed",
   1009: "the message was too large",
   1011: "a fault in the server",
-  1012: "the server restarts",
+  1012: "the server is restarting",
   1013: "the server is busy",
   4008: "this client was too slow and lost its place",
   4010: "the position is lost; messages were missed",
@@ -62,7 +62,7 @@ function closed(code, reason) {
   // A line that held for a while was a good one: begin again with short waits.
   if (openedAt && performance.now() - openedAt > 10000) attempts = 0;
   openedAt = 0;
-  const words = CODES[code] || "no known meaning";
+  const words = CODES[code] || "unknown code";
   const says = reason ? ` The server says: ${reason}` : "";
   $("close").textContent = `Closed with ${code} at ${clock(new Date())}: ${words}.${says}`;
   if (FINAL.has(code)) {
@@ -221,7 +221,7 @@ $("send").onsubmit = (event) => {
 $("pause").onclick = () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", paused);
-  $("pause").textContent = paused ? "Go on" : "Pause";
+  $("pause").textContent = paused ? "Resume" : "Pause";
 };
 
 $("clear").onclick = () => {

@@ -11,10 +11,10 @@ const picture = (() => {
   const listen = (text) => said.get(text);
   const interval = new IntervalPoll(PATH, listen);
   const WAYS = [
-    ["interval", "Interval poll", "Asks again and again, often in vain.", interval],
-    ["long", "Long poll", "Asks, and the answer waits for news.", new LongPoll(PATH, listen)],
-    ["stream", "Event stream", "One request, an answer without end.", new Stream(PATH, listen)],
-    ["websocket", "WebSocket", "One line, open both ways.", new Socket(PATH, listen)],
+    ["interval", "Interval poll", "Asks again and again; most answers are empty.", interval],
+    ["long", "Long poll", "Asks; the answer waits for a message.", new LongPoll(PATH, listen)],
+    ["stream", "Event stream", "One request, one endless response.", new Stream(PATH, listen)],
+    ["websocket", "WebSocket", "One connection, open both ways.", new Socket(PATH, listen)],
   ];
   const ways = WAYS.map(([, , , way]) => way);
   const rows = WAYS.map(row);
@@ -35,7 +35,7 @@ const picture = (() => {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     publisher = new WebSocket(`${scheme}//${location.host}${PATH}`);
     publisher.onopen = () => {
-      state("Listening. News comes about every two seconds while you look.");
+      state("Listening. A message comes about every two seconds while you watch.");
       $("say").disabled = false;
       sayLater();
     };
@@ -44,17 +44,17 @@ const picture = (() => {
       $("say").disabled = true;
       clearTimeout(sayTimer);
       if (code === 1008) {
-        state("Pages may not publish on this server (its key demo is off), so there is no news: what you see is what waiting alone costs.");
+        state("Pages may not publish on this server (its key demo is off), so there are no messages: you see what waiting alone costs.");
         return;
       }
-      state("The line to publish on is broken; trying again.");
+      state("The publishing connection is broken; trying again.");
       if (running) sayTimer = setTimeout(connectPublisher, RETRY_MS);
     };
   }
 
   function say() {
     if (!publisher || publisher.readyState !== WebSocket.OPEN) return;
-    const text = `News ${number += 1}: ${TEXT}`;
+    const text = `Update ${number += 1}: ${TEXT}`;
     said.set(text, performance.now());
     if (said.size > SAID_MAX) said.delete(said.keys().next().value);
     publisher.send(text);
