@@ -1,8 +1,8 @@
 //! What a shard keeps of one channel.
 
+use crate::links::Links;
 use crate::log::Log;
 use crate::roster::Roster;
-use crate::table::Links;
 use crate::{ChannelName, Epoch, NamespaceId, Position, ShardId, SlowPolicy};
 
 /// Stands for a time that never was.

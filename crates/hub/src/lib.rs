@@ -15,6 +15,7 @@ mod channel;
 mod forms;
 mod hub;
 mod limits;
+mod links;
 mod log;
 mod message;
 mod name;

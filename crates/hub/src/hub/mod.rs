@@ -19,8 +19,9 @@ mod tests;
 use std::sync::Arc;
 
 use crate::channel::{Channel, Mirror, Role};
+use crate::links::Link;
 use crate::log::Log;
-use crate::table::{Link, List, Table};
+use crate::table::{List, Table};
 use crate::{
     Accounting, ChannelName, Epoch, HomeReport, Limits, Message, NamespaceId, Namespaces, Outbox,
     Position, Router, Rules, ShardId, ShardReport,

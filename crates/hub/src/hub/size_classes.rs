@@ -1,6 +1,7 @@
 //! Which log is the largest.
 
-use crate::table::{Link, List, Table};
+use crate::links::Link;
+use crate::table::{List, Table};
 
 /// Logs by the power of two of their bytes: finding the largest, within a factor of two, and moving
 /// a log from class to class take constant time.

@@ -1,6 +1,6 @@
 //! Buckets of a hash table that grows by one bucket at a time (linear hashing, Litwin 1980).
 
-use super::links::NONE;
+use crate::links::NONE;
 
 /// Buckets of a page; the table starts with one page.
 const PAGE: usize = 1024;

@@ -2,7 +2,7 @@
 //! goes leaves all of them in constant time.
 
 use super::Table;
-use super::links::{Link, NONE, Neighbours, OUT};
+use crate::links::{Link, NONE, Neighbours, OUT};
 
 /// A list, oldest first.
 #[derive(Debug)]

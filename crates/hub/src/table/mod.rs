@@ -1,7 +1,6 @@
 //! The channels of a shard, by index and by name.
 
 mod buckets;
-mod links;
 mod list;
 mod slab;
 
@@ -10,13 +9,12 @@ mod tests;
 
 use std::ops::{Index, IndexMut};
 
-pub(crate) use links::{Link, Links};
 pub(crate) use list::List;
 
 use crate::ChannelName;
 use crate::channel::Channel;
+use crate::links::NONE;
 use buckets::Buckets;
-use links::NONE;
 use slab::Slab;
 
 /// All channels. It grows page by page and bucket by bucket: no step ever touches all of them.

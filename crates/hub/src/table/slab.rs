@@ -1,7 +1,7 @@
 //! Channels by index.
 
-use super::links::NONE;
 use crate::channel::Channel;
+use crate::links::NONE;
 
 /// Channels of a page.
 const PAGE: usize = 128;

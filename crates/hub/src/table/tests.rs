@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::channel::Role;
+use crate::links::Link;
 use crate::{Epoch, NamespaceId, Router, SlowPolicy};
 
 fn channel(name: &ChannelName, hash: u32) -> Channel {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::table::Links;
+use crate::links::Links;
 
 #[test]
 fn entries_and_channels_are_small() {

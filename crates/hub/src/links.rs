@@ -1,10 +1,10 @@
 //! What a channel keeps of the lists that it stands in.
 
 /// Stands for no channel.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// Stands for: in no list of this kind.
-pub(super) const OUT: u32 = u32::MAX - 1;
+pub(crate) const OUT: u32 = u32::MAX - 1;
 
 /// The kinds of lists; a channel stands in at most one list of each kind.
 #[derive(Clone, Copy, Debug)]
@@ -20,18 +20,18 @@ pub(crate) enum Link {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Neighbours {
-    pub(super) previous: u32,
-    pub(super) next: u32,
+pub(crate) struct Neighbours {
+    pub(crate) previous: u32,
+    pub(crate) next: u32,
 }
 
 /// A channel's place in the lists.
 #[derive(Debug)]
-pub(crate) struct Links(pub(super) [Neighbours; 4]);
+pub(crate) struct Links(pub(crate) [Neighbours; 4]);
 
 impl Links {
     /// Whether the channel stands in no list.
-    pub(super) fn are_out(&self) -> bool {
+    pub(crate) fn are_out(&self) -> bool {
         self.0.iter().all(|neighbours| neighbours.next == OUT)
     }
 }
