@@ -47,7 +47,7 @@ class Module:
     children: dict[str, "Module"] = dataclasses.field(default_factory=dict)
     imports: dict[str, Import] = dataclasses.field(default_factory=dict)
     globs: list[Import] = dataclasses.field(default_factory=list)
-    # The code without comments, texts, tests and `use` declarations, line by line as in the file.
+    # What is left without comments, texts, tests, `mod` and `use` declarations, in the same lines.
     code: str = ""
 
     def root(self) -> "Module":
@@ -130,7 +130,9 @@ def read(file: pathlib.Path, parent: Module | None, folder: pathlib.Path) -> Mod
                 module.imports[f"_{len(module.imports)}"] = entry
             else:
                 module.imports[name] = entry
-    module.code = USE.sub(lambda found: blank(found[0]), code)
+    for declaration in (MOD, USE):
+        code = declaration.sub(lambda found: blank(found[0]), code)
+    module.code = code
     return module
 
 

@@ -51,6 +51,8 @@ class CheckStructureTest(unittest.TestCase):
         child = "use super::A;\npub struct B(A);\n"
         passed_on = {"lib.rs": "mod b;\npub use b::B;\npub struct A;\n", "b.rs": child}
         self.assert_circle(passed_on)
+        same_name = {"lib.rs": "mod b;\npub use b::b;\npub struct A;\n", "b.rs": child}
+        self.assert_circle(same_name)
         needed = {"lib.rs": "mod b;\nuse b::B;\npub struct A(Box<B>);\n", "b.rs": child}
         self.assert_circle(
             needed,
