@@ -76,7 +76,7 @@ step_structure() {
 
 step_lint() {
     install_packages shellcheck=shellcheck
-    shellcheck --external-sources .ci/run scripts/*.sh scripts/lib/*.sh
+    shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh
     python_environment
     .venv/bin/ruff check --quiet --no-cache bench scripts tests
     scripts/check_dependencies.py
