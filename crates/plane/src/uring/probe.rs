@@ -21,7 +21,7 @@ use crate::findings::{DirectDescriptors, Refusal, Release};
 /// | `CQE_F_SOCK_NONEMPTY` | 5.19 | a full buffer alone says that there is more |
 /// | `SETUP_COOP_TASKRUN` | 5.19 | a ring without it: more interrupts |
 /// | `SETUP_SINGLE_ISSUER` | 6.0 | a ring without it |
-/// | a send with `MSG_DONTWAIT` and `MSG_WAITALL` is over when its submission is | 5.19 | the self-test fails |
+/// | a send with `MSG_DONTWAIT` and `MSG_WAITALL` is over when its submission is | 6.1 or before | the self-test fails |
 ///
 /// `MSG_RING`, multishot accept and receive, provided buffers and zero-copy sends are not used.
 const NEEDED: [(u8, &str); 6] = [
