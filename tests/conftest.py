@@ -89,7 +89,8 @@ def server(start, plane):
 @pytest.fixture(scope="module")
 def shared(start_shared, plane):
     """One server for all tests of a file and plane, with `/echo`. They must leave it as it was."""
-    return start_shared(plane, echo=True)
+    # Without pings: clients that live as long as the file answer only when a test looks at them.
+    return start_shared(plane, echo=True, ping_interval_ms=3_600_000)
 
 
 @pytest.fixture(scope="module")
