@@ -49,9 +49,12 @@ class Ways(Page):
             self.click("say")
 
     def settle(self):
-        """Stops the automatic news and waits until all ways have the same."""
+        """Stops the automatic news and waits until all ways have the same, and nothing more comes."""
         self.click("automatic")
-        self.wait("the same news", lambda: len(set(self.all_news())) == 1)
+        news, before = self.all_news(), None
+        while news != before or len(set(news)) > 1:
+            time.sleep(1.5)  # longer than between two interval polls: what was under way has come
+            news, before = self.all_news(), news
 
 
 def test_four_ways_side_by_side(server, browser):
