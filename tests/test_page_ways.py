@@ -175,9 +175,9 @@ def test_bytes_are_those_of_the_wire(server, browser):
             counted = [sum(page.number(way, name) for way in WAYS) for name in ("sent", "received")]
             return *counted, proxy.to_server, proxy.to_clients
 
-        before = totals()
+        before, count = totals(), page.news("websocket")
         page.say(20)
-        page.wait_for_news(21)
+        page.wait_for_news(count + 20)
         sent, received, to_server, to_clients = (
             after - then for after, then in zip(totals(), before, strict=True)
         )
