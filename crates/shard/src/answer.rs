@@ -9,9 +9,9 @@ use switchboard_dialects::{Body, Shape};
 use switchboard_hub::{ChannelName, Gap, Publication};
 use switchboard_plane::ConnId;
 
-use crate::batch::Partial;
-use crate::connection::{Manner, PollFlag};
+use crate::connection::{ListenMode, PollFlag};
 use crate::core::Core;
+use crate::encoding::Partial;
 
 /// An answer up to this size is copied into the batch of its stage; of a larger one the publication
 /// is shared.
@@ -36,13 +36,13 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Poll<'a> {
     pub(crate) id: ConnId,
-    pub(crate) manner: Manner,
+    pub(crate) mode: ListenMode,
     pub(crate) places: Vec<Place>,
     pub(crate) gaps: &'a [(ChannelName, Gap)],
     pub(crate) handed: Option<Handed<'a>>,
 }
 
-/// What fan-out hands to the `nth` seat. The log may not have it any more.
+/// What fan-out hands to the `nth` subscription. The log may not have it any more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handed<'a> {
     pub(crate) nth: usize,
@@ -50,23 +50,26 @@ pub(crate) struct Handed<'a> {
 }
 
 impl<'a> Poll<'a> {
-    /// A held poll, where its seats are.
-    pub(crate) fn of_seats(
+    /// A held poll, where its subscriptions are.
+    pub(crate) fn of_subscriptions(
         core: &Core,
         id: ConnId,
         gaps: &'a [(ChannelName, Gap)],
     ) -> Option<Self> {
         let connection = core.slab.get(id)?;
         let places = connection
-            .seats()
-            .map(|seat| Place { channel: seat.channel, cursor: core.hub.cursor(seat) })
+            .subscriptions()
+            .map(|subscription| Place {
+                channel: subscription.channel,
+                cursor: core.hub.cursor(subscription),
+            })
             .collect();
-        Some(Self { id, manner: connection.manner, places, gaps, handed: None })
+        Some(Self { id, mode: connection.mode, places, gaps, handed: None })
     }
 
     /// Answers with news, if there is any.
     pub(crate) fn answer_news(&mut self, core: &mut Core) -> bool {
-        let answered = if self.manner.has(PollFlag::Json) {
+        let answered = if self.mode.has(PollFlag::Json) {
             self.answer_json(core)
         } else {
             self.answer_one(core)
@@ -180,8 +183,8 @@ impl<'a> Poll<'a> {
         'a: 'b,
     {
         Common {
-            keep_alive: self.manner.has(PollFlag::KeepAlive),
-            cors: core.config.origin(self.manner.cors),
+            keep_alive: self.mode.has(PollFlag::KeepAlive),
+            cors: core.config.origin(self.mode.cors),
             id: position,
             gaps: self.gaps,
         }

@@ -7,9 +7,9 @@
 use switchboard_hub::Seat;
 use switchboard_plane::ConnId;
 
-use crate::batch::Partial;
 use crate::connection::{Pause, State};
 use crate::core::{Action, Core, REPLY_BYTES_MAX};
+use crate::encoding::Partial;
 use crate::time::Tick;
 
 impl Core {
@@ -17,15 +17,15 @@ impl Core {
     /// channel whose fan-out found it so, and its cursor.
     pub(crate) fn block(&mut self, id: ConnId, held: Option<(u32, u64)>) {
         if self.hold_back(id) {
-            self.block_seats(id, held);
+            self.block_subscriptions(id, held);
             self.await_room(id);
         }
     }
 
     /// Takes a connection out of the fan-out that has not begun yet. What is said to it waits.
-    pub(crate) fn hold_seats(&mut self, id: ConnId) {
+    pub(crate) fn hold_subscriptions(&mut self, id: ConnId) {
         if self.hold_back(id) {
-            self.block_seats(id, None);
+            self.block_subscriptions(id, None);
         }
     }
 
@@ -59,7 +59,7 @@ impl Core {
         true
     }
 
-    /// Notes that a connection is not held back any more, if it was. Its seats stay where they are.
+    /// Notes that a connection is not held back any more, if it was. Its subscriptions stay where they are.
     pub(crate) fn forget_blocked(&mut self, id: ConnId) {
         let Some(connection) = self.slab.get_mut(id).filter(|connection| connection.blocked) else {
             return;
@@ -76,7 +76,7 @@ impl Core {
 
     /// Back to the fan-out.
     pub(crate) fn unblock(&mut self, id: ConnId) {
-        self.unblock_seats(id);
+        self.unblock_subscriptions(id);
         self.forget_blocked(id);
         let (now, now_ms) = (self.now, self.now_ms);
         let idle = now.after_ms(self.config.timeouts.http_idle_ms);
@@ -93,41 +93,47 @@ impl Core {
         self.deferred.push_back(id);
     }
 
-    /// Gives the seats back to the fan-out.
-    pub(crate) fn unblock_seats(&mut self, id: ConnId) {
-        self.for_each_seat(id, |core, seat| {
-            let (seat, moved) = core.hub.unblock(seat);
+    /// Gives the subscriptions back to the fan-out.
+    pub(crate) fn unblock_subscriptions(&mut self, id: ConnId) {
+        self.for_each_subscription(id, |core, subscription| {
+            let (subscription, moved) = core.hub.unblock(subscription);
             core.follow(moved);
-            seat
+            subscription
         });
     }
 
-    fn block_seats(&mut self, id: ConnId, held: Option<(u32, u64)>) {
-        self.for_each_seat(id, |core, seat| {
+    fn block_subscriptions(&mut self, id: ConnId, held: Option<(u32, u64)>) {
+        self.for_each_subscription(id, |core, subscription| {
             // A poll whose channels' homes have just answered has not come back from there yet.
-            if seat.is_blocked() {
-                return seat;
+            if subscription.is_blocked() {
+                return subscription;
             }
             let cursor = match held {
-                Some((channel, cursor)) if channel == seat.channel => cursor,
-                _ => core.hub.cursor(seat),
+                Some((channel, cursor)) if channel == subscription.channel => cursor,
+                _ => core.hub.cursor(subscription),
             };
-            let (seat, moved) = core.hub.block(seat, cursor);
+            let (subscription, moved) = core.hub.block(subscription, cursor);
             core.follow(moved);
-            seat
+            subscription
         });
     }
 
-    /// Lets `change` move each seat of a connection and stores where it went.
-    fn for_each_seat(&mut self, id: ConnId, mut change: impl FnMut(&mut Self, Seat) -> Seat) {
-        let seat_at = |core: &Self, nth: u16| {
-            core.slab.get(id).and_then(|connection| connection.seats().nth(usize::from(nth)))
+    /// Lets `change` move each subscription of a connection and stores where it went.
+    fn for_each_subscription(
+        &mut self,
+        id: ConnId,
+        mut change: impl FnMut(&mut Self, Seat) -> Seat,
+    ) {
+        let subscription_at = |core: &Self, nth: u16| {
+            core.slab
+                .get(id)
+                .and_then(|connection| connection.subscriptions().nth(usize::from(nth)))
         };
         let mut nth = 0;
-        while let Some(seat) = seat_at(self, nth) {
-            let seat = change(self, seat);
+        while let Some(subscription) = subscription_at(self, nth) {
+            let subscription = change(self, subscription);
             if let Some(connection) = self.slab.get_mut(id) {
-                connection.set_seat(nth, seat);
+                connection.set_subscription(nth, subscription);
             }
             nth += 1;
         }

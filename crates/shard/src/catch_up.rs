@@ -9,10 +9,10 @@ use switchboard_dialects::{Dialect, write_gap};
 use switchboard_hub::{Gap, GapReason, Publication, Pull, Seat};
 use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
 
-use crate::batch::{BATCH_BYTES_MAX, Batch, Caption, Partial};
 use crate::closing;
 use crate::connection::Then;
 use crate::core::{Action, Core};
+use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
 use crate::fanout;
 use crate::poll::Missed;
 
@@ -62,7 +62,7 @@ pub(crate) struct CatchUp {
     exceptions: Vec<SendException>,
     publications: Vec<Arc<Publication>>,
     batch: Batch,
-    caption: Caption,
+    header: PositionHeader,
     /// Sent in this turn.
     turn_bytes: usize,
 }
@@ -116,11 +116,12 @@ impl CatchUp {
         let bytes_before = self.turn_bytes;
         loop {
             let sent_bytes = self.turn_bytes - bytes_before;
-            let Some(seat) = core.slab.get(id).and_then(|connection| connection.seats().nth(nth))
+            let Some(subscription) =
+                core.slab.get(id).and_then(|connection| connection.subscriptions().nth(nth))
             else {
                 return Drain::Done;
             };
-            match core.hub.pull(seat, BATCH_BYTES_MAX, &mut self.publications) {
+            match core.hub.pull(subscription, BATCH_BYTES_MAX, &mut self.publications) {
                 Pull::CaughtUp => nth += 1,
                 Pull::More if sent_bytes >= CATCH_UP_BYTES_MAX => return Drain::Full(true),
                 Pull::More => match self.send_pulled(core, plane, id, nth as u16) {
@@ -129,7 +130,7 @@ impl CatchUp {
                     Sent::Failed => return Drain::Failed,
                 },
                 Pull::Lagged { missed } => {
-                    if skip(core, id, seat, missed) {
+                    if skip(core, id, subscription, missed) {
                         // It is told first.
                         match self.drain_held(core, plane, id) {
                             Drain::Done => {}
@@ -159,12 +160,12 @@ impl CatchUp {
         let Some(connection) = core.slab.get(id) else {
             return Sent::Failed;
         };
-        let dialect = connection.manner.dialect();
-        let Some(seat) = connection.seats().nth(usize::from(nth)) else {
+        let dialect = connection.mode.dialect();
+        let Some(subscription) = connection.subscriptions().nth(usize::from(nth)) else {
             return Sent::Failed;
         };
-        core.write_caption(id, nth, &mut self.caption);
-        let bytes = self.batch.fill(dialect, &self.publications, &self.caption);
+        core.write_position_header(id, nth, &mut self.header);
+        let bytes = self.batch.fill(dialect, &self.publications, &self.header);
         let sent = send_one(plane, &mut self.exceptions, id, bytes);
         let taken = match sent {
             Sent::All => bytes.len(),
@@ -177,13 +178,13 @@ impl CatchUp {
         core.counters.deliveries.add((whole + usize::from(offset > 0)) as u64);
         let reached = if offset > 0 { whole + 1 } else { whole };
         if let Some(last) = reached.checked_sub(1).and_then(|last| self.publications.get(last)) {
-            core.hub.advance(seat, last.offset());
+            core.hub.advance(subscription, last.offset());
         }
         if offset > 0
             && let Some(connection) = core.slab.get_mut(id)
         {
             let publication = &self.publications[whole];
-            let rest = Partial::new(dialect, publication, &self.caption, offset);
+            let rest = Partial::new(dialect, publication, &self.header, offset);
             connection.busy().partial = Some(rest);
         }
         sent
@@ -233,21 +234,28 @@ impl CatchUp {
 
 /// Jumps over what is lost to a slow subscriber, and tells it. False when its namespace or its dialect
 /// does not have that: then it must go.
-fn skip(core: &mut Core, id: ConnId, seat: Seat, missed: Missed) -> bool {
-    let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect()) else {
+fn skip(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) -> bool {
+    let Some(dialect) = core.slab.get(id).map(|connection| connection.mode.dialect()) else {
         return false;
     };
-    if !fanout::may_skip(core, seat, dialect) {
+    if !fanout::may_skip(core, subscription, dialect) {
         return false;
     }
-    core.hub.advance(seat, *missed.end());
-    tell_gap(core, id, seat, dialect, missed);
+    core.hub.advance(subscription, *missed.end());
+    tell_gap(core, id, subscription, dialect, missed);
     true
 }
 
 /// Tells a subscriber which publications it will never get; its cursor is behind them already.
-pub(crate) fn tell_gap(core: &mut Core, id: ConnId, seat: Seat, dialect: Dialect, missed: Missed) {
-    let Some(channel) = core.hub.name(seat.channel).filter(|_| dialect != Dialect::Raw).cloned()
+pub(crate) fn tell_gap(
+    core: &mut Core,
+    id: ConnId,
+    subscription: Seat,
+    dialect: Dialect,
+    missed: Missed,
+) {
+    let Some(channel) =
+        core.hub.name(subscription.channel).filter(|_| dialect != Dialect::Raw).cloned()
     else {
         return;
     };

@@ -78,7 +78,7 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
         State::Head | State::Refusing | State::Lingering => true,
         // Without news a browser that has gone looks the same, and is not waited for. Whether there
         // is news is not known before the homes have answered.
-        State::Polling => connection.waits_for_home() || !connection.manner.has(PollFlag::Waits),
+        State::Polling => connection.waits_for_home() || !connection.mode.has(PollFlag::Waits),
         State::Echo | State::Subscribed | State::Streaming | State::Closing => false,
     };
     let paused = connection.is_paused();

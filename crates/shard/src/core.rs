@@ -11,12 +11,12 @@ use switchboard_dialects::{Dialect, id};
 use switchboard_hub::{ChannelName, Draft, Hub, Moved, Outbox, Position, ShardId, Subscriber};
 use switchboard_plane::{Close, ConnId, Outgoing};
 
-use crate::batch::Caption;
 use crate::config::Config;
+use crate::connection::Slab;
 use crate::connection::{Connection, Pause, State, Then};
 use crate::counters::Counters;
+use crate::encoding::PositionHeader;
 use crate::presence;
-use crate::slab::Slab;
 use crate::time::Tick;
 
 /// What the plane shall do for a connection.
@@ -170,20 +170,20 @@ impl Core {
         }
     }
 
-    /// Gives up the seats in all channels.
+    /// Gives up the subscriptions in all channels.
     pub(crate) fn leave_channels(&mut self, id: ConnId) {
         presence::leaving(self, id);
         let Some(connection) = self.slab.get_mut(id) else {
             return;
         };
-        let waits = connection.busy.as_mut().is_some_and(|busy| busy.start.take().is_some());
-        let first = connection.seat.take();
+        let waits = connection.busy.as_mut().is_some_and(|busy| busy.resume.take().is_some());
+        let first = connection.subscription.take();
         let more = connection
             .busy
             .as_mut()
-            .map_or_else(Vec::new, |busy| std::mem::take(&mut busy.more_seats));
-        for seat in first.into_iter().chain(more) {
-            let moved = self.hub.unsubscribe(self.now_ms, seat, &mut self.outbox);
+            .map_or_else(Vec::new, |busy| std::mem::take(&mut busy.more_subscriptions));
+        for subscription in first.into_iter().chain(more) {
+            let moved = self.hub.unsubscribe(self.now_ms, subscription, &mut self.outbox);
             self.follow(moved);
         }
         if waits {
@@ -192,14 +192,14 @@ impl Core {
         }
     }
 
-    /// Somebody's seat has moved because another left: remember it.
+    /// Somebody's subscription has moved because another left: remember it.
     pub(crate) fn follow(&mut self, moved: Option<Moved>) {
         let Some(Moved { who: Subscriber { conn, nth }, seat }) = moved else {
             return;
         };
         let id = self.slab.at(conn).map(|connection| connection.id);
         if let Some(connection) = id.and_then(|id| self.slab.get_mut(id)) {
-            connection.set_seat(nth, seat);
+            connection.set_subscription(nth, seat);
         }
     }
 
@@ -228,15 +228,15 @@ impl Core {
     /// position that it would be told is in a new stream, and what it missed of the old one would
     /// never be announced.
     pub(crate) fn has_deleted_channel(&self, id: ConnId) -> bool {
-        let mut seats = self.slab.get(id).into_iter().flat_map(Connection::seats);
-        seats.any(|seat| self.hub.is_deleted(seat))
+        let mut subscriptions = self.slab.get(id).into_iter().flat_map(Connection::subscriptions);
+        subscriptions.any(|subscription| self.hub.is_deleted(subscription))
     }
 
     /// Where a connection stands in all its channels, as its client is told.
     pub(crate) fn position_text(&self, id: ConnId) -> String {
         let mut text = String::new();
-        for seat in self.slab.get(id).into_iter().flat_map(Connection::seats) {
-            self.push_position(seat.channel, self.hub.cursor(seat), &mut text);
+        for subscription in self.slab.get(id).into_iter().flat_map(Connection::subscriptions) {
+            self.push_position(subscription.channel, self.hub.cursor(subscription), &mut text);
         }
         text
     }
@@ -249,26 +249,30 @@ impl Core {
     }
 
     /// What is said with publications of the `nth` of a connection's channels.
-    pub(crate) fn write_caption(&self, id: ConnId, nth: u16, caption: &mut Caption) {
-        caption.before.clear();
-        caption.after.clear();
-        caption.channel = None;
+    pub(crate) fn write_position_header(&self, id: ConnId, nth: u16, header: &mut PositionHeader) {
+        header.before.clear();
+        header.after.clear();
+        header.channel = None;
         let Some(connection) = self.slab.get(id) else {
             return;
         };
-        if connection.manner.dialect() == Dialect::Raw || !connection.has_several_seats() {
+        if connection.mode.dialect() == Dialect::Raw || !connection.has_several_subscriptions() {
             return;
         }
-        for (at, seat) in (0u16..).zip(connection.seats()) {
-            let cursor = self.hub.cursor(seat);
+        for (at, subscription) in (0u16..).zip(connection.subscriptions()) {
+            let cursor = self.hub.cursor(subscription);
             match at.cmp(&nth) {
-                Ordering::Less => self.push_position(seat.channel, cursor, &mut caption.before),
-                Ordering::Equal => caption.channel = self.hub.name(seat.channel).cloned(),
-                Ordering::Greater => self.push_position(seat.channel, cursor, &mut caption.after),
+                Ordering::Less => {
+                    self.push_position(subscription.channel, cursor, &mut header.before);
+                }
+                Ordering::Equal => header.channel = self.hub.name(subscription.channel).cloned(),
+                Ordering::Greater => {
+                    self.push_position(subscription.channel, cursor, &mut header.after);
+                }
             }
         }
-        if !caption.after.is_empty() {
-            caption.after.insert(0, ',');
+        if !header.after.is_empty() {
+            header.after.insert(0, ',');
         }
     }
 }

@@ -5,11 +5,11 @@ use switchboard_hub::{Seat, SlowPolicy, Work, WorkKind};
 use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
 use switchboard_ws::close;
 
-use crate::batch::{BATCH_BYTES_MAX, Batch, Caption, Partial};
 use crate::catch_up;
 use crate::closing;
 use crate::connection::{Connection, State};
 use crate::core::Core;
+use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
 use crate::poll::{self, Missed};
 use crate::start;
 
@@ -32,10 +32,10 @@ const GROUPS: [Group; 4] = [Group::Raw, Group::V1, Group::EventStream, Group::Ow
 impl Group {
     /// None for who has been served: a poll that was answered is back at requests.
     fn of(connection: &Connection) -> Option<Self> {
-        match (connection.state, connection.manner.dialect()) {
+        match (connection.state, connection.mode.dialect()) {
             (State::Polling, _) => Some(Self::Own),
             (State::Subscribed, Dialect::Raw) => Some(Self::Raw),
-            (State::Subscribed | State::Streaming, _) if connection.has_several_seats() => {
+            (State::Subscribed | State::Streaming, _) if connection.has_several_subscriptions() => {
                 Some(Self::Own)
             }
             (State::Subscribed, _) => Some(Self::V1),
@@ -50,7 +50,7 @@ impl Group {
 pub(crate) struct Fanout {
     work: Work,
     batch: Batch,
-    caption: Caption,
+    header: PositionHeader,
     exceptions: Vec<SendException>,
 }
 
@@ -74,7 +74,7 @@ impl Fanout {
                 WorkKind::Skipped { missed } => {
                     self.for_each(core, |core, id, nth| skipped(core, id, nth, missed));
                     // Replies are sent after the slice, and these get more: nothing may overtake what
-                    // they were told. All others who are answered have left their seats.
+                    // they were told. All others who are answered have left their subscriptions.
                     return true;
                 }
             }
@@ -107,13 +107,13 @@ impl Fanout {
         group: Group,
         dialect: Dialect,
     ) -> u8 {
-        self.caption = Caption::default();
-        let Self { work, batch, caption, exceptions } = self;
-        let bytes = batch.fill(dialect, &work.publications, caption);
+        self.header = PositionHeader::default();
+        let Self { work, batch, header, exceptions } = self;
+        let bytes = batch.fill(dialect, &work.publications, header);
         let (slab, mut found, mut others) = (&core.slab, 0, 0);
         let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
             // The commonest of all, said in a byte.
-            Some(raw) if group == Group::Raw && raw.manner.streams(Dialect::Raw) => {
+            Some(raw) if group == Group::Raw && raw.mode.streams(Dialect::Raw) => {
                 Some((raw.id, bytes))
             }
             Some(connection) if Group::of(connection) == Some(group) => {
@@ -143,7 +143,7 @@ impl Fanout {
                 continue;
             };
             found |= group as u8;
-            let (id, dialect) = (connection.id, connection.manner.dialect());
+            let (id, dialect) = (connection.id, connection.mode.dialect());
             if group != Group::Own {
                 continue;
             }
@@ -156,8 +156,8 @@ impl Fanout {
                 poll::news(core, id, who.nth, &self.work.publications);
                 continue;
             }
-            core.write_caption(id, who.nth, &mut self.caption);
-            let bytes = self.batch.fill(dialect, &self.work.publications, &self.caption);
+            core.write_position_header(id, who.nth, &mut self.header);
+            let bytes = self.batch.fill(dialect, &self.work.publications, &self.header);
             plane.send_batch(std::iter::once((id, bytes)), &mut self.exceptions);
             self.settle(core, dialect, 1);
         }
@@ -186,7 +186,7 @@ impl Fanout {
                 (first + whole as u64 - 1, None)
             } else {
                 let publication = &publications[whole];
-                let rest = Partial::new(dialect, publication, &self.caption, offset);
+                let rest = Partial::new(dialect, publication, &self.header, offset);
                 (publication.offset(), Some(rest))
             };
             core.hold_publication(exception.conn, self.work.channel, cursor, partial);
@@ -205,8 +205,8 @@ impl Fanout {
 
 /// Whether a slow subscriber in this dialect may miss publications of the channel: when the namespace
 /// has such a policy, and the subscriber can be told or need not be.
-pub(crate) fn may_skip(core: &Core, seat: Seat, dialect: Dialect) -> bool {
-    core.hub.name(seat.channel).is_some_and(|name| {
+pub(crate) fn may_skip(core: &Core, subscription: Seat, dialect: Dialect) -> bool {
+    core.hub.name(subscription.channel).is_some_and(|name| {
         core.config.namespaces.slow_policy(name) != SlowPolicy::Disconnect
             && (dialect != Dialect::Raw || core.config.namespaces.lossy_raw(name))
     })
@@ -217,16 +217,16 @@ fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let (state, dialect) = (connection.state, connection.manner.dialect());
-    let Some(seat) = connection.seats().nth(usize::from(nth)) else {
+    let (state, dialect) = (connection.state, connection.mode.dialect());
+    let Some(subscription) = connection.subscriptions().nth(usize::from(nth)) else {
         return;
     };
     if core.has_deleted_channel(id) {
         close_deleted(core, id);
     } else if state == State::Polling {
-        poll::lagged(core, id, seat.channel, Some(missed));
-    } else if may_skip(core, seat, dialect) {
-        catch_up::tell_gap(core, id, seat, dialect, missed.clone());
+        poll::lagged(core, id, subscription.channel, Some(missed));
+    } else if may_skip(core, subscription, dialect) {
+        catch_up::tell_gap(core, id, subscription, dialect, missed.clone());
     } else {
         close_slow(core, id);
     }

@@ -15,7 +15,6 @@
 
 mod admission;
 mod answer;
-mod batch;
 mod blocked;
 mod catch_up;
 mod closing;
@@ -24,6 +23,7 @@ mod config;
 mod connection;
 mod core;
 mod counters;
+mod encoding;
 mod fanout;
 mod http;
 mod input;
@@ -35,7 +35,6 @@ mod presence;
 mod rate;
 mod response;
 pub mod run;
-mod slab;
 mod start;
 mod sweep;
 mod time;

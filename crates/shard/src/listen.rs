@@ -1,4 +1,4 @@
-//! `GET /sub/{channel}[,{channel}]`: which way a client listens, and its seats in the channels.
+//! `GET /sub/{channel}[,{channel}]`: which way a client listens, and its subscriptions in the channels.
 
 use switchboard_dialects::{
     self as dialects, Dialect, Listen, Transport, poll::write_preflight, write_event_stream_head,
@@ -8,12 +8,12 @@ use switchboard_plane::ConnId;
 use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
 
-use crate::connection::{Manner, PollFlag, State};
+use crate::connection::{ListenMode, PollFlag, ResumeRequest, State};
 use crate::core::Core;
 use crate::http::{self, Answer};
 use crate::poll;
 use crate::presence;
-use crate::start::{self, Pending};
+use crate::start;
 use crate::time::Tick;
 
 /// The channels of a request, and the number of the first one's namespace.
@@ -67,7 +67,7 @@ fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8)
                 (PollFlag::Json, listen.json),
                 (PollFlag::GapToEarliest, to_earliest),
             ];
-            poll::ask(core, id, &channels, listen, Manner::poll(cors, &flags))
+            poll::ask(core, id, &channels, listen, ListenMode::poll(cors, &flags))
         }
     }
 }
@@ -138,12 +138,12 @@ fn websocket(
     };
     let dialect = if accepted.has_protocol { Dialect::V1 } else { Dialect::Raw };
     let from_now = listen.starts.iter().all(|start| *start == Start::Now);
-    join(core, id, channels, Manner::stream(dialect));
+    join(core, id, channels, ListenMode::stream(dialect));
     presence::joined(core, id);
     if dialect == Dialect::Raw && from_now {
         accepted.take_over(core, id, State::Subscribed);
     } else {
-        core.hold_seats(id);
+        core.hold_subscriptions(id);
         accepted.take_over(core, id, State::Subscribed);
         wait(core, id, listen);
     }
@@ -158,9 +158,9 @@ fn event_stream(
     cors: u8,
 ) -> Answer {
     let config = std::sync::Arc::clone(&core.config);
-    join(core, id, channels, Manner::stream(Dialect::EventStream));
+    join(core, id, channels, ListenMode::stream(Dialect::EventStream));
     presence::joined(core, id);
-    core.hold_seats(id);
+    core.hold_subscriptions(id);
     core.reply(id, |out| write_event_stream_head(config.origin(cors), out));
     core.counters.event_streams_opened.add(1);
     core.counters.event_streams_open.add(1);
@@ -175,27 +175,27 @@ fn event_stream(
 /// Begins now, or when the homes of the channels have answered.
 pub(crate) fn wait(core: &mut Core, id: ConnId, listen: Listen) {
     if let Some(connection) = core.slab.get_mut(id) {
-        let pending = Pending { starts: listen.starts, behind_gap: listen.behind_gap };
-        connection.busy().start = Some(Box::new(pending));
+        let request = ResumeRequest { starts: listen.starts, on_gap: listen.behind_gap };
+        connection.busy().resume = Some(Box::new(request));
     }
     start::begin(core, id);
 }
 
-/// Takes a seat in each channel. The answer goes out after this, so whoever sees it gets everything
+/// Takes a subscription in each channel. The answer goes out after this, so whoever sees it gets everything
 /// that is published from then on.
-pub(crate) fn join(core: &mut Core, id: ConnId, channels: &Channels, manner: Manner) {
+pub(crate) fn join(core: &mut Core, id: ConnId, channels: &Channels, mode: ListenMode) {
     for (nth, name) in (0u16..).zip(&channels.names) {
         let who = Subscriber { conn: id.index(), nth };
-        let seat = core.hub.subscribe(core.now_ms, name, who, &mut core.outbox);
+        let subscription = core.hub.subscribe(core.now_ms, name, who, &mut core.outbox);
         let Some(connection) = core.slab.get_mut(id) else {
             return;
         };
-        connection.manner = manner;
+        connection.mode = mode;
         if nth == 0 {
-            connection.seat = Some(seat);
+            connection.subscription = Some(subscription);
             connection.namespace = channels.namespace;
         } else {
-            connection.busy().more_seats.push(seat);
+            connection.busy().more_subscriptions.push(subscription);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Polls: one answer to one request, at once or when there is news.
 //!
-//! A poll takes seats only while it is held. All else is answered from the logs.
+//! A poll takes subscriptions only while it is held. All else is answered from the logs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use switchboard_plane::{Close, ConnId};
 
 use crate::answer::{Handed, Place, Poll};
 use crate::closing;
-use crate::connection::{Manner, PollFlag, State};
+use crate::connection::{ListenMode, PollFlag, State};
 use crate::core::Core;
 use crate::http::Answer;
 use crate::listen::{self, Channels};
@@ -25,23 +25,23 @@ pub(crate) fn ask(
     id: ConnId,
     channels: &Channels,
     listen: Listen,
-    manner: Manner,
+    mode: ListenMode,
 ) -> Answer {
     if let Some((places, gaps)) = visit(core, channels, &listen) {
-        let mut poll = Poll { id, manner, places, gaps: &gaps, handed: None };
+        let mut poll = Poll { id, mode, places, gaps: &gaps, handed: None };
         if poll.answer_news(core) {
             return Answer::Done;
         }
-        if !manner.has(PollFlag::Waits) || !gaps.is_empty() {
+        if !mode.has(PollFlag::Waits) || !gaps.is_empty() {
             poll.answer_nothing(core, 304);
             return Answer::Done;
         }
         // It stands at the head of each channel, so it waits for what comes from now on.
-        listen::join(core, id, channels, manner);
+        listen::join(core, id, channels, mode);
         hold(core, id);
     } else {
-        listen::join(core, id, channels, manner);
-        core.hold_seats(id);
+        listen::join(core, id, channels, mode);
+        core.hold_subscriptions(id);
         hold(core, id);
         listen::wait(core, id, listen);
     }
@@ -79,18 +79,18 @@ fn hold(core: &mut Core, id: ConnId) {
 
 /// The homes of all channels have answered.
 pub(crate) fn begin(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
-    let Some(mut poll) = Poll::of_seats(core, id, gaps) else {
+    let Some(mut poll) = Poll::of_subscriptions(core, id, gaps) else {
         return;
     };
     core.forget_blocked(id);
     if poll.answer_news(core) {
         return released(core, id);
     }
-    if !poll.manner.has(PollFlag::Waits) || !gaps.is_empty() {
+    if !poll.mode.has(PollFlag::Waits) || !gaps.is_empty() {
         poll.answer_nothing(core, 304);
         return released(core, id);
     }
-    core.unblock_seats(id);
+    core.unblock_subscriptions(id);
     let now_ms = core.now_ms;
     let Some(connection) = core.slab.get_mut(id) else {
         return;
@@ -102,9 +102,9 @@ pub(crate) fn begin(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
     connection.settle(now_ms);
 }
 
-/// News in the channel in which the poll has its `nth` seat.
+/// News in the channel in which the poll has its `nth` subscription.
 pub(crate) fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Publication>]) {
-    let Some(mut poll) = Poll::of_seats(core, id, &[]) else {
+    let Some(mut poll) = Poll::of_subscriptions(core, id, &[]) else {
         return;
     };
     // Fan-out has moved the cursor: it stands before what is handed over here.
@@ -120,7 +120,7 @@ pub(crate) fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Pu
 
 /// A poll lost its place before it was served, which takes a log that was cut by the shard's budget.
 pub(crate) fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<&Missed>) {
-    let Some(mut poll) = Poll::of_seats(core, id, &[]) else {
+    let Some(mut poll) = Poll::of_subscriptions(core, id, &[]) else {
         return;
     };
     let mut gaps = Vec::new();
@@ -131,7 +131,7 @@ pub(crate) fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<&
             }
             (None, Some(Position { epoch, .. })) => {
                 let after = Start::After(Position { epoch, offset: place.cursor });
-                let begin = core.hub.begin(core.now_ms, channel, &after, poll.manner.behind_gap());
+                let begin = core.hub.begin(core.now_ms, channel, &after, poll.mode.behind_gap());
                 begin.and_then(|begin| {
                     place.cursor = begin.cursor;
                     begin.gap
@@ -162,7 +162,7 @@ pub(crate) fn timed_out(core: &mut Core, id: ConnId) {
     };
     // A 408 ends the connection (RFC 9110 section 15.5.9).
     if core.stopping || status == 408 {
-        connection.manner.set(PollFlag::KeepAlive, false);
+        connection.mode.set(PollFlag::KeepAlive, false);
     }
     if connection.waits_for_home() {
         // There is no position to tell. The client asks again.
@@ -171,7 +171,7 @@ pub(crate) fn timed_out(core: &mut Core, id: ConnId) {
     if core.has_deleted_channel(id) {
         return deleted(core, id);
     }
-    if let Some(poll) = Poll::of_seats(core, id, &[]) {
+    if let Some(poll) = Poll::of_subscriptions(core, id, &[]) {
         poll.answer_nothing(core, status);
         released(core, id);
     }
@@ -182,9 +182,9 @@ pub(crate) fn deleted(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let keep_alive = connection.manner.has(PollFlag::KeepAlive);
+    let keep_alive = connection.mode.has(PollFlag::KeepAlive);
     let gone = Response::refusal(410, "the channel was deleted".to_owned())
-        .with_cors(core.config.origin(connection.manner.cors));
+        .with_cors(core.config.origin(connection.mode.cors));
     core.reply(id, |out| gone.write(out, keep_alive, false));
     released(core, id);
 }
@@ -201,7 +201,7 @@ fn released(core: &mut Core, id: ConnId) {
     // Requests may be held behind this one, or bytes that must be dropped before the connection ends;
     // and what only busy connections have may go.
     let goes_on = connection.busy.is_some();
-    if !connection.manner.has(PollFlag::KeepAlive) {
+    if !connection.mode.has(PollFlag::KeepAlive) {
         closing::end_after_answer(core, id);
     }
     if goes_on {

@@ -15,7 +15,7 @@ pub(crate) fn channel_of(name: &ChannelName) -> Option<ChannelName> {
     ChannelName::new(&format!("{PREFIX}{name}")).ok()
 }
 
-/// A WebSocket or an event stream has taken its seats.
+/// A WebSocket or an event stream has taken its subscriptions.
 ///
 /// What is announced is published with the letters of the next turn, so that no shard sends it before
 /// the others have been told.
@@ -23,7 +23,7 @@ pub(crate) fn joined(core: &mut Core, id: ConnId) {
     announce(core, id, "join");
 }
 
-/// Somebody is about to give up its seats. Polls come and go all the time and say nothing.
+/// Somebody is about to give up its subscriptions. Polls come and go all the time and say nothing.
 pub(crate) fn leaving(core: &mut Core, id: ConnId) {
     if core.slab.get(id).is_some_and(|connection| connection.state != State::Polling) {
         announce(core, id, "leave");
@@ -42,8 +42,8 @@ fn announce(core: &mut Core, id: ConnId, event: &str) {
         namespaces.resolve(name).is_some_and(|number| namespaces.rules(number).join_leave)
     };
     let names: Vec<ChannelName> = connection
-        .seats()
-        .filter_map(|seat| core.hub.name(seat.channel))
+        .subscriptions()
+        .filter_map(|subscription| core.hub.name(subscription.channel))
         .filter(announces)
         .cloned()
         .collect();
@@ -94,9 +94,9 @@ pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
         core.slab.get(*id).and_then(|c| c.busy.as_ref()).map_or(u64::MAX, |b| b.blocked_since_ms)
     };
     let lags = |id: &&ConnId| {
-        core.slab
-            .get(**id)
-            .is_some_and(|connection| connection.seat.is_some() && !connection.waits_for_home())
+        core.slab.get(**id).is_some_and(|connection| {
+            connection.subscription.is_some() && !connection.waits_for_home()
+        })
     };
     let mut ids: Vec<ConnId> = core.blocked.iter().filter(lags).copied().collect();
     if ids.len() > max {
@@ -111,15 +111,15 @@ pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
 fn slow_client(core: &Core, id: ConnId) -> Option<SlowClient> {
     let connection = core.slab.get(id)?;
     let busy = connection.busy.as_ref()?;
-    let behind = |seat: &Seat| {
-        let head = core.hub.position(seat.channel).map_or(0, |position| position.offset);
-        head.saturating_sub(core.hub.cursor(*seat))
+    let behind = |subscription: &Seat| {
+        let head = core.hub.position(subscription.channel).map_or(0, |position| position.offset);
+        head.saturating_sub(core.hub.cursor(*subscription))
     };
-    let seat = connection.seats().max_by_key(behind)?;
-    let lag = core.hub.lag(seat);
+    let subscription = connection.subscriptions().max_by_key(behind)?;
+    let lag = core.hub.lag(subscription);
     Some(SlowClient {
         listener: listener(core, connection),
-        channel: core.hub.name(seat.channel)?.clone(),
+        channel: core.hub.name(subscription.channel)?.clone(),
         lag_publications: lag.publications,
         lag_bytes: lag.bytes,
         blocked_ms: core.now_ms.saturating_sub(busy.blocked_since_ms),

@@ -1,12 +1,12 @@
 //! Where a subscriber begins: at once when this shard knows where its channels stand, else when
 //! their homes have answered.
 //!
-//! Until then its seats are out of the fan-out, as those of a connection whose socket is full, and
+//! Until then its subscriptions are out of the fan-out, as those of a connection whose socket is full, and
 //! it begins in the same way as such a one goes on: it pulls from the logs.
 
 use switchboard_dialects::id::push_position;
 use switchboard_dialects::{Dialect, write_gap, write_start};
-use switchboard_hub::{Begin, BehindGap, ChannelName, Gap, Seat, Start};
+use switchboard_hub::{Begin, ChannelName, Gap, Seat, Start};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
@@ -15,14 +15,6 @@ use crate::connection::{Connection, State};
 use crate::core::Core;
 use crate::fanout;
 use crate::poll;
-
-/// What a subscriber asked for, while the homes of its channels have not answered.
-#[derive(Debug)]
-pub(crate) struct Pending {
-    /// One for each channel.
-    pub(crate) starts: Vec<Start>,
-    pub(crate) behind_gap: BehindGap,
-}
 
 /// What a subscriber cannot have, and where it goes on, in one of its channels.
 struct Lost {
@@ -33,7 +25,7 @@ struct Lost {
     asked: Start,
 }
 
-/// Begins if all channels are known. Called when the subscriber has taken its seats and whenever a
+/// Begins if all channels are known. Called when the subscriber has taken its subscriptions and whenever a
 /// home has answered.
 pub(crate) fn begin(core: &mut Core, id: ConnId) {
     let Some(begins) = resolve(core, id) else {
@@ -59,21 +51,21 @@ pub(crate) fn begin(core: &mut Core, id: ConnId) {
 /// Where each channel begins, and where it was to; none while a home has not answered.
 fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<(Begin, Start)>> {
     let connection = core.slab.get(id)?;
-    let pending = connection.busy.as_ref()?.start.as_ref()?;
-    let begin = |seat: Seat, start: &Start| match start {
+    let request = connection.busy.as_ref()?.resume.as_ref()?;
+    let begin = |subscription: Seat, start: &Start| match start {
         // It stands where the home stood when it heard of this subscriber.
         Start::Now => {
-            core.hub.position(seat.channel)?;
-            Some(Begin { cursor: core.hub.cursor(seat), gap: None })
+            core.hub.position(subscription.channel)?;
+            Some(Begin { cursor: core.hub.cursor(subscription), gap: None })
         }
-        _ => core.hub.begin(core.now_ms, seat.channel, start, pending.behind_gap),
+        _ => core.hub.begin(core.now_ms, subscription.channel, start, request.on_gap),
     };
     let begins = connection
-        .seats()
-        .zip(&pending.starts)
-        .map(|(seat, start)| Some((begin(seat, start)?, *start)))
+        .subscriptions()
+        .zip(&request.starts)
+        .map(|(subscription, start)| Some((begin(subscription, start)?, *start)))
         .collect::<Option<Vec<_>>>()?;
-    core.slab.get_mut(id)?.busy().start = None;
+    core.slab.get_mut(id)?.busy().resume = None;
     Some(begins)
 }
 
@@ -83,9 +75,10 @@ fn place(core: &mut Core, id: ConnId, begins: Vec<(Begin, Start)>) -> Vec<Lost> 
     let Some(connection) = core.slab.get(id) else {
         return lost;
     };
-    for (nth, (seat, (begin, asked))) in connection.seats().zip(begins).enumerate() {
-        core.hub.place(seat, begin.cursor);
-        if let (Some(gap), Some(name)) = (begin.gap, core.hub.name(seat.channel)) {
+    for (nth, (subscription, (begin, asked))) in connection.subscriptions().zip(begins).enumerate()
+    {
+        core.hub.place(subscription, begin.cursor);
+        if let (Some(gap), Some(name)) = (begin.gap, core.hub.name(subscription.channel)) {
             lost.push(Lost { nth, channel: name.clone(), gap, asked });
         }
     }
@@ -95,7 +88,7 @@ fn place(core: &mut Core, id: ConnId, begins: Vec<(Begin, Start)>) -> Vec<Lost> 
 
 /// A WebSocket or an event stream: what it missed, where it begins, and then whatever follows.
 fn begin_stream(core: &mut Core, id: ConnId, lost: &[Lost]) {
-    let Some(dialect) = core.slab.get(id).map(|connection| connection.manner.dialect()) else {
+    let Some(dialect) = core.slab.get(id).map(|connection| connection.mode.dialect()) else {
         return;
     };
     if dialect == Dialect::Raw
@@ -124,11 +117,11 @@ fn begin_stream(core: &mut Core, id: ConnId, lost: &[Lost]) {
 /// asked to begin, so that it hears of them when it comes back before the notices have reached it.
 fn position_before(core: &Core, id: ConnId, untold: &[Lost]) -> String {
     let mut text = String::new();
-    let seats = core.slab.get(id).into_iter().flat_map(Connection::seats);
-    for (nth, seat) in seats.enumerate() {
+    let subscriptions = core.slab.get(id).into_iter().flat_map(Connection::subscriptions);
+    for (nth, subscription) in subscriptions.enumerate() {
         match untold.iter().find(|lost| lost.nth == nth).map(|lost| lost.asked) {
             Some(Start::After(position)) => push_position(&mut text, position),
-            _ => core.push_position(seat.channel, core.hub.cursor(seat), &mut text),
+            _ => core.push_position(subscription.channel, core.hub.cursor(subscription), &mut text),
         }
     }
     text

@@ -120,10 +120,10 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
     if !rules.publish {
         return Err(format!("clients may not publish in namespace {}", rules.name));
     }
-    let Some(seat) = connection.seat else {
+    let Some(subscription) = connection.subscription else {
         return Ok(());
     };
-    if connection.seats().count() > 1 {
+    if connection.subscriptions().count() > 1 {
         return Err("a client that publishes must listen to exactly one channel".to_owned());
     }
     if rules.publish_per_second > 0 {
@@ -138,7 +138,7 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
             ));
         }
     }
-    let Some(name) = core.hub.name(seat.channel).cloned() else {
+    let Some(name) = core.hub.name(subscription.channel).cloned() else {
         return Ok(());
     };
     core.hub.publish(core.now_ms, &name, Draft::new(kind, payload), &mut core.outbox);

@@ -5,7 +5,7 @@
 
 use switchboard_plane::ConnId;
 
-use crate::connection::Connection;
+use super::Connection;
 
 /// Connections in one page, about 16 KiB.
 pub(crate) const PAGE_SLOTS: usize = 256;
