@@ -7,10 +7,9 @@
 use switchboard_hub::Seat;
 use switchboard_plane::ConnId;
 
-use crate::connection::{Pause, State};
+use crate::connection::Pause;
 use crate::core::{Action, Core, REPLY_BYTES_MAX};
 use crate::encoding::Partial;
-use crate::time::Tick;
 
 impl Core {
     /// The socket is full: nothing more goes to this connection until it is writable. `held` is the
@@ -33,7 +32,7 @@ impl Core {
     pub(crate) fn await_room(&mut self, id: ConnId) {
         let deadline = self.now.after_ms(self.config.timeouts.stall_ms);
         if let Some(connection) = self.slab.get_mut(id)
-            && connection.has_stall_deadline()
+            && !connection.session.is_ending()
         {
             connection.deadline = deadline;
         }
@@ -79,16 +78,10 @@ impl Core {
         self.unblock_subscriptions(id);
         self.forget_blocked(id);
         let (now, now_ms) = (self.now, self.now_ms);
-        let idle = now.after_ms(self.config.timeouts.http_idle_ms);
         let Some(connection) = self.slab.get_mut(id) else {
             return;
         };
         connection.last_seen = now;
-        match connection.state {
-            State::Head => connection.deadline = idle,
-            State::Echo | State::Subscribed | State::Streaming => connection.deadline = Tick::NEVER,
-            State::Polling | State::Refusing | State::Closing | State::Lingering => {}
-        }
         connection.settle(now_ms);
         self.deferred.push_back(id);
     }

@@ -3,20 +3,15 @@
 //! Code in here decides and never touches a socket. Replies are collected in `outgoing`, other
 //! wishes in `actions`; the turn hands both to the plane at the end of each stage.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use switchboard_dialects::{Dialect, id};
-use switchboard_hub::{ChannelName, Draft, Hub, Moved, Outbox, Position, ShardId, Subscriber};
+use switchboard_hub::{ChannelName, Draft, Hub, Moved, Outbox, ShardId, Subscriber};
 use switchboard_plane::{Close, ConnId, Outgoing};
 
 use crate::config::Config;
-use crate::connection::Slab;
-use crate::connection::{Connection, Pause, State, Then};
+use crate::connection::{Connection, Pause, Session, Slab, Then};
 use crate::counters::Counters;
-use crate::encoding::PositionHeader;
-use crate::presence;
 use crate::time::Tick;
 
 /// What the plane shall do for a connection.
@@ -170,28 +165,6 @@ impl Core {
         }
     }
 
-    /// Gives up the subscriptions in all channels.
-    pub(crate) fn leave_channels(&mut self, id: ConnId) {
-        presence::leaving(self, id);
-        let Some(connection) = self.slab.get_mut(id) else {
-            return;
-        };
-        let waits = connection.busy.as_mut().is_some_and(|busy| busy.resume.take().is_some());
-        let first = connection.subscription.take();
-        let more = connection
-            .busy
-            .as_mut()
-            .map_or_else(Vec::new, |busy| std::mem::take(&mut busy.more_subscriptions));
-        for subscription in first.into_iter().chain(more) {
-            let moved = self.hub.unsubscribe(self.now_ms, subscription, &mut self.outbox);
-            self.follow(moved);
-        }
-        if waits {
-            // The homes' answers do not reach it any more: what is said to it goes out now.
-            self.await_room(id);
-        }
-    }
-
     /// Somebody's subscription has moved because another left: remember it.
     pub(crate) fn follow(&mut self, moved: Option<Moved>) {
         let Some(Moved { who: Subscriber { conn, nth }, seat }) = moved else {
@@ -203,76 +176,53 @@ impl Core {
         }
     }
 
-    /// The connection is over: everything it had is given back.
+    /// A connection comes.
+    pub(crate) fn insert(&mut self, connection: Connection) {
+        let Self { slab, counters, .. } = self;
+        if let Some(gauge) = connection.session.gauge(counters) {
+            gauge.add(1);
+        }
+        slab.insert(connection);
+        counters.connections_open.set(slab.open() as u64);
+    }
+
+    /// From now on the connection speaks this, at most until `deadline`. Nothing else changes a
+    /// session.
+    pub(crate) fn enter(&mut self, id: ConnId, session: Session, deadline: Tick) {
+        let Self { slab, counters, .. } = self;
+        let Some(connection) = slab.get_mut(id) else {
+            return;
+        };
+        if let Some(gauge) = connection.session.gauge(counters) {
+            gauge.sub(1);
+        }
+        if let Some(gauge) = session.gauge(counters) {
+            gauge.add(1);
+        }
+        connection.session = session;
+        connection.deadline = deadline;
+        connection.pinged = false;
+    }
+
+    /// The connection goes, and with it what counts it. It has no subscriptions any more.
     pub(crate) fn remove(&mut self, id: ConnId, how: Close) {
-        self.leave_channels(id);
-        self.forget_blocked(id);
-        let Some(connection) = self.slab.remove(id) else {
+        let Self { slab, counters, .. } = self;
+        let Some(connection) = slab.remove(id) else {
             return;
         };
         self.served -= u32::from(connection.served);
-        match connection.state {
-            State::Echo | State::Subscribed | State::Closing => {
-                self.counters.websockets_open.sub(1);
-            }
-            State::Streaming => self.counters.event_streams_open.sub(1),
-            State::Polling => self.counters.polls_held.sub(1),
-            State::Head | State::Refusing | State::Lingering => {}
+        if let Some(gauge) = connection.session.gauge(counters) {
+            gauge.sub(1);
         }
-        self.counters.connections_closed.add(1);
-        self.counters.connections_open.set(self.slab.open() as u64);
+        counters.connections_closed.add(1);
+        counters.connections_open.set(slab.open() as u64);
         self.actions.push(Action::Close(id, how));
     }
 
-    /// Some channel of the connection was deleted. Then it must go before anything else is said: the
-    /// position that it would be told is in a new stream, and what it missed of the old one would
-    /// never be announced.
-    pub(crate) fn has_deleted_channel(&self, id: ConnId) -> bool {
-        let mut subscriptions = self.slab.get(id).into_iter().flat_map(Connection::subscriptions);
-        subscriptions.any(|subscription| self.hub.is_deleted(subscription))
-    }
-
-    /// Where a connection stands in all its channels, as its client is told.
-    pub(crate) fn position_text(&self, id: ConnId) -> String {
-        let mut text = String::new();
-        for subscription in self.slab.get(id).into_iter().flat_map(Connection::subscriptions) {
-            self.push_position(subscription.channel, self.hub.cursor(subscription), &mut text);
-        }
-        text
-    }
-
-    /// Appends the position behind `cursor` in a channel.
-    pub(crate) fn push_position(&self, channel: u32, cursor: u64, text: &mut String) {
-        if let Some(Position { epoch, .. }) = self.hub.position(channel) {
-            id::push_position(text, Position { epoch, offset: cursor });
-        }
-    }
-
-    /// What is said with publications of the `nth` of a connection's channels.
-    pub(crate) fn write_position_header(&self, id: ConnId, nth: u16, header: &mut PositionHeader) {
-        header.before.clear();
-        header.after.clear();
-        header.channel = None;
-        let Some(connection) = self.slab.get(id) else {
-            return;
-        };
-        if connection.mode.dialect() == Dialect::Raw || !connection.has_several_subscriptions() {
-            return;
-        }
-        for (at, subscription) in (0u16..).zip(connection.subscriptions()) {
-            let cursor = self.hub.cursor(subscription);
-            match at.cmp(&nth) {
-                Ordering::Less => {
-                    self.push_position(subscription.channel, cursor, &mut header.before);
-                }
-                Ordering::Equal => header.channel = self.hub.name(subscription.channel).cloned(),
-                Ordering::Greater => {
-                    self.push_position(subscription.channel, cursor, &mut header.after);
-                }
-            }
-        }
-        if !header.after.is_empty() {
-            header.after.insert(0, ',');
+    /// The connection may stay as it is for as long as it likes.
+    pub(crate) fn clear_deadline(&mut self, id: ConnId) {
+        if let Some(connection) = self.slab.get_mut(id) {
+            connection.deadline = Tick::NEVER;
         }
     }
 }

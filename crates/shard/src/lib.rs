@@ -13,38 +13,28 @@
 //! (pings, deadlines), `closing` (every end).
 #![forbid(unsafe_code)]
 
-mod admission;
-mod answer;
 mod blocked;
-mod catch_up;
-mod closing;
 mod command;
 mod config;
 mod connection;
 mod core;
 mod counters;
+mod delivery;
 mod encoding;
-mod fanout;
 mod http;
-mod input;
-mod letters;
-mod listen;
+mod lifecycle;
 mod mailbox;
-mod poll;
-mod presence;
 mod rate;
-mod response;
 pub mod run;
-mod start;
-mod sweep;
+mod session;
+mod subscribe;
 mod time;
 mod turn;
-mod websocket;
 
-pub use admission::RESERVED_SLOTS;
 pub use command::{Command, Handle, Reply};
 pub use config::{Config, ECHO_LIMITS, Namespace, Namespaces, Timeouts};
 pub use counters::{Counter, Counters};
+pub use lifecycle::admission::RESERVED_SLOTS;
 pub use switchboard_ws::head::HeadLimits;
 pub use switchboard_ws::message::MessageLimits;
 pub use turn::{Common, Next, Shard};

@@ -1,13 +1,11 @@
 //! How a subscriber listens.
 
-use switchboard_dialects::Dialect;
 use switchboard_hub::BehindGap;
 
-/// How a subscriber listens, as its request said. Three bytes, since every connection has it.
-#[derive(Clone, Copy, Debug)]
+/// How a subscriber listens, as its request said, beside what its session says. Two bytes, since every
+/// connection has them.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ListenMode {
-    /// What it speaks who stays on the line; none for polls.
-    stream: Option<Dialect>,
     /// Which of the allowed origins its page has, from 1; 0 for none.
     pub(crate) cors: u8,
     poll: u8,
@@ -28,28 +26,13 @@ pub(crate) enum PollFlag {
 }
 
 impl ListenMode {
-    /// Of somebody who stays on the line.
-    pub(crate) fn stream(dialect: Dialect) -> Self {
-        Self { stream: Some(dialect), cors: 0, poll: 0 }
-    }
-
     /// Of a poll.
     pub(crate) fn poll(cors: u8, flags: &[(PollFlag, bool)]) -> Self {
-        let mut mode = Self { stream: None, cors, poll: 0 };
+        let mut mode = Self { cors, poll: 0 };
         for (flag, is_set) in flags {
             mode.set(*flag, *is_set);
         }
         mode
-    }
-
-    /// It stays on the line and speaks this.
-    pub(crate) fn streams(self, dialect: Dialect) -> bool {
-        self.stream == Some(dialect)
-    }
-
-    /// What it speaks; bare payloads also for polls.
-    pub(crate) fn dialect(self) -> Dialect {
-        self.stream.unwrap_or(Dialect::Raw)
     }
 
     pub(crate) fn has(self, flag: PollFlag) -> bool {
@@ -61,7 +44,7 @@ impl ListenMode {
         self.poll |= if is_set { flag as u8 } else { 0 };
     }
 
-    pub(crate) fn behind_gap(self) -> BehindGap {
+    pub(crate) fn on_gap(self) -> BehindGap {
         if self.has(PollFlag::GapToEarliest) { BehindGap::Earliest } else { BehindGap::Now }
     }
 }

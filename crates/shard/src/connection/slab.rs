@@ -5,7 +5,7 @@
 
 use switchboard_plane::ConnId;
 
-use super::Connection;
+use super::slot::Connection;
 
 /// Connections in one page, about 16 KiB.
 pub(crate) const PAGE_SLOTS: usize = 256;
@@ -110,7 +110,7 @@ mod tests {
 
     fn connection(index: u32, generation: u32) -> Connection {
         let peer = "127.0.0.1:1".parse().unwrap();
-        Connection::new(ConnId::new(index, generation), peer, Tick::at(0, 0))
+        Connection::new(ConnId::new(index, generation), peer, Tick::at(0, 0), Tick::NEVER)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use switchboard_dialects::{Dialect, Label, write_head};
 use switchboard_hub::Publication;
 
-use super::PositionHeader;
+use super::position_header::PositionHeader;
 
 /// A batch is at most this, unless a single publication is larger.
 pub(crate) const BATCH_BYTES_MAX: usize = 64 << 10;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use switchboard_dialects::{Body, Dialect, Label, Shape, write_head};
 use switchboard_hub::Publication;
 
-use super::PositionHeader;
+use super::position_header::PositionHeader;
 
 /// The rest of a publication: its head, shared bytes, and how far they went; never a copy of the
 /// payload.

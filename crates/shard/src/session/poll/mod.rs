@@ -2,25 +2,41 @@
 //!
 //! A poll takes subscriptions only while it is held. All else is answered from the logs.
 
+mod answer;
+
 use std::sync::Arc;
 
-use switchboard_dialects::Listen;
-use switchboard_hub::{ChannelName, Gap, GapReason, Position, Publication, Start};
+use switchboard_dialects::{Listen, Transport};
+use switchboard_hub::{BehindGap, ChannelName, Gap, GapReason, Position, Publication, Seat, Start};
 use switchboard_plane::{Close, ConnId};
 
-use crate::answer::{Handed, Place, Poll};
-use crate::closing;
-use crate::connection::{ListenMode, PollFlag, State};
+use super::verbs::{Taken, Verbs};
+use crate::connection::{Connection, ListenMode, Pause, PollFlag, Session};
 use crate::core::Core;
-use crate::http::Answer;
-use crate::listen::{self, Channels};
-use crate::response::Response;
+use crate::http::{Answer, Response};
+use crate::lifecycle::ending;
+use crate::subscribe::{self, Channels, Lost, Missed, has_deleted_channel, resume};
+use answer::{Handed, Place, PollAnswer};
+
+/// [`Session::Poll`].
+pub(super) struct Poll;
 
 /// What a poll cannot have.
 type Gaps = Vec<(ChannelName, Gap)>;
 
+/// How a poll listens.
+pub(super) fn mode(listen: &Listen, cors: u8, keep_alive: bool) -> ListenMode {
+    let flags = [
+        (PollFlag::KeepAlive, keep_alive),
+        (PollFlag::Waits, listen.transport == Transport::LongPoll),
+        (PollFlag::Json, listen.json),
+        (PollFlag::GapToEarliest, listen.behind_gap == BehindGap::Earliest),
+    ];
+    ListenMode::poll(cors, &flags)
+}
+
 /// A request: answered at once when there is news, or when it does not wait.
-pub(crate) fn ask(
+pub(super) fn open(
     core: &mut Core,
     id: ConnId,
     channels: &Channels,
@@ -28,7 +44,7 @@ pub(crate) fn ask(
     mode: ListenMode,
 ) -> Answer {
     if let Some((places, gaps)) = visit(core, channels, &listen) {
-        let mut poll = Poll { id, mode, places, gaps: &gaps, handed: None };
+        let mut poll = PollAnswer { id, mode, places, gaps: &gaps, handed: None };
         if poll.answer_news(core) {
             return Answer::Done;
         }
@@ -37,15 +53,60 @@ pub(crate) fn ask(
             return Answer::Done;
         }
         // It stands at the head of each channel, so it waits for what comes from now on.
-        listen::join(core, id, channels, mode);
+        subscribe::subscribe(core, id, channels, mode);
         hold(core, id);
     } else {
-        listen::join(core, id, channels, mode);
+        subscribe::subscribe(core, id, channels, mode);
         core.hold_subscriptions(id);
         hold(core, id);
-        listen::wait(core, id, listen);
+        resume::request(core, id, listen);
     }
     Answer::TakenOver
+}
+
+impl Verbs for Poll {
+    /// The requests behind the one that is held wait for its answer.
+    fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
+        if bytes.len() > core.config.head.bytes_max {
+            core.pause(id, Pause::Output);
+        }
+        Taken::Keep { scanned: 0 }
+    }
+
+    fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
+        let gaps: Gaps = lost.into_iter().map(|lost| (lost.channel, lost.gap)).collect();
+        start(core, id, &gaps);
+    }
+
+    fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &[Arc<Publication>]) {
+        news(core, id, nth, new);
+    }
+
+    fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+        lagged(core, id, subscription.channel, Some(&missed));
+    }
+
+    fn on_slow(core: &mut Core, id: ConnId, channel: u32) {
+        lagged(core, id, channel, None);
+    }
+
+    fn on_deleted(core: &mut Core, id: ConnId) {
+        deleted(core, id);
+    }
+
+    fn on_due(core: &mut Core, id: ConnId) {
+        timed_out(core, id);
+    }
+
+    fn on_stop(core: &mut Core, id: ConnId, _code: u16) {
+        timed_out(core, id);
+    }
+
+    /// Without news a browser that has gone looks the same, and is not waited for. Whether there is
+    /// news is not known before the homes have answered.
+    fn is_owed_answer(connection: &Connection) -> bool {
+        connection.waits_for_home() || !connection.mode.has(PollFlag::Waits)
+    }
 }
 
 /// Where the channels stand, if this shard knows it of all.
@@ -69,17 +130,12 @@ fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<P
 
 /// From now on the request is held.
 fn hold(core: &mut Core, id: ConnId) {
-    let deadline = core.now.after_ms(core.config.timeouts.long_poll_ms);
-    core.counters.polls_held.add(1);
-    if let Some(connection) = core.slab.get_mut(id) {
-        connection.state = State::Polling;
-        connection.deadline = deadline;
-    }
+    core.enter(id, Session::Poll, core.now.after_ms(core.config.timeouts.long_poll_ms));
 }
 
 /// The homes of all channels have answered.
-pub(crate) fn begin(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
-    let Some(mut poll) = Poll::of_subscriptions(core, id, gaps) else {
+fn start(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
+    let Some(mut poll) = PollAnswer::of_subscriptions(core, id, gaps) else {
         return;
     };
     core.forget_blocked(id);
@@ -97,14 +153,14 @@ pub(crate) fn begin(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
     };
     if connection.busy.as_ref().is_some_and(|busy| busy.peer_ended) {
         // What it could have had at once it has not, and nobody is waited for who has gone.
-        return core.remove(id, Close::Fin);
+        return ending::remove(core, id, Close::Fin);
     }
     connection.settle(now_ms);
 }
 
 /// News in the channel in which the poll has its `nth` subscription.
-pub(crate) fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Publication>]) {
-    let Some(mut poll) = Poll::of_subscriptions(core, id, &[]) else {
+fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Publication>]) {
+    let Some(mut poll) = PollAnswer::of_subscriptions(core, id, &[]) else {
         return;
     };
     // Fan-out has moved the cursor: it stands before what is handed over here.
@@ -119,8 +175,8 @@ pub(crate) fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Pu
 }
 
 /// A poll lost its place before it was served, which takes a log that was cut by the shard's budget.
-pub(crate) fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<&Missed>) {
-    let Some(mut poll) = Poll::of_subscriptions(core, id, &[]) else {
+fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<&Missed>) {
+    let Some(mut poll) = PollAnswer::of_subscriptions(core, id, &[]) else {
         return;
     };
     let mut gaps = Vec::new();
@@ -131,7 +187,7 @@ pub(crate) fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<&
             }
             (None, Some(Position { epoch, .. })) => {
                 let after = Start::After(Position { epoch, offset: place.cursor });
-                let begin = core.hub.begin(core.now_ms, channel, &after, poll.mode.behind_gap());
+                let begin = core.hub.begin(core.now_ms, channel, &after, poll.mode.on_gap());
                 begin.and_then(|begin| {
                     place.cursor = begin.cursor;
                     begin.gap
@@ -151,11 +207,8 @@ pub(crate) fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<&
     released(core, id);
 }
 
-/// Offsets that a subscriber will never get.
-pub(crate) type Missed = std::ops::RangeInclusive<u64>;
-
 /// The time that a request is held is over, or the server stops.
-pub(crate) fn timed_out(core: &mut Core, id: ConnId) {
+fn timed_out(core: &mut Core, id: ConnId) {
     let status = core.config.long_poll_timeout_status;
     let Some(connection) = core.slab.get_mut(id) else {
         return;
@@ -166,19 +219,19 @@ pub(crate) fn timed_out(core: &mut Core, id: ConnId) {
     }
     if connection.waits_for_home() {
         // There is no position to tell. The client asks again.
-        return closing::cut(core, id);
+        return ending::cut(core, id);
     }
-    if core.has_deleted_channel(id) {
+    if has_deleted_channel(core, id) {
         return deleted(core, id);
     }
-    if let Some(poll) = Poll::of_subscriptions(core, id, &[]) {
+    if let Some(poll) = PollAnswer::of_subscriptions(core, id, &[]) {
         poll.answer_nothing(core, status);
         released(core, id);
     }
 }
 
 /// The channel was deleted while the poll waited.
-pub(crate) fn deleted(core: &mut Core, id: ConnId) {
+fn deleted(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
@@ -191,18 +244,20 @@ pub(crate) fn deleted(core: &mut Core, id: ConnId) {
 
 /// The answer to a held request is on its way: back to requests.
 fn released(core: &mut Core, id: ConnId) {
-    core.leave_channels(id);
-    core.counters.polls_held.sub(1);
-    core.await_request(id);
-    let Some(connection) = core.slab.get_mut(id) else {
+    subscribe::leave(core, id);
+    let Some(deadline) = core.slab.get(id).map(|connection| connection.deadline) else {
         return;
     };
-    connection.state = State::Head;
+    core.enter(id, Session::Http, deadline);
+    core.await_request(id);
+    let Some(connection) = core.slab.get(id) else {
+        return;
+    };
     // Requests may be held behind this one, or bytes that must be dropped before the connection ends;
     // and what only busy connections have may go.
     let goes_on = connection.busy.is_some();
     if !connection.mode.has(PollFlag::KeepAlive) {
-        closing::end_after_answer(core, id);
+        ending::end_after_answer(core, id);
     }
     if goes_on {
         core.deferred.push_back(id);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use switchboard_plane::{Close, ConnId};
 
-use crate::connection::{Connection, State};
+use crate::connection::{Connection, Session};
 use crate::core::{Action, Core};
 
 /// Slots beyond `connections_max` that only answer 503. While they are taken, newcomers wait in
@@ -21,11 +21,7 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
         core.actions.push(Action::Close(id, Close::Fin));
         return;
     }
-    let mut connection = Connection::new(id, peer, core.now);
-    connection.state = State::Refusing;
-    connection.deadline = core.now.after_ms(REFUSAL_TIMEOUT_MS);
-    core.slab.insert(connection);
-    core.counters.connections_open.set(core.slab.open() as u64);
+    core.insert(Connection::new(id, peer, core.now, core.now.after_ms(REFUSAL_TIMEOUT_MS)));
     try_serve(core, id);
 }
 
@@ -33,14 +29,11 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
 /// is there and would be refused. Those that are only refused take no place.
 pub(crate) fn try_serve(core: &mut Core, id: ConnId) -> bool {
     let has_place = core.served < core.config.connections_max;
-    let deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
-    if let Some(connection) = core.slab.get_mut(id)
-        && has_place
-    {
-        connection.state = State::Head;
+    if has_place && let Some(connection) = core.slab.get_mut(id) {
         connection.served = true;
-        connection.deadline = deadline;
         core.served += 1;
+        let deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
+        core.enter(id, Session::Http, deadline);
     }
     has_place
 }

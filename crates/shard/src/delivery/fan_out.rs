@@ -1,17 +1,15 @@
 //! Publications to subscribers, in slices, so that a large channel never starves accepts and reads.
 
 use switchboard_dialects::Dialect;
-use switchboard_hub::{Seat, SlowPolicy, Work, WorkKind};
+use switchboard_hub::{Work, WorkKind};
 use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
-use switchboard_ws::close;
 
-use crate::catch_up;
-use crate::closing;
-use crate::connection::{Connection, State};
+use crate::connection::{Connection, Delivery, Session};
 use crate::core::Core;
 use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
-use crate::poll::{self, Missed};
-use crate::start;
+use crate::lifecycle::ending;
+use crate::session;
+use crate::subscribe::{Missed, has_deleted_channel, position};
 
 /// Sends in one slice: about 2 ms over loopback.
 const SLICE_SENDS_MAX: usize = 256;
@@ -30,31 +28,29 @@ enum Group {
 const GROUPS: [Group; 4] = [Group::Raw, Group::V1, Group::EventStream, Group::Own];
 
 impl Group {
-    /// None for who has been served: a poll that was answered is back at requests.
+    /// None for a connection that has been served: a poll that was answered is back at requests.
     fn of(connection: &Connection) -> Option<Self> {
-        match (connection.state, connection.mode.dialect()) {
-            (State::Polling, _) => Some(Self::Own),
-            (State::Subscribed, Dialect::Raw) => Some(Self::Raw),
-            (State::Subscribed | State::Streaming, _) if connection.has_several_subscriptions() => {
-                Some(Self::Own)
-            }
-            (State::Subscribed, _) => Some(Self::V1),
-            (State::Streaming, _) => Some(Self::EventStream),
-            _ => None,
+        match connection.session.delivery() {
+            Delivery::None => None,
+            Delivery::Stream(Dialect::Raw) => Some(Self::Raw),
+            Delivery::Answer => Some(Self::Own),
+            Delivery::Stream(_) if connection.has_several_subscriptions() => Some(Self::Own),
+            Delivery::Stream(Dialect::V1) => Some(Self::V1),
+            Delivery::Stream(Dialect::EventStream) => Some(Self::EventStream),
         }
     }
 }
 
 /// Buffers of the fan-out, kept by the turn.
 #[derive(Debug, Default)]
-pub(crate) struct Fanout {
+pub(crate) struct FanOut {
     work: Work,
     batch: Batch,
     header: PositionHeader,
     exceptions: Vec<SendException>,
 }
 
-impl Fanout {
+impl FanOut {
     /// Does the next slice: of one large channel, or of many small ones. False when no channel has
     /// work.
     pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, plane: &mut P) -> bool {
@@ -68,9 +64,13 @@ impl Fanout {
             let channel = self.work.channel;
             match &self.work.kind {
                 WorkKind::Deliver => self.deliver(core, plane),
-                WorkKind::Joined => self.for_each(core, |core, id, _| start::begin(core, id)),
-                WorkKind::Lagged => self.for_each(core, |core, id, _| lagged(core, id, channel)),
-                WorkKind::Deleted => self.for_each(core, |core, id, _| close_deleted(core, id)),
+                WorkKind::Joined => self.for_each(core, |core, id, _| session::resume(core, id)),
+                WorkKind::Lagged => {
+                    self.for_each(core, |core, id, _| session::on_slow(core, id, channel));
+                }
+                WorkKind::Deleted => {
+                    self.for_each(core, |core, id, _| session::on_deleted(core, id));
+                }
                 WorkKind::Skipped { missed } => {
                     self.for_each(core, |core, id, nth| skipped(core, id, nth, missed));
                     // Replies are sent after the slice, and these get more: nothing may overtake what
@@ -113,7 +113,7 @@ impl Fanout {
         let (slab, mut found, mut others) = (&core.slab, 0, 0);
         let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
             // The commonest of all, said in a byte.
-            Some(raw) if group == Group::Raw && raw.mode.streams(Dialect::Raw) => {
+            Some(raw) if group == Group::Raw && raw.session == Session::Raw => {
                 Some((raw.id, bytes))
             }
             Some(connection) if Group::of(connection) == Some(group) => {
@@ -143,20 +143,19 @@ impl Fanout {
                 continue;
             };
             found |= group as u8;
-            let (id, dialect) = (connection.id, connection.mode.dialect());
             if group != Group::Own {
                 continue;
             }
-            let is_poll = connection.state == State::Polling;
-            if core.has_deleted_channel(id) {
-                close_deleted(core, id);
+            let (id, delivery) = (connection.id, connection.session.delivery());
+            let Delivery::Stream(dialect) = delivery else {
+                session::on_publications(core, id, who.nth, &self.work.publications);
+                continue;
+            };
+            if has_deleted_channel(core, id) {
+                session::on_deleted(core, id);
                 continue;
             }
-            if is_poll {
-                poll::news(core, id, who.nth, &self.work.publications);
-                continue;
-            }
-            core.write_position_header(id, who.nth, &mut self.header);
+            position::write_header(core, id, who.nth, &mut self.header);
             let bytes = self.batch.fill(dialect, &self.work.publications, &self.header);
             plane.send_batch(std::iter::once((id, bytes)), &mut self.exceptions);
             self.settle(core, dialect, 1);
@@ -175,7 +174,7 @@ impl Fanout {
                 SendResult::WouldBlock => 0,
                 SendResult::Failed(_) => {
                     deliveries -= publications.len();
-                    core.remove(exception.conn, Close::Fin);
+                    ending::remove(core, exception.conn, Close::Fin);
                     continue;
                 }
             };
@@ -203,76 +202,11 @@ impl Fanout {
     }
 }
 
-/// Whether a slow subscriber in this dialect may miss publications of the channel: when the namespace
-/// has such a policy, and the subscriber can be told or need not be.
-pub(crate) fn may_skip(core: &Core, subscription: Seat, dialect: Dialect) -> bool {
-    core.hub.name(subscription.channel).is_some_and(|name| {
-        core.config.namespaces.slow_policy(name) != SlowPolicy::Disconnect
-            && (dialect != Dialect::Raw || core.config.namespaces.lossy_raw(name))
-    })
-}
-
 /// A subscriber was passed over by the log, and its namespace lets it go on: it is told, or must go.
 fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
-    let Some(connection) = core.slab.get(id) else {
-        return;
-    };
-    let (state, dialect) = (connection.state, connection.mode.dialect());
-    let Some(subscription) = connection.subscriptions().nth(usize::from(nth)) else {
-        return;
-    };
-    if core.has_deleted_channel(id) {
-        close_deleted(core, id);
-    } else if state == State::Polling {
-        poll::lagged(core, id, subscription.channel, Some(missed));
-    } else if may_skip(core, subscription, dialect) {
-        catch_up::tell_gap(core, id, subscription, dialect, missed.clone());
-    } else {
-        close_slow(core, id);
-    }
-}
-
-/// The log has moved on without this subscriber, and its namespace does not let it go on.
-fn lagged(core: &mut Core, id: ConnId, channel: u32) {
-    let Some(connection) = core.slab.get(id) else {
-        return;
-    };
-    if connection.waits_for_home() {
-        // That of another channel: its place is found when that has answered.
-        return;
-    }
-    let is_poll = connection.state == State::Polling;
-    if core.has_deleted_channel(id) {
-        close_deleted(core, id);
-    } else if is_poll {
-        poll::lagged(core, id, channel, None);
-    } else {
-        close_slow(core, id);
-    }
-}
-
-/// Ends a subscriber that is too slow. It may come back and resume.
-pub(crate) fn close_slow(core: &mut Core, id: ConnId) {
-    core.counters.closed_slow.add(1);
-    if core.slab.get(id).is_some_and(|connection| connection.state == State::Streaming) {
-        // It would get nothing more, and what the kernel holds for it is given back at once.
-        core.remove(id, Close::Reset);
-    } else {
-        closing::close_websocket(core, id, close::SLOW, "too slow: reconnect and resume");
-        if let Some(connection) = core.slab.get_mut(id) {
-            connection.busy().too_slow = true;
-        }
-    }
-}
-
-/// The channel is gone.
-pub(crate) fn close_deleted(core: &mut Core, id: ConnId) {
-    let Some(connection) = core.slab.get(id) else {
-        return;
-    };
-    match connection.state {
-        State::Polling => poll::deleted(core, id),
-        State::Streaming => closing::end_stream(core, id),
-        _ => closing::close_websocket(core, id, close::NORMAL, "the channel was deleted"),
+    let subscription =
+        core.slab.get(id).and_then(|connection| connection.subscriptions().nth(usize::from(nth)));
+    if let Some(subscription) = subscription {
+        session::on_gap(core, id, subscription, missed.clone());
     }
 }

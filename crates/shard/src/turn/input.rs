@@ -1,23 +1,26 @@
-//! Received bytes, on their way to the request parser or the frame parser, and what is held back.
+//! Received bytes and the ends of peers, on their way to the session, and what is held back.
 //!
 //! Bytes are used where they lie in the receive arena. Only what cannot be used yet is copied: an
 //! incomplete head, or requests that wait until the replies before them are out.
 
-use switchboard_plane::ConnId;
+use switchboard_plane::{Close, ConnId};
 
-use crate::connection::{Busy, Pause, State, Then};
+use crate::connection::{Busy, Pause, Then};
 use crate::core::Core;
-use crate::http::{self, Progress};
-use crate::sweep;
-use crate::websocket;
+use crate::lifecycle::ending;
+use crate::session::{self, Taken};
+use crate::time::Tick;
 
-/// Bytes from a connection, in whatever state it is.
+/// Bytes from a connection, whatever it speaks.
 pub(crate) fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
     let now = core.now;
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    sweep::heard(connection, now);
+    connection.last_seen = now;
+    if std::mem::take(&mut connection.pinged) {
+        connection.deadline = Tick::NEVER;
+    }
     let held =
         connection.busy.as_mut().map(|busy| &mut busy.input).filter(|input| !input.is_empty());
     if let Some(input) = held {
@@ -81,55 +84,22 @@ fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) ->
     while let Some(connection) = core.slab.get(id)
         && from < bytes.len()
     {
-        match connection.state {
-            State::Head | State::Refusing => {
-                if core.replies_are_enough(id) {
-                    core.pause(id, Pause::Output);
-                    core.deferred.push_back(id);
-                    return Some(Rest { from, scanned: 0 });
-                }
-                match http::request(core, id, &bytes[from..], scanned) {
-                    Progress::Used(used) => from += used,
-                    Progress::Incomplete => {
-                        if scanned == 0 {
-                            limit_head_time(core, id);
-                        }
-                        return Some(Rest { from, scanned: bytes.len() - from });
-                    }
-                    Progress::Later => {
-                        core.pause(id, Pause::Output);
-                        core.deferred.push_back(id);
-                        return Some(Rest { from, scanned: 0 });
-                    }
-                    Progress::Over => return None,
-                }
+        match session::on_bytes(connection.session, core, id, &mut bytes[from..], scanned) {
+            Taken::Part(used) => {
+                from += used;
                 scanned = 0;
+                session::resume(core, id);
             }
-            State::Echo | State::Subscribed | State::Closing => {
-                websocket::received(core, id, &mut bytes[from..]);
-                return None;
-            }
-            // The requests behind the one that is held wait for its answer.
-            State::Polling => {
-                if bytes.len() - from > core.config.head.bytes_max {
-                    core.pause(id, Pause::Output);
-                }
+            Taken::All => return None,
+            Taken::Keep { scanned } => return Some(Rest { from, scanned }),
+            Taken::Later => {
+                core.pause(id, Pause::Output);
+                core.deferred.push_back(id);
                 return Some(Rest { from, scanned: 0 });
             }
-            // Nothing is expected from who listens to an event stream.
-            State::Streaming | State::Lingering => return None,
         }
     }
     None
-}
-
-/// A head that has begun is due in the time for a head, also when it is not the first of its
-/// connection.
-fn limit_head_time(core: &mut Core, id: ConnId) {
-    let due = core.now.after_ms(core.config.timeouts.handshake_ms);
-    if let Some(connection) = core.slab.get_mut(id) {
-        connection.deadline = connection.deadline.min(due);
-    }
 }
 
 fn hold(core: &mut Core, id: ConnId, input: Vec<u8>, scanned: usize) {
@@ -137,5 +107,26 @@ fn hold(core: &mut Core, id: ConnId, input: Vec<u8>, scanned: usize) {
         let busy = connection.busy();
         busy.input = input;
         busy.scanned = scanned;
+    }
+}
+
+/// The peer ended its side, or the connection broke.
+pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
+    let is_owed = error.is_none() && session::is_owed_answer(core, id);
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    let paused = connection.is_paused();
+    match connection.busy.as_mut() {
+        Some(busy) if is_owed && (paused || busy.owes_answer()) => {
+            busy.peer_ended = true;
+            if busy.input.is_empty() {
+                core.finish(id, Then::Close);
+            } else {
+                // Requests that are held come first; `input` ends the connection behind them.
+                core.deferred.push_back(id);
+            }
+        }
+        _ => ending::remove(core, id, Close::Fin),
     }
 }

@@ -5,16 +5,15 @@
 
 use std::sync::Arc;
 
-use switchboard_dialects::{Dialect, write_gap};
-use switchboard_hub::{Gap, GapReason, Publication, Pull, Seat};
+use switchboard_hub::{Publication, Pull};
 use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
 
-use crate::closing;
-use crate::connection::Then;
+use crate::connection::{Delivery, Then};
 use crate::core::{Action, Core};
 use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
-use crate::fanout;
-use crate::poll::Missed;
+use crate::lifecycle::ending;
+use crate::session;
+use crate::subscribe::{has_deleted_channel, position};
 
 /// Publications sent to one connection per event, so that one that catches up does not keep the
 /// others waiting.
@@ -90,15 +89,16 @@ impl CatchUp {
                     .and_then(|c| c.busy.as_ref())
                     .map_or(Then::Go, |busy| busy.then);
                 core.unblock(id);
+                session::on_flushed(core, id);
                 if then != Then::Go {
-                    closing::finish_now(core, id);
+                    ending::finish_now(core, id);
                 }
             }
             Drain::Full(true) => core.await_room(id),
             Drain::Full(false) => core.actions.push(Action::WantWrite(id)),
             Drain::Failed => {
                 core.counters.sends_failed.add(1);
-                core.remove(id, Close::Fin);
+                ending::remove(core, id, Close::Fin);
             }
         }
     }
@@ -108,8 +108,8 @@ impl CatchUp {
             Drain::Done => {}
             other => return other,
         }
-        if core.has_deleted_channel(id) {
-            fanout::close_deleted(core, id);
+        if has_deleted_channel(core, id) {
+            session::on_deleted(core, id);
             return self.drain_held(core, plane, id);
         }
         let mut nth = 0;
@@ -130,19 +130,16 @@ impl CatchUp {
                     Sent::Failed => return Drain::Failed,
                 },
                 Pull::Lagged { missed } => {
-                    if skip(core, id, subscription, missed) {
-                        // It is told first.
-                        match self.drain_held(core, plane, id) {
-                            Drain::Done => {}
-                            other => return other,
-                        }
-                    } else {
-                        fanout::close_slow(core, id);
-                        return self.drain_held(core, plane, id);
+                    core.hub.advance(subscription, *missed.end());
+                    session::on_gap(core, id, subscription, missed);
+                    // It is told first.
+                    match self.drain_held(core, plane, id) {
+                        Drain::Done => {}
+                        other => return other,
                     }
                 }
                 Pull::Deleted => {
-                    fanout::close_deleted(core, id);
+                    session::on_deleted(core, id);
                     return self.drain_held(core, plane, id);
                 }
             }
@@ -160,11 +157,13 @@ impl CatchUp {
         let Some(connection) = core.slab.get(id) else {
             return Sent::Failed;
         };
-        let dialect = connection.mode.dialect();
+        let Delivery::Stream(dialect) = connection.session.delivery() else {
+            return Sent::Failed;
+        };
         let Some(subscription) = connection.subscriptions().nth(usize::from(nth)) else {
             return Sent::Failed;
         };
-        core.write_position_header(id, nth, &mut self.header);
+        position::write_header(core, id, nth, &mut self.header);
         let bytes = self.batch.fill(dialect, &self.publications, &self.header);
         let sent = send_one(plane, &mut self.exceptions, id, bytes);
         let taken = match sent {
@@ -230,37 +229,4 @@ impl CatchUp {
         }
         Drain::Done
     }
-}
-
-/// Jumps over what is lost to a slow subscriber, and tells it. False when its namespace or its dialect
-/// does not have that: then it must go.
-fn skip(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) -> bool {
-    let Some(dialect) = core.slab.get(id).map(|connection| connection.mode.dialect()) else {
-        return false;
-    };
-    if !fanout::may_skip(core, subscription, dialect) {
-        return false;
-    }
-    core.hub.advance(subscription, *missed.end());
-    tell_gap(core, id, subscription, dialect, missed);
-    true
-}
-
-/// Tells a subscriber which publications it will never get; its cursor is behind them already.
-pub(crate) fn tell_gap(
-    core: &mut Core,
-    id: ConnId,
-    subscription: Seat,
-    dialect: Dialect,
-    missed: Missed,
-) {
-    let Some(channel) =
-        core.hub.name(subscription.channel).filter(|_| dialect != Dialect::Raw).cloned()
-    else {
-        return;
-    };
-    core.counters.gaps_announced.add(1);
-    let position = core.position_text(id);
-    let gap = Gap { reason: GapReason::Slow, missed: Some(missed) };
-    core.reply(id, |out| write_gap(dialect, &channel, &gap, &position, out));
 }

@@ -1,22 +1,26 @@
 //! One turn of a shard: everything that can be done now, in bounded portions, without waiting.
 
+mod input;
+mod inspect;
+mod letters;
+mod sweep;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_hub::{Accounting, Hub, Router, ShardId};
 use switchboard_plane::{Close, Event, Plane, SendException, SendResult};
+use switchboard_ws::close;
 
-use crate::admission;
-use crate::catch_up::CatchUp;
-use crate::closing;
+use self::sweep::Sweep;
 use crate::command::{Answer, Handle};
 use crate::config::Config;
 use crate::core::{Action, Core};
 use crate::counters::Counters;
-use crate::fanout::Fanout;
-use crate::input;
+use crate::delivery::{CatchUp, FanOut};
+use crate::lifecycle::{admission, ending};
 use crate::mailbox::{Letter, Mailbox};
-use crate::sweep::{self, Sweep};
+use crate::session;
 
 /// Connections with held input that go on in one turn.
 const DEFERRED_MAX: usize = 64;
@@ -66,7 +70,7 @@ pub struct Shard<P> {
     pub(crate) receipts: Vec<Answer>,
     events: Vec<Event>,
     exceptions: Vec<SendException>,
-    fanout: Fanout,
+    fan_out: FanOut,
     catch_up: CatchUp,
     sweep: Sweep,
     next_step_ms: u64,
@@ -101,7 +105,7 @@ impl<P: Plane> Shard<P> {
             receipts: Vec::new(),
             events: Vec::new(),
             exceptions: Vec::new(),
-            fanout: Fanout::default(),
+            fan_out: FanOut::default(),
             catch_up: CatchUp::default(),
             sweep: Sweep::default(),
             next_step_ms: now_ms,
@@ -121,7 +125,7 @@ impl<P: Plane> Shard<P> {
         self.read_mailbox();
         self.handle_events();
         self.continue_deferred();
-        let more_work = self.fanout.slice(&mut self.core, &mut self.plane);
+        let more_work = self.fan_out.slice(&mut self.core, &mut self.plane);
         self.flush();
         self.stop_step();
         if now_ms >= self.next_step_ms {
@@ -194,7 +198,7 @@ impl<P: Plane> Shard<P> {
         self.flush();
         for event in events.drain(..) {
             if let Event::Ended { conn, error } = event {
-                closing::ended(&mut self.core, conn, error);
+                input::ended(&mut self.core, conn, error);
             }
         }
         self.events = events;
@@ -231,13 +235,13 @@ impl<P: Plane> Shard<P> {
                         core.hold_reply(exception.conn, bytes.get(sent..).unwrap_or_default());
                     }
                     SendResult::WouldBlock => core.hold_reply(exception.conn, bytes),
-                    SendResult::Failed(_) => core.remove(exception.conn, Close::Fin),
+                    SendResult::Failed(_) => ending::remove(core, exception.conn, Close::Fin),
                 }
             }
             core.outgoing = outgoing;
             core.outgoing.clear();
         }
-        closing::finish_flushed(core);
+        ending::finish_flushed(core);
         for action in core.actions.drain(..) {
             match action {
                 Action::Close(id, how) => plane.close(id, how),
@@ -295,13 +299,13 @@ impl<P: Plane> Shard<P> {
         };
         if stop.next_page < core.slab.page_count() {
             for id in core.slab.page_ids(stop.next_page) {
-                closing::stop_connection(core, id);
+                session::on_stop(core, id, close::GOING_AWAY);
             }
             stop.next_page += 1;
         } else if core.now_ms >= stop.at_ms {
             for page in 0..core.slab.page_count() {
                 for id in core.slab.page_ids(page) {
-                    core.remove(id, Close::Reset);
+                    ending::remove(core, id, Close::Reset);
                 }
             }
         }

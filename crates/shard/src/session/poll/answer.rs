@@ -12,6 +12,7 @@ use switchboard_plane::ConnId;
 use crate::connection::{ListenMode, PollFlag};
 use crate::core::Core;
 use crate::encoding::Partial;
+use crate::subscribe::position;
 
 /// An answer up to this size is copied into the batch of its stage; of a larger one the publication
 /// is shared.
@@ -34,7 +35,7 @@ pub(crate) struct Place {
 
 /// A poll and what it cannot have.
 #[derive(Debug)]
-pub(crate) struct Poll<'a> {
+pub(crate) struct PollAnswer<'a> {
     pub(crate) id: ConnId,
     pub(crate) mode: ListenMode,
     pub(crate) places: Vec<Place>,
@@ -49,7 +50,7 @@ pub(crate) struct Handed<'a> {
     pub(crate) publications: &'a [Arc<Publication>],
 }
 
-impl<'a> Poll<'a> {
+impl<'a> PollAnswer<'a> {
     /// A held poll, where its subscriptions are.
     pub(crate) fn of_subscriptions(
         core: &Core,
@@ -194,7 +195,7 @@ impl<'a> Poll<'a> {
     fn position(&self, core: &Core) -> String {
         let mut text = String::new();
         for place in &self.places {
-            core.push_position(place.channel, place.cursor, &mut text);
+            position::push(core, place.channel, place.cursor, &mut text);
         }
         text
     }

@@ -1,4 +1,4 @@
-//! What the public door answers, on the wire.
+//! What is answered, on the wire.
 
 use std::borrow::Cow;
 use std::io::Write as _;

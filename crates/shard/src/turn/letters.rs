@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use switchboard_plane::Plane;
 
+use super::Shard;
+use super::inspect;
 use crate::command::{Answer, Command};
 use crate::connection::Pause;
 use crate::core::Core;
 use crate::mailbox::{Letter, Mailbox};
-use crate::presence;
-use crate::turn::Shard;
 
 /// What waits in one mailbox beyond which publishing clients are not read.
 const MAILBOX_BYTES_MAX: usize = 8 << 20;
@@ -65,9 +65,9 @@ impl<P: Plane> Shard<P> {
             Command::Delete { name, reply } => reply(hub.delete_home(&name, outbox)),
             Command::Report { name, reply } => reply(hub.report(*now_ms, &name)),
             Command::Subscribers { name, max, reply } => {
-                reply(presence::list(&self.core, &name, max));
+                reply(inspect::list(&self.core, &name, max));
             }
-            Command::Slow { max, reply } => reply(presence::slowest(&self.core, max)),
+            Command::Slow { max, reply } => reply(inspect::slowest(&self.core, max)),
             Command::Stop => self.begin_stop(),
         }
     }
