@@ -8,8 +8,9 @@ use switchboard_hub::Seat;
 use switchboard_plane::ConnId;
 
 use crate::connection::Pause;
-use crate::core::{Action, Core, REPLY_BYTES_MAX};
+use crate::core::{Core, REPLY_BYTES_MAX};
 use crate::encoding::Partial;
+use crate::link::Action;
 
 impl Core {
     /// The socket is full: nothing more goes to this connection until it is writable. `held` is the

@@ -6,23 +6,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use switchboard_hub::{ChannelName, Draft, Hub, Moved, Outbox, ShardId, Subscriber};
+use switchboard_hub::{ChannelName, Draft, Hub, Moved, ShardId, Subscriber};
 use switchboard_plane::{Close, ConnId, Outgoing};
 
 use crate::config::Config;
 use crate::connection::{Connection, Pause, Session, Slab, Then};
 use crate::counters::Counters;
+use crate::exchange::Exchange;
+use crate::link::Action;
 use crate::time::Tick;
-
-/// What the plane shall do for a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Action {
-    Close(ConnId, Close),
-    PauseRead(ConnId),
-    ResumeRead(ConnId),
-    ShutdownWrite(ConnId),
-    WantWrite(ConnId),
-}
 
 /// Replies to one connection that may wait for its socket before its reading is paused.
 pub(crate) const REPLY_BYTES_MAX: usize = 64 << 10;
@@ -34,7 +26,7 @@ pub(crate) struct Core {
     pub(crate) counters: Arc<Counters>,
     pub(crate) slab: Slab,
     pub(crate) hub: Hub,
-    pub(crate) outbox: Outbox,
+    pub(crate) exchange: Exchange,
     /// Joins and leaves to be published.
     pub(crate) announcements: Vec<(ChannelName, Draft)>,
     pub(crate) outgoing: Outgoing,
@@ -49,11 +41,6 @@ pub(crate) struct Core {
     pub(crate) deferred: VecDeque<ConnId>,
     /// Publishers whose reading is paused because a mailbox is over its bound.
     pub(crate) held_publishers: Vec<ConnId>,
-    /// Letters of other shards are left for the next turn: what this shard knows may be older than
-    /// what its clients have seen.
-    pub(crate) mailbox_behind: bool,
-    /// Whether some mailbox is over its bound.
-    pub(crate) mailbox_over_bound: bool,
     /// The server is stopping: no new requests.
     pub(crate) stopping: bool,
     pub(crate) start_ms: u64,
@@ -67,6 +54,7 @@ impl Core {
         config: Arc<Config>,
         counters: Arc<Counters>,
         hub: Hub,
+        exchange: Exchange,
         now_ms: u64,
     ) -> Self {
         Self {
@@ -75,7 +63,7 @@ impl Core {
             counters,
             slab: Slab::default(),
             hub,
-            outbox: Outbox::new(),
+            exchange,
             announcements: Vec::new(),
             outgoing: Outgoing::default(),
             actions: Vec::new(),
@@ -84,8 +72,6 @@ impl Core {
             finishing: Vec::new(),
             deferred: VecDeque::new(),
             held_publishers: Vec::new(),
-            mailbox_behind: false,
-            mailbox_over_bound: false,
             stopping: false,
             start_ms: now_ms,
             now_ms,

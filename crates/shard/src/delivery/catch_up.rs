@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use switchboard_hub::{Publication, Pull};
-use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
+use switchboard_plane::{Close, ConnId, Plane};
 
 use crate::connection::{Delivery, Then};
-use crate::core::{Action, Core};
+use crate::core::Core;
 use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
 use crate::lifecycle::ending;
+use crate::link::{Action, Link, Sent};
 use crate::session;
 use crate::subscribe::{has_deleted_channel, position};
 
@@ -21,30 +22,6 @@ const CATCH_UP_BYTES_MAX: usize = 256 << 10;
 
 /// What all connections that catch up are sent in one turn; the others go on in the next.
 const TURN_BYTES_MAX: usize = 4 << 20;
-
-/// What a send took.
-enum Sent {
-    All,
-    Part(usize),
-    Failed,
-}
-
-/// Sends to one connection, now.
-fn send_one<P: Plane>(
-    plane: &mut P,
-    exceptions: &mut Vec<SendException>,
-    id: ConnId,
-    bytes: &[u8],
-) -> Sent {
-    debug_assert!(exceptions.is_empty());
-    plane.send_batch(std::iter::once((id, bytes)), exceptions);
-    match exceptions.pop().map(|exception| exception.result) {
-        None => Sent::All,
-        Some(SendResult::Short(bytes)) => Sent::Part(bytes),
-        Some(SendResult::WouldBlock) => Sent::Part(0),
-        Some(SendResult::Failed(_)) => Sent::Failed,
-    }
-}
 
 /// How far a blocked connection got.
 enum Drain {
@@ -58,7 +35,6 @@ enum Drain {
 /// Buffers for [`writable`], kept by the turn.
 #[derive(Debug, Default)]
 pub(crate) struct CatchUp {
-    exceptions: Vec<SendException>,
     publications: Vec<Arc<Publication>>,
     batch: Batch,
     header: PositionHeader,
@@ -72,7 +48,7 @@ impl CatchUp {
     }
 
     /// The socket has room again.
-    pub(crate) fn writable<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) {
+    pub(crate) fn writable<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>, id: ConnId) {
         if !core.slab.get(id).is_some_and(|connection| connection.blocked) {
             return;
         }
@@ -81,7 +57,7 @@ impl CatchUp {
             core.await_room(id);
             return;
         }
-        match self.drain(core, plane, id) {
+        match self.drain(core, link, id) {
             Drain::Done => {
                 let then = core
                     .slab
@@ -103,14 +79,14 @@ impl CatchUp {
         }
     }
 
-    fn drain<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) -> Drain {
-        match self.drain_held(core, plane, id) {
+    fn drain<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>, id: ConnId) -> Drain {
+        match drain_held(core, link, id) {
             Drain::Done => {}
             other => return other,
         }
         if has_deleted_channel(core, id) {
             session::on_deleted(core, id);
-            return self.drain_held(core, plane, id);
+            return drain_held(core, link, id);
         }
         let mut nth = 0;
         let bytes_before = self.turn_bytes;
@@ -124,7 +100,7 @@ impl CatchUp {
             match core.hub.pull(subscription, BATCH_BYTES_MAX, &mut self.publications) {
                 Pull::CaughtUp => nth += 1,
                 Pull::More if sent_bytes >= CATCH_UP_BYTES_MAX => return Drain::Full(true),
-                Pull::More => match self.send_pulled(core, plane, id, nth as u16) {
+                Pull::More => match self.send_pulled(core, link, id, nth as u16) {
                     Sent::All => {}
                     Sent::Part(sent) => return Drain::Full(sent > 0 || sent_bytes > 0),
                     Sent::Failed => return Drain::Failed,
@@ -133,14 +109,14 @@ impl CatchUp {
                     core.hub.advance(subscription, *missed.end());
                     session::on_gap(core, id, subscription, missed);
                     // It is told first.
-                    match self.drain_held(core, plane, id) {
+                    match drain_held(core, link, id) {
                         Drain::Done => {}
                         other => return other,
                     }
                 }
                 Pull::Deleted => {
                     session::on_deleted(core, id);
-                    return self.drain_held(core, plane, id);
+                    return drain_held(core, link, id);
                 }
             }
         }
@@ -150,7 +126,7 @@ impl CatchUp {
     fn send_pulled<P: Plane>(
         &mut self,
         core: &mut Core,
-        plane: &mut P,
+        link: &mut Link<P>,
         id: ConnId,
         nth: u16,
     ) -> Sent {
@@ -165,7 +141,7 @@ impl CatchUp {
         };
         position::write_header(core, id, nth, &mut self.header);
         let bytes = self.batch.fill(dialect, &self.publications, &self.header);
-        let sent = send_one(plane, &mut self.exceptions, id, bytes);
+        let sent = link.send(&mut core.exchange, id, bytes);
         let taken = match sent {
             Sent::All => bytes.len(),
             Sent::Part(taken) => taken,
@@ -188,45 +164,44 @@ impl CatchUp {
         }
         sent
     }
+}
 
-    /// The rest of a publication and then the replies.
-    fn drain_held<P: Plane>(&mut self, core: &mut Core, plane: &mut P, id: ConnId) -> Drain {
-        let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut())
-        else {
-            return Drain::Done;
-        };
-        let mut progress = false;
-        while let Some(partial) = &mut busy.partial {
-            let rest = partial.next();
-            if rest.is_empty() {
-                busy.partial = None;
-                break;
-            }
-            let bytes = rest.len();
-            match send_one(plane, &mut self.exceptions, id, rest) {
-                Sent::All => partial.advance(bytes),
-                Sent::Part(sent) => {
-                    partial.advance(sent);
-                    return Drain::Full(progress || sent > 0);
-                }
-                Sent::Failed => return Drain::Failed,
-            }
-            progress = true;
+/// The rest of a publication and then the replies.
+fn drain_held<P: Plane>(core: &mut Core, link: &mut Link<P>, id: ConnId) -> Drain {
+    let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut()) else {
+        return Drain::Done;
+    };
+    let mut progress = false;
+    while let Some(partial) = &mut busy.partial {
+        let rest = partial.next();
+        if rest.is_empty() {
+            busy.partial = None;
+            break;
         }
-        if busy.output_sent < busy.output.len() {
-            match send_one(plane, &mut self.exceptions, id, &busy.output[busy.output_sent..]) {
-                Sent::All => {
-                    busy.output = Vec::new();
-                    busy.output_sent = 0;
-                }
-                Sent::Part(sent) => {
-                    busy.output_sent += sent;
-                    busy.give_back_sent();
-                    return Drain::Full(progress || sent > 0);
-                }
-                Sent::Failed => return Drain::Failed,
+        let bytes = rest.len();
+        match link.send(&mut core.exchange, id, rest) {
+            Sent::All => partial.advance(bytes),
+            Sent::Part(sent) => {
+                partial.advance(sent);
+                return Drain::Full(progress || sent > 0);
             }
+            Sent::Failed => return Drain::Failed,
         }
-        Drain::Done
+        progress = true;
     }
+    if busy.output_sent < busy.output.len() {
+        match link.send(&mut core.exchange, id, &busy.output[busy.output_sent..]) {
+            Sent::All => {
+                busy.output = Vec::new();
+                busy.output_sent = 0;
+            }
+            Sent::Part(sent) => {
+                busy.output_sent += sent;
+                busy.give_back_sent();
+                return Drain::Full(progress || sent > 0);
+            }
+            Sent::Failed => return Drain::Failed,
+        }
+    }
+    Drain::Done
 }

@@ -8,6 +8,7 @@ use crate::connection::{Connection, Delivery, Session};
 use crate::core::Core;
 use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
 use crate::lifecycle::ending;
+use crate::link::Link;
 use crate::session;
 use crate::subscribe::{Missed, has_deleted_channel, position};
 
@@ -53,7 +54,7 @@ pub(crate) struct FanOut {
 impl FanOut {
     /// Does the next slice: of one large channel, or of many small ones. False when no channel has
     /// work.
-    pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, plane: &mut P) -> bool {
+    pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> bool {
         debug_assert!(core.outgoing.is_empty(), "nothing may overtake a reply");
         let mut sends = 0;
         while sends < SLICE_SENDS_MAX {
@@ -63,7 +64,7 @@ impl FanOut {
             sends += self.work.targets.len().max(1);
             let channel = self.work.channel;
             match &self.work.kind {
-                WorkKind::Deliver => self.deliver(core, plane),
+                WorkKind::Deliver => self.deliver(core, link),
                 WorkKind::Joined => self.for_each(core, |core, id, _| session::resume(core, id)),
                 WorkKind::Lagged => {
                     self.for_each(core, |core, id, _| session::on_slow(core, id, channel));
@@ -83,17 +84,17 @@ impl FanOut {
     }
 
     /// Hands the publications to all targets, group by group. In most slices there is one.
-    fn deliver<P: Plane>(&mut self, core: &mut Core, plane: &mut P) {
+    fn deliver<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) {
         let mut targets = self.work.targets.iter();
         let first = targets.find_map(|(who, _)| core.slab.at(who.conn).and_then(Group::of));
         let mut found = first.map_or(0, |group| group as u8);
         let mut done = 0;
         while let Some(group) = GROUPS.into_iter().find(|group| *group as u8 & found & !done != 0) {
             found |= match group {
-                Group::Raw => self.send_shared(core, plane, group, Dialect::Raw),
-                Group::V1 => self.send_shared(core, plane, group, Dialect::V1),
-                Group::EventStream => self.send_shared(core, plane, group, Dialect::EventStream),
-                Group::Own => self.send_each(core, plane),
+                Group::Raw => self.send_shared(core, link, group, Dialect::Raw),
+                Group::V1 => self.send_shared(core, link, group, Dialect::V1),
+                Group::EventStream => self.send_shared(core, link, group, Dialect::EventStream),
+                Group::Own => self.send_each(core, link),
             };
             done |= group as u8;
         }
@@ -103,7 +104,7 @@ impl FanOut {
     fn send_shared<P: Plane>(
         &mut self,
         core: &mut Core,
-        plane: &mut P,
+        link: &mut Link<P>,
         group: Group,
         dialect: Dialect,
     ) -> u8 {
@@ -125,14 +126,14 @@ impl FanOut {
                 None
             }
         });
-        plane.send_batch(targets, exceptions);
+        link.send_all(&mut core.exchange, targets, exceptions);
         let sends = self.work.targets.len() - others;
         self.settle(core, dialect, sends);
         found
     }
 
     /// Answers polls, and sends each of the others what is its own. Returns which groups there are.
-    fn send_each<P: Plane>(&mut self, core: &mut Core, plane: &mut P) -> u8 {
+    fn send_each<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> u8 {
         let mut found = 0;
         for at in 0..self.work.targets.len() {
             let (who, _) = self.work.targets[at];
@@ -157,7 +158,7 @@ impl FanOut {
             }
             position::write_header(core, id, who.nth, &mut self.header);
             let bytes = self.batch.fill(dialect, &self.work.publications, &self.header);
-            plane.send_batch(std::iter::once((id, bytes)), &mut self.exceptions);
+            link.send_all(&mut core.exchange, std::iter::once((id, bytes)), &mut self.exceptions);
             self.settle(core, dialect, 1);
         }
         found

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use switchboard_plane::{Close, ConnId};
 
 use crate::connection::{Connection, Session};
-use crate::core::{Action, Core};
+use crate::core::Core;
+use crate::link::Action;
 
 /// Slots beyond `connections_max` that only answer 503. While they are taken, newcomers wait in
 /// the listener's queue.

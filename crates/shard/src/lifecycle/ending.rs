@@ -3,7 +3,8 @@
 use switchboard_plane::{Close, ConnId};
 
 use crate::connection::{Session, Then};
-use crate::core::{Action, Core};
+use crate::core::Core;
+use crate::link::Action;
 use crate::subscribe;
 use crate::time::Tick;
 

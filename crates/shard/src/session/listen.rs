@@ -41,7 +41,7 @@ fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8)
     };
     // What is held back goes out behind what is still to be sent, never before it. And a position
     // may come from another shard, whose mail is to be read first.
-    if core.outgoing.pending_bytes(id) > 0 || core.mailbox_behind {
+    if core.outgoing.pending_bytes(id) > 0 || core.exchange.is_behind() {
         return Answer::Later;
     }
     match listen.transport {

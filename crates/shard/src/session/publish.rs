@@ -47,9 +47,9 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
     let Some(name) = core.hub.name(subscription.channel).cloned() else {
         return Ok(());
     };
-    core.hub.publish(core.now_ms, &name, Draft::new(kind, payload), &mut core.outbox);
+    core.hub.publish(core.now_ms, &name, Draft::new(kind, payload), &mut core.exchange.outbox);
     core.counters.published_by_clients.add(1);
-    if core.mailbox_over_bound {
+    if core.exchange.is_over_bound() {
         core.hold_publisher(id);
     }
     Ok(())

@@ -17,7 +17,7 @@ pub(crate) fn channel_of(name: &ChannelName) -> Option<ChannelName> {
 
 /// A WebSocket or an event stream has taken its subscriptions.
 ///
-/// What is announced is published with the letters of the next turn, so that no shard sends it before
+/// What is announced is published with the mail of the next turn, so that no shard sends it before
 /// the others have been told.
 pub(crate) fn joined(core: &mut Core, id: ConnId) {
     announce(core, id, "join");

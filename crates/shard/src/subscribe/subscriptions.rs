@@ -13,7 +13,7 @@ use crate::core::Core;
 pub(crate) fn subscribe(core: &mut Core, id: ConnId, channels: &Channels, mode: ListenMode) {
     for (nth, name) in (0u16..).zip(&channels.names) {
         let who = Subscriber { conn: id.index(), nth };
-        let subscription = core.hub.subscribe(core.now_ms, name, who, &mut core.outbox);
+        let subscription = core.hub.subscribe(core.now_ms, name, who, &mut core.exchange.outbox);
         let Some(connection) = core.slab.get_mut(id) else {
             return;
         };
@@ -40,7 +40,7 @@ pub(crate) fn leave(core: &mut Core, id: ConnId) {
         .as_mut()
         .map_or_else(Vec::new, |busy| std::mem::take(&mut busy.more_subscriptions));
     for subscription in first.into_iter().chain(more) {
-        let moved = core.hub.unsubscribe(core.now_ms, subscription, &mut core.outbox);
+        let moved = core.hub.unsubscribe(core.now_ms, subscription, &mut core.exchange.outbox);
         core.follow(moved);
     }
     if waits {

@@ -113,7 +113,7 @@ impl Verbs for Poll {
 fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<Place>, Gaps)> {
     let (mut places, mut gaps) = (Vec::new(), Vec::new());
     for (name, start) in channels.names.iter().zip(&listen.starts) {
-        let channel = core.hub.visit(core.now_ms, name, &mut core.outbox)?;
+        let channel = core.hub.visit(core.now_ms, name, &mut core.exchange.outbox)?;
         let begin = core.hub.begin(core.now_ms, channel, start, listen.behind_gap)?;
         places.push(Place { channel, cursor: begin.cursor });
         gaps.extend(begin.gap.map(|gap| (name.clone(), gap)));

@@ -1,7 +1,7 @@
 //! How a shard hears from other threads: a queue that never refuses and never blocks for long, and
-//! one wake-up per sleep however many letters wait.
+//! one wake-up per sleep however much mail waits.
 //!
-//! A wake-up costs 7-11 us and a letter to a shard that is awake 30-40 ns, so senders look at the
+//! A wake-up costs 7-11 us and mail to a shard that is awake 30-40 ns, so senders look at the
 //! `asleep` flag first. The order is what makes it safe: a sender queues and then looks at the
 //! flag; the shard raises the flag and then looks at the queue. Both use `SeqCst`, so at least one
 //! of them sees the other.
@@ -10,38 +10,14 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use switchboard_hub::Message;
 use switchboard_plane::Waker;
 
-use crate::command::Command;
-
-/// What can stand in a mailbox.
-#[derive(Debug)]
-pub(crate) enum Letter {
-    /// From another shard's hub.
-    Hub(Message),
-    /// From the internal door or the program.
-    Command(Command),
-}
-
-impl Letter {
-    /// What it holds on to while it waits. What the internal door sends is bounded there and not
-    /// counted.
-    pub(crate) fn bytes(&self) -> usize {
-        let payload = match self {
-            Self::Hub(Message::Publish { draft, .. }) => draft.payload().len(),
-            Self::Hub(Message::Deliver { publication, .. }) => publication.cost_bytes(),
-            Self::Hub(_) => 0,
-            Self::Command(_) => return 0,
-        };
-        size_of::<Self>() + payload
-    }
-}
+use super::mail::Mail;
 
 /// The queue of one shard. Shared by all threads that talk to it.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    letters: Mutex<VecDeque<Letter>>,
+    mail: Mutex<VecDeque<Mail>>,
     asleep: AtomicBool,
     waker: OnceLock<Waker>,
     /// Bytes of what other shards sent and this one has not handled: above a bound the senders
@@ -56,24 +32,24 @@ impl Mailbox {
         debug_assert!(first, "a mailbox has one owner");
     }
 
-    /// Queues for each mailbox its letters, for all of them at the same time, and returns how many
+    /// Queues for each mailbox its mail, for all of them at the same time, and returns how many
     /// owners had to be woken.
     ///
-    /// A letter can be acted on as soon as it stands in a mailbox, and who sees the effect may turn
+    /// Mail can be acted on as soon as it is in a mailbox, and who sees the effect may turn
     /// to any other shard at once. So no mailbox is open until all have theirs. Everybody locks in
     /// the order of the shards, so nobody waits for another in a circle.
-    pub(crate) fn send_everywhere(mailboxes: &[Arc<Self>], letters: &mut [Vec<Letter>]) -> u64 {
-        let filled = letters.iter_mut().zip(mailboxes).filter(|(letters, _)| !letters.is_empty());
+    pub(crate) fn post_everywhere(mailboxes: &[Arc<Self>], mail: &mut [Vec<Mail>]) -> u64 {
+        let filled = mail.iter_mut().zip(mailboxes).filter(|(mail, _)| !mail.is_empty());
         let mut locks: Vec<_> = filled
-            .map(|(letters, mailbox)| {
-                let bytes: usize = letters.iter().map(Letter::bytes).sum();
+            .map(|(mail, mailbox)| {
+                let bytes: usize = mail.iter().map(Mail::bytes).sum();
                 mailbox.unhandled_bytes.fetch_add(bytes, Ordering::Relaxed);
-                let queue = mailbox.letters.lock().unwrap_or_else(PoisonError::into_inner);
-                (mailbox, queue, letters)
+                let queue = mailbox.mail.lock().unwrap_or_else(PoisonError::into_inner);
+                (mailbox, queue, mail)
             })
             .collect();
-        for (_, queue, letters) in &mut locks {
-            queue.extend(letters.drain(..));
+        for (_, queue, mail) in &mut locks {
+            queue.extend(mail.drain(..));
         }
         let wakes = locks.into_iter().map(|(mailbox, queue, _)| {
             drop(queue);
@@ -82,34 +58,34 @@ impl Mailbox {
         wakes.filter(|woken| *woken).count() as u64
     }
 
-    /// Queues one letter.
-    pub(crate) fn send(&self, letter: Letter) {
-        self.unhandled_bytes.fetch_add(letter.bytes(), Ordering::Relaxed);
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push_back(letter);
+    /// Queues one piece of mail.
+    pub(crate) fn post(&self, mail: Mail) {
+        self.unhandled_bytes.fetch_add(mail.bytes(), Ordering::Relaxed);
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner).push_back(mail);
         self.wake_if_asleep();
     }
 
     /// Takes everything that waits into `into`, which must be empty.
     /// They count as unhandled until [`handled`](Self::handled).
-    pub(crate) fn take(&self, into: &mut VecDeque<Letter>) {
+    pub(crate) fn take(&self, into: &mut VecDeque<Mail>) {
         debug_assert!(into.is_empty());
-        std::mem::swap(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner), into);
+        std::mem::swap(&mut *self.mail.lock().unwrap_or_else(PoisonError::into_inner), into);
     }
 
-    /// The owner has handled letters of this many bytes.
+    /// The owner has handled mail of this many bytes.
     pub(crate) fn handled(&self, bytes: usize) {
         self.unhandled_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes of letters that wait here or are being handled.
+    /// Bytes of mail that waits here or is being handled.
     pub(crate) fn unhandled_bytes(&self) -> usize {
         self.unhandled_bytes.load(Ordering::Relaxed)
     }
 
-    /// Announces that the owner is about to sleep. False when letters wait: then it must not.
+    /// Announces that the owner is about to sleep. False when mail waits: then it must not.
     pub(crate) fn try_sleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        let empty = self.letters.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let empty = self.mail.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         if !empty {
             self.asleep.store(false, Ordering::SeqCst);
         }
