@@ -13,7 +13,6 @@
 //! (pings, deadlines), `closing` (every end).
 #![forbid(unsafe_code)]
 
-mod blocked;
 mod command;
 mod config;
 mod connection;

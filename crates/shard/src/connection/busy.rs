@@ -25,9 +25,9 @@ pub(crate) struct Busy {
     pub(crate) receiver: Option<Receiver>,
     /// Where it wants to begin, while that cannot be said yet.
     pub(crate) resume: Option<Box<ResumeRequest>>,
-    /// Its place in the shard's list of those that are held back.
-    pub(crate) blocked_place: u32,
-    pub(crate) blocked_since_ms: u64,
+    /// Its place in the shard's list of those whose output is parked.
+    pub(crate) parked_place: u32,
+    pub(crate) parked_since_ms: u64,
     /// The rest of a publication that the socket did not take whole.
     pub(crate) partial: Option<Partial>,
     /// Bytes to send after it: replies and control frames, never publications.
@@ -47,6 +47,11 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
+    /// Replies that wait.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.output.len() - self.output_sent
+    }
+
     /// Nothing is held back.
     pub(crate) fn is_flushed(&self) -> bool {
         self.partial.is_none() && self.output_sent == self.output.len()

@@ -4,6 +4,7 @@
 //! boxed in [`Busy`] and dropped when it is idle again. Nothing here acts.
 
 mod busy;
+mod gates;
 mod listen_mode;
 mod peer;
 mod session;
@@ -11,7 +12,8 @@ mod slab;
 mod slot;
 
 pub(crate) use busy::{Busy, ResumeRequest, Then};
+pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenMode, PollFlag};
 pub(crate) use session::{Delivery, Session};
 pub(crate) use slab::Slab;
-pub(crate) use slot::{Connection, Pause};
+pub(crate) use slot::Connection;

@@ -6,6 +6,7 @@ use switchboard_hub::Seat;
 use switchboard_plane::ConnId;
 
 use super::busy::Busy;
+use super::gates::Gates;
 use super::listen_mode::ListenMode;
 use super::peer::Peer;
 use super::session::Session;
@@ -33,11 +34,8 @@ pub(crate) struct Connection {
     pub(crate) served: bool,
     /// A ping is out and unanswered.
     pub(crate) pinged: bool,
-    /// Something is held back: the socket is full and `Writable` is awaited, or the homes of its
-    /// channels are to answer first.
-    pub(crate) blocked: bool,
-    /// Why reading is paused, one bit for each [`Pause`].
-    pauses: u8,
+    /// Why nothing goes out to it, and why it is not read.
+    pub(crate) gates: Gates,
 }
 
 impl Connection {
@@ -54,27 +52,8 @@ impl Connection {
             subscription: None,
             served: false,
             pinged: false,
-            blocked: false,
-            pauses: 0,
+            gates: Gates::default(),
         }
-    }
-
-    pub(crate) fn is_paused(&self) -> bool {
-        self.pauses != 0
-    }
-
-    /// Adds a reason. False when it was there before.
-    pub(crate) fn pause(&mut self, reason: Pause) -> bool {
-        let is_new = self.pauses & reason as u8 == 0;
-        self.pauses |= reason as u8;
-        is_new
-    }
-
-    /// Takes a reason away. True when it was the last.
-    pub(crate) fn resume(&mut self, reason: Pause) -> bool {
-        let was_paused = self.is_paused();
-        self.pauses &= !(reason as u8);
-        was_paused && !self.is_paused()
     }
 
     /// The busy part, made when it is not there.
@@ -95,11 +74,6 @@ impl Connection {
         self.subscription.into_iter().chain(more.iter().copied())
     }
 
-    /// The homes of its channels have not all answered, so it has not begun.
-    pub(crate) fn waits_for_home(&self) -> bool {
-        self.busy.as_ref().is_some_and(|busy| busy.resume.is_some())
-    }
-
     /// It listens to more than one channel.
     pub(crate) fn has_several_subscriptions(&self) -> bool {
         self.busy.as_ref().is_some_and(|busy| !busy.more_subscriptions.is_empty())
@@ -113,16 +87,6 @@ impl Connection {
             *slot = subscription;
         }
     }
-}
-
-/// Why a connection is not read.
-#[derive(Clone, Copy, Debug)]
-#[repr(u8)]
-pub(crate) enum Pause {
-    /// Its replies wait for its socket.
-    Output = 1,
-    /// It publishes, and a mailbox is over its bound.
-    Mailbox = 2,
 }
 
 #[cfg(test)]

@@ -49,12 +49,12 @@ impl CatchUp {
 
     /// The socket has room again.
     pub(crate) fn writable<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>, id: ConnId) {
-        if !core.slab.get(id).is_some_and(|connection| connection.blocked) {
+        if !core.slab.get(id).is_some_and(|connection| connection.gates.awaits_room()) {
             return;
         }
         if self.turn_bytes >= TURN_BYTES_MAX {
             // Its socket has room: that it gets nothing is not its fault.
-            core.await_room(id);
+            core.want_room(id);
             return;
         }
         match self.drain(core, link, id) {
@@ -64,13 +64,13 @@ impl CatchUp {
                     .get(id)
                     .and_then(|c| c.busy.as_ref())
                     .map_or(Then::Go, |busy| busy.then);
-                core.unblock(id);
+                core.unpark_output(id);
                 session::on_flushed(core, id);
                 if then != Then::Go {
                     ending::finish_now(core, id);
                 }
             }
-            Drain::Full(true) => core.await_room(id),
+            Drain::Full(true) => core.want_room(id),
             Drain::Full(false) => core.actions.push(Action::WantWrite(id)),
             Drain::Failed => {
                 core.counters.sends_failed.add(1);

@@ -11,14 +11,14 @@ use crate::time::Tick;
 /// The connection is over: everything it had is given back.
 pub(crate) fn remove(core: &mut Core, id: ConnId, how: Close) {
     subscribe::leave(core, id);
-    core.forget_blocked(id);
+    core.open_output(id);
     core.remove(id, how);
 }
 
 /// The last answer of a connection is queued: no further request is read. A long answer takes as
 /// long as it makes progress.
 pub(crate) fn end_after_answer(core: &mut Core, id: ConnId) {
-    if core.slab.get(id).is_some_and(|connection| connection.blocked) {
+    if core.is_output_parked(id) {
         core.finish(id, Then::Linger);
     } else {
         linger(core, id);
@@ -35,7 +35,7 @@ pub(crate) fn linger(core: &mut Core, id: ConnId) {
 /// Ends the connections whose replies are flushed now; those still blocked end when they are not.
 pub(crate) fn finish_flushed(core: &mut Core) {
     while let Some(id) = core.finishing.pop() {
-        if core.slab.get(id).is_some_and(|connection| !connection.blocked) {
+        if core.slab.get(id).is_some_and(|connection| !connection.gates.is_output_parked()) {
             finish_now(core, id);
         }
     }
@@ -64,7 +64,7 @@ pub(crate) fn cut(core: &mut Core, id: ConnId) {
         return;
     };
     let is_slow = connection.busy.as_ref().is_some_and(|busy| busy.too_slow);
-    let unread = connection.blocked || is_slow;
+    let unread = connection.gates.is_output_parked() || is_slow;
     let how = if unread { Close::Reset } else { Close::Fin };
     connection.deadline = Tick::NEVER;
     remove(core, id, how);

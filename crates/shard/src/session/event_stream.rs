@@ -29,7 +29,7 @@ pub(super) fn open(
     let config = Arc::clone(&core.config);
     subscribe::subscribe(core, id, channels, ListenMode::default());
     presence::joined(core, id);
-    core.hold_subscriptions(id);
+    core.await_home(id);
     core.reply(id, |out| write_event_stream_head(config.origin(cors), out));
     core.counters.event_streams_opened.add(1);
     core.enter(id, Session::EventStream, Tick::NEVER);
@@ -87,7 +87,7 @@ impl Verbs for EventStream {
     }
 
     fn on_due(core: &mut Core, id: ConnId) {
-        if core.slab.get(id).is_some_and(|connection| connection.blocked) {
+        if core.is_output_parked(id) {
             end_slow(core, id);
         } else {
             core.counters.closed_dead.add(1);

@@ -44,7 +44,7 @@ impl Verbs for Http {
         let Some(connection) = core.slab.get(id) else {
             return;
         };
-        if connection.blocked {
+        if connection.gates.is_output_parked() {
             return ending::cut(core, id);
         }
         let has_begun = connection.busy.as_ref().is_some_and(|busy| !busy.input.is_empty());
@@ -70,7 +70,7 @@ impl Verbs for Http {
 
     /// A request under way gets its answer.
     fn on_stop(core: &mut Core, id: ConnId, _code: u16) {
-        if core.slab.get(id).is_some_and(|connection| connection.blocked) {
+        if core.is_output_parked(id) {
             core.finish(id, Then::Close);
         } else {
             ending::remove(core, id, Close::Fin);

@@ -50,7 +50,7 @@ use std::sync::Arc;
 use switchboard_hub::{Publication, Seat};
 use switchboard_plane::ConnId;
 
-use crate::connection::{Connection, Session};
+use crate::connection::Session;
 use crate::core::Core;
 use crate::subscribe::{Missed, Resumed, has_deleted_channel, resume as resuming};
 
@@ -93,7 +93,7 @@ pub(crate) fn resume(core: &mut Core, id: ConnId) {
         Resumed::Waiting => {}
         Resumed::Deleted => {
             on_deleted(core, id);
-            core.await_room(id);
+            core.want_room(id);
         }
         Resumed::Started(lost) => {
             if let Some(session) = of(core, id) {
@@ -124,7 +124,7 @@ pub(crate) fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Mi
 /// The log of a channel has moved on without a subscriber, and its namespace does not let it go on. One
 /// that waits for the home of another channel has no place to lose yet.
 pub(crate) fn on_slow(core: &mut Core, id: ConnId, channel: u32) {
-    if core.slab.get(id).is_some_and(Connection::waits_for_home) {
+    if core.slab.get(id).is_some_and(|connection| connection.gates.awaits_home()) {
         return;
     }
     if has_deleted_channel(core, id) {

@@ -5,6 +5,7 @@ use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
 use super::websocket;
+use crate::connection::InputReason;
 use crate::core::Core;
 use crate::rate::TokenBucket;
 
@@ -50,7 +51,7 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
     core.hub.publish(core.now_ms, &name, Draft::new(kind, payload), &mut core.exchange.outbox);
     core.counters.published_by_clients.add(1);
     if core.exchange.is_over_bound() {
-        core.hold_publisher(id);
+        core.park_input(id, InputReason::Mailbox);
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ impl Verbs for Raw {
         }
         core.counters.closed_lost.add(1);
         websocket::close(core, id, close::POSITION_LOST, "the position is lost");
-        core.await_room(id);
+        core.want_room(id);
     }
 
     fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {

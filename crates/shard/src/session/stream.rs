@@ -20,7 +20,7 @@ pub(super) fn start(core: &mut Core, id: ConnId, dialect: Dialect, lost: &[Lost]
         out.append(&mut notices);
         write_start(dialect, &position, retry_ms, out);
     });
-    core.await_room(id);
+    core.want_room(id);
 }
 
 /// Tells a subscriber which publications it will never get, if its namespace lets it go on without

@@ -37,7 +37,7 @@ pub(super) fn open(
     if session == Session::Raw && from_now {
         upgrade.complete(core, id, session);
     } else {
-        core.hold_subscriptions(id);
+        core.await_home(id);
         upgrade.complete(core, id, session);
         resume::request(core, id, listen);
     }
@@ -188,7 +188,7 @@ pub(super) fn ping(core: &mut Core, id: ConnId) {
 
 /// The pong did not come in time, or the socket made no progress.
 pub(super) fn due(core: &mut Core, id: ConnId) {
-    if core.slab.get(id).is_some_and(|connection| connection.blocked) {
+    if core.is_output_parked(id) {
         close_slow(core, id);
     } else {
         core.counters.closed_dead.add(1);

@@ -75,7 +75,7 @@ fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<(Begin, Start)>> {
         .zip(&request.starts)
         .map(|(subscription, start)| Some((begin(subscription, start)?, *start)))
         .collect::<Option<Vec<_>>>()?;
-    core.slab.get_mut(id)?.busy().resume = None;
+    core.end_await_home(id);
     Some(begins)
 }
 

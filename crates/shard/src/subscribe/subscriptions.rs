@@ -33,7 +33,6 @@ pub(crate) fn leave(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let waits = connection.busy.as_mut().is_some_and(|busy| busy.resume.take().is_some());
     let first = connection.subscription.take();
     let more = connection
         .busy
@@ -43,9 +42,9 @@ pub(crate) fn leave(core: &mut Core, id: ConnId) {
         let moved = core.hub.unsubscribe(core.now_ms, subscription, &mut core.exchange.outbox);
         core.follow(moved);
     }
-    if waits {
+    if core.end_await_home(id) {
         // The homes' answers do not reach it any more: what is said to it goes out now.
-        core.await_room(id);
+        core.want_room(id);
     }
 }
 

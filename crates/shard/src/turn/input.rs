@@ -5,7 +5,7 @@
 
 use switchboard_plane::{Close, ConnId};
 
-use crate::connection::{Busy, Pause, Then};
+use crate::connection::{Busy, InputReason, Then};
 use crate::core::Core;
 use crate::lifecycle::ending;
 use crate::session::{self, Taken};
@@ -26,20 +26,20 @@ pub(crate) fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
     if let Some(input) = held {
         input.extend_from_slice(bytes);
         use_held(core, id);
-    } else if let Some(Rest { from, scanned }) = consume(core, id, bytes, 0) {
+    } else if let Some(Rest { from, scanned, .. }) = consume(core, id, bytes, 0) {
         hold(core, id, bytes[from..].to_vec(), scanned);
     }
 }
 
 /// Goes on with held input, if the replies are out, and reads again.
 pub(crate) fn go_on(core: &mut Core, id: ConnId) {
-    if core.slab.get(id).is_none_or(|connection| connection.blocked) {
+    let Some(connection) = core.slab.get(id) else {
+        return;
+    };
+    if connection.gates.is_output_parked() {
         return;
     }
-    use_held(core, id);
-    // What was held again is paused and stands in `deferred`; all else is read on. A send that
-    // falls short in the flush that follows pauses it anew.
-    if core.deferred.back() == Some(&id) {
+    if use_held(core, id) {
         return;
     }
     let peer_ended = |busy: &Busy| busy.peer_ended;
@@ -47,21 +47,25 @@ pub(crate) fn go_on(core: &mut Core, id: ConnId) {
     if busy.is_some_and(peer_ended) {
         core.finish(id, Then::Close);
     } else {
-        core.resume(id, Pause::Output);
+        // A send that falls short at the end of this stage parks it anew.
+        core.unpark_input(id, &[InputReason::Output, InputReason::Later]);
     }
 }
 
-/// Uses up what was held; what cannot be used yet stays where it is. Whoever is idle then, between
-/// two requests or in a poll that is held, gives its busy part back.
-fn use_held(core: &mut Core, id: ConnId) {
+/// Uses up what was held; what cannot be used yet stays where it is. A connection that is idle then,
+/// between two requests or in a poll that is held, gives its busy part back. True when the same bytes
+/// are to be looked at later.
+fn use_held(core: &mut Core, id: ConnId) -> bool {
     let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut()) else {
-        return;
+        return false;
     };
     let mut input = std::mem::take(&mut busy.input);
     let scanned = std::mem::take(&mut busy.scanned);
+    let mut waits = false;
     if !input.is_empty()
-        && let Some(Rest { from, scanned }) = consume(core, id, &mut input, scanned)
+        && let Some(Rest { from, scanned, is_for_later }) = consume(core, id, &mut input, scanned)
     {
+        waits = is_for_later;
         input.drain(..from);
         hold(core, id, input, scanned);
     }
@@ -69,6 +73,7 @@ fn use_held(core: &mut Core, id: ConnId) {
     if let Some(connection) = core.slab.get_mut(id) {
         connection.settle(now_ms);
     }
+    waits
 }
 
 /// What of the input is to be held: from where, and how much of that has been searched for the end
@@ -76,6 +81,7 @@ fn use_held(core: &mut Core, id: ConnId) {
 struct Rest {
     from: usize,
     scanned: usize,
+    is_for_later: bool,
 }
 
 /// Uses up `bytes`, of which `scanned` have been searched before.
@@ -91,11 +97,12 @@ fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) ->
                 session::resume(core, id);
             }
             Taken::All => return None,
-            Taken::Keep { scanned } => return Some(Rest { from, scanned }),
+            Taken::Keep { scanned } => {
+                return Some(Rest { from, scanned, is_for_later: false });
+            }
             Taken::Later => {
-                core.pause(id, Pause::Output);
-                core.deferred.push_back(id);
-                return Some(Rest { from, scanned: 0 });
+                core.park_input(id, InputReason::Later);
+                return Some(Rest { from, scanned: 0, is_for_later: true });
             }
         }
     }
@@ -116,7 +123,7 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    let paused = connection.is_paused();
+    let paused = connection.gates.is_input_parked();
     match connection.busy.as_mut() {
         Some(busy) if is_owed && (paused || busy.owes_answer()) => {
             busy.peer_ended = true;
@@ -124,7 +131,7 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
                 core.finish(id, Then::Close);
             } else {
                 // Requests that are held come first; `input` ends the connection behind them.
-                core.deferred.push_back(id);
+                core.revisit(id);
             }
         }
         _ => ending::remove(core, id, Close::Fin),

@@ -29,14 +29,14 @@ pub(crate) fn list(core: &Core, name: &ChannelName, max: usize) -> Vec<Listener>
 /// whose homes have not answered, and answers that are stuck without a channel, are none of them.
 pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
     let since_ms = |id: &ConnId| {
-        core.slab.get(*id).and_then(|c| c.busy.as_ref()).map_or(u64::MAX, |b| b.blocked_since_ms)
+        core.slab.get(*id).and_then(|c| c.busy.as_ref()).map_or(u64::MAX, |b| b.parked_since_ms)
     };
     let lags = |id: &&ConnId| {
         core.slab.get(**id).is_some_and(|connection| {
-            connection.subscription.is_some() && !connection.waits_for_home()
+            connection.subscription.is_some() && !connection.gates.awaits_home()
         })
     };
-    let mut ids: Vec<ConnId> = core.blocked.iter().filter(lags).copied().collect();
+    let mut ids: Vec<ConnId> = core.parked.iter().filter(lags).copied().collect();
     if ids.len() > max {
         ids.select_nth_unstable_by_key(max, since_ms);
         ids.truncate(max);
@@ -60,6 +60,6 @@ fn slow_client(core: &Core, id: ConnId) -> Option<SlowClient> {
         channel: core.hub.name(subscription.channel)?.clone(),
         lag_publications: lag.publications,
         lag_bytes: lag.bytes,
-        blocked_ms: core.now_ms.saturating_sub(busy.blocked_since_ms),
+        blocked_ms: core.now_ms.saturating_sub(busy.parked_since_ms),
     })
 }

@@ -4,7 +4,7 @@ use switchboard_plane::Plane;
 
 use super::{Shard, inspect};
 use crate::command::Command;
-use crate::connection::Pause;
+use crate::connection::InputReason;
 use crate::core::Core;
 use crate::exchange::Mail;
 
@@ -49,7 +49,7 @@ impl<P: Plane> Shard<P> {
     pub(super) fn release_publishers(&mut self) {
         if !self.core.exchange.check_bound() && !self.core.held_publishers.is_empty() {
             for id in std::mem::take(&mut self.core.held_publishers) {
-                self.core.resume(id, Pause::Mailbox);
+                self.core.unpark_input(id, &[InputReason::Mailbox]);
             }
             self.end_stage();
         }

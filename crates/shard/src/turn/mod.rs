@@ -23,8 +23,8 @@ use crate::handle::Handle;
 use crate::lifecycle::admission;
 use crate::link::Link;
 
-/// Connections with held input that go on in one turn.
-const DEFERRED_MAX: usize = 64;
+/// Connections whose held input is looked at again in one turn.
+const REVISITS_MAX: usize = 64;
 
 /// Housekeeping while no connection is open.
 const IDLE_STEP_MS: u64 = 1_000;
@@ -103,7 +103,7 @@ impl<P: Plane> Shard<P> {
         self.link.poll(&mut self.events)?;
         self.read_mail();
         self.take_events();
-        self.continue_deferred();
+        self.continue_input();
         let more_work = self.fan_out.slice(&mut self.core, &mut self.link);
         self.end_stage();
         self.stop_step();
@@ -143,7 +143,7 @@ impl<P: Plane> Shard<P> {
             || self.stop_has_more()
             || self.link.plane().has_more()
             || self.core.exchange.is_behind()
-            || !self.core.deferred.is_empty()
+            || !self.core.revisits.is_empty()
             || !self.core.announcements.is_empty()
         {
             return Next::Now;
@@ -180,9 +180,9 @@ impl<P: Plane> Shard<P> {
     }
 
     /// Input that was held back until its replies were flushed.
-    fn continue_deferred(&mut self) {
-        for _ in 0..DEFERRED_MAX.min(self.core.deferred.len()) {
-            if let Some(id) = self.core.deferred.pop_front() {
+    fn continue_input(&mut self) {
+        for _ in 0..REVISITS_MAX.min(self.core.revisits.len()) {
+            if let Some(id) = self.core.revisits.pop_front() {
                 input::go_on(&mut self.core, id);
                 // One may stand here twice, and its replies must not mix with another's.
                 self.end_stage();

@@ -63,7 +63,8 @@ fn due(core: &Core, connection: &Connection) -> Option<Due> {
     if connection.deadline <= core.now {
         return Some(Due::Deadline);
     }
-    let may_be_told = !connection.pinged && !connection.is_paused() && !connection.blocked;
+    let gates = connection.gates;
+    let may_be_told = !connection.pinged && !gates.is_input_parked() && !gates.is_output_parked();
     (may_be_told && connection.session.is_kept_alive() && is_silent(core, connection))
         .then_some(Due::Silence)
 }

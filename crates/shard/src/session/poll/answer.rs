@@ -219,5 +219,5 @@ fn send(core: &mut Core, id: ConnId, answer: Partial) {
     if let Some(connection) = core.slab.get_mut(id) {
         connection.busy().partial = Some(answer);
     }
-    core.block(id, None);
+    core.await_room(id, None);
 }

@@ -11,7 +11,7 @@ use switchboard_hub::{BehindGap, ChannelName, Gap, GapReason, Position, Publicat
 use switchboard_plane::{Close, ConnId};
 
 use super::verbs::{Taken, Verbs};
-use crate::connection::{Connection, ListenMode, Pause, PollFlag, Session};
+use crate::connection::{Connection, InputReason, ListenMode, PollFlag, Session};
 use crate::core::Core;
 use crate::http::{Answer, Response};
 use crate::lifecycle::ending;
@@ -57,7 +57,7 @@ pub(super) fn open(
         hold(core, id);
     } else {
         subscribe::subscribe(core, id, channels, mode);
-        core.hold_subscriptions(id);
+        core.await_home(id);
         hold(core, id);
         resume::request(core, id, listen);
     }
@@ -68,7 +68,7 @@ impl Verbs for Poll {
     /// The requests behind the one that is held wait for its answer.
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
         if bytes.len() > core.config.head.bytes_max {
-            core.pause(id, Pause::Output);
+            core.park_input(id, InputReason::Output);
         }
         Taken::Keep { scanned: 0 }
     }
@@ -105,7 +105,7 @@ impl Verbs for Poll {
     /// Without news a browser that has gone looks the same, and is not waited for. Whether there is
     /// news is not known before the homes have answered.
     fn is_owed_answer(connection: &Connection) -> bool {
-        connection.waits_for_home() || !connection.mode.has(PollFlag::Waits)
+        connection.gates.awaits_home() || !connection.mode.has(PollFlag::Waits)
     }
 }
 
@@ -138,7 +138,7 @@ fn start(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
     let Some(mut poll) = PollAnswer::of_subscriptions(core, id, gaps) else {
         return;
     };
-    core.forget_blocked(id);
+    core.open_output(id);
     if poll.answer_news(core) {
         return released(core, id);
     }
@@ -217,7 +217,7 @@ fn timed_out(core: &mut Core, id: ConnId) {
     if core.stopping || status == 408 {
         connection.mode.set(PollFlag::KeepAlive, false);
     }
-    if connection.waits_for_home() {
+    if connection.gates.awaits_home() {
         // There is no position to tell. The client asks again.
         return ending::cut(core, id);
     }
@@ -260,6 +260,6 @@ fn released(core: &mut Core, id: ConnId) {
         ending::end_after_answer(core, id);
     }
     if goes_on {
-        core.deferred.push_back(id);
+        core.revisit(id);
     }
 }
