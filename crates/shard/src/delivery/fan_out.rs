@@ -15,31 +15,40 @@ use crate::subscribe::{Missed, has_deleted_channel, position};
 /// Sends in one slice: about 2 ms over loopback.
 const SLICE_SENDS_MAX: usize = 256;
 
-/// Who gets the same bytes.
+/// Subscribers that are served in the same way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
 enum Group {
-    Raw = 1,
-    V1 = 2,
-    EventStream = 4,
-    /// Each its own: polls, and those who are told their position in several channels.
-    Own = 8,
+    /// All get the same bytes: they speak the same and are told the same.
+    Shared(Session, Dialect),
+    /// Each gets its own: polls, and those that are told their position in several channels.
+    Own,
 }
-
-const GROUPS: [Group; 4] = [Group::Raw, Group::V1, Group::EventStream, Group::Own];
 
 impl Group {
     /// None for a connection that has been served: a poll that was answered is back at requests.
+    #[inline(never)] // it would only be in the way of what is done for each subscriber
     fn of(connection: &Connection) -> Option<Self> {
         match connection.session.delivery() {
             Delivery::None => None,
-            Delivery::Stream(Dialect::Raw) => Some(Self::Raw),
-            Delivery::Answer => Some(Self::Own),
-            Delivery::Stream(_) if connection.has_several_subscriptions() => Some(Self::Own),
-            Delivery::Stream(Dialect::V1) => Some(Self::V1),
-            Delivery::Stream(Dialect::EventStream) => Some(Self::EventStream),
+            Delivery::Stream(dialect) if is_alike(connection, dialect) => {
+                Some(Self::Shared(connection.session, dialect))
+            }
+            Delivery::Stream(_) | Delivery::Answer => Some(Self::Own),
         }
     }
+
+    /// One of its own, for a set of groups.
+    fn bit(self) -> u16 {
+        match self {
+            Self::Shared(session, _) => 1 << session as u16,
+            Self::Own => 1 << 15,
+        }
+    }
+}
+
+/// It is told the same as others that speak the same.
+fn is_alike(connection: &Connection, dialect: Dialect) -> bool {
+    dialect == Dialect::Raw || !connection.has_several_subscriptions()
 }
 
 /// Buffers of the fan-out, kept by the turn.
@@ -86,55 +95,62 @@ impl FanOut {
     /// Hands the publications to all targets, group by group. In most slices there is one.
     fn deliver<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) {
         let mut targets = self.work.targets.iter();
-        let first = targets.find_map(|(who, _)| core.slab.at(who.conn).and_then(Group::of));
-        let mut found = first.map_or(0, |group| group as u8);
-        let mut done = 0;
-        while let Some(group) = GROUPS.into_iter().find(|group| *group as u8 & found & !done != 0) {
-            found |= match group {
-                Group::Raw => self.send_shared(core, link, group, Dialect::Raw),
-                Group::V1 => self.send_shared(core, link, group, Dialect::V1),
-                Group::EventStream => self.send_shared(core, link, group, Dialect::EventStream),
-                Group::Own => self.send_each(core, link),
+        let mut next = targets.find_map(|(who, _)| core.slab.at(who.conn).and_then(Group::of));
+        let mut served = 0;
+        while let Some(group) = next {
+            served |= group.bit();
+            next = match group {
+                // The commonest of all, told by one byte.
+                Group::Shared(Session::Raw, dialect) => {
+                    self.send_shared(core, link, dialect, served, |it| it.session == Session::Raw)
+                }
+                Group::Shared(session, dialect) => {
+                    self.send_shared(core, link, dialect, served, |it| {
+                        it.session == session && is_alike(it, dialect)
+                    })
+                }
+                Group::Own => self.send_each(core, link, served),
             };
-            done |= group as u8;
         }
     }
 
-    /// Sends the same bytes to a whole group. Returns which groups there are.
+    /// Sends the same bytes to a whole group. Returns a group that has not been served.
     fn send_shared<P: Plane>(
         &mut self,
         core: &mut Core,
         link: &mut Link<P>,
-        group: Group,
         dialect: Dialect,
-    ) -> u8 {
+        served: u16,
+        is_member: impl Fn(&Connection) -> bool,
+    ) -> Option<Group> {
         self.header = PositionHeader::default();
         let Self { work, batch, header, exceptions } = self;
         let bytes = batch.fill(dialect, &work.publications, header);
-        let (slab, mut found, mut others) = (&core.slab, 0, 0);
+        let (slab, mut next, mut others) = (&core.slab, None, 0);
         let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
-            // The commonest of all, said in a byte.
-            Some(raw) if group == Group::Raw && raw.session == Session::Raw => {
-                Some((raw.id, bytes))
-            }
-            Some(connection) if Group::of(connection) == Some(group) => {
-                Some((connection.id, bytes))
-            }
+            Some(member) if is_member(member) => Some((member.id, bytes)),
             other => {
                 others += 1;
-                found |= other.and_then(Group::of).map_or(0, |group| group as u8);
+                let group = other.and_then(Group::of);
+                next = next.or(group.filter(|group| group.bit() & served == 0));
                 None
             }
         });
         link.send_all(&mut core.exchange, targets, exceptions);
         let sends = self.work.targets.len() - others;
         self.settle(core, dialect, sends);
-        found
+        next
     }
 
-    /// Answers polls, and sends each of the others what is its own. Returns which groups there are.
-    fn send_each<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> u8 {
-        let mut found = 0;
+    /// Lets polls answer, and sends each of the others what is its own. Returns a group that has not been
+    /// served.
+    fn send_each<P: Plane>(
+        &mut self,
+        core: &mut Core,
+        link: &mut Link<P>,
+        served: u16,
+    ) -> Option<Group> {
+        let mut next = None;
         for at in 0..self.work.targets.len() {
             let (who, _) = self.work.targets[at];
             let Some(connection) = core.slab.at(who.conn) else {
@@ -143,8 +159,8 @@ impl FanOut {
             let Some(group) = Group::of(connection) else {
                 continue;
             };
-            found |= group as u8;
             if group != Group::Own {
+                next = next.or(Some(group).filter(|group| group.bit() & served == 0));
                 continue;
             }
             let (id, delivery) = (connection.id, connection.session.delivery());
@@ -161,7 +177,7 @@ impl FanOut {
             link.send_all(&mut core.exchange, std::iter::once((id, bytes)), &mut self.exceptions);
             self.settle(core, dialect, 1);
         }
-        found
+        next
     }
 
     /// Counts what was delivered and holds what was not.
