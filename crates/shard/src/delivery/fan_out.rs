@@ -26,7 +26,6 @@ enum Group {
 
 impl Group {
     /// None for a connection that has been served: a poll that was answered is back at requests.
-    #[inline(never)] // it would only be in the way of what is done for each subscriber
     fn of(connection: &Connection) -> Option<Self> {
         match connection.session.delivery() {
             Delivery::None => None,
@@ -94,75 +93,69 @@ impl FanOut {
 
     /// Hands the publications to all targets, group by group. In most slices there is one.
     fn deliver<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) {
-        let mut targets = self.work.targets.iter();
-        let mut next = targets.find_map(|(who, _)| core.slab.at(who.conn).and_then(Group::of));
         let mut served = 0;
-        while let Some(group) = next {
+        while let Some(group) = self.unserved(core, served) {
             served |= group.bit();
-            next = match group {
+            let sends = match group {
                 // The commonest of all, told by one byte.
                 Group::Shared(Session::Raw, dialect) => {
-                    self.send_shared(core, link, dialect, served, |it| it.session == Session::Raw)
+                    self.send_shared(core, link, dialect, |it| it.session == Session::Raw)
                 }
-                Group::Shared(session, dialect) => {
-                    self.send_shared(core, link, dialect, served, |it| {
-                        it.session == session && is_alike(it, dialect)
-                    })
-                }
-                Group::Own => self.send_each(core, link, served),
+                Group::Shared(session, dialect) => self.send_shared(core, link, dialect, |it| {
+                    it.session == session && is_alike(it, dialect)
+                }),
+                Group::Own => self.send_each(core, link),
             };
+            if sends == self.work.targets.len() {
+                return;
+            }
         }
     }
 
-    /// Sends the same bytes to a whole group. Returns a group that has not been served.
+    /// The first group of the targets that has not been served.
+    fn unserved(&self, core: &Core, served: u16) -> Option<Group> {
+        let mut groups =
+            self.work.targets.iter().filter_map(|(who, _)| Group::of(core.slab.at(who.conn)?));
+        groups.find(|group| group.bit() & served == 0)
+    }
+
+    /// Sends the same bytes to a whole group. Returns to how many.
     fn send_shared<P: Plane>(
         &mut self,
         core: &mut Core,
         link: &mut Link<P>,
         dialect: Dialect,
-        served: u16,
         is_member: impl Fn(&Connection) -> bool,
-    ) -> Option<Group> {
+    ) -> usize {
         self.header = PositionHeader::default();
         let Self { work, batch, header, exceptions } = self;
         let bytes = batch.fill(dialect, &work.publications, header);
-        let (slab, mut next, mut others) = (&core.slab, None, 0);
+        let (slab, mut others) = (&core.slab, 0);
         let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
             Some(member) if is_member(member) => Some((member.id, bytes)),
-            other => {
+            _ => {
                 others += 1;
-                let group = other.and_then(Group::of);
-                next = next.or(group.filter(|group| group.bit() & served == 0));
                 None
             }
         });
         link.send_all(&mut core.exchange, targets, exceptions);
         let sends = self.work.targets.len() - others;
         self.settle(core, dialect, sends);
-        next
+        sends
     }
 
-    /// Lets polls answer, and sends each of the others what is its own. Returns a group that has not been
-    /// served.
-    fn send_each<P: Plane>(
-        &mut self,
-        core: &mut Core,
-        link: &mut Link<P>,
-        served: u16,
-    ) -> Option<Group> {
-        let mut next = None;
+    /// Lets polls answer, and sends each of the others what is its own. Returns how many there are.
+    fn send_each<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> usize {
+        let mut sends = 0;
         for at in 0..self.work.targets.len() {
             let (who, _) = self.work.targets[at];
             let Some(connection) = core.slab.at(who.conn) else {
                 continue;
             };
-            let Some(group) = Group::of(connection) else {
-                continue;
-            };
-            if group != Group::Own {
-                next = next.or(Some(group).filter(|group| group.bit() & served == 0));
+            if Group::of(connection) != Some(Group::Own) {
                 continue;
             }
+            sends += 1;
             let (id, delivery) = (connection.id, connection.session.delivery());
             let Delivery::Stream(dialect) = delivery else {
                 session::on_publications(core, id, who.nth, &self.work.publications);
@@ -177,7 +170,7 @@ impl FanOut {
             link.send_all(&mut core.exchange, std::iter::once((id, bytes)), &mut self.exceptions);
             self.settle(core, dialect, 1);
         }
-        next
+        sends
     }
 
     /// Counts what was delivered and holds what was not.
