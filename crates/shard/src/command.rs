@@ -1,12 +1,8 @@
 //! What the rest of the program may ask of a shard.
 
 use std::fmt;
-use std::sync::Arc;
 
 use switchboard_hub::{ChannelName, Draft, Listener, Receipt, ShardReport, SlowClient};
-
-use crate::counters::Counters;
-use crate::mailbox::{Letter, Mailbox};
 
 /// Called once, on the shard's thread, with the answer. Must be quick and must not block.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
@@ -66,46 +62,5 @@ impl fmt::Debug for Command {
             Self::Slow { .. } => f.write_str("Slow"),
             Self::Stop => f.write_str("Stop"),
         }
-    }
-}
-
-/// An answer that is not given yet.
-pub(crate) struct Answer {
-    pub(crate) reply: Reply<Receipt>,
-    pub(crate) receipt: Receipt,
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.receipt.fmt(f)
-    }
-}
-
-/// The outside of a running shard: what other threads hold of it.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) counters: Arc<Counters>,
-}
-
-impl Handle {
-    pub(crate) fn new() -> Self {
-        Self { mailbox: Arc::new(Mailbox::default()), counters: Arc::new(Counters::default()) }
-    }
-
-    /// Handles of `count` shards to be. They know each other from the start.
-    pub fn set(count: u16) -> Vec<Self> {
-        (0..count).map(|_| Self::new()).collect()
-    }
-
-    /// Queues a command. Never blocks and never fails; a shard that has ended does not
-    /// answer.
-    pub fn send(&self, command: Command) {
-        self.mailbox.send(Letter::Command(command));
-    }
-
-    /// What the shard has counted so far.
-    pub fn counters(&self) -> Vec<(&'static str, u64)> {
-        self.counters.snapshot()
     }
 }

@@ -13,39 +13,30 @@
 //! (pings, deadlines), `closing` (every end).
 #![forbid(unsafe_code)]
 
-mod admission;
-mod answer;
-mod batch;
-mod blocked;
-mod catch_up;
-mod closing;
 mod command;
 mod config;
 mod connection;
 mod core;
 mod counters;
-mod fanout;
+mod delivery;
+mod encoding;
+mod exchange;
+mod handle;
 mod http;
-mod input;
-mod letters;
-mod listen;
-mod mailbox;
-mod poll;
-mod presence;
+mod lifecycle;
+mod link;
 mod rate;
-mod response;
 pub mod run;
-mod slab;
-mod start;
-mod sweep;
+mod session;
+mod subscribe;
 mod time;
 mod turn;
-mod websocket;
 
-pub use admission::RESERVED_SLOTS;
-pub use command::{Command, Handle, Reply};
+pub use command::{Command, Reply};
 pub use config::{ClientRules, Config, ECHO_LIMITS, NamespaceRules, Timeouts};
 pub use counters::{Counter, Counters};
+pub use handle::Handle;
+pub use lifecycle::admission::RESERVED_SLOTS;
 pub use switchboard_ws::head::HeadLimits;
 pub use switchboard_ws::message::MessageLimits;
 pub use turn::{Common, Next, Shard};

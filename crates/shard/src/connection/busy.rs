@@ -1,0 +1,101 @@
+//! What a connection needs only while it is busy.
+
+use switchboard_hub::{BehindGap, Seat, Start};
+use switchboard_ws::message::Receiver;
+
+use crate::encoding::Partial;
+use crate::rate::TokenBucket;
+
+/// Where a subscriber asked to begin, while the homes of its channels have not answered.
+#[derive(Debug)]
+pub(crate) struct ResumeRequest {
+    /// One for each channel.
+    pub(crate) starts: Vec<Start>,
+    pub(crate) on_gap: BehindGap,
+}
+
+/// What a connection needs only while it is busy.
+#[derive(Debug, Default)]
+pub(crate) struct Busy {
+    /// Bytes received and not yet used: a partial head, or requests that wait for the output.
+    pub(crate) input: Vec<u8>,
+    /// How much of `input` has been searched for the end of the head.
+    pub(crate) scanned: usize,
+    /// A frame or message in the middle.
+    pub(crate) receiver: Option<Receiver>,
+    /// Where it wants to begin, while that cannot be said yet.
+    pub(crate) resume: Option<Box<ResumeRequest>>,
+    /// Its place in the shard's list of those whose output is parked.
+    pub(crate) parked_place: u32,
+    pub(crate) parked_since_ms: u64,
+    /// The rest of a publication that the socket did not take whole.
+    pub(crate) partial: Option<Partial>,
+    /// Bytes to send after it: replies and control frames, never publications.
+    pub(crate) output: Vec<u8>,
+    /// How much of `output` has been sent.
+    pub(crate) output_sent: usize,
+    /// What to do when all of it is sent.
+    pub(crate) then: Then,
+    /// The subscriptions beyond the first.
+    pub(crate) more_subscriptions: Vec<Seat>,
+    /// How often it may still publish.
+    pub(crate) bucket: Option<TokenBucket>,
+    /// It was closed for being too slow: the kernel may hold much that it never reads.
+    pub(crate) too_slow: bool,
+    /// The peer has ended its side.
+    pub(crate) peer_ended: bool,
+}
+
+impl Busy {
+    /// Replies that wait.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.output.len() - self.output_sent
+    }
+
+    /// Nothing is held back.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.partial.is_none() && self.output_sent == self.output.len()
+    }
+
+    /// An answer is on its way, the homes of its channels are to say what it is, or requests wait.
+    pub(crate) fn owes_answer(&self) -> bool {
+        !self.is_flushed() || self.resume.is_some() || !self.input.is_empty()
+    }
+
+    /// Drops the sent part of the output once it is the larger one: a peer that always leaves a
+    /// little unread would make it grow for ever.
+    pub(crate) fn give_back_sent(&mut self) {
+        if self.output_sent >= self.output.len() / 2 {
+            self.output.drain(..self.output_sent);
+            self.output_sent = 0;
+        }
+    }
+
+    /// Nothing is in it.
+    pub(super) fn is_empty(&self, now_ms: u64) -> bool {
+        self.input.is_empty()
+            && self.receiver.is_none()
+            && self.resume.is_none()
+            && self.is_flushed()
+            && self.then == Then::Go
+            && self.more_subscriptions.is_empty()
+            && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))
+            && !self.too_slow
+            && !self.peer_ended
+    }
+}
+
+/// What follows when the output is flushed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Then {
+    /// Go on.
+    #[default]
+    Go,
+    /// End our side and wait for the peer's end, so that the last bytes are not lost to a reset.
+    Shutdown,
+    /// The answer was the last one: read no further requests, then as `Shutdown`. For answers that
+    /// may take their time, since [`State::Lingering`] has a deadline that progress does not move.
+    Linger,
+    /// Close.
+    Close,
+}

@@ -1,0 +1,50 @@
+//! How a subscriber listens.
+
+use switchboard_hub::BehindGap;
+
+/// How a subscriber listens, as its request said, beside what its session says. Two bytes, since every
+/// connection has them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ListenMode {
+    /// Which of the allowed origins its page has, from 1; 0 for none.
+    pub(crate) cors: u8,
+    poll: u8,
+}
+
+/// What a poll's request said, one bit for each.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub(crate) enum PollFlag {
+    /// A further request may follow on the connection.
+    KeepAlive = 1,
+    /// It is held until there is news.
+    Waits = 2,
+    /// It wants all news, as JSON.
+    Json = 4,
+    /// It goes on with the earliest publication where its place is lost.
+    GapToEarliest = 8,
+}
+
+impl ListenMode {
+    /// Of a poll.
+    pub(crate) fn poll(cors: u8, flags: &[(PollFlag, bool)]) -> Self {
+        let mut mode = Self { cors, poll: 0 };
+        for (flag, is_set) in flags {
+            mode.set(*flag, *is_set);
+        }
+        mode
+    }
+
+    pub(crate) fn has(self, flag: PollFlag) -> bool {
+        self.poll & flag as u8 != 0
+    }
+
+    pub(crate) fn set(&mut self, flag: PollFlag, is_set: bool) {
+        self.poll &= !(flag as u8);
+        self.poll |= if is_set { flag as u8 } else { 0 };
+    }
+
+    pub(crate) fn on_gap(self) -> BehindGap {
+        if self.has(PollFlag::GapToEarliest) { BehindGap::Earliest } else { BehindGap::Now }
+    }
+}

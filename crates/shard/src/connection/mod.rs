@@ -1,0 +1,19 @@
+//! One connection as plain data.
+//!
+//! What every idle subscriber needs stands in [`Connection`]; what only a busy connection needs is
+//! boxed in [`Busy`] and dropped when it is idle again. Nothing here acts.
+
+mod busy;
+mod gates;
+mod listen_mode;
+mod peer;
+mod session;
+mod slab;
+mod slot;
+
+pub(crate) use busy::{Busy, ResumeRequest, Then};
+pub(crate) use gates::{InputReason, OutputReason};
+pub(crate) use listen_mode::{ListenMode, PollFlag};
+pub(crate) use session::{Delivery, Session};
+pub(crate) use slab::Slab;
+pub(crate) use slot::Connection;

@@ -1,0 +1,117 @@
+//! What a connection speaks, in one byte, and the facts about it that need no code.
+
+use switchboard_dialects::Dialect;
+
+use crate::counters::{Counter, Counters};
+
+/// What a connection speaks. The code of each is a file in `session/`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Session {
+    /// Requests, while the shard is full: the next one will be answered with 503.
+    Refusing,
+    /// Requests: it waits for a head or is in the middle of one.
+    Http,
+    /// A WebSocket on `/echo`.
+    Echo,
+    /// A plain WebSocket on `/sub`.
+    Raw,
+    /// A WebSocket on `/sub` that speaks `switchboard.v1`.
+    V1,
+    /// An event stream on `/sub`.
+    EventStream,
+    /// A request to `/sub` that is held.
+    Poll,
+    /// A WebSocket whose Close frame has gone out or was received.
+    Closing,
+    /// Nothing more will be said; whatever arrives is dropped until the peer ends.
+    Lingering,
+}
+
+/// How publications reach it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Delivery {
+    /// It has no subscriptions.
+    None,
+    /// One after another in this dialect, written by `delivery`.
+    Stream(Dialect),
+    /// The session itself answers with them.
+    Answer,
+}
+
+/// What others may do with it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    /// It takes requests, or is about to.
+    Requests,
+    /// A WebSocket that has not begun to close.
+    WebSocket,
+    /// It is only sent to.
+    Stream,
+    /// It ends: its deadline is fixed and progress does not move it.
+    Ending,
+}
+
+struct Facts {
+    transport: &'static str,
+    role: Role,
+    delivery: Delivery,
+    gauge: Option<fn(&Counters) -> &Counter>,
+}
+
+impl Session {
+    /// One line for each.
+    #[inline]
+    fn facts(self) -> Facts {
+        let facts = |transport, role, delivery, gauge| Facts { transport, role, delivery, gauge };
+        let websockets: Option<fn(&Counters) -> &Counter> = Some(|all| &all.websockets_open);
+        let streams: Option<fn(&Counters) -> &Counter> = Some(|all| &all.event_streams_open);
+        let polls: Option<fn(&Counters) -> &Counter> = Some(|all| &all.polls_held);
+        let stream = Delivery::Stream;
+        match self {
+            Self::Refusing | Self::Http => facts("http", Role::Requests, Delivery::None, None),
+            Self::Echo => facts("websocket", Role::WebSocket, Delivery::None, websockets),
+            Self::Raw => facts("websocket", Role::WebSocket, stream(Dialect::Raw), websockets),
+            Self::V1 => facts("websocket", Role::WebSocket, stream(Dialect::V1), websockets),
+            Self::EventStream => {
+                facts("event_stream", Role::Stream, stream(Dialect::EventStream), streams)
+            }
+            Self::Poll => facts("long_poll", Role::Requests, Delivery::Answer, polls),
+            Self::Closing => facts("websocket", Role::Ending, Delivery::None, websockets),
+            Self::Lingering => facts("http", Role::Ending, Delivery::None, None),
+        }
+    }
+
+    /// The way to listen, as the internal API names it.
+    pub(crate) fn describe(self) -> &'static str {
+        self.facts().transport
+    }
+
+    #[inline]
+    pub(crate) fn delivery(self) -> Delivery {
+        self.facts().delivery
+    }
+
+    /// The gauge that counts it.
+    #[inline]
+    pub(crate) fn gauge(self, counters: &Counters) -> Option<&Counter> {
+        self.facts().gauge.map(|gauge| gauge(counters))
+    }
+
+    /// A WebSocket that has not begun to close.
+    #[inline]
+    pub(crate) fn is_open_websocket(self) -> bool {
+        self.facts().role == Role::WebSocket
+    }
+
+    /// When it is silent, something is sent that keeps the way open.
+    #[inline]
+    pub(crate) fn is_kept_alive(self) -> bool {
+        matches!(self.facts().role, Role::WebSocket | Role::Stream)
+    }
+
+    /// It ends: its deadline is fixed and progress does not move it.
+    #[inline]
+    pub(crate) fn is_ending(self) -> bool {
+        self.facts().role == Role::Ending
+    }
+}

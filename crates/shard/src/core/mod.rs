@@ -1,0 +1,96 @@
+//! Everything of a shard but its plane: the connections, the hub, and what they want done.
+//!
+//! Code in here decides and never touches a socket. Replies are collected in `outgoing`, other
+//! wishes in `actions`; the turn hands both to the plane at the end of each stage.
+
+mod input;
+mod output;
+mod sessions;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
+use switchboard_plane::{ConnId, Outgoing};
+
+use crate::config::Config;
+use crate::connection::{Slab, Then};
+use crate::counters::Counters;
+use crate::exchange::Exchange;
+use crate::link::Action;
+use crate::time::Tick;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) shard: ShardId,
+    pub(crate) config: Arc<Config>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) slab: Slab,
+    pub(crate) hub: Hub,
+    pub(crate) exchange: Exchange,
+    /// Joins and leaves to be published.
+    pub(crate) announcements: Vec<(ChannelName, Draft)>,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) actions: Vec<Action>,
+    /// Connections whose output is parked, in no order; each knows its place.
+    pub(crate) parked: Vec<ConnId>,
+    /// Connections that count towards `connections_max`.
+    pub(crate) served: u32,
+    /// Connections to be shut down or closed once their replies are flushed.
+    pub(crate) finishing: Vec<ConnId>,
+    /// Connections whose held input is to be looked at again.
+    pub(crate) revisits: VecDeque<ConnId>,
+    /// Publishers whose reading is paused because a mailbox is over its bound.
+    pub(crate) held_publishers: Vec<ConnId>,
+    /// The server is stopping: no new requests.
+    pub(crate) stopping: bool,
+    pub(crate) start_ms: u64,
+    pub(crate) now_ms: u64,
+    pub(crate) now: Tick,
+}
+
+impl Core {
+    pub(crate) fn new(
+        shard: ShardId,
+        config: Arc<Config>,
+        counters: Arc<Counters>,
+        hub: Hub,
+        exchange: Exchange,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            shard,
+            config,
+            counters,
+            slab: Slab::default(),
+            hub,
+            exchange,
+            announcements: Vec::new(),
+            outgoing: Outgoing::default(),
+            actions: Vec::new(),
+            parked: Vec::new(),
+            served: 0,
+            finishing: Vec::new(),
+            revisits: VecDeque::new(),
+            held_publishers: Vec::new(),
+            stopping: false,
+            start_ms: now_ms,
+            now_ms,
+            now: Tick::at(now_ms, now_ms),
+        }
+    }
+
+    /// Time goes on; it never goes back.
+    pub(crate) fn set_now(&mut self, now_ms: u64) {
+        self.now_ms = self.now_ms.max(now_ms);
+        self.now = Tick::at(self.start_ms, self.now_ms);
+    }
+
+    /// After its replies are flushed, the connection shall end in this way.
+    pub(crate) fn finish(&mut self, id: ConnId, then: Then) {
+        if let Some(connection) = self.slab.get_mut(id) {
+            connection.busy().then = then;
+            self.finishing.push(id);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Connections come, speak something else and go: the only place that changes a session, and the gauges
+//! with it.
+
+use switchboard_plane::{Close, ConnId};
+
+use super::Core;
+use crate::connection::{Connection, Session};
+use crate::link::Action;
+use crate::time::Tick;
+
+impl Core {
+    /// A connection comes.
+    pub(crate) fn insert(&mut self, connection: Connection) {
+        let Self { slab, counters, .. } = self;
+        if let Some(gauge) = connection.session.gauge(counters) {
+            gauge.add(1);
+        }
+        slab.insert(connection);
+        counters.connections_open.set(slab.open() as u64);
+    }
+
+    /// From now on the connection speaks this, at most until `deadline`. Nothing else changes a
+    /// session.
+    pub(crate) fn enter(&mut self, id: ConnId, session: Session, deadline: Tick) {
+        let Self { slab, counters, .. } = self;
+        let Some(connection) = slab.get_mut(id) else {
+            return;
+        };
+        if let Some(gauge) = connection.session.gauge(counters) {
+            gauge.sub(1);
+        }
+        if let Some(gauge) = session.gauge(counters) {
+            gauge.add(1);
+        }
+        connection.session = session;
+        connection.deadline = deadline;
+        connection.pinged = false;
+    }
+
+    /// The connection goes, and with it what counts it. It has no subscriptions any more.
+    pub(crate) fn remove(&mut self, id: ConnId, how: Close) {
+        let Self { slab, counters, .. } = self;
+        let Some(connection) = slab.remove(id) else {
+            return;
+        };
+        self.served -= u32::from(connection.served);
+        if let Some(gauge) = connection.session.gauge(counters) {
+            gauge.sub(1);
+        }
+        counters.connections_closed.add(1);
+        counters.connections_open.set(slab.open() as u64);
+        self.actions.push(Action::Close(id, how));
+    }
+
+    /// The time to the next request begins, unless the answer before it still waits for its socket.
+    pub(crate) fn await_request(&mut self, id: ConnId) {
+        let deadline = self.now.after_ms(self.config.timeouts.http_idle_ms);
+        if let Some(connection) = self.slab.get_mut(id)
+            && !connection.gates.is_output_parked()
+        {
+            connection.deadline = deadline;
+        }
+    }
+
+    /// The connection may stay as it is for as long as it likes.
+    pub(crate) fn clear_deadline(&mut self, id: ConnId) {
+        if let Some(connection) = self.slab.get_mut(id) {
+            connection.deadline = Tick::NEVER;
+        }
+    }
+}

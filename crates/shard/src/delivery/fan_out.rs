@@ -1,0 +1,222 @@
+//! Publications to subscribers, in slices, so that a large channel never starves accepts and reads.
+
+use switchboard_dialects::Dialect;
+use switchboard_hub::{Work, WorkKind};
+use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
+
+use crate::connection::{Connection, Delivery, Session};
+use crate::core::Core;
+use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
+use crate::lifecycle::ending;
+use crate::link::Link;
+use crate::session;
+use crate::subscribe::{Missed, has_deleted_channel, position};
+
+/// Sends in one slice: about 2 ms over loopback.
+const SLICE_SENDS_MAX: usize = 256;
+
+/// Subscribers that are served in the same way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Group {
+    /// All get the same bytes: they speak the same and are told the same.
+    Shared(Session, Dialect),
+    /// Each gets its own: polls, and those that are told their position in several channels.
+    Own,
+}
+
+impl Group {
+    /// None for a connection that has been served: a poll that was answered is back at requests.
+    fn of(connection: &Connection) -> Option<Self> {
+        match connection.session.delivery() {
+            Delivery::None => None,
+            Delivery::Stream(dialect) if is_alike(connection, dialect) => {
+                Some(Self::Shared(connection.session, dialect))
+            }
+            Delivery::Stream(_) | Delivery::Answer => Some(Self::Own),
+        }
+    }
+
+    /// One of its own, for a set of groups.
+    fn bit(self) -> u16 {
+        match self {
+            Self::Shared(session, _) => 1 << session as u16,
+            Self::Own => 1 << 15,
+        }
+    }
+}
+
+/// It is told the same as others that speak the same.
+fn is_alike(connection: &Connection, dialect: Dialect) -> bool {
+    dialect == Dialect::Raw || !connection.has_several_subscriptions()
+}
+
+/// Buffers of the fan-out, kept by the turn.
+#[derive(Debug, Default)]
+pub(crate) struct FanOut {
+    work: Work,
+    batch: Batch,
+    header: PositionHeader,
+    exceptions: Vec<SendException>,
+}
+
+impl FanOut {
+    /// Does the next slice: of one large channel, or of many small ones. False when no channel has
+    /// work.
+    pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> bool {
+        debug_assert!(core.outgoing.is_empty(), "nothing may overtake a reply");
+        let mut sends = 0;
+        while sends < SLICE_SENDS_MAX {
+            if !core.hub.next_work(SLICE_SENDS_MAX - sends, BATCH_BYTES_MAX, &mut self.work) {
+                return false;
+            }
+            sends += self.work.targets.len().max(1);
+            let channel = self.work.channel;
+            match &self.work.kind {
+                WorkKind::Deliver => self.deliver(core, link),
+                WorkKind::Joined => self.for_each(core, |core, id, _| session::resume(core, id)),
+                WorkKind::Lagged => {
+                    self.for_each(core, |core, id, _| session::on_slow(core, id, channel));
+                }
+                WorkKind::Deleted => {
+                    self.for_each(core, |core, id, _| session::on_deleted(core, id));
+                }
+                WorkKind::Skipped { missed } => {
+                    self.for_each(core, |core, id, nth| skipped(core, id, nth, missed));
+                    // Replies are sent after the slice, and these get more: nothing may overtake what
+                    // they were told. All others who are answered have left their subscriptions.
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    /// Hands the publications to all targets, group by group. In most slices there is one.
+    fn deliver<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) {
+        let mut served = 0;
+        while let Some(group) = self.unserved(core, served) {
+            served |= group.bit();
+            let sends = match group {
+                // The commonest of all, told by one byte.
+                Group::Shared(Session::Raw, dialect) => {
+                    self.send_shared(core, link, dialect, |it| it.session == Session::Raw)
+                }
+                Group::Shared(session, dialect) => self.send_shared(core, link, dialect, |it| {
+                    it.session == session && is_alike(it, dialect)
+                }),
+                Group::Own => self.send_each(core, link),
+            };
+            if sends == self.work.targets.len() {
+                return;
+            }
+        }
+    }
+
+    /// The first group of the targets that has not been served.
+    fn unserved(&self, core: &Core, served: u16) -> Option<Group> {
+        let mut groups =
+            self.work.targets.iter().filter_map(|(who, _)| Group::of(core.slab.at(who.conn)?));
+        groups.find(|group| group.bit() & served == 0)
+    }
+
+    /// Sends the same bytes to a whole group. Returns to how many.
+    fn send_shared<P: Plane>(
+        &mut self,
+        core: &mut Core,
+        link: &mut Link<P>,
+        dialect: Dialect,
+        is_member: impl Fn(&Connection) -> bool,
+    ) -> usize {
+        self.header = PositionHeader::default();
+        let Self { work, batch, header, exceptions } = self;
+        let bytes = batch.fill(dialect, &work.publications, header);
+        let (slab, mut others) = (&core.slab, 0);
+        let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
+            Some(member) if is_member(member) => Some((member.id, bytes)),
+            _ => {
+                others += 1;
+                None
+            }
+        });
+        link.send_all(&mut core.exchange, targets, exceptions);
+        let sends = self.work.targets.len() - others;
+        self.settle(core, dialect, sends);
+        sends
+    }
+
+    /// Lets polls answer, and sends each of the others what is its own. Returns how many there are.
+    fn send_each<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> usize {
+        let mut sends = 0;
+        for at in 0..self.work.targets.len() {
+            let (who, _) = self.work.targets[at];
+            let Some(connection) = core.slab.at(who.conn) else {
+                continue;
+            };
+            if Group::of(connection) != Some(Group::Own) {
+                continue;
+            }
+            sends += 1;
+            let (id, delivery) = (connection.id, connection.session.delivery());
+            let Delivery::Stream(dialect) = delivery else {
+                session::on_publications(core, id, who.nth, &self.work.publications);
+                continue;
+            };
+            if has_deleted_channel(core, id) {
+                session::on_deleted(core, id);
+                continue;
+            }
+            position::write_header(core, id, who.nth, &mut self.header);
+            let bytes = self.batch.fill(dialect, &self.work.publications, &self.header);
+            link.send_all(&mut core.exchange, std::iter::once((id, bytes)), &mut self.exceptions);
+            self.settle(core, dialect, 1);
+        }
+        sends
+    }
+
+    /// Counts what was delivered and holds what was not.
+    fn settle(&mut self, core: &mut Core, dialect: Dialect, sends: usize) {
+        let publications = &self.work.publications;
+        core.counters.delivery_sends.add(sends as u64);
+        let mut deliveries = sends * publications.len();
+        for exception in self.exceptions.drain(..) {
+            let taken = match exception.result {
+                SendResult::Short(bytes) => bytes,
+                SendResult::WouldBlock => 0,
+                SendResult::Failed(_) => {
+                    deliveries -= publications.len();
+                    ending::remove(core, exception.conn, Close::Fin);
+                    continue;
+                }
+            };
+            let (whole, offset) = self.batch.cut_at(publications, taken);
+            deliveries -= publications.len() - whole - usize::from(offset > 0);
+            let first = publications[0].offset();
+            let (cursor, partial) = if offset == 0 {
+                (first + whole as u64 - 1, None)
+            } else {
+                let publication = &publications[whole];
+                let rest = Partial::new(dialect, publication, &self.header, offset);
+                (publication.offset(), Some(rest))
+            };
+            core.hold_publication(exception.conn, self.work.channel, cursor, partial);
+        }
+        core.counters.deliveries.add(deliveries as u64);
+    }
+
+    fn for_each(&self, core: &mut Core, mut act: impl FnMut(&mut Core, ConnId, u16)) {
+        for (who, _) in &self.work.targets {
+            if let Some(id) = core.slab.at(who.conn).map(|connection| connection.id) {
+                act(core, id, who.nth);
+            }
+        }
+    }
+}
+
+/// A subscriber was passed over by the log, and its namespace lets it go on: it is told, or must go.
+fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
+    let subscription =
+        core.slab.get(id).and_then(|connection| connection.subscriptions().nth(usize::from(nth)));
+    if let Some(subscription) = subscription {
+        session::on_gap(core, id, subscription, missed.clone());
+    }
+}

@@ -1,0 +1,26 @@
+//! What a publication is labelled with on one connection.
+
+use switchboard_dialects::id;
+use switchboard_hub::{ChannelName, Position};
+
+/// What surrounds a publication's own position in the position of its connection, and what else is
+/// said with it. Nothing for those who listen to one channel.
+#[derive(Debug, Default)]
+pub(crate) struct PositionHeader {
+    /// The positions in the channels before it.
+    pub(crate) before: String,
+    /// The positions in the channels behind it, each behind a comma.
+    pub(crate) after: String,
+    /// Named only to those who listen to several.
+    pub(crate) channel: Option<ChannelName>,
+}
+
+impl PositionHeader {
+    /// Writes the whole position of who has got this publication.
+    pub(crate) fn write_id(&self, position: Position, out: &mut String) {
+        out.clear();
+        out.push_str(&self.before);
+        id::push_position(out, position);
+        out.push_str(&self.after);
+    }
+}

@@ -1,0 +1,28 @@
+//! What one thread tells a shard.
+
+use switchboard_hub::Message;
+
+use crate::command::Command;
+
+/// One piece of mail.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// From another shard's hub.
+    Hub(Message),
+    /// From the internal door or the program.
+    Command(Command),
+}
+
+impl Mail {
+    /// What it holds on to while it waits. What the internal door sends is bounded there and not
+    /// counted.
+    pub(crate) fn bytes(&self) -> usize {
+        let payload = match self {
+            Self::Hub(Message::Publish { draft, .. }) => draft.payload().len(),
+            Self::Hub(Message::Deliver { publication, .. }) => publication.cost_bytes(),
+            Self::Hub(_) => 0,
+            Self::Command(_) => return 0,
+        };
+        size_of::<Self>() + payload
+    }
+}

@@ -1,0 +1,164 @@
+//! Mail between a shard and other threads: the other shards, the internal API, the program.
+//!
+//! **Mail first**: mail is posted before any byte that a client could act on, be it a 101, a
+//! publication or the receipt of one. A client that has seen its 101 may publish through another shard
+//! at once, and its subscription must be known there before; one that has got a publication may resume
+//! behind it on another shard. [`Link`](crate::link::Link) holds this for all that goes to clients, since
+//! it posts before it sends, and [`Exchange::give_receipts`] for what goes to publishers.
+
+mod mail;
+mod mailbox;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use switchboard_hub::{Outbox, Receipt, ShardId};
+use switchboard_plane::Waker;
+
+pub(crate) use mail::Mail;
+pub(crate) use mailbox::Mailbox;
+
+use crate::command::Reply;
+use crate::counters::Counters;
+
+/// What waits in one mailbox beyond which publishing clients are not read.
+const MAILBOX_BYTES_MAX: usize = 8 << 20;
+
+/// Mail handled in one turn, so that a flood of it never starves the connections.
+const MAIL_MAX: usize = 1_024;
+
+/// One shard's end of all mail.
+pub(crate) struct Exchange {
+    mailbox: Arc<Mailbox>,
+    peers: Vec<Arc<Mailbox>>,
+    counters: Arc<Counters>,
+    /// Taken from the mailbox and not handled yet.
+    inbox: VecDeque<Mail>,
+    /// How much of it has been handled in this turn, and how many bytes that was.
+    handled: usize,
+    handled_bytes: usize,
+    /// What the hub has for other shards.
+    pub(crate) outbox: Outbox,
+    /// The same by shard, while it is posted.
+    sorted: Vec<Vec<Mail>>,
+    /// Publications whose publishers are answered once the other shards have been told.
+    receipts: Vec<(Reply<Receipt>, Receipt)>,
+    is_behind: bool,
+    is_over_bound: bool,
+}
+
+impl Exchange {
+    /// The end of the shard `id`. `mailboxes` are those of all shards, `waker` wakes this one.
+    pub(crate) fn new(
+        id: ShardId,
+        mailboxes: Vec<Arc<Mailbox>>,
+        counters: Arc<Counters>,
+        waker: Waker,
+    ) -> Self {
+        let mailbox = Arc::clone(&mailboxes[usize::from(id.0)]);
+        mailbox.set_waker(waker);
+        Self {
+            mailbox,
+            counters,
+            inbox: VecDeque::new(),
+            handled: 0,
+            handled_bytes: 0,
+            outbox: Outbox::new(),
+            sorted: mailboxes.iter().map(|_| Vec::new()).collect(),
+            peers: mailboxes,
+            receipts: Vec::new(),
+            is_behind: false,
+            is_over_bound: false,
+        }
+    }
+
+    /// The next piece of mail, or none when all is read or enough for this turn.
+    pub(crate) fn read(&mut self) -> Option<Mail> {
+        self.is_behind = self.handled >= MAIL_MAX;
+        if self.is_behind {
+            return None;
+        }
+        if self.inbox.is_empty() {
+            self.mailbox.take(&mut self.inbox);
+        }
+        let mail = self.inbox.pop_front()?;
+        self.handled += 1;
+        self.handled_bytes += mail.bytes();
+        Some(mail)
+    }
+
+    /// What was read in this turn has been handled.
+    pub(crate) fn end_reading(&mut self) {
+        self.mailbox.handled(std::mem::take(&mut self.handled_bytes));
+        self.counters.mailbox_messages.add(std::mem::take(&mut self.handled) as u64);
+    }
+
+    /// Mail may be left for the next turn: what this shard knows may be older than what its clients
+    /// have seen.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Posts what the hub has for other shards, with one wake-up for each that sleeps.
+    #[inline]
+    pub(crate) fn post(&mut self) {
+        if !self.outbox.is_empty() {
+            self.post_all();
+        }
+    }
+
+    fn post_all(&mut self) {
+        for (shard, message) in self.outbox.drain(..) {
+            self.sorted[usize::from(shard.0)].push(Mail::Hub(message));
+        }
+        let woken = Mailbox::post_everywhere(&self.peers, &mut self.sorted);
+        self.counters.wakeups_sent.add(woken);
+    }
+
+    /// The publisher gets this receipt once the other shards have been told.
+    pub(crate) fn owe(&mut self, reply: Reply<Receipt>, receipt: Receipt) {
+        self.receipts.push((reply, receipt));
+    }
+
+    /// Posts, and then answers publishers: one that has its receipt may ask another shard about the
+    /// publication at once.
+    pub(crate) fn give_receipts(&mut self) {
+        self.post();
+        for (reply, receipt) in self.receipts.drain(..) {
+            reply(receipt);
+        }
+    }
+
+    /// Looks whether some mailbox is over its bound.
+    pub(crate) fn check_bound(&mut self) -> bool {
+        let is_full = |mailbox: &Arc<Mailbox>| mailbox.unhandled_bytes() > MAILBOX_BYTES_MAX;
+        self.is_over_bound = self.peers.len() > 1 && self.peers.iter().any(is_full);
+        self.is_over_bound
+    }
+
+    /// Some mailbox was over its bound at the last look: publishing clients are not to be read.
+    pub(crate) fn is_over_bound(&self) -> bool {
+        self.is_over_bound
+    }
+
+    /// Call right before parking. False when mail came meanwhile: then do not park.
+    pub(crate) fn try_sleep(&self) -> bool {
+        self.mailbox.try_sleep()
+    }
+
+    /// Call after parking, whatever ended it.
+    pub(crate) fn awake(&self) {
+        self.mailbox.awake();
+    }
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange")
+            .field("mailbox", &self.mailbox)
+            .field("inbox", &self.inbox)
+            .field("outbox", &self.outbox)
+            .field("receipts", &self.receipts.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,32 @@
+//! Which page asks, and whether it may.
+
+use switchboard_ws::handshake;
+use switchboard_ws::head::Request;
+
+use super::answer::Answer;
+use crate::config::Config;
+
+/// Which of the allowed origins the page that asks has, from 1; 0 for none and for the server's own.
+pub(crate) fn check(config: &Config, request: &Request<'_>) -> Result<u8, Answer> {
+    let allowed = &config.allowed_origins;
+    handshake::check_origin(request, allowed)
+        .map_err(|error| Answer::refuse(error.status(), error.to_string()))?;
+    let Some(origin) = request.header("origin") else {
+        return if is_blind_embed(request) && !allowed.iter().any(|allowed| allowed == "*") {
+            let sentence = "pages of other sites listen with an Origin that `allowed_origins` has";
+            Err(Answer::refuse(403, sentence))
+        } else {
+            Ok(0)
+        };
+    };
+    let found = allowed.iter().position(|allowed| allowed.as_bytes() == origin || allowed == "*");
+    Ok(found.and_then(|found| u8::try_from(found + 1).ok()).unwrap_or(0))
+}
+
+/// A page of another site wants the answer without being able to read it, as an image or a script: then
+/// browsers send no Origin (the Fetch standard's metadata headers). It could only hold connections open
+/// in the name of its visitors.
+fn is_blind_embed(request: &Request<'_>) -> bool {
+    request.header("sec-fetch-site") == Some(b"cross-site")
+        && request.header("sec-fetch-mode") == Some(b"no-cors")
+}

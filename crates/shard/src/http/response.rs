@@ -1,0 +1,155 @@
+//! What is answered, on the wire.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+
+use switchboard_dialects::write_cors_lines;
+
+/// Enough for any head written here.
+pub(crate) const HEAD_BYTES: usize = 512;
+
+/// One answer. Errors are `text/plain`, one sentence that names the rule.
+#[derive(Debug)]
+pub(crate) struct Response<'a> {
+    pub(crate) status: u16,
+    content_type: &'static str,
+    extra: Cow<'a, str>,
+    body: Cow<'a, [u8]>,
+    upgrade: bool,
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The page needs itself and its own server, nothing else.
+const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
+    script-src 'unsafe-inline'; connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n";
+
+impl<'a> Response<'a> {
+    pub(crate) fn text(status: u16, body: String) -> Self {
+        Self {
+            status,
+            content_type: TEXT,
+            extra: Cow::Borrowed(""),
+            body: Cow::Owned(body.into_bytes()),
+            upgrade: false,
+        }
+    }
+
+    pub(crate) fn page(html: &'a str) -> Self {
+        Self {
+            status: 200,
+            content_type: "text/html; charset=utf-8",
+            extra: Cow::Borrowed(PAGE_POLICY),
+            body: Cow::Borrowed(html.as_bytes()),
+            upgrade: false,
+        }
+    }
+
+    pub(crate) fn refusal(status: u16, sentence: String) -> Self {
+        Self::text(status, sentence + "\n")
+    }
+
+    /// 405 must say what is allowed (RFC 9110 section 15.5.6).
+    pub(crate) fn with_allow(mut self, methods: &str) -> Self {
+        self.extra = Cow::Owned(format!("Allow: {methods}\r\n"));
+        self
+    }
+
+    /// Lets a page of this origin read the answer.
+    pub(crate) fn with_cors(mut self, origin: Option<&str>) -> Self {
+        let mut lines = Vec::new();
+        write_cors_lines(&mut lines, origin);
+        self.extra.to_mut().push_str(&String::from_utf8_lossy(&lines));
+        self
+    }
+
+    /// 426 must say to what (RFC 9110 section 15.5.22), and in which version (RFC 6455 section
+    /// 4.4).
+    pub(crate) fn upgrade_required(sentence: &str) -> Self {
+        let mut response = Self::refusal(426, sentence.to_owned());
+        response.extra = Cow::Borrowed("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+        response.upgrade = true;
+        response
+    }
+
+    pub(crate) fn full(retry_after_s: u32) -> Self {
+        let mut response = Self::refusal(503, "all lines are taken; try again later".to_owned());
+        response.extra = Cow::Owned(format!("Retry-After: {retry_after_s}\r\n"));
+        response
+    }
+
+    /// Appends the answer. `head_only` is for HEAD: the length, but no body.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, keep_alive: bool, head_only: bool) {
+        let connection = match (keep_alive, self.upgrade) {
+            (true, true) => "Upgrade, keep-alive",
+            (false, true) => "Upgrade, close",
+            (true, false) => "keep-alive",
+            (false, false) => "close",
+        };
+        // Writing to a Vec cannot fail.
+        let _ = write!(
+            out,
+            "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+             Connection: {connection}\r\n{}\r\n",
+            self.status,
+            reason(self.status),
+            self.content_type,
+            self.body.len(),
+            self.extra,
+        );
+        if !head_only {
+            out.extend_from_slice(&self.body);
+        }
+    }
+}
+
+/// The reason phrase of every status this door uses.
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        426 => "Upgrade Required",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(response: &Response<'_>, keep_alive: bool, head_only: bool) -> String {
+        let mut out = Vec::new();
+        response.write(&mut out, keep_alive, head_only);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_head_answer_has_the_length_and_no_body() {
+        let page = Response::page("<html>");
+        let text = written(&page, true, true);
+        assert!(text.contains("Content-Length: 6\r\n"));
+        assert!(text.ends_with("\r\n\r\n"));
+        assert!(written(&page, true, false).ends_with("\r\n\r\n<html>"));
+    }
+
+    #[test]
+    fn upgrade_required_names_the_protocol_and_its_version() {
+        let text = written(&Response::upgrade_required("no"), false, false);
+        assert!(text.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
+        assert!(text.contains("Upgrade: websocket\r\n"));
+        assert!(text.contains("Sec-WebSocket-Version: 13\r\n"));
+        assert!(text.contains("Connection: Upgrade, close\r\n"));
+    }
+}

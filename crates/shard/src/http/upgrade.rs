@@ -1,0 +1,49 @@
+//! From a request to a WebSocket.
+
+use switchboard_plane::ConnId;
+use switchboard_ws::handshake::{self, Rules};
+use switchboard_ws::head::Request;
+
+use super::answer::Answer;
+use super::response::{HEAD_BYTES, Response};
+use crate::connection::Session;
+use crate::core::Core;
+use crate::time::Tick;
+
+/// A handshake that has passed every check, with its answer.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    response: Vec<u8>,
+    /// A subprotocol was chosen.
+    pub(crate) has_protocol: bool,
+}
+
+/// Checks a handshake. `protocols` are those that the path speaks.
+pub(crate) fn upgrade(
+    core: &Core,
+    request: &Request<'_>,
+    protocols: &[&str],
+) -> Result<Upgrade, Answer> {
+    if !handshake::wants_upgrade(request) {
+        return Err(Answer::Response(Response::upgrade_required(
+            "this path speaks WebSocket: send Upgrade: websocket",
+        )));
+    }
+    let rules = Rules { protocols, allowed_origins: &core.config.allowed_origins };
+    let accept = handshake::check(request, &rules).map_err(|error| match error.status() {
+        426 => Answer::Response(Response::upgrade_required(&error.to_string())),
+        status => Answer::refuse(status, error.to_string()),
+    })?;
+    let mut response = Vec::with_capacity(HEAD_BYTES);
+    accept.write_response(&mut response);
+    Ok(Upgrade { response, has_protocol: accept.protocol.is_some() })
+}
+
+impl Upgrade {
+    /// Queues the 101; what follows is a WebSocket.
+    pub(crate) fn complete(self, core: &mut Core, id: ConnId, session: Session) {
+        core.counters.handshakes.add(1);
+        core.reply(id, |out| out.extend_from_slice(&self.response));
+        core.enter(id, session, Tick::NEVER);
+    }
+}

@@ -1,0 +1,40 @@
+//! Who comes in: new connections, and what the server says when it is full.
+
+use std::net::SocketAddr;
+
+use switchboard_plane::{Close, ConnId};
+
+use crate::connection::{Connection, Session};
+use crate::core::Core;
+use crate::link::Action;
+
+/// Slots beyond `connections_max` that only answer 503. While they are taken, newcomers wait in
+/// the listener's queue.
+pub const RESERVED_SLOTS: u32 = 64;
+
+/// How long a client that is refused may take for its request.
+const REFUSAL_TIMEOUT_MS: u64 = 1_000;
+
+pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
+    core.counters.connections_accepted.add(1);
+    if core.stopping {
+        core.counters.connections_closed.add(1);
+        core.actions.push(Action::Close(id, Close::Fin));
+        return;
+    }
+    core.insert(Connection::new(id, peer, core.now, core.now.after_ms(REFUSAL_TIMEOUT_MS)));
+    try_serve(core, id);
+}
+
+/// Gives a newcomer one of the places, if there is one: at its accept, and again when its request
+/// is there and would be refused. Those that are only refused take no place.
+pub(crate) fn try_serve(core: &mut Core, id: ConnId) -> bool {
+    let has_place = core.served < core.config.connections_max;
+    if has_place && let Some(connection) = core.slab.get_mut(id) {
+        connection.served = true;
+        core.served += 1;
+        let deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
+        core.enter(id, Session::Http, deadline);
+    }
+    has_place
+}

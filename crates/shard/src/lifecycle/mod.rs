@@ -1,0 +1,4 @@
+//! How connections come and end.
+
+pub(crate) mod admission;
+pub(crate) mod ending;

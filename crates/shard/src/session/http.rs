@@ -1,0 +1,142 @@
+//! Requests, one after another on a connection that is kept alive.
+
+use std::sync::Arc;
+
+use switchboard_plane::{Close, ConnId};
+use switchboard_ws::head::{self, HeadError, HeaderSlots, Request};
+
+use super::verbs::{Taken, Verbs};
+use super::{echo, listen};
+use crate::connection::{Connection, Session, Then};
+use crate::core::Core;
+use crate::http::{Answer, Response, Route, keeps_alive, route};
+use crate::lifecycle::{admission, ending};
+
+/// [`Session::Http`] and [`Session::Refusing`].
+pub(super) struct Http;
+
+impl Verbs for Http {
+    /// One request head at the start of `bytes`.
+    fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], scanned: usize) -> Taken {
+        if core.replies_are_enough(id) {
+            return Taken::Later;
+        }
+        let config = Arc::clone(&core.config);
+        let end = match head::find_end(bytes, scanned, &config.head) {
+            Ok(Some(end)) => end,
+            Ok(None) => {
+                if scanned == 0 {
+                    limit_head_time(core, id);
+                }
+                return Taken::Keep { scanned: bytes.len() };
+            }
+            Err(error) => return refuse_head(core, id, error),
+        };
+        let mut slots = HeaderSlots::new();
+        match head::parse(&bytes[..end], &mut slots, &config.head) {
+            Ok(request) => handle(core, id, &request, end),
+            Err(error) => refuse_head(core, id, error),
+        }
+    }
+
+    /// The head did not come in time (RFC 9110 section 15.5.9).
+    fn on_due(core: &mut Core, id: ConnId) {
+        let Some(connection) = core.slab.get(id) else {
+            return;
+        };
+        if connection.gates.is_output_parked() {
+            return ending::cut(core, id);
+        }
+        let has_begun = connection.busy.as_ref().is_some_and(|busy| !busy.input.is_empty());
+        let is_served = connection.session == Session::Http;
+        core.counters.timed_out_head.add(1);
+        if has_begun && is_served {
+            let sentence = "the request head did not arrive in time".to_owned();
+            answer_and_end(core, id, &Response::refusal(408, sentence));
+        } else {
+            ending::cut(core, id);
+        }
+    }
+
+    fn on_flushed(core: &mut Core, id: ConnId) {
+        if core.slab.get(id).is_some_and(|connection| connection.session == Session::Http) {
+            core.await_request(id);
+        }
+    }
+
+    fn is_owed_answer(_connection: &Connection) -> bool {
+        true
+    }
+
+    /// A request under way gets its answer.
+    fn on_stop(core: &mut Core, id: ConnId, _code: u16) {
+        if core.is_output_parked(id) {
+            core.finish(id, Then::Close);
+        } else {
+            ending::remove(core, id, Close::Fin);
+        }
+    }
+}
+
+/// A request whose head ends at `end`.
+fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Taken {
+    let is_refusing =
+        core.slab.get(id).is_some_and(|connection| connection.session == Session::Refusing);
+    if is_refusing && !admission::try_serve(core, id) {
+        core.counters.refused_full.add(1);
+        let retry_after_s = 1 + id.index() % 5; // spread, so that they do not come back together
+        return answer_and_end(core, id, &Response::full(retry_after_s));
+    }
+    if request.has_body() {
+        return refuse(core, id, 413, "a request to this door has no body");
+    }
+    let keep_alive = keeps_alive(core, request);
+    let answer = match route(&core.config, request) {
+        Route::Answer(answer) => answer,
+        Route::Echo => echo::open(core, id, request),
+        Route::Subscribe(channels) => listen::open(core, id, request, channels),
+    };
+    match answer {
+        Answer::TakenOver => return Taken::Part(end),
+        Answer::Later => return Taken::Later,
+        Answer::Done => {}
+        Answer::Response(response) => {
+            if response.status >= 400 {
+                core.counters.refused_request.add(1);
+            }
+            let head_only = request.method() == "HEAD";
+            core.reply(id, |out| response.write(out, keep_alive, head_only));
+        }
+    }
+    if !keep_alive {
+        ending::end_after_answer(core, id);
+        return Taken::All;
+    }
+    core.await_request(id);
+    Taken::Part(end)
+}
+
+/// A head that has begun is due in the time for a head, also when it is not the first of its
+/// connection.
+fn limit_head_time(core: &mut Core, id: ConnId) {
+    let due = core.now.after_ms(core.config.timeouts.handshake_ms);
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.deadline = connection.deadline.min(due);
+    }
+}
+
+fn refuse_head(core: &mut Core, id: ConnId, error: HeadError) -> Taken {
+    refuse(core, id, error.status(), &error.to_string())
+}
+
+/// Refuses and ends the connection: where the framing is in doubt, a next request cannot be found.
+fn refuse(core: &mut Core, id: ConnId, status: u16, sentence: &str) -> Taken {
+    core.counters.refused_request.add(1);
+    answer_and_end(core, id, &Response::refusal(status, sentence.to_owned()))
+}
+
+fn answer_and_end(core: &mut Core, id: ConnId, response: &Response<'_>) -> Taken {
+    core.reply(id, |out| response.write(out, false, false));
+    ending::linger(core, id);
+    Taken::All
+}

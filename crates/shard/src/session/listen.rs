@@ -1,0 +1,64 @@
+//! `/sub/{channel}[,{channel}]`: opens the session in which a client wants to listen.
+
+use std::sync::Arc;
+
+use switchboard_dialects::{self as dialects, Transport, poll::write_preflight};
+use switchboard_plane::ConnId;
+use switchboard_ws::head::Request;
+
+use super::{event_stream, poll, websocket};
+use crate::core::Core;
+use crate::http::{Answer, keeps_alive, origin, wrong_method};
+use crate::subscribe::Channels;
+
+/// A client wants to listen.
+pub(super) fn open(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str) -> Answer {
+    let cors = match origin::check(&core.config, request) {
+        Ok(cors) => cors,
+        Err(answer) => return answer,
+    };
+    let answer = match request.method() {
+        "GET" => get(core, id, request, list, cors),
+        "OPTIONS" => preflight(core, id, request, cors),
+        _ => wrong_method("GET, OPTIONS"),
+    };
+    match answer {
+        Answer::Response(response) => {
+            Answer::Response(response.with_cors(core.config.origin(cors)))
+        }
+        other => other,
+    }
+}
+
+fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8) -> Answer {
+    let channels = match Channels::parse(core, list) {
+        Ok(channels) => channels,
+        Err(refusal) => return refusal.into(),
+    };
+    let listen = match dialects::parse(request, channels.names.len()) {
+        Ok(listen) => listen,
+        Err(error) => return Answer::refuse(400, error.to_string()),
+    };
+    // What is held back goes out behind what is still to be sent, never before it. And a position
+    // may come from another shard, whose mail is to be read first.
+    if core.outgoing.pending_bytes(id) > 0 || core.exchange.is_behind() {
+        return Answer::Later;
+    }
+    match listen.transport {
+        Transport::WebSocket => websocket::open(core, id, request, &channels, listen),
+        Transport::EventStream => event_stream::open(core, id, &channels, listen, cors),
+        Transport::LongPoll | Transport::IntervalPoll => {
+            let keep_alive = keeps_alive(core, request);
+            let mode = poll::mode(&listen, cors, keep_alive);
+            poll::open(core, id, &channels, listen, mode)
+        }
+    }
+}
+
+/// A browser asks whether its page may send what it is about to send.
+fn preflight(core: &mut Core, id: ConnId, request: &Request<'_>, cors: u8) -> Answer {
+    let keep_alive = keeps_alive(core, request);
+    let config = Arc::clone(&core.config);
+    core.reply(id, |out| write_preflight(config.origin(cors), keep_alive, out));
+    Answer::Done
+}

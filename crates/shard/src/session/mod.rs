@@ -1,0 +1,177 @@
+//! What a connection speaks, one file for each way.
+//!
+//! # How to drive a session
+//!
+//! A session is one byte of a connection ([`Session`]) and a type without data that has the verbs of
+//! [`Verbs`]. The functions of this module find out what a connection speaks and pass the verb on, by
+//! one `match`. The connection's data is in its slot, never in the session.
+//!
+//! 1. A connection begins as [`Session::Refusing`] and becomes [`Session::Http`] when there is a place
+//!    for it. A request that opens another session subscribes, calls [`Core::enter`] and queues its
+//!    head, in this order; nothing else changes what a connection speaks.
+//! 2. Where the session is to begin elsewhere than at the next publication, or this shard does not
+//!    know all its channels, the request is kept ([`resume::request`]) and the connection is held back. The
+//!    driver calls [`resume`] at once and whenever a home has answered; it ends in `on_started` or
+//!    `on_deleted`, once.
+//! 3. From then on, in any order: `on_bytes` for what arrives, until it says that all is taken;
+//!    publications, which `delivery` writes for [`Delivery::Stream`] and which the session answers with
+//!    (`on_publications`) for [`Delivery::Answer`]; `on_gap` when a slow subscriber was moved ahead, and
+//!    `on_slow` when it cannot be; `on_deleted`; `on_silent` and `on_due` from the sweep; `on_flushed` when
+//!    a full socket has taken all.
+//! 4. `on_stop` asks for the end. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
+//!    the connection, after it has left its channels.
+//!
+//! A verb may end the session or the connection; whoever called it looks the connection up again. Verbs
+//! collect replies and never send: what they say goes out at the end of the stage, after the mail.
+//!
+//! A new way to listen is a file here with its `impl Verbs`, its dialect in `switchboard-dialects`, a line
+//! in [`Session`] and its facts, and a line in `dispatch!`.
+//!
+//! [`Core::enter`]: crate::core::Core::enter
+//! [`Delivery::Stream`]: crate::connection::Delivery::Stream
+//! [`Delivery::Answer`]: crate::connection::Delivery::Answer
+//! [`resume::request`]: crate::subscribe::resume::request
+
+mod closing;
+mod echo;
+mod event_stream;
+mod http;
+mod listen;
+mod poll;
+mod publish;
+mod raw;
+mod stream;
+mod v1;
+mod verbs;
+mod websocket;
+
+use std::sync::Arc;
+
+use switchboard_hub::{Publication, Seat};
+use switchboard_plane::ConnId;
+
+use crate::connection::Session;
+use crate::core::Core;
+use crate::subscribe::{Missed, Resumed, has_deleted_channel, resume as resuming};
+
+pub(crate) use verbs::{Taken, Verbs};
+
+/// Calls a verb of the session.
+macro_rules! dispatch {
+    ($session:expr, $verb:ident($($argument:expr),*)) => {
+        match $session {
+            Session::Refusing | Session::Http => http::Http::$verb($($argument),*),
+            Session::Echo => echo::Echo::$verb($($argument),*),
+            Session::Raw => raw::Raw::$verb($($argument),*),
+            Session::V1 => v1::V1::$verb($($argument),*),
+            Session::EventStream => event_stream::EventStream::$verb($($argument),*),
+            Session::Poll => poll::Poll::$verb($($argument),*),
+            Session::Closing => closing::Closing::$verb($($argument),*),
+            Session::Lingering => closing::Lingering::$verb($($argument),*),
+        }
+    };
+}
+
+fn of(core: &Core, id: ConnId) -> Option<Session> {
+    core.slab.get(id).map(|connection| connection.session)
+}
+
+/// Bytes for a connection that speaks `session`.
+pub(crate) fn on_bytes(
+    session: Session,
+    core: &mut Core,
+    id: ConnId,
+    bytes: &mut [u8],
+    scanned: usize,
+) -> Taken {
+    dispatch!(session, on_bytes(core, id, bytes, scanned))
+}
+
+/// Begins, if all channels of a subscriber that waits for it are known.
+pub(crate) fn resume(core: &mut Core, id: ConnId) {
+    match resuming::resume(core, id) {
+        Resumed::Waiting => {}
+        Resumed::Deleted => {
+            on_deleted(core, id);
+            core.want_room(id);
+        }
+        Resumed::Started(lost) => {
+            if let Some(session) = of(core, id) {
+                dispatch!(session, on_started(core, id, lost));
+            }
+        }
+    }
+}
+
+/// Publications of the `nth` channel of a connection that answers with them.
+pub(crate) fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &[Arc<Publication>]) {
+    if has_deleted_channel(core, id) {
+        on_deleted(core, id);
+    } else if let Some(session) = of(core, id) {
+        dispatch!(session, on_publications(core, id, nth, new));
+    }
+}
+
+/// The cursor of a slow subscriber was moved over `missed`.
+pub(crate) fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+    if has_deleted_channel(core, id) {
+        on_deleted(core, id);
+    } else if let Some(session) = of(core, id) {
+        dispatch!(session, on_gap(core, id, subscription, missed));
+    }
+}
+
+/// The log of a channel has moved on without a subscriber, and its namespace does not let it go on. One
+/// that waits for the home of another channel has no place to lose yet.
+pub(crate) fn on_slow(core: &mut Core, id: ConnId, channel: u32) {
+    if core.slab.get(id).is_some_and(|connection| connection.gates.awaits_home()) {
+        return;
+    }
+    if has_deleted_channel(core, id) {
+        on_deleted(core, id);
+    } else if let Some(session) = of(core, id) {
+        dispatch!(session, on_slow(core, id, channel));
+    }
+}
+
+/// A channel of the connection was deleted.
+pub(crate) fn on_deleted(core: &mut Core, id: ConnId) {
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_deleted(core, id));
+    }
+}
+
+/// Nothing was heard of the peer for the ping interval.
+pub(crate) fn on_silent(core: &mut Core, id: ConnId) {
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_silent(core, id));
+    }
+}
+
+/// A full socket has taken all that waited for it.
+pub(crate) fn on_flushed(core: &mut Core, id: ConnId) {
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_flushed(core, id));
+    }
+}
+
+/// The deadline of the connection has passed.
+pub(crate) fn on_due(core: &mut Core, id: ConnId) {
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_due(core, id));
+    }
+}
+
+/// The server stops.
+pub(crate) fn on_stop(core: &mut Core, id: ConnId, code: u16) {
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_stop(core, id, code));
+    }
+}
+
+/// Whether a peer that has ended its side may still wait for an answer.
+pub(crate) fn is_owed_answer(core: &Core, id: ConnId) -> bool {
+    core.slab
+        .get(id)
+        .is_some_and(|connection| dispatch!(connection.session, is_owed_answer(connection)))
+}

@@ -1,0 +1,60 @@
+//! A client publishes on its WebSocket.
+
+use switchboard_hub::{Draft, Kind};
+use switchboard_plane::ConnId;
+use switchboard_ws::close;
+
+use super::websocket;
+use crate::connection::InputReason;
+use crate::core::Core;
+use crate::rate::TokenBucket;
+
+/// A message of a subscriber: a publication to its channel.
+pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) {
+    if let Err(reason) = publish(core, id, kind, payload) {
+        core.counters.closed_policy.add(1);
+        // What else is in this read is looked at only for the peer's Close.
+        websocket::close(core, id, close::POLICY, &reason);
+    }
+}
+
+/// Publishes, if the namespace lets clients do so.
+fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<(), String> {
+    let Some(connection) = core.slab.get_mut(id) else {
+        return Ok(());
+    };
+    let (namespaces, namespace) = (&core.config.namespaces, connection.namespace);
+    let rules = namespaces.rules(namespace);
+    if !rules.publish {
+        let name = namespaces.name(namespace);
+        return Err(format!("clients may not publish in namespace {name}"));
+    }
+    let Some(subscription) = connection.subscription else {
+        return Ok(());
+    };
+    if connection.has_several_subscriptions() {
+        return Err("a client that publishes must listen to exactly one channel".to_owned());
+    }
+    if rules.publish_per_second > 0 {
+        let bucket = connection
+            .busy()
+            .bucket
+            .get_or_insert_with(|| TokenBucket::new(rules.publish_per_second, core.now_ms));
+        if !bucket.try_take(core.now_ms) {
+            return Err(format!(
+                "more than {} publications per second in namespace {}",
+                rules.publish_per_second,
+                namespaces.name(namespace)
+            ));
+        }
+    }
+    let Some(name) = core.hub.name(subscription.channel).cloned() else {
+        return Ok(());
+    };
+    core.hub.publish(core.now_ms, &name, Draft::new(kind, payload), &mut core.exchange.outbox);
+    core.counters.published_by_clients.add(1);
+    if core.exchange.is_over_bound() {
+        core.park_input(id, InputReason::Mailbox);
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! A plain WebSocket: bare payloads, so its client cannot be told of a gap.
+
+use switchboard_dialects::Dialect;
+use switchboard_hub::Seat;
+use switchboard_plane::ConnId;
+use switchboard_ws::close;
+
+use super::verbs::{Taken, Verbs};
+use super::{publish, stream, websocket};
+use crate::core::Core;
+use crate::subscribe::{Lost, Missed};
+
+/// [`Session::Raw`](crate::connection::Session::Raw).
+pub(super) struct Raw;
+
+impl Verbs for Raw {
+    fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
+        let limits = core.config.message;
+        websocket::receive(core, id, bytes, &limits, publish::message)
+    }
+
+    /// It goes on without what is lost only where its namespace says so.
+    fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
+        let may_miss = |lost: &Lost| core.config.namespaces.lossy_raw(&lost.channel);
+        if lost.iter().all(may_miss) {
+            return stream::start(core, id, Dialect::Raw, &lost);
+        }
+        core.counters.closed_lost.add(1);
+        websocket::close(core, id, close::POSITION_LOST, "the position is lost");
+        core.want_room(id);
+    }
+
+    fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+        if !stream::tell_gap(core, id, Dialect::Raw, subscription, missed) {
+            websocket::close_slow(core, id);
+        }
+    }
+
+    fn on_slow(core: &mut Core, id: ConnId, _channel: u32) {
+        websocket::close_slow(core, id);
+    }
+
+    fn on_deleted(core: &mut Core, id: ConnId) {
+        websocket::close_deleted(core, id);
+    }
+
+    fn on_silent(core: &mut Core, id: ConnId) {
+        websocket::ping(core, id);
+    }
+
+    fn on_flushed(core: &mut Core, id: ConnId) {
+        core.clear_deadline(id);
+    }
+
+    fn on_due(core: &mut Core, id: ConnId) {
+        websocket::due(core, id);
+    }
+
+    fn on_stop(core: &mut Core, id: ConnId, code: u16) {
+        websocket::stop(core, id, code);
+    }
+}

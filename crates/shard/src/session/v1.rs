@@ -1,0 +1,54 @@
+//! A WebSocket that speaks `switchboard.v1`: each message carries the position to resume from.
+
+use switchboard_dialects::Dialect;
+use switchboard_hub::Seat;
+use switchboard_plane::ConnId;
+
+use super::verbs::{Taken, Verbs};
+use super::{publish, stream, websocket};
+use crate::core::Core;
+use crate::subscribe::{Lost, Missed};
+
+/// [`Session::V1`](crate::connection::Session::V1).
+pub(super) struct V1;
+
+impl Verbs for V1 {
+    fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
+        let limits = core.config.message;
+        websocket::receive(core, id, bytes, &limits, publish::message)
+    }
+
+    fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
+        stream::start(core, id, Dialect::V1, &lost);
+    }
+
+    fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+        if !stream::tell_gap(core, id, Dialect::V1, subscription, missed) {
+            websocket::close_slow(core, id);
+        }
+    }
+
+    fn on_slow(core: &mut Core, id: ConnId, _channel: u32) {
+        websocket::close_slow(core, id);
+    }
+
+    fn on_deleted(core: &mut Core, id: ConnId) {
+        websocket::close_deleted(core, id);
+    }
+
+    fn on_silent(core: &mut Core, id: ConnId) {
+        websocket::ping(core, id);
+    }
+
+    fn on_flushed(core: &mut Core, id: ConnId) {
+        core.clear_deadline(id);
+    }
+
+    fn on_due(core: &mut Core, id: ConnId) {
+        websocket::due(core, id);
+    }
+
+    fn on_stop(core: &mut Core, id: ConnId, code: u16) {
+        websocket::stop(core, id, code);
+    }
+}

@@ -1,0 +1,61 @@
+//! What every session can be told.
+
+use std::sync::Arc;
+
+use switchboard_hub::{Publication, Seat};
+use switchboard_plane::ConnId;
+
+use crate::connection::Connection;
+use crate::core::Core;
+use crate::subscribe::{Lost, Missed};
+
+/// What became of received bytes.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// This many were used. What follows is for whatever the connection speaks now.
+    Part(usize),
+    /// All were used, or the rest is of no use.
+    All,
+    /// They are of use once more have arrived. So many of them have been searched.
+    Keep { scanned: usize },
+    /// The same bytes again, once what was said before is out and the mailbox is read.
+    Later,
+}
+
+/// The verbs of a session; the [parent module](super) says when each of them is called.
+pub(crate) trait Verbs {
+    /// Bytes arrived, or held ones are looked at again. `scanned` of them have been searched before.
+    fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], scanned: usize) -> Taken;
+
+    /// The homes of all its channels have answered; `lost` is what it cannot have.
+    fn on_started(_core: &mut Core, _id: ConnId, _lost: Vec<Lost>) {}
+
+    /// Publications of its `nth` channel, for those who answer with them.
+    fn on_publications(_core: &mut Core, _id: ConnId, _nth: u16, _new: &[Arc<Publication>]) {}
+
+    /// Its cursor was moved over publications that the log has lost, as the namespace wants it.
+    fn on_gap(_core: &mut Core, _id: ConnId, _subscription: Seat, _missed: Missed) {}
+
+    /// The log of a channel has lost what comes next for it, and the namespace lets nobody go on.
+    fn on_slow(_core: &mut Core, _id: ConnId, _channel: u32) {}
+
+    /// One of its channels was deleted.
+    fn on_deleted(_core: &mut Core, _id: ConnId) {}
+
+    /// Nothing was heard of the peer for the ping interval.
+    fn on_silent(_core: &mut Core, _id: ConnId) {}
+
+    /// All that waited for a full socket has gone out.
+    fn on_flushed(_core: &mut Core, _id: ConnId) {}
+
+    /// Its deadline has passed.
+    fn on_due(core: &mut Core, id: ConnId);
+
+    /// The server stops; `code` is the one of the Close frame, for those who get one.
+    fn on_stop(_core: &mut Core, _id: ConnId, _code: u16) {}
+
+    /// Whether a peer that has ended its side may still wait for an answer.
+    fn is_owed_answer(_connection: &Connection) -> bool {
+        false
+    }
+}

@@ -1,0 +1,201 @@
+//! What all WebSockets share: the upgrade of a subscriber, frames, pings, the closing handshake.
+
+use switchboard_dialects::{Listen, v1};
+use switchboard_hub::{Kind, Start};
+use switchboard_plane::ConnId;
+use switchboard_ws::close;
+use switchboard_ws::frame::{self, Opcode};
+use switchboard_ws::head::Request;
+use switchboard_ws::message::{Event, MessageLimits, Receiver, Role};
+
+use super::verbs::Taken;
+use crate::connection::{ListenMode, Session, Then};
+use crate::core::Core;
+use crate::http::{Answer, upgrade};
+use crate::lifecycle::ending;
+use crate::subscribe::{self, Channels, presence, resume};
+
+/// What a session does with a message of its client.
+pub(super) type OnMessage = fn(&mut Core, ConnId, Kind, &[u8]);
+
+/// A client wants to listen on a WebSocket.
+pub(super) fn open(
+    core: &mut Core,
+    id: ConnId,
+    request: &Request<'_>,
+    channels: &Channels,
+    listen: Listen,
+) -> Answer {
+    let upgrade = match upgrade(core, request, &[v1::PROTOCOL]) {
+        Ok(upgrade) => upgrade,
+        Err(answer) => return answer,
+    };
+    let session = if upgrade.has_protocol { Session::V1 } else { Session::Raw };
+    let from_now = listen.starts.iter().all(|start| *start == Start::Now);
+    subscribe::subscribe(core, id, channels, ListenMode::default());
+    presence::joined(core, id);
+    if session == Session::Raw && from_now {
+        upgrade.complete(core, id, session);
+    } else {
+        core.await_home(id);
+        upgrade.complete(core, id, session);
+        resume::request(core, id, listen);
+    }
+    Answer::TakenOver
+}
+
+/// Handles everything in `bytes`. Replies are never larger than the messages that asked for them,
+/// and reading is paused while they wait for a full socket, so what waits is bounded.
+pub(super) fn receive(
+    core: &mut Core,
+    id: ConnId,
+    bytes: &mut [u8],
+    limits: &MessageLimits,
+    on_message: OnMessage,
+) -> Taken {
+    let Some(connection) = core.slab.get_mut(id) else {
+        return Taken::All;
+    };
+    let stored = connection.busy.as_mut().and_then(|busy| busy.receiver.take());
+    let mut receiver = stored.unwrap_or_default();
+    let open = feed(core, id, &mut receiver, bytes, limits, on_message);
+    let now_ms = core.now_ms;
+    if open && let Some(connection) = core.slab.get_mut(id) {
+        if receiver.is_idle() {
+            connection.settle(now_ms);
+        } else {
+            connection.busy().receiver = Some(receiver);
+        }
+    }
+    Taken::All
+}
+
+/// Runs the receiver over the input. False when the connection is not to be read any further.
+fn feed(
+    core: &mut Core,
+    id: ConnId,
+    receiver: &mut Receiver,
+    bytes: &mut [u8],
+    limits: &MessageLimits,
+    on_message: OnMessage,
+) -> bool {
+    let mut at = 0;
+    loop {
+        match receiver.next(&mut bytes[at..], Role::Server, limits) {
+            Ok(step) => {
+                at += step.consumed;
+                match step.event {
+                    None => return true,
+                    Some(event) if !handle(core, id, event, on_message) => return false,
+                    Some(_) => {}
+                }
+            }
+            Err(error) => {
+                fail(core, id, error.close_code(), &error.to_string());
+                return false;
+            }
+        }
+    }
+}
+
+/// One message or control frame. False when the connection is not to be read any further.
+fn handle(core: &mut Core, id: ConnId, event: Event<'_>, on_message: OnMessage) -> bool {
+    let Some(session) = core.slab.get(id).map(|connection| connection.session) else {
+        return false;
+    };
+    let is_open = session.is_open_websocket();
+    match event {
+        // After our Close the peer may still have data under way (RFC 6455 section 1.4).
+        Event::Text(_) | Event::Binary(_) if !is_open => return session == Session::Closing,
+        Event::Text(text) => on_message(core, id, Kind::Text, text.as_bytes()),
+        Event::Binary(bytes) => on_message(core, id, Kind::Binary, bytes),
+        Event::Ping(payload) if is_open => {
+            core.reply(id, |out| frame::write(out, Opcode::Pong, payload, None));
+        }
+        Event::Ping(_) | Event::Pong(_) => {}
+        Event::Close(frame) => {
+            peer_closed(core, id, session, frame.map(|(code, _)| code));
+            return false;
+        }
+    }
+    true
+}
+
+/// The peer's Close: answered with its own code, unless it is the answer to ours; the server ends
+/// the TCP connection first (RFC 6455 section 7.1.1).
+fn peer_closed(core: &mut Core, id: ConnId, session: Session, code: Option<u16>) {
+    if session.is_open_websocket() {
+        subscribe::leave(core, id);
+        core.reply(id, |out| match code {
+            Some(code) => close::write_close(out, code, "", None),
+            None => frame::write(out, Opcode::Close, &[], None),
+        });
+    }
+    // A second Close must not move the deadline.
+    if session != Session::Closing {
+        core.enter(id, Session::Closing, core.now.after_ms(core.config.timeouts.close_ms));
+    }
+    core.finish(id, Then::Close);
+}
+
+/// Starts the closing handshake: no more publications, our Close frame, and then the peer's is
+/// awaited until the deadline (RFC 6455 section 7.1.2).
+pub(super) fn close(core: &mut Core, id: ConnId, code: u16, reason: &str) {
+    let Some(connection) = core.slab.get(id) else {
+        return;
+    };
+    if !connection.session.is_open_websocket() {
+        return;
+    }
+    tracing::debug!(peer = ?connection.peer, code, reason, "closing");
+    core.enter(id, Session::Closing, core.now.after_ms(core.config.timeouts.close_ms));
+    subscribe::leave(core, id);
+    core.reply(id, |out| close::write_close(out, code, reason, None));
+}
+
+/// The peer broke the protocol: our Close frame, and nothing it sends is looked at any more
+/// (RFC 6455 section 7.1.7).
+fn fail(core: &mut Core, id: ConnId, code: u16, reason: &str) {
+    core.counters.closed_protocol.add(1);
+    close(core, id, code, reason);
+    ending::linger(core, id);
+}
+
+/// Ends a subscriber that is too slow. It may come back and resume.
+pub(super) fn close_slow(core: &mut Core, id: ConnId) {
+    core.counters.closed_slow.add(1);
+    close(core, id, close::SLOW, "too slow: reconnect and resume");
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.busy().too_slow = true;
+    }
+}
+
+/// A channel of the subscriber is gone.
+pub(super) fn close_deleted(core: &mut Core, id: ConnId) {
+    close(core, id, close::NORMAL, "the channel was deleted");
+}
+
+pub(super) fn ping(core: &mut Core, id: ConnId) {
+    let deadline = core.now.after_ms(core.config.timeouts.pong_ms);
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    connection.pinged = true;
+    connection.deadline = deadline;
+    core.counters.pings_sent.add(1);
+    core.reply(id, |out| frame::write(out, Opcode::Ping, &[], None));
+}
+
+/// The pong did not come in time, or the socket made no progress.
+pub(super) fn due(core: &mut Core, id: ConnId) {
+    if core.is_output_parked(id) {
+        close_slow(core, id);
+    } else {
+        core.counters.closed_dead.add(1);
+        ending::cut(core, id);
+    }
+}
+
+pub(super) fn stop(core: &mut Core, id: ConnId, code: u16) {
+    close(core, id, code, "the server is stopping");
+}

@@ -1,0 +1,12 @@
+//! Subscriptions: the channels that a client asks for, where it begins in them, where it is told that
+//! it stands, and how it leaves.
+
+mod channels;
+pub(crate) mod position;
+pub(crate) mod presence;
+pub(crate) mod resume;
+mod subscriptions;
+
+pub(crate) use channels::{Channels, Refusal};
+pub(crate) use resume::{Lost, Missed, Resumed};
+pub(crate) use subscriptions::{has_deleted_channel, leave, subscribe};

@@ -1,0 +1,53 @@
+//! Where a connection stands in its channels, as its client is told.
+
+use std::cmp::Ordering;
+
+use switchboard_dialects::{Dialect, id::push_position};
+use switchboard_hub::Position;
+use switchboard_plane::ConnId;
+
+use crate::connection::{Connection, Delivery};
+use crate::core::Core;
+use crate::encoding::PositionHeader;
+
+/// The positions in all channels of a connection.
+pub(crate) fn text(core: &Core, id: ConnId) -> String {
+    let mut text = String::new();
+    for subscription in core.slab.get(id).into_iter().flat_map(Connection::subscriptions) {
+        push(core, subscription.channel, core.hub.cursor(subscription), &mut text);
+    }
+    text
+}
+
+/// Appends the position behind `cursor` in a channel.
+pub(crate) fn push(core: &Core, channel: u32, cursor: u64, text: &mut String) {
+    if let Some(Position { epoch, .. }) = core.hub.position(channel) {
+        push_position(text, Position { epoch, offset: cursor });
+    }
+}
+
+/// What is said with publications of the `nth` of a connection's channels.
+pub(crate) fn write_header(core: &Core, id: ConnId, nth: u16, header: &mut PositionHeader) {
+    header.before.clear();
+    header.after.clear();
+    header.channel = None;
+    let Some(connection) = core.slab.get(id) else {
+        return;
+    };
+    let is_raw = connection.session.delivery() == Delivery::Stream(Dialect::Raw);
+    if is_raw || !connection.has_several_subscriptions() {
+        return;
+    }
+    for (at, subscription) in (0u16..).zip(connection.subscriptions()) {
+        let channel = subscription.channel;
+        let cursor = core.hub.cursor(subscription);
+        match at.cmp(&nth) {
+            Ordering::Less => push(core, channel, cursor, &mut header.before),
+            Ordering::Equal => header.channel = core.hub.name(channel).cloned(),
+            Ordering::Greater => push(core, channel, cursor, &mut header.after),
+        }
+    }
+    if !header.after.is_empty() {
+        header.after.insert(0, ',');
+    }
+}

@@ -1,0 +1,66 @@
+//! The events of coming and going.
+
+use switchboard_hub::{ChannelName, Draft, Kind};
+use switchboard_plane::ConnId;
+
+use crate::connection::Session;
+use crate::core::Core;
+
+/// What stands before the name of a channel in the name of the one for its joins and leaves.
+const PREFIX: &str = "presence:";
+
+/// The channel in which the joins and leaves of another are published; none for names that are too
+/// long for it.
+pub(crate) fn channel_of(name: &ChannelName) -> Option<ChannelName> {
+    ChannelName::new(&format!("{PREFIX}{name}")).ok()
+}
+
+/// A WebSocket or an event stream has taken its subscriptions.
+///
+/// What is announced is published with the mail of the next turn, so that no shard sends it before
+/// the others have been told.
+pub(crate) fn joined(core: &mut Core, id: ConnId) {
+    announce(core, id, "join");
+}
+
+/// Somebody is about to give up its subscriptions. Polls come and go all the time and say nothing.
+pub(crate) fn leaving(core: &mut Core, id: ConnId) {
+    if core.slab.get(id).is_some_and(|connection| connection.session != Session::Poll) {
+        announce(core, id, "leave");
+    }
+}
+
+fn announce(core: &mut Core, id: ConnId, event: &str) {
+    let Some(connection) = core.slab.get(id) else {
+        return;
+    };
+    if !core.config.namespaces.any_join_leave() {
+        return;
+    }
+    let namespaces = &core.config.namespaces;
+    let announces = |name: &&ChannelName| {
+        namespaces.resolve(name).is_some_and(|number| namespaces.rules(number).join_leave)
+    };
+    let names: Vec<ChannelName> = connection
+        .subscriptions()
+        .filter_map(|subscription| core.hub.name(subscription.channel))
+        .filter(announces)
+        .cloned()
+        .collect();
+    let connection = name_of(core, id);
+    for name in names {
+        let Some(channel) = channel_of(&name) else {
+            continue;
+        };
+        let text = serde_json::json!({ "event": event, "channel": name.as_str(), "connection": connection });
+        let draft = Draft::new(Kind::Text, text.to_string().as_bytes())
+            .with_content_type("application/json")
+            .with_event(event);
+        core.announcements.push((channel, draft));
+    }
+}
+
+/// Names a connection in the whole server: shard, slot, generation.
+pub(crate) fn name_of(core: &Core, id: ConnId) -> String {
+    format!("{}-{}-{}", core.shard.0, id.index(), id.generation())
+}

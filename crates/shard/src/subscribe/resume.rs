@@ -1,0 +1,118 @@
+//! Where a subscriber begins: at once when this shard knows where its channels stand, else when
+//! their homes have answered.
+//!
+//! Until then its subscriptions are out of the fan-out, as those of a connection whose socket is full,
+//! and it begins as such a connection goes on: it pulls from the logs.
+
+use std::ops::RangeInclusive;
+
+use switchboard_dialects::{Listen, id::push_position};
+use switchboard_hub::{Begin, ChannelName, Gap, Seat, Start};
+use switchboard_plane::ConnId;
+
+use super::position;
+use super::subscriptions::has_deleted_channel;
+use crate::connection::{Connection, ResumeRequest};
+use crate::core::Core;
+
+/// Offsets that a subscriber will never get.
+pub(crate) type Missed = RangeInclusive<u64>;
+
+/// What a subscriber cannot have in one of its channels.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    nth: usize,
+    pub(crate) channel: ChannelName,
+    pub(crate) gap: Gap,
+    /// Where it asked to begin.
+    asked: Start,
+}
+
+/// How far a subscriber is that waits for the homes of its channels.
+#[derive(Debug)]
+pub(crate) enum Resumed {
+    /// Some have not answered, or it does not wait.
+    Waiting,
+    /// All have answered, and one of the channels was deleted meanwhile.
+    Deleted,
+    /// All have answered, and its cursors stand where it begins.
+    Started(Vec<Lost>),
+}
+
+/// Keeps in mind where a new subscriber wants to begin.
+pub(crate) fn request(core: &mut Core, id: ConnId, listen: Listen) {
+    if let Some(connection) = core.slab.get_mut(id) {
+        let request = ResumeRequest { starts: listen.starts, on_gap: listen.behind_gap };
+        connection.busy().resume = Some(Box::new(request));
+    }
+}
+
+/// Sets the cursors of a subscriber once all its channels are known.
+pub(crate) fn resume(core: &mut Core, id: ConnId) -> Resumed {
+    let Some(begins) = resolve(core, id) else {
+        return Resumed::Waiting;
+    };
+    if has_deleted_channel(core, id) {
+        return Resumed::Deleted;
+    }
+    Resumed::Started(place(core, id, begins))
+}
+
+/// Where each channel begins, and where it was to; none while a home has not answered.
+fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<(Begin, Start)>> {
+    let connection = core.slab.get(id)?;
+    let request = connection.busy.as_ref()?.resume.as_ref()?;
+    let begin = |subscription: Seat, start: &Start| match start {
+        // It stands where the home stood when it heard of this subscriber.
+        Start::Now => {
+            core.hub.position(subscription.channel)?;
+            Some(Begin { cursor: core.hub.cursor(subscription), gap: None })
+        }
+        _ => core.hub.begin(core.now_ms, subscription.channel, start, request.on_gap),
+    };
+    let begins = connection
+        .subscriptions()
+        .zip(&request.starts)
+        .map(|(subscription, start)| Some((begin(subscription, start)?, *start)))
+        .collect::<Option<Vec<_>>>()?;
+    core.end_await_home(id);
+    Some(begins)
+}
+
+/// Sets the cursors; returns what the subscriber cannot have.
+fn place(core: &mut Core, id: ConnId, begins: Vec<(Begin, Start)>) -> Vec<Lost> {
+    let mut lost = Vec::new();
+    let Some(connection) = core.slab.get(id) else {
+        return lost;
+    };
+    for (nth, (subscription, (begin, asked))) in connection.subscriptions().zip(begins).enumerate()
+    {
+        core.hub.place(subscription, begin.cursor);
+        if let (Some(gap), Some(name)) = (begin.gap, core.hub.name(subscription.channel)) {
+            lost.push(Lost { nth, channel: name.clone(), gap, asked });
+        }
+    }
+    core.counters.gaps_announced.add(lost.len() as u64);
+    lost
+}
+
+/// Where a subscriber stands that has not been told yet of some gaps: in their channels still where it
+/// asked to begin, so that it hears of them when it comes back before the notices have reached it.
+pub(crate) fn position_before(core: &Core, id: ConnId, untold: &[Lost]) -> String {
+    let mut text = String::new();
+    let subscriptions = core.slab.get(id).into_iter().flat_map(Connection::subscriptions);
+    for (nth, subscription) in subscriptions.enumerate() {
+        match untold.iter().find(|lost| lost.nth == nth).map(|lost| lost.asked) {
+            Some(Start::After(position)) => push_position(&mut text, position),
+            _ => {
+                position::push(
+                    core,
+                    subscription.channel,
+                    core.hub.cursor(subscription),
+                    &mut text,
+                );
+            }
+        }
+    }
+    text
+}

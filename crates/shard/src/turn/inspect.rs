@@ -1,0 +1,65 @@
+//! What the internal API asks about the clients of a shard.
+
+use switchboard_hub::{ChannelName, Listener, Seat, SlowClient};
+use switchboard_plane::ConnId;
+
+use crate::connection::Connection;
+use crate::core::Core;
+use crate::subscribe::presence::name_of;
+
+fn listener(core: &Core, connection: &Connection) -> Listener {
+    Listener {
+        connection: name_of(core, connection.id),
+        address: connection.peer.into(),
+        transport: connection.session.describe(),
+    }
+}
+
+/// Up to `max` of those who listen to a channel on this shard.
+pub(crate) fn list(core: &Core, name: &ChannelName, max: usize) -> Vec<Listener> {
+    let members = core.hub.members(name, max);
+    members
+        .iter()
+        .filter_map(|who| core.slab.at(who.conn))
+        .map(|connection| listener(core, connection))
+        .collect()
+}
+
+/// Up to `max` of the clients that cannot keep up, those who are held back the longest first. Those
+/// whose homes have not answered, and answers that are stuck without a channel, are none of them.
+pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
+    let since_ms = |id: &ConnId| {
+        core.slab.get(*id).and_then(|c| c.busy.as_ref()).map_or(u64::MAX, |b| b.parked_since_ms)
+    };
+    let lags = |id: &&ConnId| {
+        core.slab.get(**id).is_some_and(|connection| {
+            connection.subscription.is_some() && !connection.gates.awaits_home()
+        })
+    };
+    let mut ids: Vec<ConnId> = core.parked.iter().filter(lags).copied().collect();
+    if ids.len() > max {
+        ids.select_nth_unstable_by_key(max, since_ms);
+        ids.truncate(max);
+    }
+    ids.sort_unstable_by_key(since_ms);
+    ids.into_iter().filter_map(|id| slow_client(core, id)).collect()
+}
+
+/// One client with its lag in the channel where it is furthest behind.
+fn slow_client(core: &Core, id: ConnId) -> Option<SlowClient> {
+    let connection = core.slab.get(id)?;
+    let busy = connection.busy.as_ref()?;
+    let behind = |subscription: &Seat| {
+        let head = core.hub.position(subscription.channel).map_or(0, |position| position.offset);
+        head.saturating_sub(core.hub.cursor(*subscription))
+    };
+    let subscription = connection.subscriptions().max_by_key(behind)?;
+    let lag = core.hub.lag(subscription);
+    Some(SlowClient {
+        listener: listener(core, connection),
+        channel: core.hub.name(subscription.channel)?.clone(),
+        lag_publications: lag.publications,
+        lag_bytes: lag.bytes,
+        blocked_ms: core.now_ms.saturating_sub(busy.parked_since_ms),
+    })
+}

@@ -1,0 +1,57 @@
+//! The mail of a turn: read and obeyed.
+
+use switchboard_plane::Plane;
+
+use super::{Shard, inspect};
+use crate::command::Command;
+use crate::connection::InputReason;
+use crate::core::Core;
+use crate::exchange::Mail;
+
+impl<P: Plane> Shard<P> {
+    /// Takes what other threads sent.
+    pub(super) fn read_mail(&mut self) {
+        while let Some(mail) = self.core.exchange.read() {
+            match mail {
+                Mail::Hub(message) => {
+                    let Core { hub, exchange, now_ms, .. } = &mut self.core;
+                    hub.handle(*now_ms, message, &mut exchange.outbox);
+                }
+                Mail::Command(command) => self.obey(command),
+            }
+        }
+        let Core { hub, exchange, announcements, now_ms, .. } = &mut self.core;
+        for (channel, draft) in announcements.drain(..) {
+            hub.publish(*now_ms, &channel, draft, &mut exchange.outbox);
+        }
+        exchange.end_reading();
+        exchange.give_receipts();
+    }
+
+    fn obey(&mut self, command: Command) {
+        let Core { hub, exchange, now_ms, .. } = &mut self.core;
+        match command {
+            Command::Publish { name, draft, reply } => {
+                let receipt = hub.publish_home(*now_ms, &name, draft, &mut exchange.outbox);
+                exchange.owe(reply, receipt);
+            }
+            Command::Delete { name, reply } => reply(hub.delete_home(&name, &mut exchange.outbox)),
+            Command::Report { name, reply } => reply(hub.report(*now_ms, &name)),
+            Command::Subscribers { name, max, reply } => {
+                reply(inspect::list(&self.core, &name, max));
+            }
+            Command::Slow { max, reply } => reply(inspect::slowest(&self.core, max)),
+            Command::Stop => self.begin_stop(),
+        }
+    }
+
+    /// Reads publishing clients again once no mailbox is over its bound.
+    pub(super) fn release_publishers(&mut self) {
+        if !self.core.exchange.check_bound() && !self.core.held_publishers.is_empty() {
+            for id in std::mem::take(&mut self.core.held_publishers) {
+                self.core.unpark_input(id, &[InputReason::Mailbox]);
+            }
+            self.end_stage();
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! One turn of a shard: everything that can be done now, in bounded portions, without waiting.
+
+mod input;
+mod inspect;
+mod mail;
+mod stage;
+mod stop;
+mod sweep;
+
+use std::sync::Arc;
+
+use switchboard_hub::{Accounting, Hub, Router, ShardId};
+use switchboard_plane::{Event, Plane, SendException};
+
+use self::stop::Stop;
+use self::sweep::Sweep;
+use crate::config::Config;
+use crate::core::Core;
+use crate::counters::Counters;
+use crate::delivery::{CatchUp, FanOut};
+use crate::exchange::Exchange;
+use crate::handle::Handle;
+use crate::lifecycle::admission;
+use crate::link::Link;
+
+/// Connections whose held input is looked at again in one turn.
+const REVISITS_MAX: usize = 64;
+
+/// Housekeeping while no connection is open.
+const IDLE_STEP_MS: u64 = 1_000;
+
+/// What the loop does after a turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// There is more to do: turn again at once.
+    Now,
+    /// Nothing to do until then (in the caller's milliseconds), unless the plane or the mailbox
+    /// says so.
+    At(u64),
+    /// The stop is complete.
+    Ended,
+}
+
+/// What all shards of a server have in common.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The outsides of all shards, in the order of their ids.
+    pub handles: Vec<Handle>,
+    /// Finds the home of a channel.
+    pub router: Router,
+    /// Counts the live publications of all shards.
+    pub accounting: Arc<Accounting>,
+}
+
+/// One core's part of the server: its plane, its connections, its channels.
+///
+/// It knows no runtime. Time comes in with every turn, so the simulated plane drives the same code.
+#[derive(Debug)]
+pub struct Shard<P> {
+    link: Link<P>,
+    core: Core,
+    events: Vec<Event>,
+    exceptions: Vec<SendException>,
+    fan_out: FanOut,
+    catch_up: CatchUp,
+    sweep: Sweep,
+    next_step_ms: u64,
+    stop: Option<Stop>,
+}
+
+impl<P: Plane> Shard<P> {
+    /// A shard on `plane`; `seed` makes the epochs of its channels.
+    pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
+        let Common { config, handles, router, accounting } = common.clone();
+        let counters = Arc::clone(&handles[usize::from(id.0)].counters);
+        let mailboxes = handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect();
+        let exchange = Exchange::new(id, mailboxes, Arc::clone(&counters), plane.waker());
+        let namespaces = config.namespaces.hub();
+        let hub = Hub::new(id, router, namespaces, config.hub.clone(), seed, accounting);
+        Self {
+            link: Link::new(plane),
+            core: Core::new(id, config, counters, hub, exchange, now_ms),
+            events: Vec::new(),
+            exceptions: Vec::new(),
+            fan_out: FanOut::default(),
+            catch_up: CatchUp::default(),
+            sweep: Sweep::default(),
+            next_step_ms: now_ms,
+            stop: None,
+        }
+    }
+
+    /// Does what can be done now.
+    ///
+    /// # Errors
+    /// When the plane as a whole is broken.
+    pub fn turn(&mut self, now_ms: u64) -> std::io::Result<Next> {
+        self.core.set_now(now_ms);
+        self.core.counters.turns.add(1);
+        // What clients ask may follow from what other shards sent before: that is taken first.
+        self.link.poll(&mut self.events)?;
+        self.read_mail();
+        self.take_events();
+        self.continue_input();
+        let more_work = self.fan_out.slice(&mut self.core, &mut self.link);
+        self.end_stage();
+        self.stop_step();
+        if now_ms >= self.next_step_ms {
+            self.step(now_ms);
+        }
+        self.release_publishers();
+        Ok(self.next(more_work))
+    }
+
+    /// Call right before parking, after a turn that said [`Next::At`]. False when mail came meanwhile:
+    /// then turn again.
+    pub fn try_sleep(&self) -> bool {
+        let may = self.core.exchange.try_sleep();
+        if may {
+            self.core.counters.sleeps.add(1);
+        }
+        may
+    }
+
+    /// Call after parking, whatever ended it.
+    pub fn awake(&self) {
+        self.core.exchange.awake();
+    }
+
+    /// The plane, for what the loop needs of it.
+    pub fn plane(&self) -> &P {
+        self.link.plane()
+    }
+
+    fn next(&self, more_work: bool) -> Next {
+        let is_stopping = self.stop.is_some();
+        if is_stopping && self.core.slab.open() == 0 {
+            return Next::Ended;
+        }
+        if more_work
+            || self.stop_has_more()
+            || self.link.plane().has_more()
+            || self.core.exchange.is_behind()
+            || !self.core.revisits.is_empty()
+            || !self.core.announcements.is_empty()
+        {
+            return Next::Now;
+        }
+        Next::At(self.next_step_ms)
+    }
+
+    /// All events but the ends first, then their replies, then the ends: a peer that asks and ends
+    /// its side at once gets its answer.
+    fn take_events(&mut self) {
+        self.catch_up.begin_turn();
+        let mut events = std::mem::take(&mut self.events);
+        for event in &events {
+            match *event {
+                Event::Accepted { conn, peer, .. } => {
+                    admission::accepted(&mut self.core, conn, peer);
+                }
+                Event::Received { conn, bytes } => {
+                    self.core.counters.bytes_received.add(bytes.len() as u64);
+                    input::received(&mut self.core, conn, self.link.received(bytes));
+                }
+                Event::Writable { conn } => {
+                    self.catch_up.writable(&mut self.core, &mut self.link, conn);
+                }
+                Event::Connected { .. } | Event::Ended { .. } => {}
+            }
+        }
+        self.end_stage();
+        for event in events.drain(..) {
+            if let Event::Ended { conn, error } = event {
+                input::ended(&mut self.core, conn, error);
+            }
+        }
+        self.events = events;
+        self.end_stage();
+    }
+
+    /// Input that was held back until its replies were flushed.
+    fn continue_input(&mut self) {
+        for _ in 0..REVISITS_MAX.min(self.core.revisits.len()) {
+            if let Some(id) = self.core.revisits.pop_front() {
+                input::go_on(&mut self.core, id);
+                // One may stand here twice, and its replies must not mix with another's.
+                self.end_stage();
+            }
+        }
+    }
+
+    /// Timers, housekeeping and the gauges.
+    fn step(&mut self, now_ms: u64) {
+        let behind = self.sweep.step(&mut self.core);
+        self.end_stage();
+        self.core.hub.tick(self.core.now_ms, &mut self.core.exchange.outbox);
+        self.core.exchange.post();
+        let wait_ms = match self.core.slab.open() {
+            _ if behind => 0,
+            0 => IDLE_STEP_MS,
+            _ => sweep::STEP_MS,
+        };
+        self.next_step_ms = now_ms + wait_ms;
+        self.publish_gauges();
+    }
+
+    fn publish_gauges(&self) {
+        let counters: &Counters = &self.core.counters;
+        let stats = self.link.plane().stats();
+        counters.publications.set(self.core.hub.publications());
+        counters.channels.set(self.core.hub.channels() as u64);
+        counters.log_bytes.set(self.core.hub.log_bytes() as u64);
+        counters.history_evicted.set(self.core.hub.evicted());
+        counters.accepts_paused.set(stats.accepts_paused);
+        counters.sends_short.set(stats.sends_short);
+        counters.sends_refused.set(stats.sends_refused);
+        counters.sends_failed.set(stats.sends_failed);
+        counters.polls_rearmed.set(stats.polls_rearmed);
+        counters.completion_overflows.set(stats.completion_overflows);
+    }
+}

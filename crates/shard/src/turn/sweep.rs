@@ -1,0 +1,78 @@
+//! Deadlines and pings, a few pages of connections at a time.
+//!
+//! There is no timer per connection. The sweep walks over all pages once a second, in steps, and
+//! sends a bounded number of pings in each: 20,000 in one go would stall the shard for 160 ms.
+
+use switchboard_plane::ConnId;
+
+use crate::connection::Connection;
+use crate::core::Core;
+use crate::session;
+
+/// Steps in one round over all pages.
+const STEPS: usize = 20;
+
+/// Between two steps: a round takes a second.
+pub(crate) const STEP_MS: u64 = 1_000 / STEPS as u64;
+
+/// Connections that are acted on in one step; the others wait for the next.
+const ACTIONS_MAX: usize = 512;
+
+/// What is due for a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Due {
+    Deadline,
+    /// Nothing was heard of the peer for long.
+    Silence,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Sweep {
+    next_page: usize,
+    due: Vec<(ConnId, Due)>,
+}
+
+impl Sweep {
+    /// One step. True when it had to stop early: then the next one is due at once, or pings and
+    /// deadlines would fall behind.
+    pub(crate) fn step(&mut self, core: &mut Core) -> bool {
+        let pages = core.slab.page_count();
+        if self.next_page >= pages {
+            self.next_page = 0;
+        }
+        let end = (self.next_page + pages.div_ceil(STEPS)).min(pages);
+        while self.next_page < end && self.due.len() < ACTIONS_MAX {
+            for connection in core.slab.page(self.next_page) {
+                if let Some(due) = due(core, connection) {
+                    self.due.push((connection.id, due));
+                }
+            }
+            self.next_page += 1;
+        }
+        for (id, due) in self.due.drain(..) {
+            match due {
+                Due::Deadline => session::on_due(core, id),
+                Due::Silence => session::on_silent(core, id),
+            }
+        }
+        self.next_page < end
+    }
+}
+
+fn due(core: &Core, connection: &Connection) -> Option<Due> {
+    if connection.deadline <= core.now {
+        return Some(Due::Deadline);
+    }
+    let gates = connection.gates;
+    let may_be_told = !connection.pinged && !gates.is_input_parked() && !gates.is_output_parked();
+    (may_be_told && connection.session.is_kept_alive() && is_silent(core, connection))
+        .then_some(Due::Silence)
+}
+
+/// Spread over the last tenth of the interval by the slot, so that those who came together are not
+/// pinged together.
+fn is_silent(core: &Core, connection: &Connection) -> bool {
+    let interval_ms = core.config.timeouts.ping_interval_ms;
+    let early_ms = interval_ms / 10 * u64::from(connection.id.index() % 64) / 64;
+    core.now.since_ms(connection.last_seen) + early_ms >= interval_ms
+}
