@@ -6,11 +6,11 @@
 //! of the sweep, and says when it wants to be called again. [`run`] hosts it on monoio, one pinned
 //! thread per core; tests drive it over the simulated plane.
 //!
-//! The files, in the order in which a client meets them: `admission` (accept, full), `input`,
-//! `http` and `response` (requests, handshake), `listen` (the four ways), `start` (where one begins),
-//! `poll` and `answer`, `websocket` (frames, client publications), `fanout` and `batch` (publications out),
-//! `blocked` and `catch_up` (who is held back, and how it goes on), `presence` (who listens), `sweep`
-//! (pings, deadlines), `closing` (every end).
+//! The rooms, from the top down; imports go no other way: `turn` (the stages of a turn), `delivery`
+//! (publications out), `session` (what a connection speaks, one file for each way; its documentation
+//! says how to drive one), `http` (requests), `lifecycle` (how connections come and end), `subscribe`
+//! (channels, positions, where a subscriber begins), `core` (replies, parking, changes of session),
+//! `link` (bytes in and out), `exchange` (mail), `connection` and `encoding` (plain data, bytes).
 #![forbid(unsafe_code)]
 
 mod command;

@@ -41,7 +41,7 @@ impl Slab {
             self.pages.resize_with(page + 1, || None);
         }
         let page = self.pages[page].get_or_insert_with(Page::boxed);
-        debug_assert!(page.slots[slot].is_none(), "the plane reuses an index only after close");
+        assert!(page.slots[slot].is_none(), "the plane reuses an index only after close");
         page.slots[slot] = Some(connection);
         page.open += 1;
         self.open += 1;

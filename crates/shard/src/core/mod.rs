@@ -30,7 +30,9 @@ pub(crate) struct Core {
     pub(crate) exchange: Exchange,
     /// Joins and leaves to be published.
     pub(crate) announcements: Vec<(ChannelName, Draft)>,
+    /// Replies of this stage.
     pub(crate) outgoing: Outgoing,
+    /// What this stage wants of the plane, after its replies.
     pub(crate) actions: Vec<Action>,
     /// Connections whose output is parked, in no order; each knows its place.
     pub(crate) parked: Vec<ConnId>,

@@ -1,4 +1,4 @@
-//! How a connection that was held back goes on: what its socket has room for, in bounded portions.
+//! How a connection goes on whose output was parked: what its socket has room for, in bounded portions.
 //!
 //! The order on the wire is the rest of a publication, the replies, and then what it pulls from the
 //! logs: a control frame goes before the next publication, at the next frame boundary.
@@ -23,7 +23,7 @@ const CATCH_UP_BYTES_MAX: usize = 256 << 10;
 /// What all connections that catch up are sent in one turn; the others go on in the next.
 const TURN_BYTES_MAX: usize = 4 << 20;
 
-/// How far a blocked connection got.
+/// How far a connection got whose output was parked.
 enum Drain {
     /// Everything is sent and every cursor is at its head.
     Done,

@@ -32,7 +32,8 @@ pub(crate) fn linger(core: &mut Core, id: ConnId) {
     core.finish(id, Then::Shutdown);
 }
 
-/// Ends the connections whose replies are flushed now; those still blocked end when they are not.
+/// Ends the connections whose replies are flushed now; those whose output is parked end when
+/// all of it is out.
 pub(crate) fn finish_flushed(core: &mut Core) {
     while let Some(id) = core.finishing.pop() {
         if core.slab.get(id).is_some_and(|connection| !connection.gates.is_output_parked()) {

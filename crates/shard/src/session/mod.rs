@@ -7,19 +7,19 @@
 //! one `match`. The connection's data is in its slot, never in the session.
 //!
 //! 1. A connection begins as [`Session::Refusing`] and becomes [`Session::Http`] when there is a place
-//!    for it. A request that opens another session subscribes, calls [`Core::enter`] and queues its
-//!    head, in this order; nothing else changes what a connection speaks.
+//!    for it. A request that opens another session subscribes, queues its head and calls
+//!    [`Core::enter`], which alone changes what a connection speaks.
 //! 2. Where the session is to begin elsewhere than at the next publication, or this shard does not
-//!    know all its channels, the request is kept ([`resume::request`]) and the connection is held back. The
-//!    driver calls [`resume`] at once and whenever a home has answered; it ends in `on_started` or
-//!    `on_deleted`, once.
+//!    know all its channels, the output is parked first ([`Core::await_home`]) and the request is kept
+//!    ([`resume::request`]). The driver calls [`resume`] at once and whenever a home has answered; it
+//!    ends in `on_started` or `on_deleted`, once.
 //! 3. From then on, in any order: `on_bytes` for what arrives, until it says that all is taken;
 //!    publications, which `delivery` writes for [`Delivery::Stream`] and which the session answers with
 //!    (`on_publications`) for [`Delivery::Answer`]; `on_gap` when a slow subscriber was moved ahead, and
 //!    `on_slow` when it cannot be; `on_deleted`; `on_silent` and `on_due` from the sweep; `on_flushed` when
 //!    a full socket has taken all.
 //! 4. `on_stop` asks for the end. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
-//!    the connection, after it has left its channels.
+//!    the connection, and leaves its channels then.
 //!
 //! A verb may end the session or the connection; whoever called it looks the connection up again. Verbs
 //! collect replies and never send: what they say goes out at the end of the stage, after the mail.
@@ -28,6 +28,7 @@
 //! in [`Session`] and its facts, and a line in `dispatch!`.
 //!
 //! [`Core::enter`]: crate::core::Core::enter
+//! [`Core::await_home`]: crate::core::Core::await_home
 //! [`Delivery::Stream`]: crate::connection::Delivery::Stream
 //! [`Delivery::Answer`]: crate::connection::Delivery::Answer
 //! [`resume::request`]: crate::subscribe::resume::request
