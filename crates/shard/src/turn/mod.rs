@@ -12,7 +12,6 @@ use std::sync::Arc;
 use switchboard_hub::{Accounting, Hub, Router, ShardId};
 use switchboard_plane::{Event, Plane, SendException};
 
-use self::stop::Stop;
 use self::sweep::Sweep;
 use crate::config::Config;
 use crate::core::Core;
@@ -21,6 +20,7 @@ use crate::delivery::{CatchUp, FanOut};
 use crate::exchange::Exchange;
 use crate::handle::Handle;
 use crate::lifecycle::admission;
+use crate::lifecycle::stop::Stop;
 use crate::link::Link;
 
 /// Connections whose held input is looked at again in one turn.

@@ -1,20 +1,12 @@
-//! The stop: everybody is told, a page of connections in each turn.
+//! The stop: every connection is asked to end, a page of them in each turn.
 
 use switchboard_plane::{Close, Plane};
 use switchboard_ws::close;
 
 use super::Shard;
 use crate::lifecycle::ending;
+use crate::lifecycle::stop::Stop;
 use crate::session;
-
-/// A stop under way.
-#[derive(Debug)]
-pub(super) struct Stop {
-    /// When it is to be complete.
-    at_ms: u64,
-    /// The first page of connections that has not been told.
-    next_page: usize,
-}
 
 impl<P: Plane> Shard<P> {
     pub(super) fn begin_stop(&mut self) {
