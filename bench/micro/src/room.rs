@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use switchboard_hub::{
-    Accounting, ChannelName, Draft, Hub, Limits, Namespaces, Outbox, Router, Rules, Seat, ShardId,
-    Subscriber, Work,
+    Accounting, ChannelName, Draft, Hub, Limits, Namespaces, Outbox, Router, Rules, ShardId,
+    Subscriber, Subscription, Work,
 };
 
 /// Targets and bytes of one slice, as in a shard.
@@ -19,7 +19,7 @@ pub struct Room {
     hub: Hub,
     names: Vec<ChannelName>,
     /// By connection; the connections of a channel follow one another.
-    seats: Vec<Seat>,
+    subscriptions: Vec<Subscription>,
     work: Work,
     /// Stays empty: there is no other shard.
     out: Outbox,
@@ -40,16 +40,16 @@ impl Room {
         let mut room = Self {
             hub: Hub::new(ShardId(0), router, namespaces, limits, 1, accounting),
             names: names.collect(),
-            seats: Vec::with_capacity(channels * subscribers),
+            subscriptions: Vec::with_capacity(channels * subscribers),
             work: Work::default(),
             out: Outbox::new(),
             random: 1,
         };
         for channel in 0..channels {
             for _ in 0..subscribers {
-                let conn = room.seats.len() as u32;
-                let seat = room.sit(channel, conn);
-                room.seats.push(seat);
+                let conn = room.subscriptions.len() as u32;
+                let subscription = room.sit(channel, conn);
+                room.subscriptions.push(subscription);
             }
         }
         let draft = crate::sample::draft(64);
@@ -79,15 +79,15 @@ impl Room {
     pub fn replace_one(&mut self) {
         // An odd multiplier and a large step visit everybody in an order of no use to any cache.
         self.random = self.random.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
-        let conn = (u64::from(self.random) * self.seats.len() as u64) >> 32;
-        let seat = self.seats[conn as usize];
-        if let Some(moved) = self.hub.unsubscribe(NOW_MS, seat, &mut self.out) {
-            self.seats[moved.who.conn as usize] = moved.seat;
+        let conn = (u64::from(self.random) * self.subscriptions.len() as u64) >> 32;
+        let subscription = self.subscriptions[conn as usize];
+        if let Some(moved) = self.hub.unsubscribe(NOW_MS, subscription, &mut self.out) {
+            self.subscriptions[moved.who.conn as usize] = moved.subscription;
         }
-        self.seats[conn as usize] = self.sit(0, conn as u32);
+        self.subscriptions[conn as usize] = self.sit(0, conn as u32);
     }
 
-    fn sit(&mut self, channel: usize, conn: u32) -> Seat {
+    fn sit(&mut self, channel: usize, conn: u32) -> Subscription {
         let who = Subscriber { conn, nth: 0 };
         self.hub.subscribe(NOW_MS, &self.names[channel], who, &mut self.out)
     }

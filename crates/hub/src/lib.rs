@@ -28,8 +28,8 @@ mod report;
 mod roster;
 mod router;
 mod rules;
-mod seat;
 mod start;
+mod subscription;
 mod table;
 mod work;
 
@@ -46,6 +46,6 @@ pub use publication::{Draft, Kind, Publication};
 pub use report::{HomeReport, Listener, Receipt, ShardReport, SlowClient};
 pub use router::{Router, ShardId};
 pub use rules::{Bounds, Rules};
-pub use seat::{Moved, Seat, Subscriber};
 pub use start::{Begin, BehindGap, Gap, GapReason, Start};
+pub use subscription::{Moved, Subscriber, Subscription};
 pub use work::{Lag, Pull, Work, WorkKind};

@@ -1,7 +1,7 @@
 //! Subscribers of one channel, and the passes that serve them.
 
 use crate::paged::Paged;
-use crate::{Seat, Subscriber};
+use crate::{Subscriber, Subscription};
 
 /// A subscriber: sixteen bytes.
 #[derive(Clone, Copy, Debug)]
@@ -113,15 +113,15 @@ impl Roster {
         None
     }
 
-    /// Takes entries into `targets`, at most `targets_max`, as long as `treat` gives them their next
-    /// mark. The pass goes on behind them, or with `again` visits them once more.
+    /// Takes entries into `targets`, at most `targets_max`, as long as `treat` gives them their
+    /// next mark. The pass goes on behind them, or with `again` visits them once more.
     pub(crate) fn take(
         &mut self,
         treat: impl Fn(u64) -> Option<u64>,
         again: bool,
         targets_max: usize,
-        seat: impl Fn(u32) -> Seat,
-        targets: &mut Vec<(Subscriber, Seat)>,
+        subscription: impl Fn(u32) -> Subscription,
+        targets: &mut Vec<(Subscriber, Subscription)>,
     ) {
         let mut end = self.unvisited as usize;
         let mut wanted = targets_max;
@@ -135,7 +135,7 @@ impl Roster {
                     break;
                 };
                 entry.mark = mark;
-                targets.push((entry.who, seat((start + at) as u32)));
+                targets.push((entry.who, subscription((start + at) as u32)));
                 taken += 1;
             }
             wanted -= taken;

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::{Publication, Seat, Subscriber};
+use crate::{Publication, Subscriber, Subscription};
 
 /// What a slice of [`Work`] asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub enum WorkKind {
     #[default]
     Deliver,
     /// Policy `disconnect`: the targets' cursors fell off the log. Close them and unsubscribe them
-    /// before the next call, or [place](crate::Hub::place) them anew; until then nothing is delivered
-    /// to them.
+    /// before the next call, or [place](crate::Hub::place) them anew; until then nothing is
+    /// delivered to them.
     Lagged,
     /// Policies `skip` and `latest`: tell the targets that they missed exactly these offsets. Their
     /// cursors stand behind them already.
@@ -26,23 +26,23 @@ pub enum WorkKind {
     /// The home has answered, and the targets sat among the blocked when it did: where they
     /// [begin](crate::Hub::begin) is known now. Their cursors stand at the head that the home
     /// answered with; who begins with [`Start::Now`](crate::Start::Now) stays there, since the head
-    /// may have moved on. A seat that was placed, advanced or unblocked meanwhile is told nothing,
-    /// and when the stream was deleted meanwhile, it is told only that.
+    /// may have moved on. A subscription that was placed, advanced or unblocked meanwhile is told
+    /// nothing, and when the stream was deleted meanwhile, it is told only that.
     Joined,
 }
 
 /// One slice of fan-out; its buffers are reused from call to call.
 ///
-/// The seats are those at the time of the call. Whoever removes or blocks targets one after another
-/// in the given order finds each seat still valid when its turn comes.
+/// The subscriptions are those at the time of the call. Whoever removes or blocks targets one after
+/// another in the given order finds each subscription still valid when its turn comes.
 #[derive(Debug, Default)]
 pub struct Work {
     /// What to do.
     pub kind: WorkKind,
-    /// The channel, by the hub's index (as in [`Seat`]).
+    /// The channel, by the hub's index (as in [`Subscription`]).
     pub channel: u32,
     /// For whom.
-    pub targets: Vec<(Subscriber, Seat)>,
+    pub targets: Vec<(Subscriber, Subscription)>,
     /// With `Deliver`: what to send, in order and without a gap; never empty.
     pub publications: Vec<Arc<Publication>>,
 }

@@ -2,7 +2,7 @@
 
 use super::Hub;
 use crate::channel::{Channel, FIRST_MARK, WAITING};
-use crate::{Seat, SlowPolicy, Work, WorkKind};
+use crate::{SlowPolicy, Subscription, Work, WorkKind};
 
 impl Hub {
     /// Fills `work` with the next slice: at most `sends_max` targets which all get the same
@@ -33,8 +33,8 @@ impl Hub {
     }
 }
 
-/// A slice of those among the blocked who must hear something: the home has answered, the stream was
-/// deleted, or they fell off the log.
+/// A slice of those among the blocked who must hear something: the home has answered, the stream
+/// was deleted, or they fell off the log.
 fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bool {
     if !channel.blocked_has_work() {
         return false;
@@ -50,30 +50,30 @@ fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bo
         return false;
     };
     let index = work.channel;
-    let seat = |place| Seat::blocked(index, place);
+    let subscription = |place| Subscription::blocked(index, place);
     if mark == WAITING && FIRST_MARK >= base {
         work.kind = WorkKind::Joined;
         blocked.leave_behind(FIRST_MARK);
         let treat = |mark: u64| (mark == WAITING).then_some(FIRST_MARK);
-        blocked.take(treat, false, sends_max, seat, &mut work.targets);
+        blocked.take(treat, false, sends_max, subscription, &mut work.targets);
     } else if mark < base {
         work.kind = WorkKind::Deleted;
         let treat = |mark: u64| (mark < base).then_some(mark);
-        blocked.take(treat, false, sends_max, seat, &mut work.targets);
+        blocked.take(treat, false, sends_max, subscription, &mut work.targets);
     } else {
         work.kind = WorkKind::Lagged;
         let treat = |mark: u64| (base <= mark && mark < limit).then_some(mark);
-        blocked.take(treat, false, sends_max, seat, &mut work.targets);
+        blocked.take(treat, false, sends_max, subscription, &mut work.targets);
     }
     true
 }
 
-/// A slice of those who are behind the head as it is now. A pass goes on over what is published while
-/// it is under way: whoever it visits gets that too, so with many publications in flight everybody
-/// gets them in one send a pass, and each takes one pass to reach everybody.
+/// A slice of those who are behind the head as it is now. A pass goes on over what is published
+/// while it is under way: whoever it visits gets that too, so with many publications in flight
+/// everybody gets them in one send a pass, and each takes one pass to reach everybody.
 fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: &mut Work) -> bool {
     let index = work.channel;
-    let seat = |place| Seat::ready(index, place);
+    let subscription = |place| Subscription::ready(index, place);
     let (base, first, head) = (channel.base, channel.first_mark(), channel.head_mark());
     while channel.ready_has_work() {
         if !channel.ready.in_pass() {
@@ -88,7 +88,7 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
         if mark < base {
             work.kind = WorkKind::Deleted;
             let treat = |mark: u64| (mark < base).then_some(mark);
-            ready.take(treat, false, sends_max, seat, &mut work.targets);
+            ready.take(treat, false, sends_max, subscription, &mut work.targets);
         } else if mark + 1 >= first {
             work.kind = WorkKind::Deliver;
             let until = head - base;
@@ -96,15 +96,15 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
                 base + channel.log.copy(mark - base, until, bytes_max, &mut work.publications);
             ready.leave_behind(reached);
             let treat = |other: u64| (other == mark).then_some(reached);
-            ready.take(treat, false, sends_max, seat, &mut work.targets);
+            ready.take(treat, false, sends_max, subscription, &mut work.targets);
         } else if channel.policy == SlowPolicy::Disconnect {
             work.kind = WorkKind::Lagged;
             let treat = |mark: u64| (base <= mark && mark + 1 < first).then_some(mark);
-            ready.take(treat, false, sends_max, seat, &mut work.targets);
+            ready.take(treat, false, sends_max, subscription, &mut work.targets);
         } else {
             work.kind = WorkKind::Skipped { missed: mark + 1 - base..=after_lag - base };
             let treat = |other: u64| (other == mark).then_some(after_lag);
-            ready.take(treat, true, sends_max, seat, &mut work.targets);
+            ready.take(treat, true, sends_max, subscription, &mut work.targets);
         }
         return true;
     }

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use super::Hub;
 use crate::channel::{FIRST_MARK, WAITING};
 use crate::roster::Entry;
-use crate::{Lag, Moved, Publication, Pull, Seat};
+use crate::{Lag, Moved, Publication, Pull, Subscription};
 
 impl Hub {
     /// Takes a subscriber out of fan-out, because its socket could not take everything. `cursor` is
     /// the last publication that was handed over whole or whose remainder the connection now holds
-    /// (not beyond what fan-out gave). The seat must be a ready one.
-    pub fn block(&mut self, seat: Seat, cursor: u64) -> (Seat, Option<Moved>) {
-        assert!(!seat.is_blocked(), "this subscriber is blocked already");
-        let (entry, moved) = self.stand_up(seat);
-        let channel = &mut self.table[seat.channel];
+    /// (not beyond what fan-out gave). The subscription must be a ready one.
+    pub fn block(
+        &mut self,
+        subscription: Subscription,
+        cursor: u64,
+    ) -> (Subscription, Option<Moved>) {
+        assert!(!subscription.is_blocked(), "this subscriber is blocked already");
+        let (entry, moved) = self.stand_up(subscription);
+        let channel = &mut self.table[subscription.channel];
         let mark = if channel.is_waiting() {
             WAITING
         } else if entry.mark < channel.base {
@@ -25,22 +29,22 @@ impl Hub {
         };
         let blocked = channel.blocked.get_or_insert_default();
         let place = blocked.push(Entry { who: entry.who, mark });
-        self.mark_dirty(seat.channel);
-        (Seat::blocked(seat.channel, place), moved)
+        self.mark_dirty(subscription.channel);
+        (Subscription::blocked(subscription.channel, place), moved)
     }
 
     /// Copies what follows a subscriber's cursor into `publications` (emptied first): at most
     /// `bytes_max` of frames, but at least one. The cursor stays.
     pub fn pull(
         &self,
-        seat: Seat,
+        subscription: Subscription,
         bytes_max: usize,
         publications: &mut Vec<Arc<Publication>>,
     ) -> Pull {
         publications.clear();
-        let channel = &self.table[seat.channel];
+        let channel = &self.table[subscription.channel];
         let (base, head) = (channel.base, channel.head_mark());
-        let mark = self.mark(seat);
+        let mark = self.mark(subscription);
         if mark < base {
             return Pull::Deleted;
         }
@@ -56,53 +60,55 @@ impl Hub {
 
     /// Moves a subscriber's cursor forward, behind what it was sent after a pull or behind a gap
     /// that it was told of.
-    pub fn advance(&mut self, seat: Seat, cursor: u64) {
-        self.place(seat, cursor.max(self.cursor(seat)));
+    pub fn advance(&mut self, subscription: Subscription, cursor: u64) {
+        self.place(subscription, cursor.max(self.cursor(subscription)));
     }
 
     /// Sets a subscriber's cursor, back or forth, to where it [begins](Hub::begin); beyond the head
-    /// means the head. Place blocked seats: a ready one behind the head costs a pass over the whole
-    /// channel. Nothing happens while the home has not answered, and after a deletion, of which the
-    /// subscriber still must hear.
-    pub fn place(&mut self, seat: Seat, cursor: u64) {
-        let before = self.mark(seat);
-        let channel = &mut self.table[seat.channel];
+    /// means the head. Place blocked subscriptions: a ready one behind the head costs a pass over
+    /// the whole channel. Nothing happens while the home has not answered, and after a deletion, of
+    /// which the subscriber still must hear.
+    pub fn place(&mut self, subscription: Subscription, cursor: u64) {
+        let before = self.mark(subscription);
+        let channel = &mut self.table[subscription.channel];
         if channel.is_waiting() || before < channel.base {
             return;
         }
         let mark = channel.base + cursor.min(channel.log.head());
         match &mut channel.blocked {
-            Some(blocked) if seat.is_blocked() => blocked.set_mark(seat.index(), mark),
-            _ => channel.ready.set_mark(seat.index(), mark),
+            Some(blocked) if subscription.is_blocked() => {
+                blocked.set_mark(subscription.index(), mark);
+            }
+            _ => channel.ready.set_mark(subscription.index(), mark),
         }
-        self.mark_dirty(seat.channel);
+        self.mark_dirty(subscription.channel);
     }
 
     /// Gives a subscriber back to fan-out. Pull until it has caught up before: a cursor behind the
     /// head costs a pass over the whole channel.
-    pub fn unblock(&mut self, seat: Seat) -> (Seat, Option<Moved>) {
-        let (entry, moved) = self.stand_up(seat);
-        let place = self.table[seat.channel].ready.push(entry);
-        self.mark_dirty(seat.channel);
-        (Seat::ready(seat.channel, place), moved)
+    pub fn unblock(&mut self, subscription: Subscription) -> (Subscription, Option<Moved>) {
+        let (entry, moved) = self.stand_up(subscription);
+        let place = self.table[subscription.channel].ready.push(entry);
+        self.mark_dirty(subscription.channel);
+        (Subscription::ready(subscription.channel, place), moved)
     }
 
     /// The last offset that a subscriber was given or stands behind; 0 while the home has not
-    /// answered and after a deletion. Blocking a seat at its own cursor takes it out of fan-out as
-    /// it is, for a socket that is full because of another channel.
-    pub fn cursor(&self, seat: Seat) -> u64 {
-        self.mark(seat).saturating_sub(self.table[seat.channel].base)
+    /// answered and after a deletion. Blocking a subscription at its own cursor takes it out of
+    /// fan-out as it is, for a socket that is full because of another channel.
+    pub fn cursor(&self, subscription: Subscription) -> u64 {
+        self.mark(subscription).saturating_sub(self.table[subscription.channel].base)
     }
 
     /// The stream that the subscriber listened to was deleted, and it has not left yet.
-    pub fn is_deleted(&self, seat: Seat) -> bool {
-        self.mark(seat) < self.table[seat.channel].base
+    pub fn is_deleted(&self, subscription: Subscription) -> bool {
+        self.mark(subscription) < self.table[subscription.channel].base
     }
 
     /// How far a subscriber is behind. Looks at each publication between.
-    pub fn lag(&self, seat: Seat) -> Lag {
-        let channel = &self.table[seat.channel];
-        match self.mark(seat).checked_sub(channel.base) {
+    pub fn lag(&self, subscription: Subscription) -> Lag {
+        let channel = &self.table[subscription.channel];
+        match self.mark(subscription).checked_sub(channel.base) {
             Some(cursor) => Lag {
                 publications: channel.log.head() - cursor,
                 bytes: channel.log.frame_bytes_after(cursor),
@@ -111,11 +117,11 @@ impl Hub {
         }
     }
 
-    fn mark(&self, seat: Seat) -> u64 {
-        let channel = &self.table[seat.channel];
+    fn mark(&self, subscription: Subscription) -> u64 {
+        let channel = &self.table[subscription.channel];
         let mark = match &channel.blocked {
-            Some(blocked) if seat.is_blocked() => blocked.get(seat.index()).mark,
-            _ => channel.ready.get(seat.index()).mark,
+            Some(blocked) if subscription.is_blocked() => blocked.get(subscription.index()).mark,
+            _ => channel.ready.get(subscription.index()).mark,
         };
         if mark == WAITING { FIRST_MARK } else { mark }
     }

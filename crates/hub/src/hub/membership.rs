@@ -3,7 +3,7 @@
 use super::Hub;
 use crate::channel::{FIRST_MARK, WAITING};
 use crate::roster::{Entry, Roster};
-use crate::{ChannelName, Moved, Outbox, Seat, Subscriber};
+use crate::{ChannelName, Moved, Outbox, Subscriber, Subscription};
 
 impl Hub {
     /// Subscribes to a channel from now on: to what this shard, or while a join is under way the
@@ -15,7 +15,7 @@ impl Hub {
         name: &ChannelName,
         who: Subscriber,
         out: &mut Outbox,
-    ) -> Seat {
+    ) -> Subscription {
         let index = self.find_or_open(name, out);
         let channel = &mut self.table[index];
         channel.request(now_ms);
@@ -23,16 +23,21 @@ impl Hub {
         let place = channel.ready.push(Entry { who, mark });
         self.wake(index);
         self.presence_changed(now_ms, index, out);
-        Seat::ready(index, place)
+        Subscription::ready(index, place)
     }
 
-    /// Gives a seat up. Whoever is moved by that must be told its new seat.
-    pub fn unsubscribe(&mut self, now_ms: u64, seat: Seat, out: &mut Outbox) -> Option<Moved> {
-        let (_, moved) = self.stand_up(seat);
+    /// Gives a subscription up. Whoever is moved by that must be told its new subscription.
+    pub fn unsubscribe(
+        &mut self,
+        now_ms: u64,
+        subscription: Subscription,
+        out: &mut Outbox,
+    ) -> Option<Moved> {
+        let (_, moved) = self.stand_up(subscription);
         // What was kept for the last ready one may be more than those who lag may have.
-        self.mark_dirty(seat.channel);
-        self.presence_changed(now_ms, seat.channel, out);
-        self.settle(now_ms, seat.channel, out);
+        self.mark_dirty(subscription.channel);
+        self.presence_changed(now_ms, subscription.channel, out);
+        self.settle(now_ms, subscription.channel, out);
         moved
     }
 
@@ -46,19 +51,19 @@ impl Hub {
         channel.ready.members().chain(blocked).take(max).collect()
     }
 
-    /// Takes a subscriber from its seat.
-    pub(super) fn stand_up(&mut self, seat: Seat) -> (Entry, Option<Moved>) {
-        let channel = &mut self.table[seat.channel];
-        let roster = if seat.is_blocked() {
+    /// Takes a subscriber from its subscription.
+    pub(super) fn stand_up(&mut self, subscription: Subscription) -> (Entry, Option<Moved>) {
+        let channel = &mut self.table[subscription.channel];
+        let roster = if subscription.is_blocked() {
             channel.blocked.get_or_insert_default()
         } else {
             &mut channel.ready
         };
-        let mut entry = roster.get(seat.index());
+        let mut entry = roster.get(subscription.index());
         if entry.mark == WAITING {
             entry.mark = FIRST_MARK;
         }
-        let moved = roster.remove(seat.index()).map(|who| Moved { who, seat });
+        let moved = roster.remove(subscription.index()).map(|who| Moved { who, subscription });
         if channel.blocked.as_deref().is_some_and(Roster::is_empty) {
             channel.blocked = None;
         }

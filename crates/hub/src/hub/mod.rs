@@ -52,24 +52,26 @@ use size_classes::SizeClasses;
 /// - **Post first.** Many methods append to `out` what other shards must hear. Post it before you
 ///   send any byte that a client or a publisher could act on. Otherwise a client could ask another
 ///   shard for something that shard has not heard of.
-/// - **Seats move.** [`subscribe`](Hub::subscribe), [`block`](Hub::block) and
-///   [`unblock`](Hub::unblock) return the subscriber's [`Seat`](crate::Seat), and only the latest
-///   one is valid. [`unsubscribe`](Hub::unsubscribe), `block` and `unblock` may move another
-///   subscriber: store its new seat from the returned [`Moved`](crate::Moved) before the next call.
-/// - **Every slice is an order.** With `Deliver`, send the publications to every target. The cursors
-///   have moved already, so block each target whose socket did not take everything, at the last
-///   publication that it took or still holds in part. [`WorkKind`](crate::WorkKind) says what the
-///   other kinds ask for; close and unsubscribe targets before the next call where it says so.
+/// - **Subscriptions move.** [`subscribe`](Hub::subscribe), [`block`](Hub::block) and
+///   [`unblock`](Hub::unblock) return the subscriber's [`Subscription`](crate::Subscription), and
+///   only the latest one is valid. [`unsubscribe`](Hub::unsubscribe), `block` and `unblock` may
+///   move another subscriber: store its new subscription from the returned [`Moved`](crate::Moved)
+///   before the next call.
+/// - **Every slice is an order.** With `Deliver`, send the publications to every target. The
+///   cursors have moved already, so block each target whose socket did not take everything, at the
+///   last publication that it took or still holds in part. [`WorkKind`](crate::WorkKind) says what
+///   the other kinds ask for; close and unsubscribe targets before the next call where it says so.
 /// - **A blocked subscriber pulls.** When its socket has room, call [`pull`](Hub::pull). On
 ///   [`More`](crate::Pull::More), send what it copied, [`advance`](Hub::advance) behind what was
 ///   taken, and pull again. On [`CaughtUp`](crate::Pull::CaughtUp),
 ///   [`unblock`](Hub::unblock). [`Pull`](crate::Pull) says what the other results ask for.
 ///
-/// **To begin anywhere but at the head:** subscribe, and block the seat at its own
+/// **To begin anywhere but at the head:** subscribe, and block the subscription at its own
 /// [`cursor`](Hub::cursor). Ask [`begin`](Hub::begin) where the subscriber goes on. If it returns
 /// None, wait for [`WorkKind::Joined`](crate::WorkKind::Joined) and ask again. Announce the gap, if
-/// there is one, [`place`](Hub::place) the seat, and pull. A client that only asks for what is there
-/// needs no seat: [`visit`](Hub::visit), [`begin`](Hub::begin), [`copy_after`](Hub::copy_after).
+/// there is one, [`place`](Hub::place) the subscription, and pull. A client that only asks for what
+/// is there needs no subscription: [`visit`](Hub::visit), [`begin`](Hub::begin),
+/// [`copy_after`](Hub::copy_after).
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -82,17 +84,18 @@ use size_classes::SizeClasses;
 /// # let mut out = Outbox::new();
 /// let news = ChannelName::new("news")?;
 /// let who = Subscriber { conn: 7, nth: 0 };
-/// let seat = hub.subscribe(1_000, &news, who, &mut out);
+/// let subscription = hub.subscribe(1_000, &news, who, &mut out);
 /// hub.publish(1_001, &news, Draft::new(Kind::Text, b"hello"), &mut out);
 /// // Post `out` here; a server of one shard has nobody to post to.
 /// assert!(out.is_empty());
 ///
 /// let mut work = Work::default();
 /// while hub.next_work(256, 64 << 10, &mut work) {
-///     assert_eq!((&work.kind, &work.targets[..]), (&WorkKind::Deliver, &[(who, seat)][..]));
+///     assert_eq!(work.kind, WorkKind::Deliver);
+///     assert_eq!(work.targets, [(who, subscription)]);
 ///     assert_eq!(work.publications[0].payload(), b"hello");
 /// }
-/// assert_eq!(hub.unsubscribe(1_002, seat, &mut out), None, "nobody had to move");
+/// assert_eq!(hub.unsubscribe(1_002, subscription, &mut out), None, "nobody had to move");
 /// # Ok::<(), NameError>(())
 /// ```
 #[derive(Debug)]
@@ -128,7 +131,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub for one of the router's shards. The seed should be random, since epochs are made of it.
+    /// A hub for one of the router's shards. The seed should be random, since epochs are made of
+    /// it.
     pub fn new(
         id: ShardId,
         router: Router,
@@ -189,10 +193,10 @@ impl Hub {
         }
     }
 
-    /// Housekeeping: takes what is too old from the logs, forgets what was idle for long enough, and
-    /// reports numbers of subscribers to the homes, at most once per second and channel. The work of
-    /// one call is bounded, so call it often (each 100 ms, say), but not between a slice of work and
-    /// the blocking of those who could not be sent everything.
+    /// Housekeeping: takes what is too old from the logs, forgets what was idle for long enough,
+    /// and reports numbers of subscribers to the homes, at most once per second and channel. The
+    /// work of one call is bounded, so call it often (each 100 ms, say), but not between a slice of
+    /// work and the blocking of those who could not be sent everything.
     pub fn tick(&mut self, now_ms: u64, out: &mut Outbox) {
         self.sweep(now_ms);
         self.expire(now_ms, out);
@@ -222,12 +226,14 @@ impl Hub {
         }
     }
 
-    /// The name of the channel with this index (see [`Seat`](crate::Seat)), while it exists.
+    /// The name of the channel with this index (see [`Subscription`](crate::Subscription)), while
+    /// it exists.
     pub fn name(&self, channel: u32) -> Option<&ChannelName> {
         self.table.get(channel).map(|channel| &channel.name)
     }
 
-    /// Where the channel with this index stands on this shard; none while its home has not answered.
+    /// Where the channel with this index stands on this shard; none while its home has not
+    /// answered.
     pub fn position(&self, channel: u32) -> Option<Position> {
         self.table.get(channel)?.position()
     }
@@ -299,8 +305,8 @@ impl Hub {
         channel
     }
 
-    /// Adds a channel. An unknown namespace has the default's rules here: where it may not exist, the
-    /// callers refuse it before.
+    /// Adds a channel. An unknown namespace has the default's rules here: where it may not exist,
+    /// the callers refuse it before.
     fn insert(&mut self, name: &ChannelName, hash: u32, epoch: Epoch, role: Role) -> u32 {
         let namespace = self.rules.resolve(name).unwrap_or(NamespaceId::DEFAULT);
         let policy = self.rules[namespace].slow_policy;

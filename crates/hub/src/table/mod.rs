@@ -125,8 +125,8 @@ impl IndexMut<u32> for Table {
     }
 }
 
-/// Seats and lists name only channels that exist; anything else is a bug of the shard.
+/// Subscriptions and lists name only channels that exist; anything else is a bug of the shard.
 #[cold]
 fn no_channel(index: u32) -> ! {
-    panic!("there is no channel {index}: a seat was used after it was given up")
+    panic!("there is no channel {index}: a subscription was used after it was given up")
 }

@@ -46,7 +46,7 @@ impl Rules {
 
 /// What is kept for each subscriber.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Seat {
+pub(crate) struct Subscription {
     next: u64,
     begun: bool,
     /// Every publication has to reach it.
@@ -69,8 +69,8 @@ pub(crate) struct Subscribers {
     to_drop: Vec<ConnId>,
 }
 
-/// Connections that a storm drops in one turn. Each takes some 10 us; with all of them in one turn the
-/// survivors' messages would wait for this thread, and their latency would not be the server's.
+/// Connections that a storm drops in one turn. Each takes some 10 us; with all of them in one turn
+/// the survivors' messages would wait for this thread, and their latency would not be the server's.
 const DROPS_MAX: usize = 256;
 
 impl Subscribers {
@@ -88,7 +88,7 @@ impl Subscribers {
     }
 
     /// Storm: everyone but the survivors is to be dropped.
-    fn begin_storm(&mut self, core: &Core<Seat>) {
+    fn begin_storm(&mut self, core: &Core<Subscription>) {
         self.dropped_ns = Some(core.now_ns);
         let all = core.slab.iter();
         let dropped = all.filter(|connection| connection.number >= self.rules.survivors);
@@ -96,7 +96,7 @@ impl Subscribers {
     }
 
     /// Drops the next few, who come back after their back-off.
-    fn drop_some(&mut self, core: &mut Core<Seat>) {
+    fn drop_some(&mut self, core: &mut Core<Subscription>) {
         for _ in 0..DROPS_MAX {
             let Some(id) = self.to_drop.pop() else { return };
             if let Some(connection) = core.close(id, self.rules.drop) {
@@ -107,42 +107,53 @@ impl Subscribers {
         }
     }
 
-    fn come_back(&mut self, core: &mut Core<Seat>, connection: &Connection<Seat>, attempt: u8) {
+    fn come_back(
+        &mut self,
+        core: &mut Core<Subscription>,
+        connection: &Connection<Subscription>,
+        attempt: u8,
+    ) {
         let who = (connection.number, connection.channel);
         self.returning.add(who, attempt, self.rules.backoff, core.now_ns, &mut core.random);
     }
 
-    fn reconnect(&mut self, core: &mut Core<Seat>) {
+    fn reconnect(&mut self, core: &mut Core<Subscription>) {
         while self.ramp.has_room(core.connecting()) {
             let Some(absent) = self.returning.due(core.now_ns) else { return };
-            let seat = Seat { returning: Some(absent.attempt), ..Seat::default() };
-            core.connect(absent.number, absent.channel, seat);
+            let subscription =
+                Subscription { returning: Some(absent.attempt), ..Subscription::default() };
+            core.connect(absent.number, absent.channel, subscription);
         }
     }
 
     /// A subscriber is gone, or the run is over.
-    fn forget(&mut self, connection: &Connection<Seat>, is_over: bool) {
-        let Connection { number, channel, data: seat, .. } = *connection;
+    fn forget(&mut self, connection: &Connection<Subscription>, is_over: bool) {
+        let Connection { number, channel, data: subscription, .. } = *connection;
         self.slow.remove(connection.id);
         if self.rules.verify && connection.was_open() {
-            let cursor = Cursor { next: seat.next, begun: seat.begun };
-            self.deliveries.ended(Subscriber { number, channel }, cursor, seat.counted, is_over);
+            let cursor = Cursor { next: subscription.next, begun: subscription.begun };
+            self.deliveries.ended(
+                Subscriber { number, channel },
+                cursor,
+                subscription.counted,
+                is_over,
+            );
         }
     }
 }
 
 impl Job for Subscribers {
-    type Data = Seat;
+    type Data = Subscription;
 
-    fn opened(&mut self, core: &mut Core<Seat>, id: ConnId) {
+    fn opened(&mut self, core: &mut Core<Subscription>, id: ConnId) {
         let now_ns = core.now_ns;
         let Some(connection) = core.slab.get_mut(id) else { return };
-        let seat = &mut connection.data;
-        seat.slow = is_slow(connection.number, self.rules.slow_percent);
-        seat.counted = self.rules.verify && !seat.slow;
-        seat.next = self.deliveries.joined(connection.channel, seat.counted).next;
-        let slow = seat.slow;
-        let returned = seat.returning.take().is_some();
+        let subscription = &mut connection.data;
+        subscription.slow = is_slow(connection.number, self.rules.slow_percent);
+        subscription.counted = self.rules.verify && !subscription.slow;
+        subscription.next = self.deliveries.joined(connection.channel, subscription.counted).next;
+        let slow = subscription.slow;
+        let returned = subscription.returning.take().is_some();
         if slow {
             self.slow.add(core, id);
         }
@@ -152,24 +163,29 @@ impl Job for Subscribers {
         }
     }
 
-    fn message(&mut self, core: &mut Core<Seat>, id: ConnId, message: &[u8]) {
+    fn message(&mut self, core: &mut Core<Subscription>, id: ConnId, message: &[u8]) {
         let now_ns = core.now_ns;
         let Some(connection) = core.slab.get_mut(id) else { return };
         let who = Subscriber { number: connection.number, channel: connection.channel };
-        let seat = &mut connection.data;
-        let slow = seat.slow;
+        let subscription = &mut connection.data;
+        let slow = subscription.slow;
         if self.rules.verify {
-            let mut cursor = Cursor { next: seat.next, begun: seat.begun };
-            let place = (&mut cursor, seat.counted);
+            let mut cursor = Cursor { next: subscription.next, begun: subscription.begun };
+            let place = (&mut cursor, subscription.counted);
             self.deliveries.arrived(&mut core.stats, now_ns, who, place, message);
-            (seat.next, seat.begun) = (cursor.next, cursor.begun);
+            (subscription.next, subscription.begun) = (cursor.next, cursor.begun);
         }
         if slow {
             self.slow.read(core, id, message.len());
         }
     }
 
-    fn ended(&mut self, core: &mut Core<Seat>, connection: &Connection<Seat>, end: &End) {
+    fn ended(
+        &mut self,
+        core: &mut Core<Subscription>,
+        connection: &Connection<Subscription>,
+        end: &End,
+    ) {
         self.forget(connection, false);
         let counter = match (connection.was_open(), connection.data.slow) {
             (false, _) => Counter::Failed,
@@ -184,12 +200,12 @@ impl Job for Subscribers {
         }
     }
 
-    fn step(&mut self, core: &mut Core<Seat>) -> Option<u64> {
+    fn step(&mut self, core: &mut Core<Subscription>) -> Option<u64> {
         if let Some(start_ns) = self.rules.orders.connect_time() {
             self.ramp.start_at(start_ns);
         }
         for number in self.ramp.due(core.now_ns, core.connecting()) {
-            core.connect(number, self.rules.channel_of(number), Seat::default());
+            core.connect(number, self.rules.channel_of(number), Subscription::default());
         }
         if self.rules.orders.is_drop_all() && self.dropped_ns.is_none() {
             self.begin_storm(core);
@@ -212,7 +228,7 @@ impl Job for Subscribers {
         wishes.into_iter().flatten().min()
     }
 
-    fn finish(&mut self, core: &mut Core<Seat>) {
+    fn finish(&mut self, core: &mut Core<Subscription>) {
         for connection in core.slab.iter() {
             self.forget(connection, connection.state == State::Open);
         }

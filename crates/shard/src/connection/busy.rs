@@ -1,6 +1,6 @@
 //! What a connection needs only while it is busy.
 
-use switchboard_hub::{BehindGap, Seat, Start};
+use switchboard_hub::{BehindGap, Start, Subscription};
 use switchboard_ws::message::Receiver;
 
 use crate::encoding::Partial;
@@ -37,7 +37,7 @@ pub(crate) struct Busy {
     /// What to do when all of it is sent.
     pub(crate) then: Then,
     /// The subscriptions beyond the first.
-    pub(crate) more_subscriptions: Vec<Seat>,
+    pub(crate) more_subscriptions: Vec<Subscription>,
     /// How often it may still publish.
     pub(crate) bucket: Option<TokenBucket>,
     /// It was closed for being too slow: the kernel may hold much that it never reads.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use switchboard_hub::{NamespaceId, Seat};
+use switchboard_hub::{NamespaceId, Subscription};
 use switchboard_plane::ConnId;
 
 use super::busy::Busy;
@@ -29,7 +29,7 @@ pub(crate) struct Connection {
     /// When the session is told that its time is over.
     pub(crate) deadline: Tick,
     /// The subscription in its first channel, while subscribed.
-    pub(crate) subscription: Option<Seat>,
+    pub(crate) subscription: Option<Subscription>,
     /// It counts towards `connections_max`; those that are only refused do not.
     pub(crate) served: bool,
     /// A ping is out and unanswered.
@@ -69,7 +69,7 @@ impl Connection {
     }
 
     /// All subscriptions, in the order of its channels.
-    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = Seat> {
+    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = Subscription> {
         let more = self.busy.as_ref().map_or(&[][..], |busy| &busy.more_subscriptions);
         self.subscription.into_iter().chain(more.iter().copied())
     }
@@ -80,7 +80,7 @@ impl Connection {
     }
 
     /// Stores where the `nth` of its channels sits now.
-    pub(crate) fn set_subscription(&mut self, nth: u16, subscription: Seat) {
+    pub(crate) fn set_subscription(&mut self, nth: u16, subscription: Subscription) {
         if nth == 0 {
             self.subscription = Some(subscription);
         } else if let Some(slot) = self.busy().more_subscriptions.get_mut(usize::from(nth) - 1) {

@@ -1,9 +1,10 @@
 //! Output, and connections whose output is parked.
 //!
 //! Such a connection keeps the rest of one publication (shared, never copied), the replies that
-//! follow it, and its cursors, which are out of the fan-out. How it goes on is in `delivery::catch_up`.
+//! follow it, and its cursors, which are out of the fan-out. How it goes on is in
+//! `delivery::catch_up`.
 
-use switchboard_hub::{Moved, Seat, Subscriber};
+use switchboard_hub::{Moved, Subscriber, Subscription};
 use switchboard_plane::ConnId;
 
 use super::Core;
@@ -50,8 +51,8 @@ impl Core {
         }
     }
 
-    /// The connection has subscribed, and where it begins is known once the homes have answered. Until
-    /// then it is out of the fan-out, and what is said to it waits.
+    /// The connection has subscribed, and where it begins is known once the homes have answered.
+    /// Until then it is out of the fan-out, and what is said to it waits.
     pub(crate) fn await_home(&mut self, id: ConnId) {
         if self.park_output(id, OutputReason::AwaitingHome) {
             self.block_subscriptions(id, None);
@@ -59,8 +60,8 @@ impl Core {
     }
 
     /// The homes are not awaited any more. The connection keeps what was said to it until it
-    /// [wants room](Self::want_room) or its output is [opened](Self::open_output). False when it did not
-    /// wait.
+    /// [wants room](Self::want_room) or its output is [opened](Self::open_output). False when it
+    /// did not wait.
     pub(crate) fn end_await_home(&mut self, id: ConnId) -> bool {
         let Some(connection) = self.slab.get_mut(id) else {
             return false;
@@ -158,12 +159,12 @@ impl Core {
 
     /// Somebody's subscription has moved because another left: remember it.
     pub(crate) fn follow(&mut self, moved: Option<Moved>) {
-        let Some(Moved { who: Subscriber { conn, nth }, seat }) = moved else {
+        let Some(Moved { who: Subscriber { conn, nth }, subscription }) = moved else {
             return;
         };
         let id = self.slab.at(conn).map(|connection| connection.id);
         if let Some(connection) = id.and_then(|id| self.slab.get_mut(id)) {
-            connection.set_subscription(nth, seat);
+            connection.set_subscription(nth, subscription);
         }
     }
 
@@ -171,7 +172,7 @@ impl Core {
     fn for_each_subscription(
         &mut self,
         id: ConnId,
-        mut change: impl FnMut(&mut Self, Seat) -> Seat,
+        mut change: impl FnMut(&mut Self, Subscription) -> Subscription,
     ) {
         let subscription_at = |core: &Self, nth: u16| {
             core.slab

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use switchboard_dialects::{Dialect, KEEP_ALIVE, Listen, write_event_stream_head};
-use switchboard_hub::Seat;
+use switchboard_hub::Subscription;
 use switchboard_plane::{Close, ConnId};
 
 use super::stream;
@@ -59,7 +59,7 @@ impl Verbs for EventStream {
         stream::start(core, id, Dialect::EventStream, &lost);
     }
 
-    fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+    fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {
         if !stream::tell_gap(core, id, Dialect::EventStream, subscription, missed) {
             end_slow(core, id);
         }

@@ -48,7 +48,7 @@ mod websocket;
 
 use std::sync::Arc;
 
-use switchboard_hub::{Publication, Seat};
+use switchboard_hub::{Publication, Subscription};
 use switchboard_plane::ConnId;
 
 use crate::connection::Session;
@@ -114,7 +114,7 @@ pub(crate) fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &[Arc<
 }
 
 /// The cursor of a slow subscriber was moved over `missed`.
-pub(crate) fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+pub(crate) fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {
     if has_deleted_channel(core, id) {
         on_deleted(core, id);
     } else if let Some(session) = of(core, id) {

@@ -1,7 +1,7 @@
 //! A plain WebSocket: bare payloads, so its client cannot be told of a gap.
 
 use switchboard_dialects::Dialect;
-use switchboard_hub::Seat;
+use switchboard_hub::Subscription;
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
@@ -30,7 +30,7 @@ impl Verbs for Raw {
         core.want_room(id);
     }
 
-    fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+    fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {
         if !stream::tell_gap(core, id, Dialect::Raw, subscription, missed) {
             websocket::close_slow(core, id);
         }

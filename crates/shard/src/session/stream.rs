@@ -1,7 +1,8 @@
-//! What all streams share, WebSockets and event streams: how one begins, and how it is told of gaps.
+//! What all streams share, WebSockets and event streams: how one begins, and how it is told of
+//! gaps.
 
 use switchboard_dialects::{Dialect, write_gap, write_start};
-use switchboard_hub::{Gap, GapReason, Seat, SlowPolicy};
+use switchboard_hub::{Gap, GapReason, SlowPolicy, Subscription};
 use switchboard_plane::ConnId;
 
 use crate::core::Core;
@@ -29,7 +30,7 @@ pub(super) fn tell_gap(
     core: &mut Core,
     id: ConnId,
     dialect: Dialect,
-    subscription: Seat,
+    subscription: Subscription,
     missed: Missed,
 ) -> bool {
     let Some(channel) = core.hub.name(subscription.channel).cloned() else {

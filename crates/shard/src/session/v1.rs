@@ -1,7 +1,7 @@
 //! A WebSocket that speaks `switchboard.v1`: each message carries the position to resume from.
 
 use switchboard_dialects::Dialect;
-use switchboard_hub::Seat;
+use switchboard_hub::Subscription;
 use switchboard_plane::ConnId;
 
 use super::verbs::{Taken, Verbs};
@@ -22,7 +22,7 @@ impl Verbs for V1 {
         stream::start(core, id, Dialect::V1, &lost);
     }
 
-    fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+    fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {
         if !stream::tell_gap(core, id, Dialect::V1, subscription, missed) {
             websocket::close_slow(core, id);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard_hub::{Publication, Seat};
+use switchboard_hub::{Publication, Subscription};
 use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
@@ -24,7 +24,8 @@ pub(crate) enum Taken {
 
 /// The verbs of a session; the [parent module](super) says when each of them is called.
 pub(crate) trait Verbs {
-    /// Bytes arrived, or held ones are looked at again. `scanned` of them have been searched before.
+    /// Bytes arrived, or held ones are looked at again. `scanned` of them have been searched
+    /// before.
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], scanned: usize) -> Taken;
 
     /// The homes of all its channels have answered; `lost` is what it cannot have.
@@ -34,7 +35,7 @@ pub(crate) trait Verbs {
     fn on_publications(_core: &mut Core, _id: ConnId, _nth: u16, _new: &[Arc<Publication>]) {}
 
     /// Its cursor was moved over publications that the log has lost, as the namespace wants it.
-    fn on_gap(_core: &mut Core, _id: ConnId, _subscription: Seat, _missed: Missed) {}
+    fn on_gap(_core: &mut Core, _id: ConnId, _subscription: Subscription, _missed: Missed) {}
 
     /// The log of a channel has lost what comes next for it, and the namespace lets nobody go on.
     fn on_slow(_core: &mut Core, _id: ConnId, _channel: u32) {}

@@ -1,13 +1,13 @@
 //! Where a subscriber begins: at once when this shard knows where its channels stand, else when
 //! their homes have answered.
 //!
-//! Until then its subscriptions are out of the fan-out, as those of a connection whose socket is full,
-//! and it begins as such a connection goes on: it pulls from the logs.
+//! Until then its subscriptions are out of the fan-out, as those of a connection whose socket is
+//! full, and it begins as such a connection goes on: it pulls from the logs.
 
 use std::ops::RangeInclusive;
 
 use switchboard_dialects::{Listen, id::push_position};
-use switchboard_hub::{Begin, ChannelName, Gap, Seat, Start};
+use switchboard_hub::{Begin, ChannelName, Gap, Start, Subscription};
 use switchboard_plane::ConnId;
 
 use super::position;
@@ -62,7 +62,7 @@ pub(crate) fn resume(core: &mut Core, id: ConnId) -> Resumed {
 fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<(Begin, Start)>> {
     let connection = core.slab.get(id)?;
     let request = connection.busy.as_ref()?.resume.as_ref()?;
-    let begin = |subscription: Seat, start: &Start| match start {
+    let begin = |subscription: Subscription, start: &Start| match start {
         // It stands where the home stood when it heard of this subscriber.
         Start::Now => {
             core.hub.position(subscription.channel)?;
@@ -96,8 +96,9 @@ fn place(core: &mut Core, id: ConnId, begins: Vec<(Begin, Start)>) -> Vec<Lost> 
     lost
 }
 
-/// Where a subscriber stands that has not been told yet of some gaps: in their channels still where it
-/// asked to begin, so that it hears of them when it comes back before the notices have reached it.
+/// Where a subscriber stands that has not been told yet of some gaps: in their channels still where
+/// it asked to begin, so that it hears of them when it comes back before the notices have reached
+/// it.
 pub(crate) fn position_before(core: &Core, id: ConnId, untold: &[Lost]) -> String {
     let mut text = String::new();
     let subscriptions = core.slab.get(id).into_iter().flat_map(Connection::subscriptions);

@@ -1,6 +1,6 @@
 //! What the internal API asks about the clients of a shard.
 
-use switchboard_hub::{ChannelName, Listener, Seat, SlowClient};
+use switchboard_hub::{ChannelName, Listener, SlowClient, Subscription};
 use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
@@ -49,7 +49,7 @@ pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
 fn slow_client(core: &Core, id: ConnId) -> Option<SlowClient> {
     let connection = core.slab.get(id)?;
     let busy = connection.busy.as_ref()?;
-    let behind = |subscription: &Seat| {
+    let behind = |subscription: &Subscription| {
         let head = core.hub.position(subscription.channel).map_or(0, |position| position.offset);
         head.saturating_sub(core.hub.cursor(*subscription))
     };

@@ -40,8 +40,8 @@ impl World {
             for connection in text.split("Connection { ").skip(1) {
                 let idle =
                     connection.contains("blocked: false") && connection.contains("input: [],");
-                let busy =
-                    connection.contains("busy: Some(") && connection.contains("more_seats: []");
+                let busy = connection.contains("busy: Some(")
+                    && connection.contains("more_subscriptions: []");
                 assert!(!(idle && busy), "a busy part stays: {connection}");
             }
         }

@@ -1,12 +1,12 @@
 //! The whole shard over the simulated plane: seeded schedules of clients that listen in every way,
-//! are cut off and come back, stall and publish, on one to three shards whose letters cross in every
-//! order.
+//! are cut off and come back, stall and publish, on one to three shards whose letters cross in
+//! every order.
 //!
-//! Checked on the way: every client gets in each of its channels exactly the publications that follow
-//! what it has seen, in order, with the positions that name them and without a foreign byte; what it
-//! does not get is announced, exactly; raw clients that cannot be told are closed. Checked at the
-//! end: everybody got to the last publication; no seat, no gauge and no byte of a publication is
-//! left when all are gone.
+//! Checked on the way: every client gets in each of its channels exactly the publications that
+//! follow what it has seen, in order, with the positions that name them and without a foreign byte;
+//! what it does not get is announced, exactly; raw clients that cannot be told are closed. Checked
+//! at the end: everybody got to the last publication; no subscription, no gauge and no byte of a
+//! publication is left when all are gone.
 //!
 //! A failure prints its seed; `SIM_SEED=n` runs that one alone, `SIM_SEEDS=n` runs n of them.
 

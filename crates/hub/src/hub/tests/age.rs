@@ -28,20 +28,21 @@ fn a_silent_channel_gives_its_memory_back_though_somebody_listens() {
 #[test]
 fn what_a_laggard_waits_for_stays() {
     let mut single = Single::with_rules(short_lived(), roomy());
-    let seat = single.subscribe("a", 0);
-    let (seat, _) = single.hub.block(seat, 0);
+    let subscription = single.subscribe("a", 0);
+    let (subscription, _) = single.hub.block(subscription, 0);
     for _ in 0..10 {
         single.publish("a", b"x");
     }
-    single.hub.advance(seat, 4);
+    single.hub.advance(subscription, 4);
     single.tick(100);
     let mut publications = Vec::new();
-    assert_eq!(single.hub.pull(seat, 99, &mut publications), Pull::More);
+    assert_eq!(single.hub.pull(subscription, 99, &mut publications), Pull::More);
     assert_eq!(offsets(&publications), [5, 6, 7, 8, 9, 10]);
-    let begin = single.hub.begin(single.now_ms, seat.channel, &Start::Earliest, BehindGap::Now);
+    let begin =
+        single.hub.begin(single.now_ms, subscription.channel, &Start::Earliest, BehindGap::Now);
     assert_eq!(begin.unwrap().cursor, 10, "but it is no history");
     publications.clear();
-    single.unsubscribe(seat);
+    single.unsubscribe(subscription);
     single.tick(0);
     assert_eq!(single.accounting.count(), 0);
 }
@@ -50,8 +51,8 @@ fn what_a_laggard_waits_for_stays() {
 fn what_left_the_history_counts_for_the_laggards_bounds() {
     let rules = Rules { tail: keeping(3).tail, ..short_lived() };
     let mut single = Single::with_rules(rules, roomy());
-    let seat = single.subscribe("a", 0);
-    single.hub.block(seat, 0);
+    let subscription = single.subscribe("a", 0);
+    single.hub.block(subscription, 0);
     for _ in 0..10 {
         single.publish("a", b"x");
     }

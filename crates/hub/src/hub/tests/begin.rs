@@ -4,8 +4,8 @@ use crate::{Begin, BehindGap, Gap, GapReason, Start};
 const NOW: BehindGap = BehindGap::Now;
 const EARLIEST: BehindGap = BehindGap::Earliest;
 
-/// A channel with nine publications, one each second from the first on, of which the history has the
-/// last four and the tail the last six.
+/// A channel with nine publications, one each second from the first on, of which the history has
+/// the last four and the tail the last six.
 fn nine() -> (Single, u32, Epoch) {
     let bounds = |publications| keeping(publications).tail;
     let rules = Rules { tail: bounds(6), history: bounds(4), ..Rules::default() };
@@ -201,51 +201,51 @@ fn a_visit_is_safe_where_hardly_anything_may_be_remembered() {
 }
 
 #[test]
-fn a_seat_is_placed_back_and_forth() {
+fn a_subscription_is_placed_back_and_forth() {
     let (mut single, a, _) = nine();
-    let seat = single.subscribe("a", 0);
-    let (seat, _) = single.hub.block(seat, single.hub.cursor(seat));
+    let subscription = single.subscribe("a", 0);
+    let (subscription, _) = single.hub.block(subscription, single.hub.cursor(subscription));
     let mut publications = Vec::new();
     for (place, rest) in [(5, vec![6, 7, 8, 9]), (9, vec![]), (3, vec![4, 5, 6, 7, 8, 9])] {
-        single.hub.place(seat, place);
-        assert_eq!(single.hub.cursor(seat), place);
-        let lag = single.hub.lag(seat);
+        single.hub.place(subscription, place);
+        assert_eq!(single.hub.cursor(subscription), place);
+        let lag = single.hub.lag(subscription);
         assert_eq!((lag.publications, lag.bytes), (9 - place, 3 * (9 - place)));
-        single.hub.pull(seat, usize::MAX, &mut publications);
+        single.hub.pull(subscription, usize::MAX, &mut publications);
         assert_eq!(offsets(&publications), rest);
     }
-    single.hub.place(seat, 1000);
-    assert_eq!(single.hub.cursor(seat), 9);
+    single.hub.place(subscription, 1000);
+    assert_eq!(single.hub.cursor(subscription), 9);
     assert_eq!(single.slices(), []);
     // So far back that what follows is gone.
-    single.hub.place(seat, 2);
+    single.hub.place(subscription, 2);
     let lagged = Pull::Lagged { missed: 3..=3 };
-    assert_eq!(single.hub.pull(seat, usize::MAX, &mut publications), lagged);
-    let lag = single.hub.lag(seat);
+    assert_eq!(single.hub.pull(subscription, usize::MAX, &mut publications), lagged);
+    let lag = single.hub.lag(subscription);
     assert_eq!((lag.publications, lag.bytes), (7, 18));
     assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
     assert_eq!(single.work.kind, WorkKind::Lagged);
-    assert_eq!(single.work.targets[0].1, Seat { channel: a, ..seat });
+    assert_eq!(single.work.targets[0].1, Subscription { channel: a, ..subscription });
 }
 
 #[test]
-fn a_ready_seat_that_is_placed_back_is_served() {
+fn a_ready_subscription_that_is_placed_back_is_served() {
     let (mut single, _, _) = nine();
-    let seat = single.subscribe("a", 0);
+    let subscription = single.subscribe("a", 0);
     single.subscribe("a", 1);
-    single.hub.place(seat, 7);
+    single.hub.place(subscription, 7);
     assert_eq!(single.slices(), [(vec![0], vec![8, 9])]);
 }
 
 #[test]
 fn after_a_deletion_no_place_is_given() {
     let (mut single, _, _) = nine();
-    let seat = single.subscribe("a", 0);
-    let (seat, _) = single.hub.block(seat, 9);
+    let subscription = single.subscribe("a", 0);
+    let (subscription, _) = single.hub.block(subscription, 9);
     single.delete("a");
     single.publish("a", b"x");
-    single.hub.place(seat, 1);
-    assert_eq!(single.hub.lag(seat), Lag::default());
+    single.hub.place(subscription, 1);
+    assert_eq!(single.hub.lag(subscription), Lag::default());
     assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
     assert_eq!(single.work.kind, WorkKind::Deleted);
 }
@@ -253,8 +253,8 @@ fn after_a_deletion_no_place_is_given() {
 #[test]
 fn members_are_the_ready_and_the_blocked() {
     let mut single = Single::new(roomy());
-    let seats = [0, 1, 2].map(|conn| single.subscribe("a", conn));
-    single.hub.block(seats[2], 0);
+    let subscriptions = [0, 1, 2].map(|conn| single.subscribe("a", conn));
+    single.hub.block(subscriptions[2], 0);
     let members = |max| single.hub.members(&name("a"), max).iter().map(|m| m.conn).collect();
     let all: Vec<u32> = members(9);
     assert_eq!(all, [0, 1, 2]);

@@ -4,7 +4,7 @@ use crate::links::Links;
 #[test]
 fn entries_and_channels_are_small() {
     assert_eq!(size_of::<crate::roster::Entry>(), 16);
-    assert_eq!(size_of::<Seat>(), 8);
+    assert_eq!(size_of::<Subscription>(), 8);
     assert_eq!(size_of::<Links>(), 32);
     assert!(size_of::<Channel>() <= 256, "{}", size_of::<Channel>());
 }
@@ -23,8 +23,8 @@ fn subscribing_to_random_names_for_ever_stays_bounded() {
     for i in 0..200_000u32 {
         let mut out = Outbox::new();
         let who = Subscriber { conn: i, nth: 0 };
-        let seat = hubs[0].subscribe(0, &name(&format!("r{i}")), who, &mut out);
-        hubs[0].unsubscribe(0, seat, &mut out);
+        let subscription = hubs[0].subscribe(0, &name(&format!("r{i}")), who, &mut out);
+        hubs[0].unsubscribe(0, subscription, &mut out);
         while let Some((to, message)) = (!out.is_empty()).then(|| out.remove(0)) {
             hubs[usize::from(to.0)].handle(0, message, &mut out);
         }
@@ -51,7 +51,7 @@ fn publishing_to_random_names_for_ever_stays_bounded() {
 #[test]
 fn the_oldest_idle_channel_goes_first_and_use_makes_young() {
     let mut single = Single::new(Limits { channels_idle_max: 2, ..roomy() });
-    let seat = single.subscribe("used", 0);
+    let subscription = single.subscribe("used", 0);
     single.publish("used", b"x");
     single.publish("a", b"x");
     single.publish("b", b"x");
@@ -61,7 +61,7 @@ fn the_oldest_idle_channel_goes_first_and_use_makes_young() {
         |single: &Single, channel| single.report(channel).home.map(|home| home.position.offset);
     assert_eq!(["a", "b", "c"].map(|channel| offset(&single, channel)), [Some(2), None, Some(1)]);
     assert_eq!(offset(&single, "used"), Some(1));
-    single.unsubscribe(seat);
+    single.unsubscribe(subscription);
     assert_eq!(["a", "c", "used"].map(|c| offset(&single, c)), [None, Some(1), Some(1)]);
 }
 
@@ -105,8 +105,8 @@ fn metadata_outlives_a_log_that_the_budget_took() {
 fn a_tick_does_a_bounded_part_and_the_next_ones_the_rest() {
     let mut single = Single::new(roomy());
     for i in 0..5000 {
-        let seat = single.subscribe(&format!("c{i}"), 0);
-        single.unsubscribe(seat);
+        let subscription = single.subscribe(&format!("c{i}"), 0);
+        single.unsubscribe(subscription);
     }
     single.tick(3_600_000);
     assert!((3000..5000).contains(&single.hub.channels()));
@@ -197,12 +197,12 @@ fn looked_at_from_elsewhere(limits: &Limits, bytes: usize) -> ([Hub; 2], Vec<Cha
     }
     for (conn, name) in (0..).zip(&others) {
         let mut out = Outbox::new();
-        let seat = hubs[0].subscribe(0, name, Subscriber { conn, nth: 0 }, &mut out);
+        let subscription = hubs[0].subscribe(0, name, Subscriber { conn, nth: 0 }, &mut out);
         for _ in 0..2 {
             let (to, message) = out.remove(0);
             hubs[usize::from(to.0)].handle(0, message, &mut out);
         }
-        hubs[0].unsubscribe(0, seat, &mut out);
+        hubs[0].unsubscribe(0, subscription, &mut out);
         while let Some((to, message)) = (!out.is_empty()).then(|| out.remove(0)) {
             hubs[usize::from(to.0)].handle(0, message, &mut out);
         }

@@ -82,12 +82,15 @@ fn channels_take_turns() {
 #[test]
 fn removals_during_a_pass_skip_and_repeat_nobody() {
     let mut single = Single::new(roomy());
-    let seats: Vec<Seat> = (0..6).map(|conn| single.subscribe("a", conn)).collect();
+    let subscriptions: Vec<Subscription> = (0..6).map(|conn| single.subscribe("a", conn)).collect();
     single.publish("a", b"x");
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![5, 4], vec![1])));
     // Who was served moves among those who were not.
-    let moved = single.unsubscribe(seats[1]).unwrap();
-    assert_eq!(moved, Moved { who: Subscriber { conn: 5, nth: 0 }, seat: seats[1] });
+    let moved = single.unsubscribe(subscriptions[1]).unwrap();
+    assert_eq!(
+        moved,
+        Moved { who: Subscriber { conn: 5, nth: 0 }, subscription: subscriptions[1] }
+    );
     single.subscribe("a", 6);
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![3, 2], vec![1])));
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![0], vec![1])));
@@ -97,11 +100,11 @@ fn removals_during_a_pass_skip_and_repeat_nobody() {
 #[test]
 fn the_last_one_leaves_in_the_middle_of_a_pass() {
     let mut single = Single::new(roomy());
-    let seats = [0, 1].map(|conn| single.subscribe("a", conn));
+    let subscriptions = [0, 1].map(|conn| single.subscribe("a", conn));
     single.publish("a", b"x");
     assert_eq!(single.slice(1, EVERYTHING), Some((vec![1], vec![1])));
-    assert_eq!(single.unsubscribe(seats[1]), None);
-    assert_eq!(single.unsubscribe(seats[0]), None);
+    assert_eq!(single.unsubscribe(subscriptions[1]), None);
+    assert_eq!(single.unsubscribe(subscriptions[0]), None);
     assert_eq!(single.slice(1, EVERYTHING), None);
     single.subscribe("a", 2);
     assert_eq!(single.slice(1, EVERYTHING), None);
@@ -144,8 +147,8 @@ fn a_deletion_reaches_all_who_were_there_and_nobody_else() {
     assert_eq!(single.work.publications[0].payload(), b"new");
     assert_eq!(single.slice(9, EVERYTHING), Some((vec![3, 2, 1, 0], vec![])));
     assert_eq!(single.work.kind, WorkKind::Deleted);
-    for (_, seat) in std::mem::take(&mut single.work.targets) {
-        single.unsubscribe(seat);
+    for (_, subscription) in std::mem::take(&mut single.work.targets) {
+        single.unsubscribe(subscription);
     }
     assert_eq!(single.slice(9, EVERYTHING), None);
     assert_eq!(single.report("a").subscribers, 1);
@@ -155,9 +158,9 @@ fn a_deletion_reaches_all_who_were_there_and_nobody_else() {
 fn there_is_nothing_to_delete_twice() {
     let mut single = Single::new(roomy());
     assert!(!single.delete("a"));
-    let seat = single.subscribe("a", 0);
+    let subscription = single.subscribe("a", 0);
     assert!(single.delete("a"), "a channel that somebody listens to exists");
-    single.unsubscribe(seat);
+    single.unsubscribe(subscription);
     assert!(!single.delete("a"));
     let epoch = single.publish("a", b"x").position.epoch;
     assert!(single.delete("a"));

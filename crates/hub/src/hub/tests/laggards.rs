@@ -4,40 +4,40 @@ const KEPT: usize = 4;
 
 /// A channel whose log keeps four publications, and one subscriber who is blocked at `cursor` after
 /// `published` publications.
-fn blocked(policy: SlowPolicy, cursor: u64, published: u64) -> (Single, Seat) {
+fn blocked(policy: SlowPolicy, cursor: u64, published: u64) -> (Single, Subscription) {
     let rules = Rules { slow_policy: policy, ..keeping(KEPT) };
     let mut single = Single::with_rules(rules, roomy());
-    let seat = single.subscribe("a", 0);
+    let subscription = single.subscribe("a", 0);
     for _ in 0..=cursor {
         single.publish("a", b"x");
     }
     single.slices();
-    let (seat, moved) = single.hub.block(seat, cursor);
-    assert!(seat.is_blocked() && moved.is_none());
+    let (subscription, moved) = single.hub.block(subscription, cursor);
+    assert!(subscription.is_blocked() && moved.is_none());
     for _ in cursor + 1..published {
         single.publish("a", b"x");
     }
-    (single, seat)
+    (single, subscription)
 }
 
-fn pull(single: &Single, seat: Seat, bytes_max: usize) -> (Pull, Vec<u64>) {
+fn pull(single: &Single, subscription: Subscription, bytes_max: usize) -> (Pull, Vec<u64>) {
     let mut publications = Vec::new();
-    let pull = single.hub.pull(seat, bytes_max, &mut publications);
+    let pull = single.hub.pull(subscription, bytes_max, &mut publications);
     (pull, offsets(&publications))
 }
 
 #[test]
 fn fan_out_leaves_the_blocked_alone_and_they_pull() {
-    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 1, 4);
+    let (mut single, subscription) = blocked(SlowPolicy::Disconnect, 1, 4);
     assert_eq!(single.slices(), []);
-    assert_eq!(pull(&single, seat, 6), (Pull::More, vec![2, 3]));
-    assert_eq!(pull(&single, seat, 6), (Pull::More, vec![2, 3]));
-    single.hub.advance(seat, 3);
-    assert_eq!(pull(&single, seat, 1), (Pull::More, vec![4]));
-    single.hub.advance(seat, 4);
-    assert_eq!(pull(&single, seat, 1), (Pull::CaughtUp, vec![]));
-    let (seat, moved) = single.hub.unblock(seat);
-    assert!(!seat.is_blocked() && moved.is_none());
+    assert_eq!(pull(&single, subscription, 6), (Pull::More, vec![2, 3]));
+    assert_eq!(pull(&single, subscription, 6), (Pull::More, vec![2, 3]));
+    single.hub.advance(subscription, 3);
+    assert_eq!(pull(&single, subscription, 1), (Pull::More, vec![4]));
+    single.hub.advance(subscription, 4);
+    assert_eq!(pull(&single, subscription, 1), (Pull::CaughtUp, vec![]));
+    let (subscription, moved) = single.hub.unblock(subscription);
+    assert!(!subscription.is_blocked() && moved.is_none());
     assert_eq!(single.slices(), []);
     single.publish("a", b"x");
     assert_eq!(single.slices(), [(vec![0], vec![5])]);
@@ -45,41 +45,41 @@ fn fan_out_leaves_the_blocked_alone_and_they_pull() {
 
 #[test]
 fn who_comes_back_behind_the_head_is_served() {
-    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 1, 3);
-    single.hub.unblock(seat);
+    let (mut single, subscription) = blocked(SlowPolicy::Disconnect, 1, 3);
+    single.hub.unblock(subscription);
     assert_eq!(single.slices(), [(vec![0], vec![2, 3])]);
 }
 
 #[test]
 fn one_publication_too_many_is_a_lag_and_not_one_earlier() {
-    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 1, KEPT as u64 + 1);
-    assert_eq!(pull(&single, seat, 1000).1, [2, 3, 4, 5]);
+    let (mut single, subscription) = blocked(SlowPolicy::Disconnect, 1, KEPT as u64 + 1);
+    assert_eq!(pull(&single, subscription, 1000).1, [2, 3, 4, 5]);
     assert_eq!(single.slices(), []);
     single.publish("a", b"x");
-    assert_eq!(pull(&single, seat, 1000).0, Pull::Lagged { missed: 2..=2 });
+    assert_eq!(pull(&single, subscription, 1000).0, Pull::Lagged { missed: 2..=2 });
     assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
     assert_eq!(single.work.kind, WorkKind::Lagged);
-    assert_eq!(single.work.targets, [(Subscriber { conn: 0, nth: 0 }, seat)]);
-    single.unsubscribe(seat);
+    assert_eq!(single.work.targets, [(Subscriber { conn: 0, nth: 0 }, subscription)]);
+    single.unsubscribe(subscription);
     assert_eq!(single.slices(), []);
 }
 
 #[test]
 fn with_skip_a_laggard_goes_on_with_the_oldest_kept() {
-    let (mut single, seat) = blocked(SlowPolicy::Skip, 2, 10);
+    let (mut single, subscription) = blocked(SlowPolicy::Skip, 2, 10);
     assert_eq!(single.slices(), []);
-    assert_eq!(pull(&single, seat, 1000), (Pull::Lagged { missed: 3..=6 }, vec![]));
-    single.hub.advance(seat, 6);
-    assert_eq!(pull(&single, seat, 1000), (Pull::More, vec![7, 8, 9, 10]));
+    assert_eq!(pull(&single, subscription, 1000), (Pull::Lagged { missed: 3..=6 }, vec![]));
+    single.hub.advance(subscription, 6);
+    assert_eq!(pull(&single, subscription, 1000), (Pull::More, vec![7, 8, 9, 10]));
 }
 
 #[test]
 fn with_latest_a_laggard_goes_on_with_the_newest() {
-    let (mut single, seat) = blocked(SlowPolicy::Latest, 2, 10);
+    let (mut single, subscription) = blocked(SlowPolicy::Latest, 2, 10);
     assert_eq!(single.slices(), []);
-    assert_eq!(pull(&single, seat, 1000), (Pull::Lagged { missed: 3..=9 }, vec![]));
-    single.hub.advance(seat, 9);
-    assert_eq!(pull(&single, seat, 1000), (Pull::More, vec![10]));
+    assert_eq!(pull(&single, subscription, 1000), (Pull::Lagged { missed: 3..=9 }, vec![]));
+    single.hub.advance(subscription, 9);
+    assert_eq!(pull(&single, subscription, 1000), (Pull::More, vec![10]));
 }
 
 #[test]
@@ -87,18 +87,18 @@ fn who_comes_back_too_late_is_told_in_fan_out() {
     for (policy, missed, rest) in
         [(SlowPolicy::Skip, 3..=6, vec![7, 8, 9, 10]), (SlowPolicy::Latest, 3..=9, vec![10])]
     {
-        let (mut single, seat) = blocked(policy, 2, 10);
-        single.hub.unblock(seat);
+        let (mut single, subscription) = blocked(policy, 2, 10);
+        single.hub.unblock(subscription);
         assert_eq!(single.slice(9, 1000), Some((vec![0], vec![])));
         assert_eq!(single.work.kind, WorkKind::Skipped { missed });
         assert_eq!(single.slice(9, 1000), Some((vec![0], rest)));
         assert_eq!(single.slice(9, 1000), None);
     }
-    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 2, 10);
-    let (seat, _) = single.hub.unblock(seat);
+    let (mut single, subscription) = blocked(SlowPolicy::Disconnect, 2, 10);
+    let (subscription, _) = single.hub.unblock(subscription);
     assert_eq!(single.slice(9, 1000), Some((vec![0], vec![])));
     assert_eq!(single.work.kind, WorkKind::Lagged);
-    assert_eq!(single.work.targets[0].1, seat);
+    assert_eq!(single.work.targets[0].1, subscription);
 }
 
 #[test]
@@ -150,15 +150,15 @@ fn the_newest_publication_stays_though_it_is_over_the_limit_of_the_channel() {
 #[test]
 fn deletion_finds_the_blocked() {
     for policy in [SlowPolicy::Disconnect, SlowPolicy::Skip, SlowPolicy::Latest] {
-        let (mut single, seat) = blocked(policy, 1, 3);
+        let (mut single, subscription) = blocked(policy, 1, 3);
         assert!(single.delete("a"));
         single.publish("a", b"new");
-        assert_eq!(pull(&single, seat, 1000), (Pull::Deleted, vec![]));
-        single.hub.advance(seat, 1);
+        assert_eq!(pull(&single, subscription, 1000), (Pull::Deleted, vec![]));
+        single.hub.advance(subscription, 1);
         assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
         assert_eq!(single.work.kind, WorkKind::Deleted);
-        assert_eq!(single.work.targets[0].1, seat);
-        single.unsubscribe(seat);
+        assert_eq!(single.work.targets[0].1, subscription);
+        single.unsubscribe(subscription);
         assert_eq!(single.slices(), []);
     }
 }
@@ -166,12 +166,12 @@ fn deletion_finds_the_blocked() {
 #[test]
 fn who_is_blocked_after_a_deletion_still_hears_of_it() {
     let mut single = Single::new(roomy());
-    let seat = single.subscribe("a", 0);
+    let subscription = single.subscribe("a", 0);
     single.publish("a", b"x");
     single.slices();
     single.delete("a");
-    let (seat, _) = single.hub.block(seat, 0);
-    assert_eq!(pull(&single, seat, 9).0, Pull::Deleted);
+    let (subscription, _) = single.hub.block(subscription, 0);
+    assert_eq!(pull(&single, subscription, 9).0, Pull::Deleted);
     single.slice(9, 9);
     assert_eq!((&single.work.kind, single.work.targets.len()), (&WorkKind::Deleted, 1));
 }
@@ -180,11 +180,11 @@ fn who_is_blocked_after_a_deletion_still_hears_of_it() {
 fn deletion_and_lag_are_told_apart() {
     let mut single = Single::with_rules(keeping(KEPT), roomy());
     let blocked = [0, 1].map(|conn| {
-        let seat = single.subscribe("a", conn);
+        let subscription = single.subscribe("a", conn);
         if conn == 0 {
             single.delete("a");
         }
-        single.hub.block(seat, 0).0
+        single.hub.block(subscription, 0).0
     });
     for _ in 0..=KEPT {
         single.publish("a", b"x");
@@ -196,47 +196,48 @@ fn deletion_and_lag_are_told_apart() {
     }
     assert_eq!(told, [(WorkKind::Lagged, vec![1]), (WorkKind::Deleted, vec![0])]);
     assert_eq!(
-        blocked.map(|seat| pull(&single, seat, 9).0),
+        blocked.map(|subscription| pull(&single, subscription, 9).0),
         [Pull::Deleted, Pull::Lagged { missed: 1..=1 }]
     );
 }
 
 #[test]
-fn a_seat_can_be_blocked_where_it_stands() {
-    let (mut single, seat) = blocked(SlowPolicy::Disconnect, 2, 4);
-    assert_eq!(single.hub.cursor(seat), 2);
-    let (seat, _) = single.hub.unblock(seat);
-    assert_eq!(single.hub.cursor(seat), 2);
-    let cursor = single.hub.cursor(seat);
-    let (seat, _) = single.hub.block(seat, cursor);
+fn a_subscription_can_be_blocked_where_it_stands() {
+    let (mut single, subscription) = blocked(SlowPolicy::Disconnect, 2, 4);
+    assert_eq!(single.hub.cursor(subscription), 2);
+    let (subscription, _) = single.hub.unblock(subscription);
+    assert_eq!(single.hub.cursor(subscription), 2);
+    let cursor = single.hub.cursor(subscription);
+    let (subscription, _) = single.hub.block(subscription, cursor);
     assert_eq!(single.slices(), []);
-    assert_eq!(pull(&single, seat, 1000), (Pull::More, vec![3, 4]));
+    assert_eq!(pull(&single, subscription, 1000), (Pull::More, vec![3, 4]));
 }
 
 #[test]
 fn many_laggards_are_found_in_slices() {
     let mut single = Single::with_rules(keeping(KEPT), roomy());
-    let mut seats: Vec<Seat> = (0..600).map(|conn| single.subscribe("a", conn)).collect();
+    let mut subscriptions: Vec<Subscription> =
+        (0..600).map(|conn| single.subscribe("a", conn)).collect();
     for cursor in 1..=KEPT as u64 {
         single.publish("a", b"x");
         while single.hub.next_work(256, 1000, &mut single.work) {}
         // From the last to the first, so that nobody is moved.
         for conn in (1..600).rev().filter(|conn| conn % 4 == cursor as u32 % 4) {
-            let (seat, moved) = single.hub.block(seats[conn as usize], cursor);
-            seats[conn as usize] = seat;
+            let (subscription, moved) = single.hub.block(subscriptions[conn as usize], cursor);
+            subscriptions[conn as usize] = subscription;
             if let Some(moved) = moved {
-                seats[moved.who.conn as usize] = moved.seat;
+                subscriptions[moved.who.conn as usize] = moved.subscription;
             }
         }
     }
     let mut closed = 0;
-    while seats.len() - closed > 1 {
+    while subscriptions.len() - closed > 1 {
         single.publish("a", b"x");
         while single.hub.next_work(64, 1000, &mut single.work) {
             if single.work.kind == WorkKind::Lagged {
                 assert!(single.work.targets.len() <= 64);
-                for (_, seat) in std::mem::take(&mut single.work.targets) {
-                    single.unsubscribe(seat);
+                for (_, subscription) in std::mem::take(&mut single.work.targets) {
+                    single.unsubscribe(subscription);
                     closed += 1;
                 }
             }

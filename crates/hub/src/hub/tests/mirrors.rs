@@ -5,8 +5,8 @@ use super::*;
 fn who_waits_for_the_home_starts_where_the_home_stood_when_it_heard_of_the_join() {
     let mut pair = Pair::new(&roomy());
     pair.publish();
-    let seat = pair.subscribe(0);
-    assert_eq!(pair.b.position(seat.channel), None);
+    let subscription = pair.subscribe(0);
+    assert_eq!(pair.b.position(subscription.channel), None);
     pair.publish();
     pair.subscribe(1);
     pair.carry_to_a();
@@ -15,7 +15,7 @@ fn who_waits_for_the_home_starts_where_the_home_stood_when_it_heard_of_the_join(
     assert_eq!(pair.received(), []);
     pair.carry_to_b();
     assert_eq!(
-        pair.b.position(seat.channel),
+        pair.b.position(subscription.channel),
         pair.a.report(0, &pair.name).home.map(|h| h.position)
     );
     assert_eq!(pair.received(), [(vec![2, 1, 0], vec![3])]);
@@ -38,10 +38,10 @@ fn the_log_comes_with_the_join() {
 #[test]
 fn a_mirror_lingers_and_takes_its_next_subscriber_without_a_join() {
     let mut pair = Pair::new(&roomy());
-    let seat = pair.subscribe(0);
+    let subscription = pair.subscribe(0);
     pair.carry_to_a();
     pair.carry_to_b();
-    pair.unsubscribe(0, seat);
+    pair.unsubscribe(0, subscription);
     pair.b.tick(9_999, &mut pair.to_a);
     pair.publish();
     pair.carry_to_b();
@@ -55,15 +55,18 @@ fn a_mirror_lingers_and_takes_its_next_subscriber_without_a_join() {
 #[test]
 fn leave_and_join_again_while_publications_are_in_flight() {
     let mut pair = Pair::new(&roomy());
-    let seat = pair.subscribe(0);
+    let subscription = pair.subscribe(0);
     pair.carry_to_a();
     pair.carry_to_b();
-    pair.unsubscribe(0, seat);
+    pair.unsubscribe(0, subscription);
     pair.publish();
     pair.b.tick(10_000, &mut pair.to_a);
     assert_eq!(pair.b.channels(), 0);
     let again = pair.subscribe(1);
-    assert_eq!(again.channel, seat.channel, "the same index, so only the generation differs");
+    assert_eq!(
+        again.channel, subscription.channel,
+        "the same index, so only the generation differs"
+    );
     pair.publish();
     pair.carry_to_b();
     assert_eq!(pair.received(), []);
@@ -76,8 +79,8 @@ fn leave_and_join_again_while_publications_are_in_flight() {
 #[test]
 fn an_answer_to_a_join_that_was_given_up_is_ignored() {
     let mut pair = Pair::new(&roomy());
-    let seat = pair.subscribe(0);
-    pair.unsubscribe(0, seat);
+    let subscription = pair.subscribe(0);
+    pair.unsubscribe(0, subscription);
     pair.b.tick(10_000, &mut pair.to_a);
     pair.subscribe(1);
     let second_join = pair.to_a.split_off(3);
@@ -85,7 +88,7 @@ fn an_answer_to_a_join_that_was_given_up_is_ignored() {
     pair.carry_to_a();
     pair.publish();
     pair.carry_to_b();
-    assert_eq!(pair.b.position(seat.channel), None);
+    assert_eq!(pair.b.position(subscription.channel), None);
     pair.to_a.extend(second_join);
     pair.publish();
     pair.carry_to_a();
@@ -98,23 +101,23 @@ fn an_answer_to_a_join_that_was_given_up_is_ignored() {
 fn who_is_blocked_before_the_home_answered_starts_at_its_head_too() {
     let mut pair = Pair::new(&roomy());
     pair.publish();
-    let seat = pair.subscribe(0);
-    let (seat, _) = pair.b.block(seat, pair.b.cursor(seat));
+    let subscription = pair.subscribe(0);
+    let (subscription, _) = pair.b.block(subscription, pair.b.cursor(subscription));
     pair.carry_to_a();
     pair.publish();
     pair.carry_to_b();
-    assert_eq!(pair.b.cursor(seat), 1);
+    assert_eq!(pair.b.cursor(subscription), 1);
     assert_eq!(pair.received(), [(vec![0], vec![])]);
     assert_eq!(pair.work.kind, WorkKind::Joined);
-    assert_eq!(pair.b.cursor(seat), 1);
-    pair.b.unblock(seat);
+    assert_eq!(pair.b.cursor(subscription), 1);
+    pair.b.unblock(subscription);
     assert_eq!(pair.received(), [(vec![0], vec![2])]);
 }
 
 #[test]
 fn what_does_not_fit_the_state_of_the_mirror_is_ignored() {
     let mut pair = Pair::new(&roomy());
-    let seat = pair.subscribe(0);
+    let subscription = pair.subscribe(0);
     let accounting = Arc::new(Accounting::default());
     let publication = Publication::new(
         Position { epoch: Epoch::from_random(1), offset: 1 },
@@ -122,7 +125,7 @@ fn what_does_not_fit_the_state_of_the_mirror_is_ignored() {
         Draft::new(Kind::Text, b"x"),
         &accounting,
     );
-    let (channel, generation) = (seat.channel, pair.b.generation);
+    let (channel, generation) = (subscription.channel, pair.b.generation);
     let early = Message::Deliver { channel, generation, publication };
     pair.b.handle(0, early, &mut pair.to_a);
     assert_eq!(accounting.count(), 0);
@@ -222,7 +225,7 @@ fn the_home_hears_at_once_of_the_first_and_the_last_and_else_once_a_second() {
         assert_eq!(receipt.subscribed, receipt.subscribers > 0);
         receipt.subscribers
     };
-    let seat = pair.subscribe(0);
+    let subscription = pair.subscribe(0);
     assert_eq!(counted(&mut pair), 1);
     for conn in 1..50 {
         pair.subscribe(conn);
@@ -240,7 +243,7 @@ fn the_home_hears_at_once_of_the_first_and_the_last_and_else_once_a_second() {
     pair.b.tick(10_000, &mut pair.to_a);
     assert!(pair.to_a.is_empty(), "a number that is the same again is not reported");
     for _ in 0..50 {
-        pair.unsubscribe(9000, seat);
+        pair.unsubscribe(9000, subscription);
     }
     assert_eq!(pair.to_a.len(), 1);
     assert_eq!(counted(&mut pair), 0);

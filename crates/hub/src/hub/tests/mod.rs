@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    Bounds, Draft, Kind, Lag, Message, Moved, Publication, Pull, Receipt, Rules, Seat, SlowPolicy,
-    Subscriber, Work, WorkKind,
+    Bounds, Draft, Kind, Lag, Message, Moved, Publication, Pull, Receipt, Rules, SlowPolicy,
+    Subscriber, Subscription, Work, WorkKind,
 };
 
 /// Limits that no test reaches by chance.
@@ -58,13 +58,13 @@ impl Single {
         Self { hub, accounting, out: Outbox::new(), work: Work::default(), now_ms: 1000 }
     }
 
-    fn subscribe(&mut self, channel: &str, conn: u32) -> Seat {
+    fn subscribe(&mut self, channel: &str, conn: u32) -> Subscription {
         let who = Subscriber { conn, nth: 0 };
         self.hub.subscribe(self.now_ms, &name(channel), who, &mut self.out)
     }
 
-    fn unsubscribe(&mut self, seat: Seat) -> Option<Moved> {
-        self.hub.unsubscribe(self.now_ms, seat, &mut self.out)
+    fn unsubscribe(&mut self, subscription: Subscription) -> Option<Moved> {
+        self.hub.unsubscribe(self.now_ms, subscription, &mut self.out)
     }
 
     fn publish(&mut self, channel: &str, payload: &[u8]) -> Receipt {

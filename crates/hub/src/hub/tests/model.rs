@@ -9,7 +9,7 @@ use crate::{BehindGap, SlowPolicy, Start};
 /// One subscriber and what it must receive next.
 pub(super) struct Listener {
     pub(super) name: ChannelName,
-    pub(super) seat: Seat,
+    pub(super) subscription: Subscription,
     policy: SlowPolicy,
     /// The last position that it received, missed, or started after; none while its shard waits
     /// for the home.
@@ -26,13 +26,13 @@ impl Listener {
     /// Begins, now that this shard knows where the channel stands.
     fn begin(&mut self, hub: &mut Hub, now_ms: u64, truth: &Truth) {
         let (start, behind_gap) = self.wants.take().unwrap();
-        let stand = hub.position(self.seat.channel).unwrap();
-        let begin = truth.begin(hub, now_ms, self.seat.channel, (&start, behind_gap));
+        let stand = hub.position(self.subscription.channel).unwrap();
+        let begin = truth.begin(hub, now_ms, self.subscription.channel, (&start, behind_gap));
         if start == Start::Now {
             // From when it came, also where the answer took its time.
-            assert_eq!(hub.cursor(self.seat), self.at.unwrap().offset);
+            assert_eq!(hub.cursor(self.subscription), self.at.unwrap().offset);
         } else {
-            hub.place(self.seat, begin.cursor);
+            hub.place(self.subscription, begin.cursor);
             self.at = Some(Position { offset: begin.cursor, ..stand });
         }
     }
@@ -60,7 +60,7 @@ impl Listener {
     /// Checks that a lag is real and the missed range exact.
     fn miss(&mut self, hub: &Hub, truth: &Truth, missed: &std::ops::RangeInclusive<u64>) {
         let at = self.at.as_mut().unwrap();
-        let log = &hub.table[self.seat.channel].log;
+        let log = &hub.table[self.subscription.channel].log;
         assert!(!self.doomed && at.offset + 1 < log.first(), "a lag that is none");
         assert!(!truth.roomy, "a lag though there is room for all");
         let resume = match self.policy {
@@ -91,11 +91,11 @@ impl Station {
     ) -> u32 {
         let conn = self.next_conn;
         self.next_conn += 1;
-        let seat = hub.subscribe(now_ms, name, Subscriber { conn, nth: 3 }, out);
-        let at = hub.position(seat.channel);
+        let subscription = hub.subscribe(now_ms, name, Subscriber { conn, nth: 3 }, out);
+        let at = hub.position(subscription.channel);
         let listener = Listener {
             name: name.clone(),
-            seat,
+            subscription,
             policy,
             at,
             doomed: false,
@@ -119,10 +119,11 @@ impl Station {
         let index = hub.visit(now_ms, name, out);
         let conn = self.subscribe(hub, now_ms, name, policy, out);
         let listener = self.listeners.get_mut(&conn).unwrap();
-        assert_eq!(hub.position(listener.seat.channel).is_some(), index.is_some());
-        assert!(index.is_none_or(|index| index == listener.seat.channel));
-        let (seat, moved) = hub.block(listener.seat, hub.cursor(listener.seat));
-        listener.seat = seat;
+        assert_eq!(hub.position(listener.subscription.channel).is_some(), index.is_some());
+        assert!(index.is_none_or(|index| index == listener.subscription.channel));
+        let (subscription, moved) =
+            hub.block(listener.subscription, hub.cursor(listener.subscription));
+        listener.subscription = subscription;
         listener.wants = Some(wants);
         if index.is_some() {
             listener.begin(hub, now_ms, truth);
@@ -167,15 +168,15 @@ impl Station {
         out: &mut Outbox,
     ) {
         let listener = self.listeners.remove(&conn).unwrap();
-        let moved = hub.unsubscribe(now_ms, listener.seat, out);
-        self.reseat(moved);
+        let moved = hub.unsubscribe(now_ms, listener.subscription, out);
+        self.follow(moved);
         truth.remember(&listener.name, listener.at);
     }
 
-    fn reseat(&mut self, moved: Option<Moved>) {
-        if let Some(Moved { who, seat }) = moved {
+    fn follow(&mut self, moved: Option<Moved>) {
+        if let Some(Moved { who, subscription }) = moved {
             assert_eq!(who.nth, 3);
-            self.listeners.get_mut(&who.conn).unwrap().seat = seat;
+            self.listeners.get_mut(&who.conn).unwrap().subscription = subscription;
         }
     }
 
@@ -185,7 +186,7 @@ impl Station {
             .listeners
             .iter()
             .filter(|(_, listener)| {
-                !puller || (listener.seat.is_blocked() && !listener.is_patient())
+                !puller || (listener.subscription.is_blocked() && !listener.is_patient())
             })
             .map(|(&conn, _)| conn)
             .collect();
@@ -196,11 +197,11 @@ impl Station {
     /// Notes which streams began and ended; called after every message.
     pub(super) fn look(&mut self, hub: &Hub) {
         for listener in self.listeners.values_mut() {
-            let now = hub.position(listener.seat.channel);
+            let now = hub.position(listener.subscription.channel);
             match (listener.at, now) {
                 (None, Some(_)) => {
                     listener.at = now;
-                    listener.uninformed = listener.seat.is_blocked();
+                    listener.uninformed = listener.subscription.is_blocked();
                 }
                 (Some(at), Some(now)) => listener.doomed |= at.epoch != now.epoch,
                 (_, None) => assert!(listener.at.is_none()),
@@ -224,10 +225,10 @@ impl Station {
         assert_eq!(work.publications.is_empty(), !found || work.kind != WorkKind::Deliver);
         let bytes: usize = work.publications.iter().map(|p| p.frame().len()).sum();
         assert!(bytes <= bytes_max || work.publications.len() == 1);
-        for (nth, &(who, seat)) in work.targets.iter().enumerate() {
+        for (nth, &(who, subscription)) in work.targets.iter().enumerate() {
             let listener = self.listeners.get_mut(&who.conn).unwrap();
-            assert_eq!((listener.seat, seat.channel), (seat, work.channel));
-            assert_eq!(hub.name(seat.channel), Some(&listener.name));
+            assert_eq!((listener.subscription, subscription.channel), (subscription, work.channel));
+            assert_eq!(hub.name(subscription.channel), Some(&listener.name));
             match &work.kind {
                 WorkKind::Deliver => {
                     let full = full >> (nth % 32) & 1 == 1;
@@ -237,7 +238,7 @@ impl Station {
                 WorkKind::Lagged => {
                     let at = listener.at.unwrap();
                     assert!(!listener.doomed && listener.policy == SlowPolicy::Disconnect);
-                    assert!(at.offset + 1 < hub.table[seat.channel].log.first());
+                    assert!(at.offset + 1 < hub.table[subscription.channel].log.first());
                     self.unsubscribe(hub, now_ms, who.conn, truth, out);
                 }
                 WorkKind::Joined => {
@@ -268,9 +269,10 @@ impl Station {
             listener.receive(publication, truth);
         }
         if full {
-            let (seat, moved) = hub.block(listener.seat, listener.at.unwrap().offset);
-            listener.seat = seat;
-            self.reseat(moved);
+            let (subscription, moved) =
+                hub.block(listener.subscription, listener.at.unwrap().offset);
+            listener.subscription = subscription;
+            self.follow(moved);
         }
     }
 
@@ -285,18 +287,18 @@ impl Station {
     ) -> bool {
         let mut publications = Vec::new();
         let listener = self.listeners.get_mut(&conn).unwrap();
-        match hub.pull(listener.seat, bytes_max, &mut publications) {
+        match hub.pull(listener.subscription, bytes_max, &mut publications) {
             Pull::More => {
                 for publication in &publications {
                     listener.receive(publication, truth);
                 }
-                hub.advance(listener.seat, listener.at.unwrap().offset);
+                hub.advance(listener.subscription, listener.at.unwrap().offset);
                 listener.inform();
                 return false;
             }
             Pull::Lagged { missed } if listener.policy != SlowPolicy::Disconnect => {
                 listener.miss(hub, truth, &missed);
-                hub.advance(listener.seat, *missed.end());
+                hub.advance(listener.subscription, *missed.end());
                 listener.inform();
                 return false;
             }
@@ -315,9 +317,9 @@ impl Station {
 
     pub(super) fn unblock(&mut self, hub: &mut Hub, conn: u32) {
         let listener = self.listeners.get_mut(&conn).unwrap();
-        let (seat, moved) = hub.unblock(listener.seat);
-        listener.seat = seat;
+        let (subscription, moved) = hub.unblock(listener.subscription);
+        listener.subscription = subscription;
         listener.inform();
-        self.reseat(moved);
+        self.follow(moved);
     }
 }

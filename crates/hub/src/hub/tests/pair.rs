@@ -39,13 +39,13 @@ impl Pair {
         }
     }
 
-    pub(super) fn subscribe(&mut self, conn: u32) -> Seat {
+    pub(super) fn subscribe(&mut self, conn: u32) -> Subscription {
         let who = Subscriber { conn, nth: 0 };
         self.b.subscribe(0, &self.name, who, &mut self.to_a)
     }
 
-    pub(super) fn unsubscribe(&mut self, now_ms: u64, seat: Seat) {
-        self.b.unsubscribe(now_ms, seat, &mut self.to_a);
+    pub(super) fn unsubscribe(&mut self, now_ms: u64, subscription: Subscription) {
+        self.b.unsubscribe(now_ms, subscription, &mut self.to_a);
     }
 
     pub(super) fn publish(&mut self) -> Receipt {

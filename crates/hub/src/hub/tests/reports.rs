@@ -9,8 +9,8 @@ fn a_receipt_tells_what_became_of_a_publication() {
     assert_eq!(first.last_requested_ms, None);
     single.now_ms = 2000;
     single.subscribe("a", 0);
-    let seat = single.subscribe("a", 1);
-    single.hub.block(seat, 1);
+    let subscription = single.subscribe("a", 1);
+    single.hub.block(subscription, 1);
     single.now_ms = 3000;
     let second = single.publish("a", b"x");
     assert_eq!(second.position, Position { offset: 2, ..first.position });
@@ -22,7 +22,7 @@ fn a_receipt_tells_what_became_of_a_publication() {
 fn a_report_tells_what_the_shard_knows() {
     let mut single = Single::new(roomy());
     assert_eq!(single.report("a"), ShardReport::default());
-    let seat = single.subscribe("a", 0);
+    let subscription = single.subscribe("a", 0);
     let report = single.report("a");
     assert_eq!((report.subscribers, report.last_requested_ms), (1, Some(1000)));
     let home = report.home.unwrap();
@@ -33,8 +33,8 @@ fn a_report_tells_what_the_shard_knows() {
     assert_eq!(home.position, position);
     assert_eq!((home.messages, home.last_publication_ms), (1, Some(5000)));
     assert_eq!(home.bytes as usize, single.accounting.bytes());
-    assert_eq!(single.hub.position(seat.channel), Some(position));
-    assert_eq!(single.hub.name(seat.channel), Some(&name("a")));
+    assert_eq!(single.hub.position(subscription.channel), Some(position));
+    assert_eq!(single.hub.name(subscription.channel), Some(&name("a")));
     assert_eq!(single.hub.name(99), None);
     assert_eq!(single.hub.position(99), None);
 }

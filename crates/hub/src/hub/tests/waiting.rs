@@ -5,16 +5,16 @@ use super::*;
 use crate::{BehindGap, Start};
 
 /// A pair whose mirror has these connections waiting, from the first publication on.
-fn waiting(conns: std::ops::Range<u32>) -> (Pair, Vec<Seat>) {
+fn waiting(conns: std::ops::Range<u32>) -> (Pair, Vec<Subscription>) {
     let mut pair = Pair::new(&roomy());
     pair.publish();
     assert_eq!(pair.b.visit(0, &pair.name, &mut pair.to_a), None);
     let mut wait = |conn| {
-        let seat = pair.subscribe(conn);
-        pair.b.block(seat, pair.b.cursor(seat)).0
+        let subscription = pair.subscribe(conn);
+        pair.b.block(subscription, pair.b.cursor(subscription)).0
     };
-    let seats = conns.map(&mut wait).collect();
-    (pair, seats)
+    let subscriptions = conns.map(&mut wait).collect();
+    (pair, subscriptions)
 }
 
 fn answer(pair: &mut Pair) {
@@ -29,12 +29,12 @@ fn told(pair: &mut Pair, sends_max: usize) -> Option<(WorkKind, Vec<u32>)> {
 
 #[test]
 fn they_are_told_once_in_slices() {
-    let (mut pair, seats) = waiting(0..700);
+    let (mut pair, subscriptions) = waiting(0..700);
     assert_eq!(told(&mut pair, 256), None);
-    assert_eq!(pair.b.begin(0, seats[0].channel, &Start::Now, BehindGap::Now), None);
-    assert_eq!(pair.b.lag(seats[0]), Lag::default());
-    pair.b.place(seats[0], 0);
-    pair.b.advance(seats[0], 0);
+    assert_eq!(pair.b.begin(0, subscriptions[0].channel, &Start::Now, BehindGap::Now), None);
+    assert_eq!(pair.b.lag(subscriptions[0]), Lag::default());
+    pair.b.place(subscriptions[0], 0);
+    pair.b.advance(subscriptions[0], 0);
     answer(&mut pair);
     let mut heard = Vec::new();
     for part in [256, 256, 188] {
@@ -43,43 +43,43 @@ fn they_are_told_once_in_slices() {
         pair.carry_to_b();
         let (kind, conns) = told(&mut pair, 256).unwrap();
         assert_eq!((kind, conns.len()), (WorkKind::Joined, part));
-        for (_, seat) in &pair.work.targets {
-            assert_eq!(pair.b.cursor(*seat), 1);
+        for (_, subscription) in &pair.work.targets {
+            assert_eq!(pair.b.cursor(*subscription), 1);
         }
         heard.extend(conns);
     }
     assert_eq!(told(&mut pair, 256), None);
     heard.sort_unstable();
     assert_eq!(heard, (0..700).collect::<Vec<_>>());
-    assert!(seats.iter().all(|&seat| pair.b.lag(seat).publications == 3));
+    assert!(subscriptions.iter().all(|&subscription| pair.b.lag(subscription).publications == 3));
     invariants::assert_sound(&pair.b);
 }
 
 #[test]
 fn who_comes_after_the_answer_is_told_nothing() {
-    let (mut pair, seats) = waiting(0..3);
+    let (mut pair, subscriptions) = waiting(0..3);
     answer(&mut pair);
     assert_eq!(told(&mut pair, 1), Some((WorkKind::Joined, vec![2])));
     assert!(pair.b.visit(0, &pair.name, &mut pair.to_a).is_some());
     let late = pair.subscribe(9);
     pair.b.block(late, 1);
     // Who was not told leaves, and who came late is moved there.
-    let moved = pair.b.unsubscribe(0, seats[0], &mut pair.to_a).unwrap();
-    assert_eq!((moved.who.conn, moved.seat), (9, seats[0]));
+    let moved = pair.b.unsubscribe(0, subscriptions[0], &mut pair.to_a).unwrap();
+    assert_eq!((moved.who.conn, moved.subscription), (9, subscriptions[0]));
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Joined, vec![1])));
     assert_eq!(told(&mut pair, 9), None);
 }
 
 #[test]
 fn who_leaves_or_goes_on_by_itself_is_told_nothing() {
-    let (mut pair, seats) = waiting(0..4);
-    pair.b.unsubscribe(0, seats[3], &mut pair.to_a);
-    let (ready, _) = pair.b.unblock(seats[2]);
+    let (mut pair, subscriptions) = waiting(0..4);
+    pair.b.unsubscribe(0, subscriptions[3], &mut pair.to_a);
+    let (ready, _) = pair.b.unblock(subscriptions[2]);
     answer(&mut pair);
-    pair.b.place(seats[1], 0);
+    pair.b.place(subscriptions[1], 0);
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Joined, vec![0])));
     let mut publications = Vec::new();
-    assert_eq!(pair.b.pull(seats[1], 99, &mut publications), Pull::More);
+    assert_eq!(pair.b.pull(subscriptions[1], 99, &mut publications), Pull::More);
     assert_eq!(offsets(&publications), [1]);
     assert_eq!(pair.b.cursor(ready), 1);
     assert_eq!(told(&mut pair, 9), None);
@@ -87,8 +87,8 @@ fn who_leaves_or_goes_on_by_itself_is_told_nothing() {
 
 #[test]
 fn the_last_one_leaves_before_the_answer() {
-    let (mut pair, seats) = waiting(0..1);
-    pair.b.unsubscribe(0, seats[0], &mut pair.to_a);
+    let (mut pair, subscriptions) = waiting(0..1);
+    pair.b.unsubscribe(0, subscriptions[0], &mut pair.to_a);
     answer(&mut pair);
     assert_eq!(told(&mut pair, 9), None);
     let index = pair.b.visit(0, &pair.name, &mut pair.to_a).unwrap();
@@ -98,31 +98,31 @@ fn the_last_one_leaves_before_the_answer() {
 
 #[test]
 fn a_deletion_behind_the_answer_is_all_they_hear() {
-    let (mut pair, seats) = waiting(0..3);
+    let (mut pair, subscriptions) = waiting(0..3);
     pair.carry_to_a();
     assert!(pair.a.delete_home(&pair.name, &mut pair.to_b));
     pair.publish();
     pair.carry_to_b();
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Deleted, vec![2, 1, 0])));
     let mut publications = Vec::new();
-    assert_eq!(pair.b.pull(seats[0], 99, &mut publications), Pull::Deleted);
+    assert_eq!(pair.b.pull(subscriptions[0], 99, &mut publications), Pull::Deleted);
 }
 
 #[test]
 fn a_deletion_in_the_middle_of_telling() {
-    let (mut pair, seats) = waiting(0..3);
+    let (mut pair, subscriptions) = waiting(0..3);
     answer(&mut pair);
     assert_eq!(told(&mut pair, 1), Some((WorkKind::Joined, vec![2])));
     assert!(pair.a.delete_home(&pair.name, &mut pair.to_b));
     pair.publish();
     pair.carry_to_b();
-    pair.b.place(seats[2], 0);
+    pair.b.place(subscriptions[2], 0);
     let mut heard = Vec::new();
     while let Some((kind, _)) = told(&mut pair, 9) {
         assert_eq!(kind, WorkKind::Deleted);
-        for (who, seat) in std::mem::take(&mut pair.work.targets) {
+        for (who, subscription) in std::mem::take(&mut pair.work.targets) {
             heard.push(who.conn);
-            pair.b.unsubscribe(0, seat, &mut pair.to_a);
+            pair.b.unsubscribe(0, subscription, &mut pair.to_a);
         }
     }
     heard.sort_unstable();
@@ -131,21 +131,21 @@ fn a_deletion_in_the_middle_of_telling() {
 
 #[test]
 fn a_deletion_before_the_answer_is_none_of_theirs() {
-    let (mut pair, seats) = waiting(0..1);
+    let (mut pair, subscriptions) = waiting(0..1);
     let old = pair.a.report(0, &pair.name).home.unwrap().position;
     assert!(pair.a.delete_home(&pair.name, &mut pair.to_b));
     answer(&mut pair);
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Joined, vec![0])));
     let start = Start::After(old);
-    let begin = pair.b.begin(0, seats[0].channel, &start, BehindGap::Now).unwrap();
+    let begin = pair.b.begin(0, subscriptions[0].channel, &start, BehindGap::Now).unwrap();
     assert_eq!(begin.gap.unwrap().reason, crate::GapReason::Epoch);
 }
 
 #[test]
 fn they_lag_like_others_once_they_were_told() {
     let mut pair = Pair::with_rules(keeping(2), &roomy());
-    let seat = pair.subscribe(0);
-    let (seat, _) = pair.b.block(seat, 0);
+    let subscription = pair.subscribe(0);
+    let (subscription, _) = pair.b.block(subscription, 0);
     pair.carry_to_a();
     for _ in 0..4 {
         pair.publish();
@@ -153,29 +153,30 @@ fn they_lag_like_others_once_they_were_told() {
     pair.carry_to_b();
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Joined, vec![0])));
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Lagged, vec![0])));
-    pair.b.unsubscribe(0, seat, &mut pair.to_a);
+    pair.b.unsubscribe(0, subscription, &mut pair.to_a);
     assert_eq!(told(&mut pair, 9), None);
 }
 
 #[test]
 fn a_mirror_that_joined_again_goes_on_in_the_same_stream() {
-    let (mut pair, seats) = waiting(0..1);
+    let (mut pair, subscriptions) = waiting(0..1);
     answer(&mut pair);
     told(&mut pair, 9);
-    let at = pair.b.position(seats[0].channel).unwrap();
-    pair.b.unsubscribe(0, seats[0], &mut pair.to_a);
+    let at = pair.b.position(subscriptions[0].channel).unwrap();
+    pair.b.unsubscribe(0, subscriptions[0], &mut pair.to_a);
     pair.b.tick(10_000, &mut pair.to_a);
     assert_eq!(pair.b.channels(), 0);
     pair.publish();
     assert_eq!(pair.b.visit(10_000, &pair.name, &mut pair.to_a), None);
-    let seat = pair.subscribe(1);
-    let (seat, _) = pair.b.block(seat, 0);
+    let subscription = pair.subscribe(1);
+    let (subscription, _) = pair.b.block(subscription, 0);
     answer(&mut pair);
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Joined, vec![1])));
-    let begin = pair.b.begin(10_000, seat.channel, &Start::After(at), BehindGap::Now).unwrap();
+    let begin =
+        pair.b.begin(10_000, subscription.channel, &Start::After(at), BehindGap::Now).unwrap();
     assert_eq!((begin.cursor, begin.gap), (at.offset, None));
-    pair.b.place(seat, begin.cursor);
-    assert_eq!(pair.b.lag(seat).publications, 1);
+    pair.b.place(subscription, begin.cursor);
+    assert_eq!(pair.b.lag(subscription).publications, 1);
 }
 
 #[test]
@@ -187,9 +188,9 @@ fn a_mirror_has_the_history_of_its_home_and_no_more() {
         let draft = Draft::new(Kind::Text, b"x");
         pair.a.publish_home(second * 1000, &pair.name, draft, &mut pair.to_b);
     }
-    let seat = pair.subscribe(0);
+    let subscription = pair.subscribe(0);
     answer(&mut pair);
-    let channel = seat.channel;
+    let channel = subscription.channel;
     assert_eq!(pair.b.log_bytes() * 5, pair.a.log_bytes() * 2);
     let home = pair.a.visit(0, &pair.name, &mut pair.to_b).unwrap();
     let seconds = (0..6).map(Start::AfterSecond);

@@ -7,7 +7,9 @@ mod answer;
 use std::sync::Arc;
 
 use switchboard_dialects::{Listen, Transport};
-use switchboard_hub::{BehindGap, ChannelName, Gap, GapReason, Position, Publication, Seat, Start};
+use switchboard_hub::{
+    BehindGap, ChannelName, Gap, GapReason, Position, Publication, Start, Subscription,
+};
 use switchboard_plane::{Close, ConnId};
 
 use super::verbs::{Taken, Verbs};
@@ -82,7 +84,7 @@ impl Verbs for Poll {
         news(core, id, nth, new);
     }
 
-    fn on_gap(core: &mut Core, id: ConnId, subscription: Seat, missed: Missed) {
+    fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {
         lagged(core, id, subscription.channel, Some(&missed));
     }
 
@@ -119,7 +121,7 @@ fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<P
         gaps.extend(begin.gap.map(|gap| (name.clone(), gap)));
     }
     // Nobody sits in an idle channel: where few may be idle, a later one drove an earlier one out.
-    // Seats keep them all.
+    // Subscriptions keep them all.
     let is_there = |(place, name): (&Place, _)| core.hub.name(place.channel) == Some(name);
     if !places.iter().zip(&channels.names).all(is_there) {
         return None;
@@ -174,7 +176,8 @@ fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Publication>]
     }
 }
 
-/// A poll lost its place before it was served, which takes a log that was cut by the shard's budget.
+/// A poll lost its place before it was served, which takes a log that was cut by the shard's
+/// budget.
 fn lagged(core: &mut Core, id: ConnId, channel: u32, missed: Option<&Missed>) {
     let Some(mut poll) = PollAnswer::of_subscriptions(core, id, &[]) else {
         return;
@@ -253,8 +256,8 @@ fn released(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    // Requests may be held behind this one, or bytes that must be dropped before the connection ends;
-    // and what only busy connections have may go.
+    // Requests may be held behind this one, or bytes that must be dropped before the connection
+    // ends; and what only busy connections have may go.
     let goes_on = connection.busy.is_some();
     if !connection.mode.has(PollFlag::KeepAlive) {
         ending::end_after_answer(core, id);

@@ -1,6 +1,6 @@
 //! Who subscribes, and where it sits.
 
-/// Whose seat it is: a connection's slot and which of its channels.
+/// Whose subscription it is: a connection's slot and which of its channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subscriber {
     /// The connection's slot in its shard.
@@ -12,7 +12,7 @@ pub struct Subscriber {
 /// Where a subscriber sits: eight bytes that the connection keeps and gives back to the hub.
 /// Opaque to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Seat {
+pub struct Subscription {
     /// The hub's index of the channel; it stays the same while anybody sits there.
     pub channel: u32,
     /// The place among the ready or, with the highest bit set, among the blocked.
@@ -21,7 +21,7 @@ pub struct Seat {
 
 const BLOCKED: u32 = 1 << 31;
 
-impl Seat {
+impl Subscription {
     pub(crate) fn ready(channel: u32, place: u32) -> Self {
         debug_assert!(place & BLOCKED == 0);
         Self { channel, place }
@@ -42,11 +42,11 @@ impl Seat {
     }
 }
 
-/// Another subscriber that a removal moved: its connection must store the new seat.
+/// Another subscriber that a removal moved: its connection must store the new subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// Who was moved.
     pub who: Subscriber,
     /// Where it sits now.
-    pub seat: Seat,
+    pub subscription: Subscription,
 }
