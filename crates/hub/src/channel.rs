@@ -2,7 +2,7 @@
 
 use crate::links::Links;
 use crate::log::Log;
-use crate::roster::Roster;
+use crate::subscriber_set::SubscriberSet;
 use crate::{ChannelName, Epoch, NamespaceId, Position, ShardId, SlowPolicy};
 
 /// Stands for a time that never was.
@@ -35,9 +35,9 @@ pub(crate) struct Channel {
     pub(crate) epoch: Epoch,
     pub(crate) base: u64,
     pub(crate) log: Log,
-    pub(crate) ready: Roster,
+    pub(crate) ready: SubscriberSet,
     /// Subscribers whose sockets were full; they pull.
-    pub(crate) blocked: Option<Box<Roster>>,
+    pub(crate) blocked: Option<Box<SubscriberSet>>,
     pub(crate) role: Role,
     /// Since when nobody is interested, while it stands in a list of idle channels.
     pub(crate) idle_since_ms: u64,
@@ -124,7 +124,7 @@ impl Channel {
             epoch,
             base: FIRST_MARK,
             log: Log::new(0),
-            ready: Roster::default(),
+            ready: SubscriberSet::default(),
             blocked: None,
             role,
             idle_since_ms: 0,
@@ -201,7 +201,9 @@ impl Channel {
     /// The oldest publication is neither in the history nor behind anybody's cursor.
     pub(crate) fn can_release(&self) -> bool {
         let oldest = self.first_mark();
-        let has_it = |roster: &Roster| roster.is_empty() || oldest <= roster.floor();
+        let has_it = |subscriber_set: &SubscriberSet| {
+            subscriber_set.is_empty() || oldest <= subscriber_set.floor()
+        };
         !self.log.is_empty()
             && !self.log.oldest_is_history()
             && has_it(&self.ready)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use crate::channel::{FIRST_MARK, WAITING};
-use crate::roster::Entry;
+use crate::subscriber_set::Entry;
 use crate::{Lag, Moved, Publication, Pull, Subscription};
 
 impl Hub {

@@ -2,7 +2,7 @@
 
 use super::Hub;
 use crate::channel::{FIRST_MARK, WAITING};
-use crate::roster::{Entry, Roster};
+use crate::subscriber_set::{Entry, SubscriberSet};
 use crate::{ChannelName, Moved, Outbox, Subscriber, Subscription};
 
 impl Hub {
@@ -54,17 +54,18 @@ impl Hub {
     /// Takes a subscriber from its subscription.
     pub(super) fn stand_up(&mut self, subscription: Subscription) -> (Entry, Option<Moved>) {
         let channel = &mut self.table[subscription.channel];
-        let roster = if subscription.is_blocked() {
+        let subscriber_set = if subscription.is_blocked() {
             channel.blocked.get_or_insert_default()
         } else {
             &mut channel.ready
         };
-        let mut entry = roster.get(subscription.index());
+        let mut entry = subscriber_set.get(subscription.index());
         if entry.mark == WAITING {
             entry.mark = FIRST_MARK;
         }
-        let moved = roster.remove(subscription.index()).map(|who| Moved { who, subscription });
-        if channel.blocked.as_deref().is_some_and(Roster::is_empty) {
+        let moved =
+            subscriber_set.remove(subscription.index()).map(|who| Moved { who, subscription });
+        if channel.blocked.as_deref().is_some_and(SubscriberSet::is_empty) {
             channel.blocked = None;
         }
         (entry, moved)

@@ -3,7 +3,7 @@ use crate::links::Links;
 
 #[test]
 fn entries_and_channels_are_small() {
-    assert_eq!(size_of::<crate::roster::Entry>(), 16);
+    assert_eq!(size_of::<crate::subscriber_set::Entry>(), 16);
     assert_eq!(size_of::<Subscription>(), 8);
     assert_eq!(size_of::<Links>(), 32);
     assert!(size_of::<Channel>() <= 256, "{}", size_of::<Channel>());

@@ -1,7 +1,7 @@
 //! What must hold in a hub between any two calls.
 
 use super::*;
-use crate::roster::Roster;
+use crate::subscriber_set::SubscriberSet;
 
 pub(super) fn assert_sound(hub: &Hub) {
     let channels: Vec<(u32, &Channel)> = (0..hub.table.len() as u32 * 4 + 256)
@@ -39,9 +39,9 @@ fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
     }
 }
 
-fn assert_marks(roster: &Roster, head: u64) {
-    for index in 0..roster.len() as u32 {
-        let mark = roster.get(index).mark;
-        assert!(roster.floor() <= mark && mark <= head, "a mark out of bounds");
+fn assert_marks(subscriber_set: &SubscriberSet, head: u64) {
+    for index in 0..subscriber_set.len() as u32 {
+        let mark = subscriber_set.get(index).mark;
+        assert!(subscriber_set.floor() <= mark && mark <= head, "a mark out of bounds");
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Entry {
 /// (at the end, where the pass has been) and go (the last one fills the hole, so at worst it is
 /// visited twice). Marks decide what an entry needs, so a second visit repeats nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Roster {
+pub(crate) struct SubscriberSet {
     entries: Paged<Entry>,
     /// No mark is below it, but for those that a pass reported and that should be gone.
     floor: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Roster {
     unvisited: u32,
 }
 
-impl Roster {
+impl SubscriberSet {
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
