@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
-use switchboard_hub::{Listener, SlowClient};
+use switchboard_hub::{SlowClient, SubscriberInfo};
 
 use crate::channel::{name_in, unknown_channel};
 use crate::error::ApiError;
@@ -107,8 +107,8 @@ struct Client {
     transport: &'static str,
 }
 
-impl From<Listener> for Client {
-    fn from(Listener { connection, address, transport }: Listener) -> Self {
+impl From<SubscriberInfo> for Client {
+    fn from(SubscriberInfo { connection, address, transport }: SubscriberInfo) -> Self {
         Self { connection, address, transport }
     }
 }
@@ -126,7 +126,7 @@ struct Laggard {
 impl From<SlowClient> for Laggard {
     fn from(slow: SlowClient) -> Self {
         Self {
-            client: slow.listener.into(),
+            client: slow.subscriber.into(),
             channel: slow.channel.to_string(),
             lag_publications: slow.lag_publications,
             lag_bytes: slow.lag_bytes,

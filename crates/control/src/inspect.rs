@@ -1,6 +1,6 @@
 //! How the internal API looks into the shards.
 
-use switchboard_hub::{ChannelName, Listener, ShardReport, SlowClient};
+use switchboard_hub::{ChannelName, ShardReport, SlowClient, SubscriberInfo};
 
 use crate::reply::Reply;
 
@@ -11,7 +11,13 @@ pub trait Inspect: Send + Sync + 'static {
     /// What one shard (below [`Inspect::shards`]) knows about a channel.
     fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>);
     /// At most `max` of one shard's subscribers of a channel.
-    fn subscribers(&self, shard: usize, name: ChannelName, max: usize, reply: Reply<Vec<Listener>>);
+    fn subscribers(
+        &self,
+        shard: usize,
+        name: ChannelName,
+        max: usize,
+        reply: Reply<Vec<SubscriberInfo>>,
+    );
     /// The clients of one shard whose sockets have been full for longest, at most `max`.
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>);
     /// The counters of each shard, by name.

@@ -43,7 +43,7 @@ pub use namespaces::{NamespaceId, Namespaces};
 pub use policy::SlowPolicy;
 pub use position::{Epoch, Position, PositionError};
 pub use publication::{Draft, Kind, Publication};
-pub use report::{HomeReport, Listener, Receipt, ShardReport, SlowClient};
+pub use report::{HomeReport, Receipt, ShardReport, SlowClient, SubscriberInfo};
 pub use router::{Router, ShardId};
 pub use rules::{Bounds, Rules};
 pub use start::{Begin, BehindGap, Gap, GapReason, Start};

@@ -45,7 +45,7 @@ pub struct HomeReport {
 
 /// Somebody who listens to a channel. Filled in by the shard that has the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
+pub struct SubscriberInfo {
     /// Names the connection: shard, slot and generation. Never used twice by one server.
     pub connection: String,
     /// The peer's address.
@@ -58,7 +58,7 @@ pub struct Listener {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlowClient {
     /// Who.
-    pub listener: Listener,
+    pub subscriber: SubscriberInfo,
     /// The channel in which it is furthest behind.
     pub channel: ChannelName,
     /// Publications that it has not been given yet.

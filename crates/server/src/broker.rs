@@ -1,7 +1,9 @@
 //! The internal API's way to the shards: it publishes to them and looks into them.
 
 use switchboard_control::{Broker, Inspect, Reply};
-use switchboard_hub::{ChannelName, Draft, Listener, Receipt, Router, ShardReport, SlowClient};
+use switchboard_hub::{
+    ChannelName, Draft, Receipt, Router, ShardReport, SlowClient, SubscriberInfo,
+};
 use switchboard_shard::{Command, Handle};
 
 /// Finds the right shard for each request and passes it on.
@@ -52,7 +54,7 @@ impl Inspect for Shards {
         shard: usize,
         name: ChannelName,
         max: usize,
-        reply: Reply<Vec<Listener>>,
+        reply: Reply<Vec<SubscriberInfo>>,
     ) {
         self.handles[shard].send(Command::Subscribers { name, max, reply });
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use switchboard_hub::{ChannelName, Draft, Listener, Receipt, ShardReport, SlowClient};
+use switchboard_hub::{ChannelName, Draft, Receipt, ShardReport, SlowClient, SubscriberInfo};
 
 /// Called once, on the shard's thread, with the answer. Must be quick and must not block.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
@@ -39,7 +39,7 @@ pub enum Command {
         /// How many at most.
         max: usize,
         /// Gets them, in no order.
-        reply: Reply<Vec<Listener>>,
+        reply: Reply<Vec<SubscriberInfo>>,
     },
     /// List the clients of this shard that cannot keep up.
     Slow {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 use switchboard_hub::{ChannelName, Namespaces, SlowClient};
 
-use super::fake::listener;
+use super::fake::subscriber;
 use super::{Bench, short};
 use crate::config::{ApiRules, ControlConfig, Timeouts};
 
@@ -77,7 +77,7 @@ async fn the_slowest_of_all_shards_come_first() {
     let bench = Bench::new();
     assert_eq!(bench.get("/slow", &[]).await.json(), json!({"clients": []}));
     let slow = |shard, blocked_ms, lag_bytes| SlowClient {
-        listener: listener(shard),
+        subscriber: subscriber(shard),
         channel: ChannelName::new("a b").unwrap(),
         lag_publications: 3,
         lag_bytes,

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use switchboard_hub::{
-    Accounting, ChannelName, Draft, Epoch, HomeReport, Listener, Position, Publication, Receipt,
-    ShardReport, SlowClient,
+    Accounting, ChannelName, Draft, Epoch, HomeReport, Position, Publication, Receipt, ShardReport,
+    SlowClient, SubscriberInfo,
 };
 
 use crate::broker::Broker;
@@ -63,9 +63,9 @@ fn position(offset: usize) -> Position {
 }
 
 /// The one of `shard` who listens to every channel when somebody does.
-pub(super) fn listener(shard: usize) -> Listener {
+pub(super) fn subscriber(shard: usize) -> SubscriberInfo {
     let address = ([192, 0, 2, shard as u8], 4_000).into();
-    Listener { connection: format!("{shard}-7-1"), address, transport: "websocket" }
+    SubscriberInfo { connection: format!("{shard}-7-1"), address, transport: "websocket" }
 }
 
 impl Broker for Shards {
@@ -117,12 +117,12 @@ impl Inspect for Shards {
         shard: usize,
         _name: ChannelName,
         max: usize,
-        reply: Reply<Vec<Listener>>,
+        reply: Reply<Vec<SubscriberInfo>>,
     ) {
         if self.is_silent() {
             return;
         }
-        let listeners = (0..self.subscribers()).map(|_| listener(shard));
+        let listeners = (0..self.subscribers()).map(|_| subscriber(shard));
         reply(listeners.take(max).collect());
     }
 

@@ -54,17 +54,16 @@ impl Hub {
     /// Takes a subscriber from its subscription.
     pub(super) fn stand_up(&mut self, subscription: Subscription) -> (Entry, Option<Moved>) {
         let channel = &mut self.table[subscription.channel];
-        let subscriber_set = if subscription.is_blocked() {
+        let subscribers = if subscription.is_blocked() {
             channel.blocked.get_or_insert_default()
         } else {
             &mut channel.ready
         };
-        let mut entry = subscriber_set.get(subscription.index());
+        let mut entry = subscribers.get(subscription.index());
         if entry.mark == WAITING {
             entry.mark = FIRST_MARK;
         }
-        let moved =
-            subscriber_set.remove(subscription.index()).map(|who| Moved { who, subscription });
+        let moved = subscribers.remove(subscription.index()).map(|who| Moved { who, subscription });
         if channel.blocked.as_deref().is_some_and(SubscriberSet::is_empty) {
             channel.blocked = None;
         }

@@ -1,14 +1,14 @@
 //! What the internal API asks about the clients of a shard.
 
-use switchboard_hub::{ChannelName, Listener, SlowClient, Subscription};
+use switchboard_hub::{ChannelName, SlowClient, SubscriberInfo, Subscription};
 use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
 use crate::core::Core;
 use crate::subscribe::presence::name_of;
 
-fn listener(core: &Core, connection: &Connection) -> Listener {
-    Listener {
+fn subscriber(core: &Core, connection: &Connection) -> SubscriberInfo {
+    SubscriberInfo {
         connection: name_of(core, connection.id),
         address: connection.peer.into(),
         transport: connection.session.describe(),
@@ -16,12 +16,12 @@ fn listener(core: &Core, connection: &Connection) -> Listener {
 }
 
 /// Up to `max` of those who listen to a channel on this shard.
-pub(crate) fn list(core: &Core, name: &ChannelName, max: usize) -> Vec<Listener> {
+pub(crate) fn list(core: &Core, name: &ChannelName, max: usize) -> Vec<SubscriberInfo> {
     let members = core.hub.members(name, max);
     members
         .iter()
         .filter_map(|who| core.slab.at(who.conn))
-        .map(|connection| listener(core, connection))
+        .map(|connection| subscriber(core, connection))
         .collect()
 }
 
@@ -56,7 +56,7 @@ fn slow_client(core: &Core, id: ConnId) -> Option<SlowClient> {
     let subscription = connection.subscriptions().max_by_key(behind)?;
     let lag = core.hub.lag(subscription);
     Some(SlowClient {
-        listener: listener(core, connection),
+        subscriber: subscriber(core, connection),
         channel: core.hub.name(subscription.channel)?.clone(),
         lag_publications: lag.publications,
         lag_bytes: lag.bytes,

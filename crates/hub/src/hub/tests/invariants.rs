@@ -39,9 +39,9 @@ fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
     }
 }
 
-fn assert_marks(subscriber_set: &SubscriberSet, head: u64) {
-    for index in 0..subscriber_set.len() as u32 {
-        let mark = subscriber_set.get(index).mark;
-        assert!(subscriber_set.floor() <= mark && mark <= head, "a mark out of bounds");
+fn assert_marks(subscribers: &SubscriberSet, head: u64) {
+    for index in 0..subscribers.len() as u32 {
+        let mark = subscribers.get(index).mark;
+        assert!(subscribers.floor() <= mark && mark <= head, "a mark out of bounds");
     }
 }
