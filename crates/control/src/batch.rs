@@ -15,7 +15,7 @@ use crate::body::{self, BodyLimit};
 use crate::channel::check_namespace;
 use crate::error::ApiError;
 use crate::pending::{Answer, Held};
-use crate::publish::{Labels, media_type, status_of};
+use crate::publish::{Meta, media_type, status_of};
 use crate::state::ApiState;
 
 /// Publishes every good line, in order. A bad line does not stop the others; a batch that is too
@@ -129,7 +129,7 @@ impl Line {
             ApiError::bad_request("bad_line", message)
         })?;
         let name = check_namespace(ChannelName::new(&written.channel)?, state)?;
-        let labels = Labels::new(written.content_type, written.event)?;
+        let meta = Meta::new(written.content_type, written.event)?;
         let (kind, payload) = match (written.data, written.b64) {
             (Some(text), None) => (Kind::Text, text.into_bytes()),
             (None, Some(base64)) => (Kind::Binary, decode(&base64)?),
@@ -142,7 +142,7 @@ impl Line {
         if payload.len() > bytes_max {
             return Err(ApiError::too_large("a publication", bytes_max, "publish_bytes_max"));
         }
-        Ok(Self { bytes: payload.len(), draft: labels.draft(kind, &payload), name })
+        Ok(Self { bytes: payload.len(), draft: meta.draft(kind, &payload), name })
     }
 
     fn publish(self, state: &ApiState, held: &mut Held) -> Answer<Receipt> {

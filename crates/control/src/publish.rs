@@ -24,14 +24,14 @@ pub(crate) async fn publish(
     body: Body,
 ) -> Result<Response, ApiError> {
     let name = name_in(&uri, PUB, &state)?;
-    let labels = Labels::of_headers(&headers)?;
+    let meta = Meta::of_headers(&headers)?;
     let limit = BodyLimit {
         what: "a publication",
         bytes_max: state.config.publish_bytes_max,
         key: "publish_bytes_max",
     };
     let (payload, held) = body::read(&state, body, limit).await?;
-    let draft = labels.draft(labels.kind_of(&payload), &payload);
+    let draft = meta.draft(meta.kind_of(&payload), &payload);
     drop(payload);
     let answer = Answer::ask(held, |reply| state.broker.publish(name, draft, reply));
     let receipt = answer.by(state.deadline()).await?;
@@ -46,7 +46,7 @@ pub(crate) fn status_of(receipt: &Receipt) -> StatusCode {
 
 /// What is kept with a payload for those who listen by HTTP.
 #[derive(Debug, Default)]
-pub(crate) struct Labels {
+pub(crate) struct Meta {
     content_type: Option<String>,
     event: Option<String>,
 }
@@ -58,8 +58,8 @@ const LABEL_BYTES_MAX: usize = 255;
 /// By these names the server tells of something in an event stream, or the browser of its line.
 const OWN_EVENTS: [&str; 4] = ["gap", "binary", "open", "error"];
 
-impl Labels {
-    /// Checks labels that will stand in response heads and event streams, where a line break would
+impl Meta {
+    /// Checks what will be in response heads and event streams, where a line break would
     /// begin something else.
     pub(crate) fn new(
         content_type: Option<String>,

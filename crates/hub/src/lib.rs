@@ -46,6 +46,6 @@ pub use publication::{Draft, Kind, Publication};
 pub use report::{HomeReport, Receipt, ShardReport, SlowClient, SubscriberInfo};
 pub use router::{Router, ShardId};
 pub use rules::{Bounds, Rules};
-pub use start::{Begin, BehindGap, Gap, GapReason, Start};
+pub use start::{Begin, Gap, GapReason, OnGap, Start};
 pub use subscription::{Moved, Subscriber, Subscription};
 pub use work::{Lag, Pull, Work, WorkKind};

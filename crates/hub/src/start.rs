@@ -22,7 +22,7 @@ pub enum Start {
 
 /// Where a subscriber goes on whose start is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BehindGap {
+pub enum OnGap {
     /// With what is published from now on.
     #[default]
     Now,

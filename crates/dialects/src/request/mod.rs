@@ -1,6 +1,6 @@
 //! How a client wants to listen, and where it wants to begin.
 
-use switchboard_hub::{BehindGap, Start};
+use switchboard_hub::{OnGap, Start};
 use switchboard_ws::head::Request;
 use switchboard_ws::{accept, handshake};
 
@@ -24,7 +24,7 @@ pub struct Listen {
     /// From where, for each channel in the order of the URL.
     pub starts: Vec<Start>,
     /// Where to go on if that is lost.
-    pub behind_gap: BehindGap,
+    pub on_gap: OnGap,
     /// Whether a poll is answered in JSON.
     pub json: bool,
 }
@@ -46,7 +46,7 @@ pub fn parse(request: &Request<'_>, channels: usize) -> Result<Listen, ListenErr
     Ok(Listen {
         transport,
         starts: start::parse(request, transport, &query, channels)?,
-        behind_gap: query.behind_gap,
+        on_gap: query.on_gap,
         json: is_poll && accept::names(request, "application/json"),
     })
 }

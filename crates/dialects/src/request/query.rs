@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use switchboard_hub::BehindGap;
+use switchboard_hub::OnGap;
 
 use super::ListenError;
 
@@ -12,7 +12,7 @@ use super::ListenError;
 pub(super) struct Query<'q> {
     /// Where to begin: the key and the value of `since`, or of its other name `last_event_id`.
     pub(super) start: Option<(&'static str, Cow<'q, str>)>,
-    pub(super) behind_gap: BehindGap,
+    pub(super) on_gap: OnGap,
     /// Whether the answer must not wait for news.
     pub(super) poll: bool,
 }
@@ -38,14 +38,14 @@ impl<'q> Query<'q> {
                 .map(|since| ("since", since))
                 .or(last_event_id.map(|last_event_id| ("last_event_id", last_event_id))),
         };
-        Ok(Self { start, behind_gap: behind_gap(gap.as_deref())?, poll: is_poll(poll.as_deref())? })
+        Ok(Self { start, on_gap: on_gap(gap.as_deref())?, poll: is_poll(poll.as_deref())? })
     }
 }
 
-fn behind_gap(gap: Option<&str>) -> Result<BehindGap, ListenError> {
+fn on_gap(gap: Option<&str>) -> Result<OnGap, ListenError> {
     match gap {
-        None | Some("now") => Ok(BehindGap::Now),
-        Some("earliest") => Ok(BehindGap::Earliest),
+        None | Some("now") => Ok(OnGap::Now),
+        Some("earliest") => Ok(OnGap::Earliest),
         Some(_) => Err(ListenError::Gap),
     }
 }

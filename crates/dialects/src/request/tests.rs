@@ -132,10 +132,10 @@ fn malformed_positions_are_refused() {
 
 #[test]
 fn keys_have_few_values_and_are_given_once() {
-    let gap = |query| ask(1, query, &[]).map(|listen| listen.behind_gap);
-    assert_eq!(gap(""), Ok(BehindGap::Now));
-    assert_eq!(gap("gap=now"), Ok(BehindGap::Now));
-    assert_eq!(gap("gap=earliest"), Ok(BehindGap::Earliest));
+    let gap = |query| ask(1, query, &[]).map(|listen| listen.on_gap);
+    assert_eq!(gap(""), Ok(OnGap::Now));
+    assert_eq!(gap("gap=now"), Ok(OnGap::Now));
+    assert_eq!(gap("gap=earliest"), Ok(OnGap::Earliest));
     for refused in ["gap", "gap=", "gap=latest", "gap=EARLIEST"] {
         assert_eq!(gap(refused), Err(ListenError::Gap), "{refused}");
     }
@@ -151,7 +151,7 @@ fn keys_have_few_values_and_are_given_once() {
     ] {
         assert_eq!(gap(query), Err(ListenError::KeyTwice(key)), "{query}");
     }
-    assert_eq!(gap("x=1&x=2"), Ok(BehindGap::Now));
+    assert_eq!(gap("x=1&x=2"), Ok(OnGap::Now));
     for lines in [&[][..], &[EVENT_STREAM], &[UPGRADE]] {
         let both = ask(1, "since=latest&last_event_id=latest", lines);
         assert_eq!(both, Err(ListenError::TwoStarts));

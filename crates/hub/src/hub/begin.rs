@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Hub;
-use crate::{Begin, BehindGap, ChannelName, Gap, GapReason, Outbox, Publication, Start};
+use crate::{Begin, ChannelName, Gap, GapReason, OnGap, Outbox, Publication, Start};
 
 impl Hub {
     /// Looks a channel up for somebody who asks for what it has. Its index, if this shard knows where
@@ -34,21 +34,15 @@ impl Hub {
     ///
     /// A mirror knows what its home's letters told it: they must have been taken before the request
     /// of a client that may have seen more, or its position seems to be from the future.
-    pub fn begin(
-        &self,
-        now_ms: u64,
-        channel: u32,
-        start: &Start,
-        behind_gap: BehindGap,
-    ) -> Option<Begin> {
+    pub fn begin(&self, now_ms: u64, channel: u32, start: &Start, on_gap: OnGap) -> Option<Begin> {
         let channel = self.table.get(channel)?;
         let stand = channel.position()?;
         let (log, head) = (&channel.log, stand.offset);
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
         let first = log.history_first(now_ms, ttl_ms);
-        let onward = match behind_gap {
-            BehindGap::Now => head,
-            BehindGap::Earliest => first - 1,
+        let onward = match on_gap {
+            OnGap::Now => head,
+            OnGap::Earliest => first - 1,
         };
         let at = |cursor| Begin { cursor, gap: None };
         let behind = |reason, missed| Begin { cursor: onward, gap: Some(Gap { reason, missed }) };

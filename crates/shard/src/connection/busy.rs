@@ -1,6 +1,6 @@
 //! What a connection needs only while it is busy.
 
-use switchboard_hub::{BehindGap, Start, Subscription};
+use switchboard_hub::{OnGap, Start, Subscription};
 use switchboard_ws::message::Receiver;
 
 use crate::encoding::Partial;
@@ -11,7 +11,7 @@ use crate::rate::TokenBucket;
 pub(crate) struct ResumeRequest {
     /// One for each channel.
     pub(crate) starts: Vec<Start>,
-    pub(crate) on_gap: BehindGap,
+    pub(crate) on_gap: OnGap,
 }
 
 /// What a connection needs only while it is busy.

@@ -1,6 +1,6 @@
 //! How a subscriber listens.
 
-use switchboard_hub::BehindGap;
+use switchboard_hub::OnGap;
 
 /// How a subscriber listens, as its request said, beside what its session says. Two bytes, since every
 /// connection has them.
@@ -44,7 +44,7 @@ impl ListenMode {
         self.poll |= if is_set { flag as u8 } else { 0 };
     }
 
-    pub(crate) fn on_gap(self) -> BehindGap {
-        if self.has(PollFlag::GapToEarliest) { BehindGap::Earliest } else { BehindGap::Now }
+    pub(crate) fn on_gap(self) -> OnGap {
+        if self.has(PollFlag::GapToEarliest) { OnGap::Earliest } else { OnGap::Now }
     }
 }

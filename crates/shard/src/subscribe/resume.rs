@@ -42,7 +42,7 @@ pub(crate) enum Resumed {
 /// Keeps in mind where a new subscriber wants to begin.
 pub(crate) fn request(core: &mut Core, id: ConnId, listen: Listen) {
     if let Some(connection) = core.slab.get_mut(id) {
-        let request = ResumeRequest { starts: listen.starts, on_gap: listen.behind_gap };
+        let request = ResumeRequest { starts: listen.starts, on_gap: listen.on_gap };
         connection.busy().resume = Some(Box::new(request));
     }
 }

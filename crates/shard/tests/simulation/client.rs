@@ -1,6 +1,6 @@
 //! One client: it connects, listens in its way, is cut off, and comes back with what it has seen.
 
-use switchboard_hub::BehindGap;
+use switchboard_hub::OnGap;
 use switchboard_plane::sim::{ClientId, ClientState, SimNet};
 use switchboard_ws::close::write_close;
 use switchboard_ws::frame::{self, Opcode};
@@ -66,7 +66,7 @@ impl Client {
                 channels.push(channel);
             }
         }
-        let gap = if random.one_in(2) { BehindGap::Now } else { BehindGap::Earliest };
+        let gap = if random.one_in(2) { OnGap::Now } else { OnGap::Earliest };
         Self { way, course: Course::new(channels, gap), roams: true, line: None }
     }
 

@@ -1,6 +1,6 @@
 //! Where a listener stands in its channels, and the rules for how it may go on.
 
-use switchboard_hub::{BehindGap, Position, SlowPolicy};
+use switchboard_hub::{OnGap, Position, SlowPolicy};
 
 use crate::plan::{Plan, gap_word, is_lossy, policy};
 use crate::record::Record;
@@ -38,7 +38,7 @@ pub(crate) struct Facts<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Course {
     pub(crate) channels: Vec<String>,
-    pub(crate) behind_gap: BehindGap,
+    pub(crate) on_gap: OnGap,
     start: Start,
     /// What it has seen of each channel: the last position it was told, or the last publication.
     at: Vec<Option<Position>>,
@@ -51,7 +51,7 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    pub(crate) fn new(channels: Vec<String>, behind_gap: BehindGap) -> Self {
+    pub(crate) fn new(channels: Vec<String>, on_gap: OnGap) -> Self {
         let none = vec![None; channels.len()];
         Self {
             fresh: vec![true; channels.len()],
@@ -59,7 +59,7 @@ impl Course {
             asked: none.clone(),
             heads: none,
             start: Start::Now,
-            behind_gap,
+            on_gap,
             channels,
         }
     }
@@ -94,7 +94,7 @@ impl Course {
 
     /// The query of its request, but for `poll`.
     pub(crate) fn query(&self) -> String {
-        let gap = format!("gap={}", gap_word(self.behind_gap));
+        let gap = format!("gap={}", gap_word(self.on_gap));
         match self.start {
             Start::Now | Start::Second(_) => gap,
             Start::Earliest => format!("{gap}&since=earliest"),
@@ -143,7 +143,7 @@ impl Course {
                     None => assert_eq!(id, asked, "{}", context()),
                     Some(gap) => {
                         self.check_gap(gap, asked, id, facts);
-                        let at_head = self.behind_gap == BehindGap::Earliest || from_head();
+                        let at_head = self.on_gap == OnGap::Earliest || from_head();
                         assert!(at_head, "{}", context());
                     }
                 }

@@ -31,7 +31,7 @@ impl EventStream {
     pub(crate) fn new(course: &Course, by_header: bool) -> (Self, String) {
         let (query, last) = if by_header && course.start() == Start::Seen {
             // What stands in the URL is older.
-            let query = format!("since=earliest&gap={}", gap_word(course.behind_gap));
+            let query = format!("since=earliest&gap={}", gap_word(course.on_gap));
             (query, format!("Last-Event-ID: {}\r\n", course.position()))
         } else {
             (course.query(), String::new())

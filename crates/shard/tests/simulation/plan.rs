@@ -1,6 +1,6 @@
 //! One kind of schedule, and the settings of the server that go with it.
 
-use switchboard_hub::{BehindGap, Bounds, Limits, Namespaces, Rules, SlowPolicy};
+use switchboard_hub::{Bounds, Limits, Namespaces, OnGap, Rules, SlowPolicy};
 use switchboard_shard::{ClientRules, Config, HeadLimits, MessageLimits, NamespaceRules, Timeouts};
 
 /// Namespace `demo` lets its clients publish, `lossy` has raw clients that need not be told.
@@ -156,9 +156,9 @@ pub(crate) fn is_lossy(channel: &str) -> bool {
 }
 
 /// How it stands in a query.
-pub(crate) fn gap_word(behind_gap: BehindGap) -> &'static str {
-    match behind_gap {
-        BehindGap::Now => "now",
-        BehindGap::Earliest => "earliest",
+pub(crate) fn gap_word(on_gap: OnGap) -> &'static str {
+    match on_gap {
+        OnGap::Now => "now",
+        OnGap::Earliest => "earliest",
     }
 }

@@ -54,7 +54,7 @@ impl Polls {
 
     /// One more request to listen. The course has been told where to begin.
     pub(crate) fn ask(&mut self, course: &Course, last: bool) -> String {
-        let gap = gap_word(course.behind_gap);
+        let gap = gap_word(course.on_gap);
         let (query, condition) = match course.start() {
             Start::Seen => {
                 (format!("gap={gap}"), format!("If-None-Match: W/\"{}\"\r\n", course.position()))

@@ -1,7 +1,7 @@
 //! What time takes.
 
 use super::*;
-use crate::{BehindGap, Start};
+use crate::{OnGap, Start};
 
 fn short_lived() -> Rules {
     Rules { history_ttl_ms: 100, ..Rules::default() }
@@ -38,8 +38,7 @@ fn what_a_laggard_waits_for_stays() {
     let mut publications = Vec::new();
     assert_eq!(single.hub.pull(subscription, 99, &mut publications), Pull::More);
     assert_eq!(offsets(&publications), [5, 6, 7, 8, 9, 10]);
-    let begin =
-        single.hub.begin(single.now_ms, subscription.channel, &Start::Earliest, BehindGap::Now);
+    let begin = single.hub.begin(single.now_ms, subscription.channel, &Start::Earliest, OnGap::Now);
     assert_eq!(begin.unwrap().cursor, 10, "but it is no history");
     publications.clear();
     single.unsubscribe(subscription);
@@ -109,7 +108,7 @@ fn the_time_of_what_was_dropped_outlives_it() {
     assert_eq!(single.hub.time_at(a, 1), Some(5000));
     let begin = |second| {
         let start = Start::AfterSecond(second);
-        single.hub.begin(6000, a, &start, BehindGap::Now).unwrap().gap.is_some()
+        single.hub.begin(6000, a, &start, OnGap::Now).unwrap().gap.is_some()
     };
     assert!(begin(4) && !begin(5));
 }

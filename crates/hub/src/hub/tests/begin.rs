@@ -1,8 +1,8 @@
 use super::*;
-use crate::{Begin, BehindGap, Gap, GapReason, Start};
+use crate::{Begin, Gap, GapReason, OnGap, Start};
 
-const NOW: BehindGap = BehindGap::Now;
-const EARLIEST: BehindGap = BehindGap::Earliest;
+const NOW: OnGap = OnGap::Now;
+const EARLIEST: OnGap = OnGap::Earliest;
 
 /// A channel with nine publications, one each second from the first on, of which the history has
 /// the last four and the tail the last six.
@@ -19,8 +19,8 @@ fn nine() -> (Single, u32, Epoch) {
     (single, index, epoch)
 }
 
-fn begin(single: &Single, index: u32, start: Start, behind_gap: BehindGap) -> (u64, Option<Gap>) {
-    let begin = single.hub.begin(single.now_ms, index, &start, behind_gap);
+fn begin(single: &Single, index: u32, start: Start, on_gap: OnGap) -> (u64, Option<Gap>) {
+    let begin = single.hub.begin(single.now_ms, index, &start, on_gap);
     let Begin { cursor, gap } = begin.unwrap();
     (cursor, gap)
 }
@@ -36,19 +36,18 @@ fn evicted(missed: std::ops::RangeInclusive<u64>) -> Gap {
 #[test]
 fn the_words_begin_at_the_ends_of_the_history() {
     let (single, a, _) = nine();
-    for behind_gap in [NOW, EARLIEST] {
-        assert_eq!(begin(&single, a, Start::Now, behind_gap), (9, None));
-        assert_eq!(begin(&single, a, Start::Earliest, behind_gap), (5, None));
-        assert_eq!(begin(&single, a, Start::Latest, behind_gap), (8, None));
+    for on_gap in [NOW, EARLIEST] {
+        assert_eq!(begin(&single, a, Start::Now, on_gap), (9, None));
+        assert_eq!(begin(&single, a, Start::Earliest, on_gap), (5, None));
+        assert_eq!(begin(&single, a, Start::Latest, on_gap), (8, None));
     }
 }
 
 #[test]
 fn a_position_begins_behind_itself_or_with_a_gap_that_says_what_is_missing() {
     let (single, a, epoch) = nine();
-    let after = |offset, behind_gap| {
-        begin(&single, a, Start::After(Position { epoch, offset }), behind_gap)
-    };
+    let after =
+        |offset, on_gap| begin(&single, a, Start::After(Position { epoch, offset }), on_gap);
     for offset in 5..=9 {
         assert_eq!(after(offset, NOW), (offset, None));
     }

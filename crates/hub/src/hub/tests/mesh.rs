@@ -8,7 +8,7 @@ use super::model::Station;
 use super::op::{Aim, CHANNELS, Op, limits, narrowed, op, rules};
 use super::truth::Truth;
 use super::*;
-use crate::{BehindGap, Start};
+use crate::{OnGap, Start};
 
 struct Mesh {
     names: Vec<ChannelName>,
@@ -127,17 +127,17 @@ impl Mesh {
                     station.unsubscribe(hub, now, conn, truth, out);
                 }
             }),
-            Op::Resume { hub, channel, ref aim, behind_gap } => {
+            Op::Resume { hub, channel, ref aim, on_gap } => {
                 let name = self.names[channel].clone();
-                let wants = (self.start(channel, aim), behind_gap);
+                let wants = (self.start(channel, aim), on_gap);
                 self.at(hub % hubs, |hub, station, truth, now, out| {
                     let channel = (&name, Self::policy(channel));
                     station.resume(hub, now, channel, wants, truth, out);
                 });
             }
-            Op::Poll { hub, channel, ref aim, behind_gap, bytes_max } => {
+            Op::Poll { hub, channel, ref aim, on_gap, bytes_max } => {
                 let name = self.names[channel].clone();
-                let wants = (self.start(channel, aim), behind_gap);
+                let wants = (self.start(channel, aim), on_gap);
                 self.at(hub % hubs, |hub, _, truth, now, out| {
                     Station::poll(hub, now, &name, (wants, bytes_max), truth, out);
                 });
@@ -265,10 +265,12 @@ impl Mesh {
                 let mut begins = Vec::new();
                 for hub in &self.hubs {
                     let known = hub.find(name).filter(|&index| hub.position(index).is_some());
-                    let behind_gap = BehindGap::Earliest;
-                    begins.extend(known.map(|index| {
-                        self.truth.begin(hub, self.now_ms, index, (&start, behind_gap))
-                    }));
+                    let on_gap = OnGap::Earliest;
+                    begins.extend(
+                        known.map(|index| {
+                            self.truth.begin(hub, self.now_ms, index, (&start, on_gap))
+                        }),
+                    );
                 }
                 let agreed = begins.windows(2).all(|two| two[0] == two[1]);
                 assert!(agreed || !self.truth.whole, "{start:?}: {begins:?}");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::truth::Truth;
 use super::*;
-use crate::{BehindGap, SlowPolicy, Start};
+use crate::{OnGap, SlowPolicy, Start};
 
 /// One subscriber and what it must receive next.
 pub(super) struct Listener {
@@ -17,7 +17,7 @@ pub(super) struct Listener {
     /// Its stream was deleted: it must hear that and nothing else.
     pub(super) doomed: bool,
     /// Where it wants to begin, until it has begun.
-    wants: Option<(Start, BehindGap)>,
+    wants: Option<(Start, OnGap)>,
     /// It was blocked when the home's answer came, and has not heard of that.
     pub(super) uninformed: bool,
 }
@@ -25,9 +25,9 @@ pub(super) struct Listener {
 impl Listener {
     /// Begins, now that this shard knows where the channel stands.
     fn begin(&mut self, hub: &mut Hub, now_ms: u64, truth: &Truth) {
-        let (start, behind_gap) = self.wants.take().unwrap();
+        let (start, on_gap) = self.wants.take().unwrap();
         let stand = hub.position(self.subscription.channel).unwrap();
-        let begin = truth.begin(hub, now_ms, self.subscription.channel, (&start, behind_gap));
+        let begin = truth.begin(hub, now_ms, self.subscription.channel, (&start, on_gap));
         if start == Start::Now {
             // From when it came, also where the answer took its time.
             assert_eq!(hub.cursor(self.subscription), self.at.unwrap().offset);
@@ -112,7 +112,7 @@ impl Station {
         hub: &mut Hub,
         now_ms: u64,
         (name, policy): (&ChannelName, SlowPolicy),
-        wants: (Start, BehindGap),
+        wants: (Start, OnGap),
         truth: &Truth,
         out: &mut Outbox,
     ) {
@@ -136,7 +136,7 @@ impl Station {
         hub: &mut Hub,
         now_ms: u64,
         name: &ChannelName,
-        (wants, bytes_max): ((Start, BehindGap), usize),
+        (wants, bytes_max): ((Start, OnGap), usize),
         truth: &mut Truth,
         out: &mut Outbox,
     ) {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{BehindGap, Start};
+use crate::{OnGap, Start};
 
 pub(super) const CHANNELS: usize = 6;
 
@@ -55,14 +55,14 @@ pub(super) enum Op {
         hub: usize,
         channel: usize,
         aim: Aim,
-        behind_gap: BehindGap,
+        on_gap: OnGap,
     },
     /// Somebody takes all there is from somewhere on, and goes.
     Poll {
         hub: usize,
         channel: usize,
         aim: Aim,
-        behind_gap: BehindGap,
+        on_gap: OnGap,
         bytes_max: usize,
     },
 }
@@ -105,7 +105,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     let bytes_max = prop_oneof![Just(1usize), Just(60), Just(400), Just(1 << 16)];
     let full = prop_oneof![3 => Just(0u32), 2 => any::<u32>(), 1 => Just(u32::MAX)];
     let passed_ms = prop_oneof![5 => 0u64..12, 1 => 100u64..1500];
-    let behind_gap = prop_oneof![Just(BehindGap::Now), Just(BehindGap::Earliest)];
+    let on_gap = prop_oneof![Just(OnGap::Now), Just(OnGap::Earliest)];
     prop_oneof![
         4 => (hub.clone(), channel.clone())
             .prop_map(|(hub, channel)| Op::Subscribe { hub, channel }),
@@ -122,12 +122,12 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(hub, nth, bytes_max)| Op::Pull { hub, nth, bytes_max }),
         1 => (hub.clone(), 0usize..64).prop_map(|(hub, nth)| Op::Unblock { hub, nth }),
         2 => (hub.clone(), passed_ms).prop_map(|(hub, passed_ms)| Op::Tick { hub, passed_ms }),
-        4 => (hub.clone(), channel.clone(), aim(), behind_gap.clone()).prop_map(
-            |(hub, channel, aim, behind_gap)| Op::Resume { hub, channel, aim, behind_gap }
+        4 => (hub.clone(), channel.clone(), aim(), on_gap.clone()).prop_map(
+            |(hub, channel, aim, on_gap)| Op::Resume { hub, channel, aim, on_gap }
         ),
-        2 => (hub, channel, aim(), behind_gap, bytes_max).prop_map(
-            |(hub, channel, aim, behind_gap, bytes_max)| {
-                Op::Poll { hub, channel, aim, behind_gap, bytes_max }
+        2 => (hub, channel, aim(), on_gap, bytes_max).prop_map(
+            |(hub, channel, aim, on_gap, bytes_max)| {
+                Op::Poll { hub, channel, aim, on_gap, bytes_max }
             }
         ),
     ]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::{Begin, BehindGap, Epoch, Gap, GapReason, Start};
+use crate::{Begin, Epoch, Gap, GapReason, OnGap, Start};
 
 /// A publication as its home made it.
 struct Made {
@@ -77,15 +77,15 @@ impl Truth {
         hub: &Hub,
         now_ms: u64,
         index: u32,
-        (start, behind_gap): (&Start, BehindGap),
+        (start, on_gap): (&Start, OnGap),
     ) -> Begin {
-        let begin = hub.begin(now_ms, index, start, behind_gap).expect("the home has answered");
+        let begin = hub.begin(now_ms, index, start, on_gap).expect("the home has answered");
         let first = self.history_first(hub, now_ms, index);
         let name = hub.name(index).unwrap();
         let stand = hub.position(index).unwrap();
         let unknown = Vec::new();
         let stream = self.streams.get(&(name.clone(), stand.epoch)).unwrap_or(&unknown);
-        assert_eq!(begin, expected(stream, first, stand, start, behind_gap), "{start:?}");
+        assert_eq!(begin, expected(stream, first, stand, start, on_gap), "{start:?}");
         begin
     }
 
@@ -117,16 +117,10 @@ impl Truth {
 }
 
 /// Where somebody begins in a stream of which the history starts at `first`.
-fn expected(
-    stream: &[Made],
-    first: u64,
-    stand: Position,
-    start: &Start,
-    behind_gap: BehindGap,
-) -> Begin {
+fn expected(stream: &[Made], first: u64, stand: Position, start: &Start, on_gap: OnGap) -> Begin {
     let (before, head) = (first - 1, stand.offset);
     let lost = |reason, missed_first: Option<u64>| {
-        let cursor = if behind_gap == BehindGap::Now { head } else { before };
+        let cursor = if on_gap == OnGap::Now { head } else { before };
         let missed = missed_first.map(|missed_first| missed_first..=cursor);
         Begin { cursor, gap: Some(Gap { reason, missed }) }
     };

@@ -2,7 +2,7 @@
 
 use super::pair::Pair;
 use super::*;
-use crate::{BehindGap, Start};
+use crate::{OnGap, Start};
 
 /// A pair whose mirror has these connections waiting, from the first publication on.
 fn waiting(conns: std::ops::Range<u32>) -> (Pair, Vec<Subscription>) {
@@ -31,7 +31,7 @@ fn told(pair: &mut Pair, sends_max: usize) -> Option<(WorkKind, Vec<u32>)> {
 fn they_are_told_once_in_slices() {
     let (mut pair, subscriptions) = waiting(0..700);
     assert_eq!(told(&mut pair, 256), None);
-    assert_eq!(pair.b.begin(0, subscriptions[0].channel, &Start::Now, BehindGap::Now), None);
+    assert_eq!(pair.b.begin(0, subscriptions[0].channel, &Start::Now, OnGap::Now), None);
     assert_eq!(pair.b.lag(subscriptions[0]), Lag::default());
     pair.b.place(subscriptions[0], 0);
     pair.b.advance(subscriptions[0], 0);
@@ -92,7 +92,7 @@ fn the_last_one_leaves_before_the_answer() {
     answer(&mut pair);
     assert_eq!(told(&mut pair, 9), None);
     let index = pair.b.visit(0, &pair.name, &mut pair.to_a).unwrap();
-    let begin = pair.b.begin(0, index, &Start::Earliest, BehindGap::Now).unwrap();
+    let begin = pair.b.begin(0, index, &Start::Earliest, OnGap::Now).unwrap();
     assert_eq!(begin.cursor, 0);
 }
 
@@ -137,7 +137,7 @@ fn a_deletion_before_the_answer_is_none_of_theirs() {
     answer(&mut pair);
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Joined, vec![0])));
     let start = Start::After(old);
-    let begin = pair.b.begin(0, subscriptions[0].channel, &start, BehindGap::Now).unwrap();
+    let begin = pair.b.begin(0, subscriptions[0].channel, &start, OnGap::Now).unwrap();
     assert_eq!(begin.gap.unwrap().reason, crate::GapReason::Epoch);
 }
 
@@ -172,8 +172,7 @@ fn a_mirror_that_joined_again_goes_on_in_the_same_stream() {
     let (subscription, _) = pair.b.block(subscription, 0);
     answer(&mut pair);
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Joined, vec![1])));
-    let begin =
-        pair.b.begin(10_000, subscription.channel, &Start::After(at), BehindGap::Now).unwrap();
+    let begin = pair.b.begin(10_000, subscription.channel, &Start::After(at), OnGap::Now).unwrap();
     assert_eq!((begin.cursor, begin.gap), (at.offset, None));
     pair.b.place(subscription, begin.cursor);
     assert_eq!(pair.b.lag(subscription).publications, 1);
@@ -196,8 +195,8 @@ fn a_mirror_has_the_history_of_its_home_and_no_more() {
     let seconds = (0..6).map(Start::AfterSecond);
     for start in seconds.chain([Start::Earliest, Start::Latest]) {
         for now_ms in [5000, 8999, 9000, 9999, 10_000] {
-            let there = pair.a.begin(now_ms, home, &start, BehindGap::Now);
-            assert_eq!(pair.b.begin(now_ms, channel, &start, BehindGap::Now), there);
+            let there = pair.a.begin(now_ms, home, &start, OnGap::Now);
+            assert_eq!(pair.b.begin(now_ms, channel, &start, OnGap::Now), there);
         }
     }
     assert_eq!(

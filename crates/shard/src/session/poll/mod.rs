@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use switchboard_dialects::{Listen, Transport};
 use switchboard_hub::{
-    BehindGap, ChannelName, Gap, GapReason, Position, Publication, Start, Subscription,
+    ChannelName, Gap, GapReason, OnGap, Position, Publication, Start, Subscription,
 };
 use switchboard_plane::{Close, ConnId};
 
@@ -32,7 +32,7 @@ pub(super) fn mode(listen: &Listen, cors: u8, keep_alive: bool) -> ListenMode {
         (PollFlag::KeepAlive, keep_alive),
         (PollFlag::Waits, listen.transport == Transport::LongPoll),
         (PollFlag::Json, listen.json),
-        (PollFlag::GapToEarliest, listen.behind_gap == BehindGap::Earliest),
+        (PollFlag::GapToEarliest, listen.on_gap == OnGap::Earliest),
     ];
     ListenMode::poll(cors, &flags)
 }
@@ -116,7 +116,7 @@ fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<P
     let (mut places, mut gaps) = (Vec::new(), Vec::new());
     for (name, start) in channels.names.iter().zip(&listen.starts) {
         let channel = core.hub.visit(core.now_ms, name, &mut core.exchange.outbox)?;
-        let begin = core.hub.begin(core.now_ms, channel, start, listen.behind_gap)?;
+        let begin = core.hub.begin(core.now_ms, channel, start, listen.on_gap)?;
         places.push(Place { channel, cursor: begin.cursor });
         gaps.extend(begin.gap.map(|gap| (name.clone(), gap)));
     }
