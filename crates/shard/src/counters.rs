@@ -113,7 +113,7 @@ counters! {
     log_bytes,
     /// Publications that the shard's byte budget took from a history before its time.
     history_evicted,
-    /// Messages received from other shards and from the internal door.
+    /// Messages received from other shards and from the internal API.
     mailbox_messages,
     /// Times this shard had to wake another one.
     wakeups_sent,

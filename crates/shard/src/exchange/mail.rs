@@ -9,12 +9,12 @@ use crate::command::Command;
 pub(crate) enum Mail {
     /// From another shard's hub.
     Hub(Message),
-    /// From the internal door or the program.
+    /// From the internal API or the program.
     Command(Command),
 }
 
 impl Mail {
-    /// What it holds on to while it waits. What the internal door sends is bounded there and not
+    /// What it holds on to while it waits. What the internal API sends is bounded there and not
     /// counted.
     pub(crate) fn bytes(&self) -> usize {
         let payload = match self {

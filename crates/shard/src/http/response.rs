@@ -104,7 +104,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// The reason phrase of every status this door uses.
+/// The reason phrase of every status that this listener uses.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

@@ -88,7 +88,7 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
         return answer_and_end(core, id, &Response::full(retry_after_s));
     }
     if request.has_body() {
-        return refuse(core, id, 413, "a request to this door has no body");
+        return refuse(core, id, 413, "a request to this listener has no body");
     }
     let keep_alive = keeps_alive(core, request);
     let answer = match route(&core.config, request) {
