@@ -47,12 +47,13 @@ def introduction(results: Results) -> str:
             f" load average {context['load_average']:.1f} at the start."
         ),
         (
-            f"{rounds} round{'s' if rounds != 1 else ''}. A round runs every server in turn, in an order that is shuffled"
-            " for each scenario, with a fresh server process for each run. All threads of the server are on core"
-            f" {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are medians of the"
-            " rounds that passed, with the lowest and the highest in brackets. CPU is user and system time of all threads"
-            " of the server. Memory is the growth per connection of a server that has already served and closed 100"
-            " connections; what it takes at start counts only in its total RSS. [bench/peers](../../bench/peers/README.md)"
+            f"{rounds} round{'s' if rounds != 1 else ''}. A round runs every server in turn, in an order that is"
+            " shuffled for each scenario, with a fresh server process for each run. All threads of the server are on"
+            f" core {context['server_core']}, all of the load tool on core {context['load_core']}. Figures are medians"
+            " of the rounds that passed, with the lowest and the highest in brackets. CPU is user and system time of"
+            " all threads of the server. Memory is the growth per connection of a server that has already served and"
+            " closed 100 connections; what it takes at start counts only in its total RSS."
+            " [bench/peers](../../bench/peers/README.md)"
             " says what each server runs with, and why."
         ),
     ]
