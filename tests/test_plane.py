@@ -77,6 +77,7 @@ def test_io_uring_with_process_descriptors(start, shards):
     server = start("io_uring", shards, io_uring_descriptors="process")
     assert "plane io_uring with process descriptors (as configured)" in server.start_up_line()
     serves(server)
+    server.wait_for_subscribers("news", 0)
     before = server.descriptors()
     clients = [RawWebSocket(server, "/sub/news") for _ in range(50)]
     assert server.descriptors() >= before + 50
