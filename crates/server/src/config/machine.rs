@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::net::{Ipv6Addr, UdpSocket};
-use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use switchboard_plane::choice::{DirectDescriptors, Refusal, probe_io_uring};
+
+use super::control_group;
 
 /// The figures that a configuration is checked against.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct Machine {
     pub files_free: u64,
     /// IPv6 sockets can be bound.
     pub ipv6: bool,
-    /// Memory of the machine or of the control group, whichever is smaller, in bytes.
+    /// Memory of the machine or of the control groups, whichever is smaller, in bytes.
     pub memory_bytes: u64,
     /// Finds out whether and how `io_uring` can be used here. Asked only where it matters, since with
     /// epoll not one call of `io_uring` shall be made.
@@ -33,7 +34,7 @@ impl Machine {
             descriptors_max: raise_descriptor_limit(),
             files_free: files_free().unwrap_or(u64::MAX),
             ipv6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok(),
-            memory_bytes: memory_total().unwrap_or(u64::MAX).min(group_memory()),
+            memory_bytes: memory_total().unwrap_or(u64::MAX).min(control_group::memory_limit()),
             io_uring: probe_io_uring,
         }
     }
@@ -71,19 +72,4 @@ fn memory_total() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * KIB)
-}
-
-/// The smallest limit of this process's control group and the groups above it (version 2), or
-/// that of the first memory group (version 1).
-fn group_memory() -> u64 {
-    let root = Path::new("/sys/fs/cgroup");
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or("");
-    let limits = root.join(own);
-    let v2 = limits
-        .ancestors()
-        .take_while(|folder| folder.starts_with(root))
-        .filter_map(|folder| fs::read_to_string(folder.join("memory.max")).ok());
-    let v1 = fs::read_to_string(root.join("memory/memory.limit_in_bytes")).ok();
-    v2.chain(v1).filter_map(|text| text.trim().parse().ok()).min().unwrap_or(u64::MAX)
 }

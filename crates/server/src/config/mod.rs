@@ -6,6 +6,7 @@
 mod capacity;
 mod check;
 mod command;
+mod control_group;
 mod error;
 mod keys;
 mod load;
