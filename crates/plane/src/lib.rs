@@ -33,7 +33,7 @@ mod wake;
 pub use conn::ConnId;
 pub use descriptors::{DescriptorChoice, Descriptors, UnknownDescriptors};
 pub use event::{Chunk, Close, Event, SendException, SendResult};
-pub use listen::{Keepalive, ListenOptions, listen, local_addr, probe_port};
+pub use listen::{Keepalive, ListenOptions, listen, listen_alone, local_addr};
 pub use outgoing::Outgoing;
 pub use plane::{Plane, PlaneConfig, PlaneStats};
 pub use wake::Waker;

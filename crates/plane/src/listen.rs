@@ -46,27 +46,29 @@ impl Default for ListenOptions {
     }
 }
 
-/// A listening TCP socket with `SO_REUSEPORT`, so that each shard can have its own on one port,
-/// and `TCP_NODELAY`. An IPv6 address takes IPv6 only, so that `0.0.0.0` and `[::]` go together.
-/// Port 0 lets the kernel choose; see [`local_addr`].
+/// Another listening TCP socket on an address that [`listen_alone`] took, so that each shard can
+/// have its own on one port: with `SO_REUSEPORT`, and `TCP_NODELAY`. An IPv6 address takes IPv6
+/// only, so that `0.0.0.0` and `[::]` go together.
 pub fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<OwnedFd> {
-    let listener = socket::tcp(&addr, 0)?;
-    let fd = listener.as_fd();
-    allow_rebind(fd, &addr)?;
-    socket::set_int(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
-    set_inherited(fd, options)?;
-    socket::bind(fd, &addr)?;
-    socket::listen(fd, options.backlog)?;
+    let listener = bound(addr, options, true)?;
+    socket::listen(listener.as_fd(), options.backlog)?;
     Ok(listener)
 }
 
-/// Refuses with `AddrInUse` when another process listens on the address, even if it did so with
-/// `SO_REUSEPORT`; otherwise both would silently get half of the clients each. Connections of an
-/// earlier run in `TIME_WAIT` do not matter. Call it before the first own `listen` on the port.
-pub fn probe_port(addr: SocketAddr) -> io::Result<()> {
-    let probe = socket::tcp(&addr, 0)?;
-    allow_rebind(probe.as_fd(), &addr)?;
-    socket::bind(probe.as_fd(), &addr)
+/// The first listening socket of this process on an address; [`listen`] makes the others. Port 0
+/// lets the kernel choose; see [`local_addr`].
+///
+/// Refuses with `AddrInUse` when another process listens there, even with `SO_REUSEPORT`, which
+/// would give each of both a part of the clients. Of processes that try at the same time one gets
+/// the address at most; it may be none, so try again. Connections of an earlier run in `TIME_WAIT`
+/// do not matter.
+pub fn listen_alone(addr: SocketAddr, options: &ListenOptions) -> io::Result<OwnedFd> {
+    // Without SO_REUSEPORT the kernel is the arbiter: `listen` checks again, under the port's lock,
+    // that nobody else listens. Only then may the sockets of this process join.
+    let listener = bound(addr, options, false)?;
+    socket::listen(listener.as_fd(), options.backlog)?;
+    share_port(listener.as_fd())?;
+    Ok(listener)
 }
 
 /// The address a listener is bound to, with the port that the kernel chose for port 0.
@@ -74,7 +76,22 @@ pub fn local_addr(listener: BorrowedFd<'_>) -> io::Result<SocketAddr> {
     socket::local_addr(listener)
 }
 
-/// Options of the socket itself that both a listener and the probe need.
+fn bound(addr: SocketAddr, options: &ListenOptions, share: bool) -> io::Result<OwnedFd> {
+    let listener = socket::tcp(&addr, 0)?;
+    let fd = listener.as_fd();
+    allow_rebind(fd, &addr)?;
+    if share {
+        share_port(fd)?;
+    }
+    set_inherited(fd, options)?;
+    socket::bind(fd, &addr)?;
+    Ok(listener)
+}
+
+fn share_port(fd: BorrowedFd<'_>) -> io::Result<()> {
+    socket::set_int(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)
+}
+
 fn allow_rebind(fd: BorrowedFd<'_>, addr: &SocketAddr) -> io::Result<()> {
     // Without SO_REUSEADDR a restart would be refused while old connections are in TIME_WAIT.
     socket::set_int(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;

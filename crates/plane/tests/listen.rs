@@ -1,12 +1,14 @@
-//! Listening sockets and the port probe.
+//! Listening sockets, and that no two processes share a port.
 #![allow(unsafe_code, reason = "socket options are read by libc")]
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
+use std::sync::Barrier;
+use std::thread;
 
-use switchboard_plane::{Keepalive, ListenOptions, listen, local_addr, probe_port};
+use switchboard_plane::{Keepalive, ListenOptions, listen, listen_alone, local_addr};
 
 fn option(fd: RawFd, level: i32, name: i32) -> i32 {
     let (mut value, mut len) = (0i32, 4);
@@ -17,8 +19,12 @@ fn option(fd: RawFd, level: i32, name: i32) -> i32 {
     value
 }
 
+fn alone(addr: SocketAddr) -> io::Result<OwnedFd> {
+    listen_alone(addr, &ListenOptions::default())
+}
+
 fn listener(addr: &str) -> (OwnedFd, SocketAddr) {
-    let fd = listen(addr.parse().unwrap(), &ListenOptions::default()).unwrap();
+    let fd = alone(addr.parse().unwrap()).unwrap();
     let addr = local_addr(fd.as_fd()).unwrap();
     (fd, addr)
 }
@@ -53,31 +59,64 @@ fn accepted_sockets_inherit_the_options() {
 
 #[test]
 fn shards_listen_on_one_port() {
-    let (_first, addr) = listener("127.0.0.1:0");
-    listen(addr, &ListenOptions::default()).unwrap();
+    for addr in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
+        let (first, addr) = listener(addr);
+        let second = listen(addr, &ListenOptions::default()).unwrap();
+        let listeners = [TcpListener::from(first), TcpListener::from(second)];
+        let port = addr.port();
+        let to = if addr.is_ipv4() { format!("127.0.0.1:{port}") } else { format!("[::1]:{port}") };
+        let _clients: Vec<_> = (0..64).map(|_| TcpStream::connect(&to).unwrap()).collect();
+        for listener in listeners {
+            listener.set_nonblocking(true).unwrap();
+            listener.accept().unwrap();
+        }
+    }
 }
 
 #[test]
 fn both_families_listen_on_one_port() {
     let (_v4, addr) = listener("0.0.0.0:0");
     let v6 = SocketAddr::new("::".parse().unwrap(), addr.port());
-    probe_port(v6).unwrap();
+    let _v6 = alone(v6).unwrap();
     listen(v6, &ListenOptions::default()).unwrap();
 }
 
 #[test]
-fn the_probe_refuses_beside_a_listener_with_reuseport() {
+fn nobody_else_listens_beside_a_listener_with_reuseport() {
     for addr in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
-        let (fd, addr) = listener(addr);
-        assert_eq!(probe_port(addr).unwrap_err().kind(), ErrorKind::AddrInUse);
-        drop(fd);
-        probe_port(addr).unwrap();
+        let (first, addr) = listener(addr);
+        let second = listen(addr, &ListenOptions::default()).unwrap();
+        for held in [first, second] {
+            assert_eq!(alone(addr).unwrap_err().kind(), ErrorKind::AddrInUse);
+            drop(held);
+        }
+        alone(addr).unwrap();
     }
-    probe_port("127.0.0.1:0".parse().unwrap()).unwrap();
 }
 
 #[test]
-fn the_probe_and_a_restart_ignore_time_wait() {
+fn of_many_that_start_together_one_listens_at_most() {
+    for _ in 0..50 {
+        let (free, addr) = listener("127.0.0.1:0");
+        drop(free);
+        let start = Barrier::new(8);
+        let listening: Vec<OwnedFd> = thread::scope(|scope| {
+            let rivals: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        alone(addr).ok()
+                    })
+                })
+                .collect();
+            rivals.into_iter().filter_map(|rival| rival.join().unwrap()).collect()
+        });
+        assert!(listening.len() <= 1, "{} listen on one port", listening.len());
+    }
+}
+
+#[test]
+fn a_restart_ignores_time_wait() {
     let (fd, addr) = listener("127.0.0.1:0");
     let listener = TcpListener::from(fd);
     let mut client = TcpStream::connect(addr).unwrap();
@@ -87,6 +126,6 @@ fn the_probe_and_a_restart_ignore_time_wait() {
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     drop(client);
     drop(listener);
-    probe_port(addr).unwrap();
+    let _first = alone(addr).unwrap();
     listen(addr, &ListenOptions::default()).unwrap();
 }

@@ -4,6 +4,7 @@
 mod broker;
 mod config;
 mod derive;
+mod listeners;
 mod page;
 mod shards;
 mod start;

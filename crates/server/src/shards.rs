@@ -1,7 +1,6 @@
 //! The shards' threads: each pinned to its core, with its own plane and listeners.
 
-use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::{io, thread};
@@ -10,7 +9,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use switchboard_hub::ShardId;
 use switchboard_plane::epoll::EpollPlane;
 use switchboard_plane::uring::UringPlane;
-use switchboard_plane::{Descriptors, ListenOptions, Plane, PlaneConfig};
+use switchboard_plane::{Descriptors, Plane, PlaneConfig};
 use switchboard_shard::run::{self, Clock, Driver};
 use switchboard_shard::{Common, Shard};
 
@@ -93,36 +92,4 @@ fn pin(cpu: usize) -> io::Result<()> {
     set.set(cpu);
     sched_setaffinity(None, &set)?;
     Ok(())
-}
-
-/// One listening socket for each shard on each address, and the addresses with their real ports.
-///
-/// A second server could bind the same port with `SO_REUSEPORT` and silently take half of the
-/// clients, so a bind without it is tried first.
-pub(crate) fn listen(
-    addresses: &[SocketAddr],
-    shards: usize,
-    options: &ListenOptions,
-) -> Result<(Vec<Vec<OwnedFd>>, Vec<SocketAddr>), ListenError> {
-    let mut per_shard: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
-    let mut bound = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        let error = |source| ListenError { address, source };
-        switchboard_plane::probe_port(address).map_err(error)?;
-        let mut address_of_all = address;
-        for listeners in &mut per_shard {
-            let listener = switchboard_plane::listen(address_of_all, options).map_err(error)?;
-            address_of_all = switchboard_plane::local_addr(listener.as_fd()).map_err(error)?;
-            listeners.push(listener);
-        }
-        bound.push(address_of_all);
-    }
-    Ok((per_shard, bound))
-}
-
-/// An address that cannot be listened on.
-#[derive(Debug)]
-pub(crate) struct ListenError {
-    pub(crate) address: SocketAddr,
-    pub(crate) source: io::Error,
 }

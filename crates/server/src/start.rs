@@ -17,7 +17,8 @@ use switchboard_shard::{Common, Handle};
 use crate::broker::Shards;
 use crate::config::{Config, ExpectedPlane, bytes};
 use crate::derive;
-use crate::shards::{self, Launch, ListenError, PlaneKind, ShardThread};
+use crate::listeners::{self, ListenError};
+use crate::shards::{self, Launch, PlaneKind, ShardThread};
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -71,10 +72,10 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let signals = Signals::new([SIGINT, SIGTERM]).map_err(machine("signals"))?;
     let (plane, plane_described) = choose_plane(config)?;
     let shards = config.cpus.len();
-    let internal = listen_internal(config.settings.internal_listen)?;
+    let internal = listen_internal(config)?;
     let internal_address = internal.local_addr().map_err(machine("internal_listen"))?;
     let options = derive::listen_options(&config.settings);
-    let (listeners, addresses) = shards::listen(&config.settings.listen, shards, &options)?;
+    let (listeners, addresses) = listeners::public(&config.settings.listen, shards, &options)?;
 
     let common = Common {
         config: Arc::new(derive::shard_config(config)),
@@ -131,8 +132,9 @@ fn choose_plane(config: &Config) -> Result<(PlaneKind, String), StartError> {
     Ok((plane, described))
 }
 
-fn listen_internal(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|source| StartError::InternalListen { address, source })
+fn listen_internal(config: &Config) -> Result<TcpListener, StartError> {
+    let address = config.settings.internal_listen;
+    listeners::internal(address).map_err(|source| StartError::InternalListen { address, source })
 }
 
 /// The one line that says what runs.
