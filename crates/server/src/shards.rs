@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::{io, thread};
 
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -37,54 +36,100 @@ impl PlaneKind {
     }
 }
 
-/// A shard's thread.
-pub(crate) type ShardThread = JoinHandle<io::Result<()>>;
+/// How the thread of a shard ended.
+pub(crate) type Ended = io::Result<()>;
 
-/// Starts the thread of shard `id` on `cpu` and waits until its plane stands.
-pub(crate) fn spawn(
+/// The threads of all shards.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    running: usize,
+    ended: mpsc::Receiver<Ended>,
+}
+
+impl Threads {
+    /// Starts a shard for each core and waits until all of them run.
+    pub(crate) fn start(
+        cpus: &[usize],
+        listeners: Vec<Vec<OwnedFd>>,
+        launch: &Launch,
+    ) -> io::Result<Self> {
+        let (end, ended) = mpsc::channel();
+        for ((id, cpu), listeners) in (0..).zip(cpus).zip(listeners) {
+            let runs = spawn(ShardId(id), *cpu, listeners, launch.clone(), end.clone())?;
+            if runs.recv().is_err() {
+                // It failed before it ran, or another has failed meanwhile: here is why.
+                first_end(&ended)?;
+            }
+        }
+        Ok(Self { running: cpus.len(), ended })
+    }
+
+    /// Waits until all have stopped, or the first has failed: a part of the clients without service
+    /// would be worse than none with it.
+    pub(crate) fn wait(self) -> Ended {
+        for _ in 0..self.running {
+            first_end(&self.ended)?;
+        }
+        Ok(())
+    }
+}
+
+fn first_end(ended: &mpsc::Receiver<Ended>) -> Ended {
+    ended.recv().unwrap_or_else(|_| Err(io::Error::other("ended without a reason")))
+}
+
+/// Starts the thread of shard `id` on `cpu`. It sends a message when the shard runs.
+fn spawn(
     id: ShardId,
     cpu: usize,
     listeners: Vec<OwnedFd>,
     launch: Launch,
-) -> io::Result<ShardThread> {
-    let (ready, stands) = mpsc::channel();
-    let thread = thread::Builder::new().name(format!("shard-{}", id.0)).spawn(move || {
-        pin(cpu)?;
-        let connections_max =
-            launch.common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
-        let plane_config = PlaneConfig::new(listeners, connections_max);
-        match launch.plane {
-            PlaneKind::IoUring(descriptors) => {
-                let plane = UringPlane::new(PlaneConfig { descriptors, ..plane_config });
-                start(plane, id, &launch, Driver::IoUring, &ready)
-            }
-            PlaneKind::Epoll => {
-                let plane = EpollPlane::new(plane_config);
-                start(plane, id, &launch, Driver::Legacy, &ready)
-            }
-        }
+    end: mpsc::Sender<Ended>,
+) -> io::Result<mpsc::Receiver<()>> {
+    let (ready, runs) = mpsc::channel();
+    thread::Builder::new().name(format!("shard-{}", id.0)).spawn(move || {
+        let ended = host(id, cpu, listeners, &launch, move || {
+            // The receiver waits for this message, or for the sender's end.
+            let _ = ready.send(());
+        });
+        // Nobody hears it where the start of another shard has failed already.
+        let _ = end.send(ended);
     })?;
-    match stands.recv() {
-        Ok(()) => Ok(thread),
-        Err(mpsc::RecvError) => match thread.join() {
-            Ok(Err(error)) => Err(error),
-            _ => Err(io::Error::other("the shard's thread ended before it began")),
-        },
+    Ok(runs)
+}
+
+/// Runs shard `id` on this thread to its end.
+fn host(
+    id: ShardId,
+    cpu: usize,
+    listeners: Vec<OwnedFd>,
+    launch: &Launch,
+    ready: impl FnOnce(),
+) -> Ended {
+    pin(cpu)?;
+    let connections_max = launch.common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
+    let plane_config = PlaneConfig::new(listeners, connections_max);
+    match launch.plane {
+        PlaneKind::IoUring(descriptors) => {
+            let plane = UringPlane::new(PlaneConfig { descriptors, ..plane_config })?;
+            run_on(plane, id, launch, Driver::IoUring, ready)
+        }
+        PlaneKind::Epoll => {
+            run_on(EpollPlane::new(plane_config)?, id, launch, Driver::Legacy, ready)
+        }
     }
 }
 
-fn start<P: Plane>(
-    plane: io::Result<P>,
+fn run_on<P: Plane>(
+    plane: P,
     id: ShardId,
     launch: &Launch,
     driver: Driver,
-    ready: &mpsc::Sender<()>,
-) -> io::Result<()> {
+    ready: impl FnOnce(),
+) -> Ended {
     let seed = getrandom::u64().map_err(io::Error::other)?;
-    let shard = Shard::new(plane?, id, &launch.common, seed, launch.clock.now_ms());
-    // The receiver waits for this message or for the end of the thread.
-    let _ = ready.send(());
-    run::run(shard, driver, launch.clock)
+    let shard = Shard::new(plane, id, &launch.common, seed, launch.clock.now_ms());
+    run::run(shard, driver, launch.clock, ready)
 }
 
 fn pin(cpu: usize) -> io::Result<()> {
@@ -92,4 +137,29 @@ fn pin(cpu: usize) -> io::Result<()> {
     set.set(cpu);
     sched_setaffinity(None, &set)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_shard_that_fails_ends_the_wait() {
+        let (end, ended) = mpsc::channel();
+        let threads = Threads { running: 3, ended };
+        end.send(Ok(())).unwrap();
+        end.send(Err(io::Error::other("no memory"))).unwrap();
+        // The third goes on: its sender is `end`, which lives.
+        assert_eq!(threads.wait().unwrap_err().to_string(), "no memory");
+        drop(end);
+    }
+
+    #[test]
+    fn all_shards_stop_before_the_wait_ends() {
+        let (end, ended) = mpsc::channel();
+        let threads = Threads { running: 2, ended };
+        end.send(Ok(())).unwrap();
+        end.send(Ok(())).unwrap();
+        threads.wait().unwrap();
+    }
 }

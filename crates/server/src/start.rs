@@ -10,7 +10,7 @@ use std::sync::Arc;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use switchboard_control::Control;
-use switchboard_hub::{Accounting, Router, ShardId};
+use switchboard_hub::{Accounting, Router};
 use switchboard_shard::run::Clock;
 use switchboard_shard::{Common, Handle};
 
@@ -18,7 +18,7 @@ use crate::broker::Shards;
 use crate::config::{Config, ExpectedPlane, bytes};
 use crate::derive;
 use crate::listeners::{self, ListenError};
-use crate::shards::{self, Launch, PlaneKind, ShardThread};
+use crate::shards::{Launch, PlaneKind, Threads};
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -89,14 +89,12 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let (broker, inspect) = (Arc::clone(&handles) as Arc<_>, Arc::clone(&handles) as Arc<_>);
     let control =
         Control::start(internal, api, broker, inspect).map_err(machine("internal API"))?;
-    let mut threads = Vec::with_capacity(shards);
-    for ((id, cpu), listeners) in (0..).zip(&config.cpus).zip(listeners) {
-        let thread = shards::spawn(ShardId(id), *cpu, listeners, launch.clone());
-        threads.push(thread.map_err(machine("shard"))?);
-    }
+    let threads = Threads::start(&config.cpus, listeners, &launch).map_err(machine("shard"))?;
     announce(config, &addresses, internal_address, &plane_described);
     stop_on_signal(signals, handles, control)?;
-    wait(threads)
+    threads.wait().map_err(machine("shard"))?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// A panic is a bug of ours and could leave a shard half alive: end with its message. In release
@@ -187,20 +185,4 @@ fn stop_on_signal(
     };
     let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
     thread.map(drop).map_err(machine("signals"))
-}
-
-/// Waits for all shards. One that breaks takes the server with it: a part of the clients without
-/// service would be worse.
-fn wait(threads: Vec<ShardThread>) -> Result<(), StartError> {
-    for thread in threads {
-        match thread.join() {
-            Ok(Ok(())) => {}
-            Ok(Err(source)) => {
-                return Err(StartError::Machine { what: "shard", source });
-            }
-            Err(_) => return Err(machine("shard")(io::Error::other("panicked"))),
-        }
-    }
-    tracing::info!("stopped");
-    Ok(())
 }

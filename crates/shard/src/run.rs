@@ -53,25 +53,36 @@ pub enum Driver {
     Legacy,
 }
 
-/// Turns the shard on this thread until it has stopped.
+/// Turns the shard on this thread until it has stopped. Calls `ready` when nothing that the start
+/// needs can fail any more.
 ///
 /// # Errors
 /// When the runtime cannot be made or the plane breaks.
-pub fn run<P: Plane>(shard: Shard<P>, driver: Driver, clock: Clock) -> io::Result<()> {
+pub fn run<P: Plane>(
+    shard: Shard<P>,
+    driver: Driver,
+    clock: Clock,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
     match driver {
         Driver::IoUring => RuntimeBuilder::<TimeDriver<IoUringDriver>>::new()
             .build()?
-            .block_on(turn_until_stopped(shard, clock)),
+            .block_on(turn_until_stopped(shard, clock, ready)),
         Driver::Legacy => RuntimeBuilder::<TimeDriver<LegacyDriver>>::new()
             .build()?
-            .block_on(turn_until_stopped(shard, clock)),
+            .block_on(turn_until_stopped(shard, clock, ready)),
     }
 }
 
-async fn turn_until_stopped<P: Plane>(mut shard: Shard<P>, clock: Clock) -> io::Result<()> {
+async fn turn_until_stopped<P: Plane>(
+    mut shard: Shard<P>,
+    clock: Clock,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
     // monoio waits for readiness through its socket types only; this one is never read or written.
     let fd = shard.plane().wait_fd().try_clone_to_owned()?;
     let readiness = monoio::net::TcpStream::from_std(TcpStream::from(fd))?;
+    ready();
     let mut parked_at = Instant::now();
     loop {
         match shard.turn(clock.now_ms())? {
