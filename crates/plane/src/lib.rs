@@ -18,6 +18,7 @@ mod descriptors;
 pub mod epoll;
 mod event;
 mod findings;
+mod last_words;
 mod limits;
 mod listen;
 mod outgoing;

@@ -12,15 +12,18 @@ use switchboard_shard::{
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, NamespaceSettings, Settings};
+use crate::log::Log;
 use crate::page;
 
-/// Logs go to standard error.
-pub(crate) fn log(config: &Config) {
+/// Logs go to standard error, through `log`.
+pub(crate) fn log(config: &Config, log: Log) {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.settings.log))
-        .with_writer(io::stderr)
+        .with_writer(log)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        // It would print them, and panic where standard error is gone.
+        .log_internal_errors(false)
         .init();
 }
 

@@ -5,11 +5,12 @@ mod broker;
 mod config;
 mod derive;
 mod listeners;
+mod log;
 mod page;
 mod shards;
 mod start;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use config::{Config, Task};
@@ -21,21 +22,34 @@ fn main() -> ExitCode {
     use_small_pages();
     let config = match Config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Task::Run(config)) => config,
-        Ok(Task::Print(text)) => {
-            // A reader that closed the pipe (`| head`) has seen what it wanted.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            return ExitCode::SUCCESS;
-        }
+        Ok(Task::Print(text)) => return print(&text),
         Err(error) => {
             error.print();
             return ExitCode::from(error.exit_code());
         }
     };
-    match start::run(&config) {
+    let code = match start::run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("switchboard: {error}");
+            log::say(&format!("switchboard: {error}"));
             ExitCode::from(error.exit_code())
+        }
+    };
+    log::flush();
+    code
+}
+
+/// Prints to standard output; 74 (input or output, sysexits) when it takes nothing.
+fn print(text: &str) -> ExitCode {
+    const IO_ERROR: u8 = 74;
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that closed the pipe (`| head`) has seen what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            log::say(&format!("switchboard: standard output: {error}"));
+            ExitCode::from(IO_ERROR)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The order: the plane is chosen, the internal API listens, then the public listener, so that a
 //! backend that sees the public one open may publish at once.
 
+use std::backtrace::Backtrace;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::broker::Shards;
 use crate::config::{Config, ExpectedPlane, bytes};
 use crate::derive;
 use crate::listeners::{self, ListenError};
+use crate::log;
 use crate::shards::{Launch, PlaneKind, Threads};
 
 /// Why the server could not start or had to stop.
@@ -64,7 +66,7 @@ impl StartError {
 /// Runs the server until it is told to stop.
 pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     abort_on_panic();
-    derive::log(config);
+    derive::log(config, log::start().map_err(machine("log"))?);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -97,12 +99,14 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// A panic is a bug of ours and could leave a shard half alive: end with its message. In release
-/// builds the compiler does that; this is for the others.
+/// A panic is a bug of ours and could leave a shard half alive: end with its message. The usual
+/// hook would wait for whoever reads standard error.
 fn abort_on_panic() {
-    let print = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        print(panic);
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("unnamed");
+        log::say(&format!("thread '{name}' {panic}\n{}", Backtrace::capture()));
+        log::flush();
         std::process::abort();
     }));
 }
@@ -169,9 +173,9 @@ fn stop_on_signal(
         for signal in signals.forever() {
             let Some(control) = control.take() else {
                 tracing::warn!("stopping at once");
+                log::flush();
                 std::process::exit(128 + signal);
             };
-            tracing::info!("stopping: no new connections, WebSockets are closed with 1001");
             let handles = Arc::clone(&handles);
             // On a thread of its own, so that a second signal is heard meanwhile. The internal API
             // goes first: while the shards live, requests under way get their answers.
@@ -181,6 +185,7 @@ fn stop_on_signal(
                 }
                 handles.stop();
             });
+            tracing::info!("stopping: no new connections, WebSockets are closed with 1001");
         }
     };
     let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);

@@ -219,6 +219,6 @@ fn builder(completions: u32) -> Builder {
 /// The submission queue may point to memory that the callers are about to free, so that neither
 /// an error nor unwinding is possible.
 fn give_up(error: &io::Error) -> ! {
-    eprintln!("switchboard: io_uring_enter fails for good: {error}");
+    crate::last_words::say(&format!("switchboard: io_uring_enter fails for good: {error}\n"));
     std::process::abort();
 }

@@ -62,7 +62,7 @@ impl ConfigError {
             }
             Self::Problems(problems) => {
                 for problem in problems {
-                    eprintln!("switchboard: {problem}");
+                    crate::log::say(&format!("switchboard: {problem}"));
                 }
             }
         }
