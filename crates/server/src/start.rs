@@ -28,6 +28,12 @@ pub(crate) enum StartError {
     /// The plane that was asked for cannot run here.
     #[error("io_uring cannot run here: {0}; use --plane epoll, or auto to fall back by itself")]
     IoUringRefused(String),
+    /// The machine allows so few connections that next to nobody could be served.
+    #[error(
+        "{0}; raise the hard limit of open files (ulimit -Hn, LimitNOFILE= of systemd, --ulimit \
+         nofile= of containers), or set connections_max if so few are meant"
+    )]
+    TooFewConnections(String),
     /// An address of the public listener cannot be listened on.
     #[error("listen: {address}: {}", in_use(source))]
     Listen { address: SocketAddr, source: io::Error },
@@ -57,7 +63,10 @@ impl StartError {
     /// The exit code by sysexits: 69 for what is not available, 71 for what the system refuses.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::IoUringRefused(_) | Self::Listen { .. } | Self::InternalListen { .. } => 69,
+            Self::IoUringRefused(_)
+            | Self::TooFewConnections(_)
+            | Self::Listen { .. }
+            | Self::InternalListen { .. } => 69,
             Self::Machine { .. } => 71,
         }
     }
@@ -73,6 +82,9 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     // Before the first thread, so that every thread leaves them to the one that waits for them.
     let signals = Signals::new([SIGINT, SIGTERM]).map_err(machine("signals"))?;
     let (plane, plane_described) = choose_plane(config)?;
+    if let Some(shortage) = &config.capacity.shortage {
+        return Err(StartError::TooFewConnections(shortage.clone()));
+    }
     let shards = config.cpus.len();
     let internal = listen_internal(config)?;
     let internal_address = internal.local_addr().map_err(machine("internal_listen"))?;

@@ -42,6 +42,7 @@ use crate::wake::EventFd;
 use crate::{ConnId, Descriptors, Event, Plane as _, PlaneConfig, PlaneStats, SendException};
 use accept::Acceptor;
 pub(crate) use probe::probe;
+pub use ring::RING_SLOTS_MAX;
 use ring::{Ring, RingSize};
 use tag::{Op, Tag};
 

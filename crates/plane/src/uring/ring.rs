@@ -23,7 +23,7 @@ pub(super) struct RingSize {
 }
 
 /// Connections of a ring at most, unless the configuration says otherwise.
-const SLOTS_MAX: u32 = 16_384;
+pub const RING_SLOTS_MAX: u32 = 16_384;
 const SUBMISSIONS: u32 = 1_024;
 /// More costs memory and start-up time for every ring, and brings nothing.
 const COMPLETIONS_MAX: u32 = 16_384;
@@ -31,7 +31,7 @@ const COMPLETIONS_MAX: u32 = 16_384;
 impl RingSize {
     /// As many connections as the kernel lets one ring's table have, within reason.
     pub(super) fn usual() -> Self {
-        Self::for_slots(descriptors_max().clamp(1, SLOTS_MAX))
+        Self::for_slots(descriptors_max().clamp(1, RING_SLOTS_MAX))
     }
 
     pub(super) fn for_slots(slots: u32) -> Self {

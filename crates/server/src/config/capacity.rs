@@ -6,6 +6,7 @@ use super::keys::Settings;
 use super::machine::Machine;
 use switchboard_plane::Descriptors;
 use switchboard_plane::choice::{Decision, decide_with};
+use switchboard_plane::uring::RING_SLOTS_MAX;
 
 /// User memory of an idle subscribed connection, in bytes.
 const USER_BYTES: u64 = 128;
@@ -20,8 +21,14 @@ const CHANNEL_BYTES: u64 = 640;
 const PROGRAM_BYTES: u64 = 32 << 20;
 /// Descriptors of the program and the internal API that are not connections of clients.
 const OWN_DESCRIPTORS: u64 = 64;
-/// Listeners, rings and wake-ups of a shard, and the slots it keeps to refuse with 503.
-const SHARD_DESCRIPTORS: u64 = 16 + switchboard_shard::RESERVED_SLOTS as u64;
+/// Listeners, wake-ups and the runtime of a shard.
+const SHARD_DESCRIPTORS: u64 = 16;
+/// Slots that a shard keeps to refuse with 503.
+const RESERVED_SLOTS: u64 = switchboard_shard::RESERVED_SLOTS as u64;
+/// The server does not start where fewer connections are possible: it would serve next to nobody.
+const CONNECTIONS_USEFUL: u64 = 64;
+/// Fewer possible connections than these are likely to be a mistake.
+const CONNECTIONS_SENSIBLE: u64 = 1_000;
 /// Connections that one index can address.
 const SLOTS_MAX: u64 = 1 << 24;
 
@@ -42,6 +49,8 @@ pub(crate) struct Capacity {
     pub budget_bytes: u64,
     /// What will carry the connections.
     pub plane: ExpectedPlane,
+    /// Why the server cannot start with so few connections.
+    pub shortage: Option<String>,
 }
 
 /// What will carry the connections, as far as one can tell before the start.
@@ -66,13 +75,42 @@ impl ExpectedPlane {
         }
     }
 
-    /// Whether each connection takes a descriptor of the process.
-    fn needs_descriptors(&self) -> bool {
-        match self {
-            Self::Epoll { .. } => true,
-            Self::IoUring { descriptors, .. } => *descriptors == Descriptors::Process,
-            Self::Refused(_) => false,
-        }
+    /// How many connections the descriptors of the process allow. Each connection takes one, or with
+    /// direct descriptors each ring, whose table has as many entries as the process may have
+    /// descriptors.
+    fn descriptor_bound(
+        &self,
+        settings: &Settings,
+        machine: &Machine,
+        shards: u64,
+    ) -> Option<Bound> {
+        let direct = match self {
+            Self::Epoll { .. } => false,
+            Self::IoUring { descriptors, .. } => *descriptors == Descriptors::Direct,
+            Self::Refused(_) => return None,
+        };
+        let max = machine.descriptors_max;
+        let internal = u64::from(settings.internal_connections_max);
+        let own = OWN_DESCRIPTORS + internal + shards * SHARD_DESCRIPTORS;
+        let reserved = shards * RESERVED_SLOTS;
+        let (connections, reason) = if direct {
+            let slots = max.min(u64::from(RING_SLOTS_MAX));
+            // Each shard has its rings to itself.
+            let rings = max.saturating_sub(own) / shards * shards;
+            let reason = format!(
+                "descriptors: each ring needs one of {max} (RLIMIT_NOFILE) and holds {slots} \
+                 connections, {own} are kept for the server itself"
+            );
+            (rings.saturating_mul(slots).saturating_sub(reserved), reason)
+        } else {
+            let own = own + reserved;
+            let reason = format!(
+                "descriptors: each connection needs one of {max} (ulimit -n), {own} are kept for the \
+                 server itself"
+            );
+            (max.saturating_sub(own), reason)
+        };
+        Some(Bound { connections, hard: true, reason })
     }
 }
 
@@ -100,6 +138,13 @@ pub(crate) struct Bound {
     pub hard: bool,
     /// Why this many.
     pub reason: String,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connections, reason, .. } = self;
+        write!(f, "only {connections} connections are possible by {reason}")
+    }
 }
 
 impl Capacity {
@@ -135,23 +180,14 @@ impl Capacity {
             },
             Bound { connections: SLOTS_MAX, hard: true, reason: "slots of the tables".into() },
         ];
-        if plane.needs_descriptors() {
-            let internal = u64::from(settings.internal_connections_max);
-            let own = OWN_DESCRIPTORS + internal + shards * SHARD_DESCRIPTORS;
-            bounds.push(Bound {
-                connections: machine.descriptors_max.saturating_sub(own),
-                hard: true,
-                reason: format!(
-                    "descriptors: each connection needs one of {} (ulimit -n), {own} are kept for the \
-                     server itself",
-                    machine.descriptors_max
-                ),
-            });
-        }
+        bounds.extend(plane.descriptor_bound(settings, machine, shards));
         bounds.sort_by_key(|bound| bound.connections);
         let possible = bounds.first().map_or(SLOTS_MAX, |bound| bound.connections).max(1);
         let connections_max =
             settings.connections_max.unwrap_or(u32::try_from(possible).unwrap_or(u32::MAX));
+        let shortage = (settings.connections_max.is_none() && possible < CONNECTIONS_USEFUL)
+            .then(|| bounds.first().map(Bound::to_string))
+            .flatten();
         Self {
             connections_max,
             bounds,
@@ -160,7 +196,13 @@ impl Capacity {
             other_bytes,
             budget_bytes,
             plane,
+            shortage,
         }
+    }
+
+    /// The bound that allows so few connections that it is likely to be a mistake.
+    pub(crate) fn tight(&self) -> Option<&Bound> {
+        self.bounds.first().filter(|bound| bound.connections < CONNECTIONS_SENSIBLE)
     }
 
     /// The tightest bound of the kind that `wanted` connections would break.

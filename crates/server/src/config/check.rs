@@ -29,6 +29,7 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
     checker.sizes();
     checker.times();
     checker.log();
+    checker.internal_connections();
     let capacity = checker.capacity(cpus.len());
     let Checker { settings, problems, warnings, .. } = checker;
     let Some(namespaces) = namespaces.filter(|_| problems.is_empty()) else {
@@ -185,6 +186,17 @@ impl Checker<'_> {
         }
     }
 
+    /// With few descriptors the internal API takes a quarter of them at most, unless it was told how
+    /// many: the rest is for clients.
+    fn internal_connections(&mut self) {
+        let quarter = u32::try_from(self.machine.descriptors_max / 4).unwrap_or(u32::MAX).max(1);
+        if quarter < self.settings.internal_connections_max
+            && self.is_default("internal_connections_max")
+        {
+            self.settings.internal_connections_max = quarter;
+        }
+    }
+
     fn capacity(&mut self, shards: usize) -> Capacity {
         let capacity = Capacity::new(&self.settings, self.machine, shards);
         if let Some(wanted) = self.settings.connections_max {
@@ -204,6 +216,10 @@ impl Checker<'_> {
                 );
             }
         }
+        let unset = self.settings.connections_max.is_none() && capacity.shortage.is_none();
+        if let Some(bound) = capacity.tight().filter(|_| unset) {
+            self.warnings.push(format!("{bound}; {RAISE}"));
+        }
         if capacity.fixed_bytes() > capacity.budget_bytes / 2 {
             self.warnings.push(format!(
                 "what channels keep may come to {} of memory, and with all else that does not grow \
@@ -217,6 +233,10 @@ impl Checker<'_> {
         capacity
     }
 }
+
+/// What helps where few connections are possible.
+const RAISE: &str = "raise the hard limit of open files (ulimit -Hn, LimitNOFILE= of systemd, \
+                     --ulimit nofile= of containers) if it is that";
 
 /// Two listeners would get in each other's way. The families never do: IPv6 sockets take IPv6 only.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {

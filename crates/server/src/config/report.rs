@@ -85,6 +85,9 @@ impl Report<'_> {
             ),
         )?;
         line("not counted in it", NOT_COUNTED.to_owned())?;
+        if let Some(shortage) = &capacity.shortage {
+            line("cannot start", shortage.clone())?;
+        }
         for warning in warnings {
             line("warning", warning.clone())?;
         }

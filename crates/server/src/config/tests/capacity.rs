@@ -68,6 +68,42 @@ fn a_kernel_that_releases_closed_descriptors_late_gets_those_of_the_process() {
 }
 
 #[test]
+fn few_descriptors_are_warned_of_and_too_few_refused() {
+    let config = |flags: &[&str], descriptors_max| {
+        let machine = Machine { descriptors_max, ..machine() };
+        Words { flags, ..Words::default() }.check(&machine).unwrap()
+    };
+    for flags in [&["--plane", "epoll"][..], &["--io-uring-descriptors", "process"]] {
+        let enough = config(flags, 4_096);
+        assert!(enough.capacity.shortage.is_none() && enough.warnings.is_empty());
+        let few = config(flags, 1_024);
+        assert!(few.capacity.shortage.is_none());
+        assert!(few.warnings[0].contains("ulimit -n"), "{:?}", few.warnings);
+        assert_eq!(few.settings.internal_connections_max, 256);
+        let too_few = config(flags, 256);
+        assert!(too_few.capacity.shortage.unwrap().contains("of 256 (ulimit -n)"));
+        assert!(too_few.warnings.is_empty());
+    }
+    // Who names a number is served with it, or told that it cannot be.
+    let named = [&["--plane", "epoll", "--cores", "1", "--connections-max", "20"][..]].concat();
+    assert!(config(&named, 256).capacity.shortage.is_none());
+}
+
+#[test]
+fn direct_descriptors_are_bounded_by_what_the_rings_need() {
+    let config = |descriptors_max| {
+        let machine = Machine { descriptors_max, ..machine() };
+        Words { flags: &["--plane", "io_uring"], ..Words::default() }.check(&machine).unwrap()
+    };
+    // 64 of the program, 16 of each of 4 shards, a quarter for the internal API, and for each shard
+    // one ring or more of as many slots as there are descriptors.
+    assert!(config(160).capacity.shortage.unwrap().contains("each ring needs one of 160"));
+    let capacity = config(176).capacity;
+    assert!(capacity.shortage.is_none());
+    assert_eq!(capacity.connections_max, 4 * 176 - 4 * 64);
+}
+
+#[test]
 fn with_epoll_io_uring_is_not_even_asked_for() {
     let machine = Machine { io_uring: || panic!("asked"), ..machine() };
     Words { flags: &["--plane", "epoll"], ..Words::default() }.check(&machine).unwrap();
