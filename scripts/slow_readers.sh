@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the readers of a hot channel notice of those who do not read: 9,000 subscribers alone, and the
-# same beside 1,000 whose windows are zero, in turn. Prints the latencies of the 9,000 and what the
-# slow ones cost.
+# How slow readers affect the other readers of a hot channel: 9,000 subscribers alone, and the same
+# beside 1,000 whose windows are zero, in turn. Prints the latencies of the 9,000 and what the slow
+# ones cost.
 #
 #   scripts/slow_readers.sh                      on io_uring, three rounds
 #   ... --plane io_uring|epoll                   on this plane

@@ -27,9 +27,9 @@ def medians(rounds: list[dict]) -> dict[str, float]:
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
     alone, beside = records(folder, "fanout"), records(folder, "slow")
-    print("| delivery to those who read | p50 ms | p90 ms | p99 ms | p99.9 ms | p99 of each round |")
+    print("| delivery to the readers | p50 ms | p90 ms | p99 ms | p99.9 ms | p99 of each round |")
     print("|---|---|---|---|---|---|")
-    for title, rounds in [("alone", alone), ("beside a tenth that does not", beside)]:
+    for title, rounds in [("alone", alone), ("beside a tenth that does not read", beside)]:
         values = medians(rounds)
         each = " ".join(f"{percentile_ms(record, EACH, 'p99'):.0f}" for record in rounds)
         cells = [f"{values[name]:.1f}" for name in PERCENTILES]

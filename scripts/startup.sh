@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Time from the start of the process to the line that says it listens, on both planes: median and
-# slowest of 20 starts each.
+# Time from the start of the process to its start-up line, on both planes: median and slowest of 20
+# starts each.
 #
 #   scripts/startup.sh [STARTS]
 #

@@ -27,7 +27,7 @@ target_dir() {
 # shellcheck source=scripts/lib/packages.sh
 source scripts/lib/packages.sh
 
-# The environment of the Python tests, made anew when its requirements have changed.
+# The environment of the Python tests, made again when its requirements change.
 python_environment() {
     if ! cmp -s tests/requirements.txt .venv/installed.txt; then
         install_packages curl=curl

@@ -54,7 +54,7 @@ class Servers:
         return server
 
     def finish(self):
-        # All are stopped before any failure is told, so that none stays behind.
+        # All are stopped before any failure is reported, so that none stays behind.
         failures = []
         for server in self.started:
             try:

@@ -1,4 +1,4 @@
-"""Bad input to the ways of listening: one clear 400, never a surprise, and nobody else is harmed."""
+"""Bad input to the ways of listening: one clear 400, no surprise, and no harm to other clients."""
 
 import json
 
@@ -126,7 +126,7 @@ def test_line_breaks_in_channel_names(server, name):
 
 
 def test_names_that_look_like_syntax(server, channel):
-    """What may stand in a name must not become a second header, gap, field or channel."""
+    """Characters of a name must not become a second header, gap, field or channel."""
     name = f"{channel}; reason=epoch, x=%E2%80%A8\"<>\\"
     encoded = name.replace(";", "%3B").replace(" ", "%20").replace(",", "%2C").replace('"', "%22")
     encoded = encoded.replace("<", "%3C").replace(">", "%3E").replace("\\", "%5C").replace("=", "%3D")
@@ -176,7 +176,7 @@ def test_content_types_stand_in_heads_as_they_are(server, channel):
 
 
 def test_others_are_not_harmed(server, channel):
-    """A flood of bad requests on one connection, and somebody who only listens."""
+    """A flood of bad requests on one connection, and a client that only listens."""
     bystander = Bystander(server, f"{channel}-bystander")
     bad = [
         f"/sub/{channel}?since=x", f"/sub/{channel}?since={'a' * 3_000}",

@@ -1,4 +1,4 @@
-"""The browser's own `EventSource` and `WebSocket`: they come back by themselves and miss nothing."""
+"""The browser's own `EventSource` and `WebSocket`: they reconnect by themselves and miss nothing."""
 
 import json
 import time
@@ -102,7 +102,7 @@ def test_cut_before_the_first_event(server, browser, channel):
 
 
 def test_deletion_is_a_gap(server, browser, channel):
-    """The server ends the stream; the page comes back and is told that the old one is lost."""
+    """The server ends the stream; the page reconnects and learns that the old one is lost."""
     server.publish(channel, "before")
     source = Source(browser, server, f"/sub/{channel}?since=earliest")
     source.wait("the first", lambda: len(source.found()) == 1)

@@ -164,7 +164,7 @@ def test_who_gets_a_stream(server, channel, accept, is_stream):
 
 @pytest.mark.alone
 def test_keep_alive(start, plane, channel):
-    """A comment for the silence, so that proxies and clients see that the line holds."""
+    """A comment in silence, so that proxies and clients see that the connection is alive."""
     server = start(plane, ping_interval_ms=1_000)
     with EventStream(server, f"/sub/{channel}") as stream:
         stream.begin()

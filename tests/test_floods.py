@@ -53,7 +53,7 @@ def flood(server, path, count, opcode, answer, failures):
     ids=["echo", "pings"],
 )
 def test_many_floods_at_once_are_answered_in_order(start, plane, path, opcode, answer):
-    """Replies of several connections to several reads of each stand in one batch, some cut short."""
+    """One batch has replies of several connections to several reads of each, some cut short."""
     server = start(plane, echo=True)
     failures = []
     threads = [

@@ -1,4 +1,4 @@
-"""What a client cannot have is told to it exactly, in every way that can tell."""
+"""A client learns exactly what it cannot have, on every transport that has notices."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_evicted(server, name, way):
         assert line.position == moved(first, 9)
         server.publish(name, "10")
         assert line.take(1) == ["10"]
-        assert len(line.gaps) == 1, "it is told once"
+        assert len(line.gaps) == 1, "it is announced once"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -116,7 +116,7 @@ def test_epoch_of_a_channel_that_never_was(server, name, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_without_history(server, channel, way):
-    """Who was away is told what is missing."""
+    """A client that was away learns what is missing."""
     name = f"none:{channel}"
     first, _ = server.publish_all(name, ["0", "1"])
     with WAYS[way](server, name, first) as line:
@@ -169,7 +169,7 @@ def test_json_poll_tells_at_once(server, name):
 
 
 def test_raw(server, channel):
-    """A client that cannot be told is closed, unless its namespace says that it may miss something."""
+    """A client without notices is closed, unless its namespace lets it miss something."""
     first = filled(server, f"short:{channel}")
     with RawWebSocket(server, f"/sub/short:{channel}?since={first}") as line:
         line.expect_close(4010, ends=False)
@@ -183,7 +183,7 @@ def test_raw(server, channel):
 
 
 def test_if_modified_since_before_what_was_evicted(server, name):
-    """nchan's clients without an Etag: what is gone is told, though not which offsets."""
+    """nchan's clients without an Etag learn that something is gone, though not which offsets."""
     filled(server, name)
     header = "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT"
     with Poller(server, name, "poll=1", [header]) as poller:

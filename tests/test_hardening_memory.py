@@ -181,7 +181,7 @@ class Reader(threading.Thread):
 
 
 def test_row_22_zero_window_reader_on_a_hot_channel(start, plane):
-    """It falls off the log and is told to resume (4008); the fast reader gets everything."""
+    """It falls off the log and is closed with 4008 (resume); the fast reader gets everything."""
     server = start(plane, stall_timeout_ms=2_000, close_timeout_ms=500, log_bytes_max=1 << 20)
     stalled = RawWebSocket(server, "/sub/hot", receive_buffer=SMALL_BUFFER)
     fast = RawWebSocket(server, "/sub/hot")

@@ -120,7 +120,7 @@ def test_budget_of_a_shard(start, plane, shards, channel):
 
 
 def test_meta_outlives_the_history(start, plane, namespaces, channel):
-    """And then it is forgotten: the stream has a new epoch, and old positions are told so."""
+    """And then it is forgotten: the stream has a new epoch, and old positions get a gap."""
     brief = namespaces("[namespace.default]\nhistory_ttl_ms = 500\n")
     server = start(plane, config=brief, meta_ttl_ms=3_000)
     position = server.publish(channel, "x")["position"]
@@ -139,7 +139,7 @@ def test_meta_outlives_the_history(start, plane, namespaces, channel):
 
 
 def test_history_survives_silence_of_its_subscribers(server, channel):
-    """Nobody listens, and then somebody comes back."""
+    """Nobody listens, and then a client resumes."""
     with V1(server, f"/sub/{channel}") as line:
         line.begin()
         server.publish(channel, "1")

@@ -24,7 +24,7 @@ def test_nothing_yet(server, channel):
             # A second before now, so that what comes within this second is later.
             assert modified_s(answer) < time.time()
         assert offset(poller.position) == 0
-        assert server.subscribers(channel) == 0, "who asks now and then is no subscriber"
+        assert server.subscribers(channel) == 0, "a client that only polls is not a subscriber"
 
 
 def test_news_and_nothing(server, channel):

@@ -1,4 +1,4 @@
-"""Long polls: held until there is news or the time is over, then asked again with the validators."""
+"""Long polls: held until a message or the time-out, then sent again with the validators."""
 
 import time
 
@@ -208,7 +208,7 @@ def test_who_gets_json(server, channel, accept, is_json):
 
 
 def test_pipelining(server, channel):
-    """Polls in one packet are answered in order; the one that must wait holds back those behind it."""
+    """Polls in one packet are answered in order; a waiting one holds back the ones after it."""
     first, second, third = server.publish_all(channel, ["1", "2", "3"])
     paths = [f"/sub/{channel}?since={position}" for position in (first, second, third)]
     with RawConnection(server) as connection:
@@ -251,9 +251,9 @@ def test_who_leaves_while_waiting(server, channel):
     for poller in pollers[:15]:
         poller.close()
     server.wait_for_subscribers(channel, 5)
-    server.publish(channel, "to those who stayed")
+    server.publish(channel, "to the pollers that stayed")
     for poller in pollers[15:]:
-        assert poller.finish().body == b"to those who stayed"
+        assert poller.finish().body == b"to the pollers that stayed"
         poller.close()
 
 
@@ -306,7 +306,7 @@ def test_a_library_as_client(server, channel):
 
 @pytest.mark.parametrize("json", [False, True])
 def test_a_burst_longer_than_what_is_kept(start, plane, shards, namespaces, json):
-    """Whoever waits gets the first of it, and of the rest what is kept or a gap, exactly."""
+    """A waiting poller gets the first of it, and of the rest what is kept or a gap, exactly."""
     server = start(plane, shards, config=namespaces(SHORT))
     accept = ["Accept: application/json"] if json else []
     for turn in range(5):

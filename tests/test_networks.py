@@ -226,7 +226,7 @@ def delayed(server):
 
 
 def test_a_long_line_that_wavers_and_stalls(server, delayed):
-    """Everything comes once and in order, and never earlier than the line allows."""
+    """Everything arrives once and in order, and never earlier than the network allows."""
     rounds = [numbered(at, 100) for at in range(0, 2_000, 100)]
     server_side = functools.partial(publish, server)
 

@@ -80,7 +80,7 @@ def test_four_ways_side_by_side(server, browser):
 
 @pytest.fixture
 def moving(browser):
-    """Somebody who has nothing against pictures that move."""
+    """A user that does not mind animations."""
     motion = {"name": "prefers-reduced-motion", "value": "no-preference"}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [motion]})
     yield
@@ -101,7 +101,7 @@ def test_tabs(server, browser, moving):
     assert page.element("view-line").is_displayed()
     assert page.browser.current_url.endswith("/#demo:lobby")
     assert page.browser.switch_to.active_element.get_attribute("id") == "tab-line"
-    assert page.element("state").get_attribute("data-state") == "open", "its line was held all the time"
+    assert page.element("state").get_attribute("data-state") == "open", "its connection was open all the time"
     assert page.complaints() == []
 
 
@@ -181,7 +181,7 @@ def test_bytes_are_those_of_the_wire(server, browser):
         sent, received, to_server, to_clients = (
             after - then for after, then in zip(totals(), before, strict=True)
         )
-    # The page's own publications go out and come back on a line of their own: some 60 B each.
+    # The page's own publications use a connection of their own in both directions: some 60 B each.
     assert 0.93 * to_clients < received + 20 * 60 < 1.07 * to_clients, (received, to_clients)
     assert 0.4 * to_server < sent < to_server, (sent, to_server)
 

@@ -52,7 +52,7 @@ def test_auto_falls_back_and_says_why(start, shards):
 
 
 def test_io_uring_where_it_is_forbidden():
-    """Only `auto` falls back; who asks for io_uring is told why it cannot be."""
+    """Only `auto` falls back; with `io_uring` the server says why it cannot run."""
     done = run_to_end(
         "--plane=io_uring", "--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0",
         wrapper=seccomp.wrapper("eperm"),

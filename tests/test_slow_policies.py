@@ -123,7 +123,7 @@ def test_told_exactly_what_was_missed(server, channel, policy, way):
 
 @pytest.mark.parametrize("policy", ["skip", "latest"])
 def test_raw_with_lossy_raw(server, channel, policy):
-    """It is not told, and asked for that: what comes is in order, ends with the newest, and lacks some."""
+    """It gets no notice, and asked for that: messages are in order, end with the newest, and some are missing."""
     name = f"{policy}-lossy:{channel}"
     with RawWebSocket(server, f"/sub/{name}", SMALL) as line:
         overwhelm(server, name)
@@ -213,7 +213,7 @@ def test_others_do_not_wait(server, channel):
 
 
 def test_polls_are_never_slow(server, channel):
-    """They come for each publication: who comes too late is told, by any policy."""
+    """They ask for each publication: a late one learns what it missed, by any policy."""
     for policy in ("skip", "latest", "disconnect"):
         name = f"{policy}:{channel}"
         first = server.publish(name, text(1))["position"]

@@ -128,7 +128,7 @@ class Soak:
             self.memory_mib.append(self.server.memory_mib())
             faults = "  ".join(f"{what} {self.total(what):,}" for what in FAULTS)
             print(
-                f"{time.monotonic() - began:6.0f} s  on the line {self.on_the_line:,}"
+                f"{time.monotonic() - began:6.0f} s  connected {self.on_the_line:,}"
                 f"  published {self.publisher.published:,}  delivered {self.total('deliveries'):,}"
                 f"  reconnects {self.total('reconnects'):,}  {faults}"
                 f"  server {self.cpu_percents[-1]:.0f} % of a core, {self.memory_mib[-1]:.1f} MiB",

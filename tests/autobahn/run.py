@@ -42,7 +42,7 @@ def find_python2():
     if found := shutil.which("python2.7"):
         candidates.append(found)
     for candidate in candidates:
-        # A shim of pyenv is found on the path even where no 2.7 stands behind it.
+        # A shim of pyenv is on the path even without a Python 2.7 behind it.
         check = subprocess.run([str(candidate), "-c", ""], capture_output=True, check=False)
         if check.returncode == 0:
             return str(candidate)

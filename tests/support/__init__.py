@@ -1,1 +1,1 @@
-"""What the integration tests share: a real server, and clients that send exactly what they are told."""
+"""What the integration tests share: a real server, and clients that send exactly the given bytes."""

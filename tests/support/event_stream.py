@@ -43,7 +43,7 @@ class Block:
 
 
 def parse_block(lines):
-    """A block of an event stream, field by field. Nothing that a browser would ignore may stand there."""
+    """A block of an event stream, field by field. Nothing that a browser would ignore may be there."""
     block = Block()
     for line in lines.split("\n"):
         name, colon, value = line.partition(":")
@@ -98,7 +98,7 @@ class EventStream(RawConnection):
                 return gaps, retry_ms
 
     def event(self):
-        """The next event, past what keeps the line alive."""
+        """The next event, past keep-alive comments."""
         while not (block := self.read_block()).is_event:
             assert block.is_comment, block
         return block

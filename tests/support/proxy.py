@@ -1,4 +1,4 @@
-"""A TCP proxy between clients and a server that cuts connections when it is told to."""
+"""A TCP proxy between clients and a server that cuts connections on demand."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""A WebSocket client that sends exactly the frames it is told, right or wrong."""
+"""A WebSocket client that sends exactly the given frames, right or wrong."""
 
 import os
 import struct

@@ -17,7 +17,7 @@ FOLLOWING = {
 
 @dataclass
 class Message:
-    """One message: what it is, the position to resume from, what stands in its header, its payload."""
+    """One message: what it is, the position to resume from, its header, its payload."""
 
     kind: str
     position: str
@@ -41,7 +41,7 @@ class Message:
 
 
 def parse(raw, binary):
-    """A message as it stands in its frame."""
+    """A message as its frame has it."""
     header, empty_line, payload = raw.partition(b"\n\n")
     assert empty_line, f"no empty line: {raw[:100]!r}"
     lines = [line.partition(": ") for line in header.decode("ascii").split("\n")]
@@ -79,7 +79,7 @@ class V1(RawWebSocket):
         return message
 
     def begin(self):
-        """The gaps that are told before the line begins."""
+        """The gaps that are announced before the start."""
         gaps = []
         while (message := self.read()).kind == "gap":
             gaps.append(message.gap)

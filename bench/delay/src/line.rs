@@ -1,4 +1,4 @@
-//! What the line does to a piece of data: when it arrives.
+//! What the simulated line does to a piece of data: when it arrives.
 
 use std::time::Duration;
 

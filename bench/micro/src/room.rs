@@ -75,7 +75,7 @@ impl Room {
         sends
     }
 
-    /// Somebody leaves the first channel and another comes.
+    /// One client leaves the first channel and another joins.
     pub fn replace_one(&mut self) {
         // An odd multiplier and a large step visit everybody in an order of no use to any cache.
         self.random = self.random.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);

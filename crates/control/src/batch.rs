@@ -1,4 +1,4 @@
-//! `POST /pub`: many publications, one JSON object a line, and one line of result for each.
+//! `POST /pub`: many publications, one JSON object per line, and one line of result for each.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(crate) async fn batch(
     let mut silent = false;
     for window in lines.chunks(WINDOW) {
         if silent {
-            // Each further window would wait as long again.
+            // Each further window would wait just as long.
             for _ in window {
                 write_result(&mut results, &Err(not_tried()));
             }
@@ -53,8 +53,8 @@ pub(crate) async fn batch(
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, NDJSON)], results).into_response())
 }
 
-/// Publishes some lines, all under way before the first answer is awaited. True when a shard was
-/// silent.
+/// Publishes some lines, all in flight before the first answer is awaited. True if a shard did not
+/// answer.
 async fn publish_window(
     state: &ApiState,
     lines: &[&[u8]],
@@ -87,7 +87,7 @@ fn not_tried() -> ApiError {
 }
 
 const NDJSON: &str = "application/x-ndjson";
-/// Publications under way at once.
+/// Publications in flight at once.
 const WINDOW: usize = 1_024;
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -103,7 +103,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     ))
 }
 
-/// A line as it is written.
+/// A line as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written<'a> {
@@ -158,7 +158,7 @@ fn decode(base64: &str) -> Result<Vec<u8>, ApiError> {
     })
 }
 
-/// What became of a line.
+/// The result of a line.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Outcome<'a> {
@@ -175,7 +175,7 @@ fn write_result(results: &mut Vec<u8>, receipt: &Result<Receipt, ApiError>) {
         },
         Err(error) => Outcome::Refused { status: error.status.as_u16(), error },
     };
-    // Numbers and strings written to memory: there is nothing that can fail.
+    // Numbers and strings written to memory: nothing can fail.
     let _ = serde_json::to_writer(&mut *results, &outcome);
     results.push(b'\n');
 }

@@ -9,14 +9,14 @@ use crate::error::ApiError;
 use crate::pending::Held;
 use crate::state::ApiState;
 
-/// What a body may be.
+/// The limits of a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimit {
-    /// How it is called in a refusal.
+    /// Its name in a refusal.
     pub what: &'static str,
     /// Its largest size.
     pub bytes_max: usize,
-    /// The key of the configuration that says so.
+    /// The configuration key of that limit.
     pub key: &'static str,
 }
 
@@ -26,8 +26,8 @@ impl BodyLimit {
     }
 }
 
-/// Reads a whole body. Its bytes are counted as they come, so that a client that announces much and
-/// sends little takes no room from others.
+/// Reads a whole body. Its bytes are counted as they arrive, so that a client that announces much
+/// and sends little takes no room from others.
 pub(crate) async fn read(
     state: &ApiState,
     body: Body,

@@ -4,7 +4,7 @@ use switchboard_hub::{ChannelName, Draft, Receipt};
 
 use crate::reply::Reply;
 
-/// Takes publications and deletions to the channels' home shards. No method may block: each hands
+/// Passes publications and deletions to the channels' home shards. No method may block: each hands
 /// its request over and returns.
 pub trait Broker: Send + Sync + 'static {
     /// Publishes. Calls for one channel keep their order.

@@ -26,7 +26,7 @@ pub(crate) async fn report(
     Ok(info.respond(StatusCode::OK, &headers))
 }
 
-/// Ends the channel: its log goes, its subscribers are closed.
+/// Deletes the channel: its log goes, its subscribers are closed.
 pub(crate) async fn delete(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
@@ -40,14 +40,14 @@ pub(crate) async fn delete(
     }
 }
 
-/// What stands before a channel's name in the path of most requests.
+/// The prefix of a channel's name in the path of most requests.
 pub(crate) const PUB: &str = "/pub/";
 
 /// The channel that a path names after its prefix, percent-decoded and checked.
 pub(crate) fn name_in(uri: &Uri, prefix: &str, state: &ApiState) -> Result<ChannelName, ApiError> {
     let segment = uri.path().strip_prefix(prefix).unwrap_or("");
     if segment.contains(',') {
-        // Where one listens, a comma separates channels; here it would silently make another one.
+        // For listeners a comma separates channels; here it would silently name another one.
         return Err(ApiError::bad_request(
             "bad_channel",
             "name one channel at a time; a comma in a name is written %2C",

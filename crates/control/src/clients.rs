@@ -1,4 +1,4 @@
-//! `GET /subscribers/{channel}` and `GET /slow`: who listens, and who cannot keep up.
+//! `GET /subscribers/{channel}` and `GET /slow`: subscribers, and those that cannot keep up.
 
 use std::cmp::Reverse;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::error::ApiError;
 use crate::info;
 use crate::state::ApiState;
 
-/// How many are listed: when nobody says, and at most.
+/// How many are listed: by default, and at most.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     default: usize,
@@ -26,7 +26,7 @@ struct Limits {
 const SUBSCRIBERS: Limits = Limits { default: 1_000, max: 10_000 };
 const SLOW: Limits = Limits { default: 100, max: 1_000 };
 
-/// The subscribers of a channel: their exact number, and who they are.
+/// The subscribers of a channel: their exact number, and a list.
 pub(crate) async fn subscribers(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
@@ -45,7 +45,7 @@ pub(crate) async fn subscribers(
     Ok(fresh(Presence { subscribers, listed: list.len(), list }))
 }
 
-/// The clients whose sockets are full, those first who have not taken anything for longest.
+/// The clients whose sockets are full, longest stalled first.
 pub(crate) async fn slow(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
@@ -59,7 +59,7 @@ pub(crate) async fn slow(
 }
 
 impl Limits {
-    /// The limit that a request asks for.
+    /// The limit in a request's query.
     fn asked(self, uri: &Uri) -> Result<usize, ApiError> {
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         let mut asked = query.filter(|(key, _)| key == "limit").map(|(_, limit)| limit);
@@ -83,7 +83,7 @@ fn presence_off() -> ApiError {
     )
 }
 
-/// It holds for this moment only.
+/// The answer is true for this moment only.
 fn fresh(answer: impl Serialize) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], Json(answer))
 }

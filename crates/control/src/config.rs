@@ -1,4 +1,4 @@
-//! What the internal API is told at start.
+//! The settings of the internal API.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use switchboard_hub::Namespaces;
 /// Settings of the internal API.
 #[derive(Clone, Debug)]
 pub struct ControlConfig {
-    /// Secret that requests must carry. Without one only programs on this machine are served, and
-    /// the listener must be bound to loopback.
+    /// The secret that requests must carry. Without one the API serves only programs on this
+    /// machine, and the listener must be bound to loopback.
     pub api_key: Option<ApiKey>,
     /// Largest payload of a publication, in bytes; 1 MiB.
     pub publish_bytes_max: usize,
@@ -22,13 +22,13 @@ pub struct ControlConfig {
     pub pending_bytes_max: usize,
     /// Open connections; 1,024. More wait in the kernel's queue.
     pub connections_max: usize,
-    /// The namespaces and what they allow.
+    /// The namespaces and what each allows.
     pub namespaces: Namespaces<ApiRules>,
     /// The server's version, for `/counters`.
     pub version: &'static str,
     /// The plane in use, for `/counters`.
     pub plane: &'static str,
-    /// How long the internal API waits for whom.
+    /// How long the internal API waits.
     pub timeouts: Timeouts,
 }
 
@@ -63,13 +63,13 @@ pub struct Timeouts {
     pub head: Duration,
     /// For a whole body; 30 s.
     pub body: Duration,
-    /// For room below [`ControlConfig::pending_bytes_max`]; 1 s.
+    /// For room within [`ControlConfig::pending_bytes_max`]; 1 s.
     pub room: Duration,
     /// For the answer of a shard; 5 s.
     pub shard: Duration,
     /// For a client that does not take its answer; 30 s.
     pub write: Duration,
-    /// For requests under way when the server stops; 1 s.
+    /// For requests in flight when the server stops; 1 s.
     pub stop: Duration,
 }
 
@@ -91,12 +91,12 @@ impl Default for Timeouts {
 pub struct ApiKey(Box<[u8]>);
 
 impl ApiKey {
-    /// Keeps a secret.
+    /// Wraps a secret.
     pub fn new(key: &str) -> Self {
         Self(key.as_bytes().into())
     }
 
-    /// Compares in a time that depends on the lengths only.
+    /// Compares in a time that depends only on the lengths.
     pub(crate) fn matches(&self, given: &[u8]) -> bool {
         self.0.ct_eq(given).into()
     }

@@ -41,7 +41,7 @@ impl ApiError {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",
-            "too many bytes are on their way to the shards; try again",
+            "too many bytes are in flight to the shards; try again",
         )
     }
 

@@ -1,4 +1,4 @@
-//! Who may come in: those with the key, or without a key those who are no web page.
+//! Access: with the key, or without a key for anything but web pages.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::config::ApiKey;
 use crate::error::ApiError;
 use crate::state::ApiState;
 
-/// Lets a request through or refuses it, before anything of its body is read.
+/// Admits or refuses a request before any of its body is read.
 pub(crate) async fn guard(
     State(state): State<Arc<ApiState>>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     match &state.config.api_key {
-        // Load balancers ask for health and have no key; the answer tells nothing.
+        // Load balancers check health without a key; the answer gives nothing away.
         Some(_) if request.uri().path() == "/health" => {}
         Some(key) => check_key(key, request.headers())?,
         None => check_local(&request)?,
@@ -46,15 +46,15 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }
 
-/// A web page open on this machine could reach the API on loopback. Browsers give it away: by
-/// `Origin`, or by a `Host` that some attacker's name server points to 127.0.0.1.
+/// A web page open on this machine could reach the API on loopback. Browsers reveal it by `Origin`,
+/// or by a `Host` that an attacker's name server points to 127.0.0.1.
 fn check_local(request: &Request) -> Result<(), ApiError> {
     let refuse =
         |code, message: &'static str| Err(ApiError::new(StatusCode::FORBIDDEN, code, message));
     if request.headers().contains_key(header::ORIGIN) {
         return refuse(
             "forbidden_origin",
-            "requests of web pages (with `Origin`) need an API key (api_key)",
+            "requests from web pages (with `Origin`) need an API key (api_key)",
         );
     }
     let hosts = request.headers().get_all(header::HOST).iter();

@@ -1,4 +1,4 @@
-//! What is told about a channel, in nchan's format.
+//! A channel's information, in nchan's format.
 
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,7 +11,7 @@ use switchboard_hub::{Receipt, ShardReport};
 pub(crate) struct ChannelInfo {
     /// Publications kept.
     messages: u64,
-    /// Seconds since somebody last began to listen; -1 when nobody did.
+    /// Seconds since a client last subscribed; -1 if none did.
     requested: i64,
     /// Subscribers now.
     subscribers: u64,
@@ -33,7 +33,7 @@ impl ChannelInfo {
         }
     }
 
-    /// The sum of what all shards report; none when no shard knows the channel.
+    /// The sum of what all shards report; none if no shard knows the channel.
     pub(crate) fn of_reports(reports: &[ShardReport], now_ms: u64) -> Option<Self> {
         let subscribers = subscribers(reports)?;
         let home = reports.iter().find_map(|report| report.home.as_ref());
@@ -48,7 +48,7 @@ impl ChannelInfo {
         })
     }
 
-    /// JSON for those who accept it, else nchan's lines of text.
+    /// JSON for clients that accept it, otherwise nchan's lines of text.
     pub(crate) fn respond(self, status: StatusCode, request: &HeaderMap) -> Response {
         if accepts_json(request) {
             return (status, Json(self)).into_response();
@@ -62,7 +62,7 @@ impl ChannelInfo {
     }
 }
 
-/// The exact number of a channel's subscribers; none when no shard knows the channel.
+/// The exact number of a channel's subscribers; none if no shard knows the channel.
 pub(crate) fn subscribers(reports: &[ShardReport]) -> Option<u64> {
     let subscribers = reports.iter().map(|report| report.subscribers).sum();
     let is_known = subscribers > 0 || reports.iter().any(|report| report.home.is_some());

@@ -1,4 +1,4 @@
-//! How the internal API looks into the shards.
+//! How the internal API queries the shards.
 
 use switchboard_hub::{ChannelName, ShardReport, SlowClient, SubscriberInfo};
 
@@ -6,7 +6,7 @@ use crate::reply::Reply;
 
 /// Asks the shards what they know. No method may block: each hands its request over and returns.
 pub trait Inspect: Send + Sync + 'static {
-    /// How many shards there are.
+    /// The number of shards.
     fn shards(&self) -> usize;
     /// What one shard (below [`Inspect::shards`]) knows about a channel.
     fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>);

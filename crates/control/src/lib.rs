@@ -1,10 +1,10 @@
-//! The internal API: the HTTP interface by which backends publish and people look in.
+//! The internal API: the HTTP interface for backends that publish and for operators.
 //!
 //! It runs on a tokio runtime of its own, off the shards, with ordinary libraries. It reaches the
-//! shards only through a [`Broker`] and [`Inspect`], never waits for one without a deadline, and bounds the bytes
-//! on their way to them, so that nothing that happens here can slow a shard down.
+//! shards only through a [`Broker`] and [`Inspect`], never waits for one without a deadline, and
+//! bounds the bytes on their way to them. So nothing that happens here can slow a shard down.
 //!
-//! What it refuses to do: serve clients. Those have the public listener.
+//! It does not serve clients: that is what the public listener is for.
 #![forbid(unsafe_code)]
 
 mod batch;

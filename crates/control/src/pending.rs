@@ -1,4 +1,4 @@
-//! The bound on bytes that are on their way, and questions to shards with a deadline.
+//! The bound on bytes in flight, and questions to shards with a deadline.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) struct Pending {
     wait: Duration,
 }
 
-/// Bytes that are counted as long as this lives.
+/// Bytes that count as long as this value lives.
 #[derive(Debug, Default)]
 pub(crate) struct Held(Option<OwnedSemaphorePermit>);
 
@@ -39,7 +39,7 @@ impl Pending {
 }
 
 impl Held {
-    /// Takes a part out, to be given back on its own.
+    /// Splits off a part that can be released on its own.
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         Self(self.0.as_mut().and_then(|permit| permit.split(bytes)))
     }
@@ -50,19 +50,19 @@ impl Held {
 pub(crate) struct Answer<T>(oneshot::Receiver<T>);
 
 impl<T: Send + 'static> Answer<T> {
-    /// Asks, with the means to answer. What is held stays counted until the shard answers or drops
-    /// the question, also when nobody waits for it any more.
+    /// Asks, and passes on the means to answer. What is held stays counted until the shard answers
+    /// or drops the question, even if the caller no longer waits.
     pub(crate) fn ask(held: Held, question: impl FnOnce(Reply<T>)) -> Self {
         let (sender, receiver) = oneshot::channel();
         question(Box::new(move |answer| {
             drop(held);
-            // The client may have gone meanwhile.
+            // The client may have left meanwhile.
             let _ = sender.send(answer);
         }));
         Self(receiver)
     }
 
-    /// The answer, if it comes in time.
+    /// The answer, if it arrives in time.
     pub(crate) async fn by(self, deadline: Instant) -> Result<T, ApiError> {
         match timeout_at(deadline, self.0).await {
             Ok(Ok(answer)) => Ok(answer),

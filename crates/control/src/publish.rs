@@ -16,7 +16,7 @@ use crate::info::ChannelInfo;
 use crate::pending::Answer;
 use crate::state::ApiState;
 
-/// Publishes the body: 201 when somebody listens, 202 when nobody does.
+/// Publishes the body: 201 if the channel has a subscriber, 202 if not.
 pub(crate) async fn publish(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
@@ -39,23 +39,23 @@ pub(crate) async fn publish(
     Ok(info.respond(status_of(&receipt), &headers))
 }
 
-/// Whether somebody will get it.
+/// Whether a subscriber will get it.
 pub(crate) fn status_of(receipt: &Receipt) -> StatusCode {
     if receipt.subscribed { StatusCode::CREATED } else { StatusCode::ACCEPTED }
 }
 
-/// What is kept with a payload for those who listen by HTTP.
+/// What is kept with a payload for clients that listen by HTTP.
 #[derive(Debug, Default)]
 pub(crate) struct Meta {
     content_type: Option<String>,
     event: Option<String>,
 }
 
-/// What `curl -d` says about every body; it describes the tool, not the payload.
+/// What `curl -d` says about every body: it describes the tool, not the payload.
 const FORM: &str = "application/x-www-form-urlencoded";
 const BINARY: &str = "application/octet-stream";
 const LABEL_BYTES_MAX: usize = 255;
-/// By these names the server tells of something in an event stream, or the browser of its line.
+/// The server's and the browser's own event names in an event stream.
 const OWN_EVENTS: [&str; 4] = ["gap", "binary", "open", "error"];
 
 impl Meta {
@@ -107,7 +107,7 @@ impl Meta {
         if binary || str::from_utf8(payload).is_err() { Kind::Binary } else { Kind::Text }
     }
 
-    /// The publication to be.
+    /// The publication to make.
     pub(crate) fn draft(&self, kind: Kind, payload: &[u8]) -> Draft {
         let mut draft = Draft::new(kind, payload);
         if let Some(content_type) = &self.content_type {

@@ -1,4 +1,4 @@
-//! Which request goes where.
+//! The routes.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
     Router::new()
         .route("/pub", post(batch::batch))
         .route("/pub/", channel.clone())
-        // All the rest, so that a slash in a name is refused as such.
+        // The rest of the path, so that a slash in a name is refused as such.
         .route("/pub/{*channel}", channel)
         .route("/subscribers/", get(clients::subscribers))
         .route("/subscribers/{*channel}", get(clients::subscribers))
@@ -37,7 +37,7 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
         })
         .layer(from_fn_with_state(Arc::clone(&state), guard))
-        // Bodies have bounds of their own.
+        // Bodies have limits of their own.
         .layer(DefaultBodyLimit::disable())
         .with_state(state)
 }

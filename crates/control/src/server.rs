@@ -1,4 +1,4 @@
-//! The listener of the internal API and the thread it lives in.
+//! The listener of the internal API and its thread.
 
 use std::io;
 use std::net::TcpListener as StdListener;
@@ -30,7 +30,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Starts to serve. When this returns, requests are answered.
+    /// Starts to serve. Requests are answered once this returns.
     pub fn start(
         listener: StdListener,
         config: ControlConfig,
@@ -45,7 +45,7 @@ impl Control {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
             let shutdown = async {
-                // A `Control` that was dropped stops as well.
+                // Dropping the `Control` stops it as well.
                 let _ = stopped.await;
             };
             runtime.block_on(serve(listener, config, broker, inspect, shutdown))
@@ -53,7 +53,7 @@ impl Control {
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Stops: no new connections; requests under way get a moment ([`crate::Timeouts::stop`]).
+    /// Stops: no new connections; requests in flight get a moment ([`crate::Timeouts::stop`]).
     pub fn stop(mut self) -> io::Result<()> {
         drop(self.stop.take());
         match self.thread.take().map(JoinHandle::join) {
@@ -64,8 +64,8 @@ impl Control {
     }
 }
 
-/// One worker: with a second one the runtime wakes it for nearly every request, which took 40 % more
-/// CPU for a publication on two cores. Where cores are plenty, a second one may help out.
+/// One worker: with a second one the runtime wakes it for nearly every request, which took 40 %
+/// more CPU per publication on two cores. With plenty of cores, a second one may help.
 fn workers() -> usize {
     const MANY_CORES: usize = 8;
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
@@ -97,26 +97,26 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         if let Err(error) = prepare(&stream, timeouts.write) {
-            tracing::debug!(%error, "a connection of the internal API was gone at once");
+            tracing::debug!(%error, "a connection to the internal API closed at once");
             continue;
         }
         let connection = http.serve_connection(TokioIo::new(stream), service.clone());
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection of the internal API ended early");
+                tracing::debug!(%error, "a connection to the internal API ended early");
             }
             drop(slot);
         });
     }
     drop(listener);
     if timeout(timeouts.stop, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests to the internal API were cut off by the stop");
+        tracing::warn!("the stop cut off requests to the internal API");
     }
     Ok(())
 }
 
-/// Bytes of a request that are buffered, so the largest head.
+/// Bytes buffered per request, so the largest head.
 const HEAD_BYTES_MAX: usize = 32 * 1_024;
 
 /// The next connection, once there is a slot for it.
@@ -138,7 +138,7 @@ async fn accept(
     }
 }
 
-/// No delay for answers, and an end for clients that do not take theirs.
+/// Sends answers without delay, and drops clients that do not take theirs.
 fn prepare(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
     let timeout_ms = u32::try_from(write_timeout.as_millis()).unwrap_or(u32::MAX);
     stream.set_nodelay(true)?;

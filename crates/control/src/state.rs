@@ -1,4 +1,4 @@
-//! What the handlers of requests share.
+//! The state that request handlers share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl ApiState {
         Arc::new(Self { config, broker, inspect, pending, started: Instant::now() })
     }
 
-    /// Until when a question to the shards that is asked now waits for its answer.
+    /// The deadline of a question to the shards that is asked now.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.config.timeouts.shard
     }

@@ -1,8 +1,8 @@
-//! Pages of other origins: what browsers must be told before they let them read (the Fetch
+//! Pages of other origins: what browsers need before a page may read an answer (the Fetch
 //! standard's CORS protocol).
 
-/// Appends the header lines that let a page of this origin read the answer; nothing when there is
-/// no origin, or none that could stand in a header.
+/// Appends the header lines that let a page of this origin read the answer; nothing without an
+/// origin, or with one that cannot be in a header.
 pub fn write_cors_lines(out: &mut Vec<u8>, origin: Option<&str>) {
     let Some(origin) = origin.filter(|origin| can_be_echoed(origin)) else {
         return;

@@ -1,11 +1,11 @@
-//! What is the same for all who stay on the line.
+//! What is common to all listeners that stay connected.
 
 use switchboard_hub::{ChannelName, Gap, Publication};
 
 use crate::shape::{Label, Shape};
 use crate::{event_stream, raw, v1};
 
-/// How publications are written to somebody who stays on the line.
+/// How publications are written to a listener that stays connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Dialect {
@@ -17,8 +17,8 @@ pub enum Dialect {
     EventStream,
 }
 
-/// Appends to `head` what stands before a publication. Whoever cannot take all of it at once keeps
-/// the head, the shape and the shared publication, never a copy of the payload.
+/// Appends to `head` what precedes a publication. A connection that cannot take all of it at once
+/// keeps the head, the shape and the shared publication, never a copy of the payload.
 #[inline]
 pub fn write_head(
     dialect: Dialect,
@@ -33,8 +33,8 @@ pub fn write_head(
     }
 }
 
-/// Appends what tells the listener where it begins, behind the notices of what it cannot have.
-/// `retry_ms` is how long the client of an event stream waits before it comes back.
+/// Appends the notice of where the listener begins, after the notices of gaps. The client of an
+/// event stream waits `retry_ms` before it reconnects.
 pub fn write_start(dialect: Dialect, id: &str, retry_ms: Option<u32>, out: &mut Vec<u8>) {
     match dialect {
         Dialect::Raw => {}
@@ -43,7 +43,7 @@ pub fn write_start(dialect: Dialect, id: &str, retry_ms: Option<u32>, out: &mut 
     }
 }
 
-/// Appends the notice of a gap. `id` is where the listener goes on. Raw WebSockets cannot be told.
+/// Appends the notice of a gap. `id` is where the listener continues. Plain WebSockets have none.
 pub fn write_gap(dialect: Dialect, channel: &ChannelName, gap: &Gap, id: &str, out: &mut Vec<u8>) {
     match dialect {
         Dialect::Raw => {}

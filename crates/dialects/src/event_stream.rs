@@ -12,7 +12,7 @@ use crate::field::{event, push_name, push_number};
 use crate::json::{Bounds, push_json};
 use crate::shape::{Body, LINES, Label, Shape};
 
-/// A comment, which every client skips: keeps proxies from ending a silent stream, and shows
+/// A comment, which every client skips. It keeps proxies from ending a silent stream, and shows
 /// whether the client is still there.
 pub const KEEP_ALIVE: &[u8] = b":\n\n";
 
@@ -22,7 +22,7 @@ const NEXT_LINE: &[u8] = b"\ndata: ";
 /// Ends the last line and the event.
 const TAIL: &[u8] = b"\n\n";
 
-/// Appends the head of the response. What follows ends with the connection.
+/// Appends the head of the response. The body ends with the connection.
 pub fn write_event_stream_head(cors: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(
         b"HTTP/1.1 200 OK\r\n\
@@ -46,7 +46,7 @@ pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut
     }
     head.extend_from_slice(b"data: ");
     let body = match publication.form(LINES, lines) {
-        // There are none where the payload can stand as it is.
+        // There are none where the payload can go out as it is.
         Ok([]) => Body::Payload,
         Ok(_) => Body::Lines,
         Err(lines) if lines.is_empty() => Body::Payload,
@@ -92,8 +92,8 @@ pub(crate) fn write_gap(channel: &ChannelName, gap: &Gap, id: &str, out: &mut Ve
     out.extend_from_slice(TAIL);
 }
 
-/// The payload in a form that can stand behind `data: `, or nothing if it can stand there as it is. The
-/// publication keeps it, so that it is searched once for all who listen.
+/// The payload in a form that can follow `data: `, or nothing if it can as it is. The publication
+/// keeps it, so it is searched once for all listeners.
 fn lines(publication: &Publication) -> Box<[u8]> {
     match publication.kind() {
         Kind::Binary => STANDARD.encode(publication.payload()).into_bytes().into(),
@@ -129,7 +129,7 @@ fn push_id(out: &mut Vec<u8>, id: &str) {
     out.push(b'\n');
 }
 
-/// An event's name stands as it is, unless a line would break in it.
+/// An event's name goes out as it is, unless it has a line break.
 fn push_event(out: &mut Vec<u8>, event: &str) {
     out.extend_from_slice(b"event: ");
     if memchr2(b'\r', b'\n', event.as_bytes()).is_some() {

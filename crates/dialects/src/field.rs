@@ -1,12 +1,12 @@
-//! What may stand in a line of a header.
+//! Values in header lines.
 
 use std::ops::RangeInclusive;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use switchboard_hub::Publication;
 
-/// Everything but the unreserved characters of RFC 3986 section 2.3 and `:`, which parts namespace
-/// and name.
+/// Everything but the unreserved characters of RFC 3986 section 2.3 and `:`, which separates
+/// namespace and name.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
@@ -29,7 +29,7 @@ pub(crate) fn push_range(out: &mut Vec<u8>, range: &RangeInclusive<u64>) {
     push_number(out, *range.end());
 }
 
-/// The publication's media type, if it has one that can stand in a line.
+/// The publication's media type, if it has one that fits in a header line.
 pub(crate) fn content_type(publication: &Publication) -> Option<&str> {
     let text = publication.content_type()?.trim_matches(' ');
     let fits = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));

@@ -1,9 +1,9 @@
-//! What a listener names to resume: the positions of all its channels in the order of its URL,
+//! The id from which a listener resumes: the positions of all its channels in the order of its URL,
 //! joined by commas. The same text is the id of an event, `since`, and (quoted) the entity tag.
 
 use switchboard_hub::Position;
 
-/// Appends a position, behind a comma unless it is the first.
+/// Appends a position, after a comma unless it is the first.
 pub fn push_position(out: &mut String, position: Position) {
     if !out.is_empty() {
         out.push(',');

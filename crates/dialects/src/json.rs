@@ -6,13 +6,13 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
-/// Appends a value. No writer fails and no key is other than a string, so neither can this.
+/// Appends a value. This cannot fail: no writer does, and every key is a string.
 pub(crate) fn push_json(out: &mut Vec<u8>, value: &impl Serialize) {
     let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok(), "{written:?}");
 }
 
-/// The first and the last of the offsets that were missed.
+/// The first and the last of the missed offsets.
 #[derive(Serialize)]
 pub(crate) struct Bounds([u64; 2]);
 

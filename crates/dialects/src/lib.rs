@@ -1,10 +1,10 @@
-//! What clients ask for, and how publications stand on their wire, without any input or output.
+//! Requests to listen, and the wire format of publications, without any input or output.
 //!
 //! [`parse`] reads from a request how its client wants to listen and where it wants to begin. The
-//! two kinds of listeners who stay, WebSockets and event streams, get publications one after
-//! another: [`write_head`] says for one [`Dialect`] what stands before and behind the bytes that
-//! the publication itself holds, so that those are sent to everybody as they lie. Polls get whole
-//! answers ([`poll`]).
+//! two kinds of listeners that stay connected, WebSockets and event streams, get publications one
+//! after another: for one [`Dialect`], [`write_head`] gives what precedes and follows the bytes
+//! that the publication itself holds, so those go out to every listener as they are. Polls get
+//! whole answers ([`poll`]).
 //!
 //! Nothing that a publisher or a client chose can begin another header, line or event: names are
 //! percent-encoded or checked where they are written.

@@ -1,4 +1,4 @@
-//! Answers to polls, long ones and others.
+//! Answers to polls, long and interval.
 
 use std::io::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,27 +17,27 @@ use crate::shape::{Body, MEMBER, Shape};
 pub struct Answer<'a> {
     /// Whether another request may follow on the connection.
     pub keep_alive: bool,
-    /// What `Access-Control-Allow-Origin` is to say, if anything.
+    /// The value of `Access-Control-Allow-Origin`, if any.
     pub cors: Option<&'a str>,
-    /// Where to resume behind this answer ([`crate::id`]).
+    /// Where to resume after this answer ([`crate::id`]).
     pub id: &'a str,
-    /// What was missed before what the answer has.
+    /// What was missed before this answer's publications.
     pub gaps: &'a [(ChannelName, Gap)],
 }
 
 /// One publication of a JSON answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// Where to resume behind it ([`crate::id`]).
+    /// Where to resume after it ([`crate::id`]).
     pub id: &'a str,
     /// Its channel.
     pub channel: &'a ChannelName,
-    /// What was published.
+    /// The publication.
     pub publication: &'a Publication,
 }
 
 /// Appends the head of an answer with one publication; its payload follows as it is. `channel` is
-/// given where the request names several.
+/// given if the request names several.
 pub fn write_news_head(
     answer: &Answer<'_>,
     publication: &Publication,
@@ -62,7 +62,7 @@ pub fn write_news_head(
 }
 
 /// Appends a whole answer in JSON: the gaps, then the publications. `begin_id` is where the items
-/// begin, behind the gaps; `last_modified_ms` the time of the last item, in Unix milliseconds.
+/// begin, after the gaps; `last_modified_ms` the time of the last item, in Unix milliseconds.
 pub fn write_json(
     answer: &Answer<'_>,
     begin_id: &str,
@@ -81,8 +81,8 @@ pub fn write_json(
     out.extend_from_slice(&body);
 }
 
-/// Appends what stands before the payload of an answer in JSON with a single publication. The form
-/// of the payload that follows is kept by the publication and shared by all who are answered.
+/// Appends what precedes the payload of an answer in JSON with a single publication. The
+/// publication keeps the form of the payload that follows, and all answers share it.
 pub fn write_json_head(
     answer: &Answer<'_>,
     begin_id: &str,
@@ -144,7 +144,7 @@ fn open_item(body: &mut Vec<u8>, item: &Item<'_>) {
             event: event(item.publication),
         },
     );
-    // The object goes on.
+    // The object continues.
     let brace = body.pop();
     debug_assert_eq!(brace, Some(b'}'));
     body.push(b',');
@@ -165,21 +165,21 @@ fn push_member(body: &mut Vec<u8>, publication: &Publication) {
     }
 }
 
-/// Parts an element from the one before it.
+/// Separates an element from the one before it.
 fn part(body: &mut Vec<u8>) {
     if body.len() > 1 {
         body.extend_from_slice(b",\n");
     }
 }
 
-/// Appends a whole answer without news; `status` is 304 or 408. `last_modified_ms` is the time of
-/// the last publication before the answer's position, in Unix milliseconds.
+/// Appends a whole answer without messages; `status` is 304 or 408. `last_modified_ms` is the time
+/// of the last publication before the answer's position, in Unix milliseconds.
 pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, out: &mut Vec<u8>) {
     debug_assert!(matches!(status, 304 | 408), "{status} is no answer without news");
     if status == 304 {
         out.extend_from_slice(b"HTTP/1.1 304 Not Modified\r\n");
     } else {
-        // A 304 has no body by itself, and a length in it would be that of the news.
+        // A 304 never has a body, and a length in it would be that of the messages.
         out.extend_from_slice(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n");
     }
     push_validators(out, answer.id, last_modified_ms);
@@ -199,13 +199,13 @@ pub fn write_preflight(cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) 
     end_head(out, cors, keep_alive);
 }
 
-/// What a browser would show as a page of this server, scripts and all, if one opened its address.
+/// Types that a browser would show as a page of this server, scripts and all, at their address.
 fn is_document(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     media_type.contains("html") || media_type.contains("xml")
 }
 
-/// A browser must not take the payload for anything else than it is said to be.
+/// A browser must not guess another type than the one given.
 fn push_content(out: &mut Vec<u8>, content_type: &str, bytes: usize) {
     out.extend_from_slice(b"Content-Type: ");
     out.extend_from_slice(content_type.as_bytes());
@@ -226,7 +226,7 @@ fn push_validators(out: &mut Vec<u8>, id: &str, time_ms: u64) {
     out.extend_from_slice(b"Cache-Control: no-store\r\n");
 }
 
-/// The last second that an HTTP date can name: the end of the year 9999.
+/// The last second in an HTTP date: the end of the year 9999.
 const SECOND_MAX: u64 = 253_402_300_799;
 
 fn http_date(time_ms: u64) -> HttpDate {

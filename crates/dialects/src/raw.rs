@@ -2,5 +2,5 @@
 
 use crate::{Body, Shape};
 
-/// The frame that the publication holds, and nothing else.
+/// Only the frame that the publication holds.
 pub(crate) const SHAPE: Shape = Shape { body: Body::Frame, tail: b"" };

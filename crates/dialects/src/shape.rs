@@ -1,23 +1,23 @@
-//! How a publication stands on the wire of one who stays on the line: a head, bytes that the
+//! The wire format of a publication for listeners that stay connected: a head, bytes that the
 //! publication holds, and a tail.
 
 use switchboard_hub::{ChannelName, FormSlot, Publication};
 
-/// Lines of an event stream, where the payload cannot stand as it is (line breaks, binary).
+/// Lines of an event stream, for payloads that cannot go out as they are (line breaks, binary).
 pub(crate) const LINES: FormSlot = FormSlot::new(0);
 /// A member of a JSON object.
 pub(crate) const MEMBER: FormSlot = FormSlot::new(1);
 
-/// What one listener is told about a publication beside what is the same for all.
+/// What differs between the listeners of a publication.
 #[derive(Clone, Copy, Debug)]
 pub struct Label<'a> {
-    /// Where to resume behind it: the positions of all channels of this listener ([`crate::id`]).
+    /// Where to resume after it: the positions of all channels of this listener ([`crate::id`]).
     pub id: &'a str,
-    /// Its channel, where the listener has several.
+    /// Its channel, if the listener has several.
     pub channel: Option<&'a ChannelName>,
 }
 
-/// Which of the bytes that a publication holds stand between head and tail.
+/// Which of the publication's bytes go between head and tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// The payload as a WebSocket frame.
@@ -49,8 +49,8 @@ impl Body {
 /// What follows a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
-    /// What follows it at once.
+    /// What follows it directly.
     pub body: Body,
-    /// What stands behind the body.
+    /// What follows the body.
     pub tail: &'static [u8],
 }

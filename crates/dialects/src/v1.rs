@@ -1,16 +1,16 @@
 //! The subprotocol `switchboard.v1`: each message is a header, an empty line and the payload.
 //!
 //! ```text
-//! position: 4xk2c9aa-19        where to resume behind this publication
-//! channel: chat%3Aroom         where the line listens to several channels, percent-encoded
+//! position: 4xk2c9aa-19        where to resume after this publication
+//! channel: chat%3Aroom         if the connection has several channels, percent-encoded
 //! content-type: text/plain     if the publisher named one
 //! event: price                 if the publisher named one, percent-encoded
 //!
 //! payload
 //! ```
 //!
-//! Lines end with LF. The first line's value is always the position to resume from, and its name
-//! says what the message is: `position` a publication, `start` where the line begins, `gap` what
+//! Lines end with LF. The first line's value is always the position to resume from, and its name is
+//! the kind of message: `position` a publication, `start` where the connection begins, `gap` what
 //! it will never get. Publications of binary payloads are binary messages, all others text.
 
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
@@ -64,8 +64,8 @@ pub(crate) fn write_gap(channel: &ChannelName, gap: &Gap, id: &str, out: &mut Ve
     frame_from(out, start, Opcode::Text, 0);
 }
 
-/// Puts the frame's header before what stands in `out` from `start` on. `more_bytes` of payload
-/// will follow.
+/// Puts the frame's header before what is in `out` from `start` on. `more_bytes` of payload will
+/// follow.
 fn frame_from(out: &mut Vec<u8>, start: usize, opcode: Opcode, more_bytes: usize) {
     let payload_bytes = out.len() - start + more_bytes;
     let mut header = [0; HEADER_BYTES_MAX];

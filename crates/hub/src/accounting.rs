@@ -1,9 +1,9 @@
-//! How many bytes live publications hold, whoever holds them.
+//! How many bytes live publications hold, wherever they are.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Live publications of the whole process: counted when one is made and when the last holder drops
-/// it, so that nothing between a log and a stalled connection can hide.
+/// Live publications of the whole process, counted from creation until the last holder drops them.
+/// So nothing between a log and a stalled connection can hide.
 #[derive(Debug)]
 pub struct Accounting {
     bytes: AtomicUsize,
@@ -19,7 +19,7 @@ impl Default for Accounting {
 }
 
 impl Accounting {
-    /// `form_bytes_max` bounds what all live publications keep of other forms of their payloads
+    /// `form_bytes_max` bounds the other forms of payloads that all live publications keep
     /// ([`Publication::form`](crate::Publication::form)).
     pub fn new(form_bytes_max: usize) -> Self {
         let (bytes, count, form_bytes) = Default::default();
@@ -41,7 +41,7 @@ impl Accounting {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A live publication wants to keep another form. False when there is no room for it.
+    /// Reserves room for another form of a live publication. False when there is none.
     pub(crate) fn keep_form(&self, bytes: usize) -> bool {
         let kept = self.form_bytes.fetch_add(bytes, Ordering::Relaxed);
         let fits = kept.saturating_add(bytes) <= self.form_bytes_max;

@@ -5,15 +5,15 @@ use crate::log::Log;
 use crate::subscriber_set::SubscriberSet;
 use crate::{ChannelName, Epoch, NamespaceId, Position, ShardId, SlowPolicy};
 
-/// Stands for a time that never was.
+/// Means "never".
 const NEVER: u64 = u64::MAX;
 
 /// The mark where a new channel's subscribers start. High enough that offset 0 of any stream has a
 /// mark above zero, whatever its head is when the home answers.
 pub(crate) const FIRST_MARK: u64 = 1 << 62;
 
-/// The mark of those who were blocked while a mirror waited for its home, until they are told that
-/// it answered. It stands for [`FIRST_MARK`].
+/// The mark of subscribers that were blocked while a mirror waited for its home, until they hear
+/// that it answered. It takes the place of [`FIRST_MARK`].
 pub(crate) const WAITING: u64 = 0;
 
 /// A channel on its home shard, or its mirror on another one.
@@ -36,18 +36,18 @@ pub(crate) struct Channel {
     pub(crate) base: u64,
     pub(crate) log: Log,
     pub(crate) ready: SubscriberSet,
-    /// Subscribers whose sockets were full; they pull.
+    /// Subscribers whose sockets are full; they pull.
     pub(crate) blocked: Option<Box<SubscriberSet>>,
     pub(crate) role: Role,
-    /// Since when nobody is interested, while it stands in a list of idle channels.
+    /// Since when the channel is idle, while it is in a list of idle channels.
     pub(crate) idle_since_ms: u64,
-    /// Whether it stands in the list of those that have never had a publication.
+    /// Whether it is in the list of channels that never had a publication.
     pub(crate) idle_blank: bool,
     last_requested_ms: u64,
     pub(crate) namespace: NamespaceId,
-    /// Its namespace's.
+    /// Those of its namespace.
     pub(crate) policy: SlowPolicy,
-    /// In which size class of logs it stands, if in any.
+    /// The size class of its log, if it is in one.
     pub(crate) size_class: Option<u8>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct RemoteMirror {
 #[derive(Debug)]
 pub(crate) struct Mirror {
     pub(crate) generation: u64,
-    /// When the number of subscribers is to be reported, while it stands in the list for that.
+    /// When to report the number of subscribers, while it is in the list for that.
     pub(crate) report_due_ms: u64,
     /// The number as last reported.
     pub(crate) reported: u32,
@@ -96,7 +96,7 @@ impl Home {
         self.last_publication_ms = time_ms.unwrap_or(NEVER);
     }
 
-    /// Subscribers of other shards.
+    /// Subscribers on other shards.
     pub(crate) fn remote_subscribers(&self) -> u64 {
         self.mirrors.iter().map(|mirror| u64::from(mirror.subscribers)).sum()
     }
@@ -140,7 +140,7 @@ impl Channel {
         self.ready.len() + self.blocked.as_ref().map_or(0, |blocked| blocked.len())
     }
 
-    /// Neither this shard nor, at the home, any other has use for it.
+    /// Neither this shard nor, at the home, any other shard uses it.
     pub(crate) fn is_idle(&self) -> bool {
         self.subscribers() == 0
             && match &self.role {
@@ -164,7 +164,7 @@ impl Channel {
         matches!(&self.role, Role::Mirror(mirror) if !mirror.joined)
     }
 
-    /// Where it stands; unknown to a mirror that waits for its home.
+    /// The head of its stream; unknown to a mirror that waits for its home.
     pub(crate) fn position(&self) -> Option<Position> {
         (!self.is_waiting()).then(|| Position { epoch: self.epoch, offset: self.log.head() })
     }
@@ -177,8 +177,8 @@ impl Channel {
         self.last_requested_ms = now_ms;
     }
 
-    /// Below which mark a blocked subscriber must hear something. With the other policies than
-    /// `disconnect` it hears of a lag when it pulls.
+    /// Blocked subscribers below this mark have something to hear. Only with `disconnect` does a
+    /// lag count; with the other policies a subscriber hears of it when it pulls.
     pub(crate) fn blocked_limit(&self) -> u64 {
         match self.policy {
             _ if self.is_waiting() => 0,
@@ -198,7 +198,7 @@ impl Channel {
             .is_some_and(|blocked| blocked.in_pass() || blocked.floor() < self.blocked_limit())
     }
 
-    /// The oldest publication is neither in the history nor behind anybody's cursor.
+    /// The oldest publication is neither in the history nor needed by any cursor.
     pub(crate) fn can_release(&self) -> bool {
         let oldest = self.first_mark();
         let has_it = |subscriber_set: &SubscriberSet| {
@@ -210,7 +210,7 @@ impl Channel {
             && self.blocked.as_deref().is_none_or(has_it)
     }
 
-    /// The mark that a subscriber goes on from after a lag, by the policy.
+    /// The mark from which a subscriber continues after a lag, by the policy.
     pub(crate) fn mark_after_lag(&self) -> u64 {
         let kept = self.first_mark() - 1;
         match self.policy {

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-/// Which form: a dialect that needs one of its own names a slot for it.
+/// Which form: a dialect that needs its own form names a slot for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FormSlot(usize);
 
@@ -19,13 +19,13 @@ impl FormSlot {
 
 type Slots = [OnceLock<Box<[u8]>>; FormSlot::COUNT];
 
-/// The forms that a publication keeps. Most are never asked for one, so the slots are made with the
-/// first form.
+/// The forms that a publication keeps. Most publications need none, so the first form makes the
+/// slots.
 #[derive(Debug, Default)]
 pub(crate) struct Forms(OnceLock<Box<Slots>>);
 
 impl Forms {
-    /// What the slots take once they are made.
+    /// The memory of the slots once they are made.
     pub(crate) const SLOTS_BYTES: usize = size_of::<Slots>();
 
     pub(crate) fn get(&self, slot: FormSlot) -> Option<&[u8]> {

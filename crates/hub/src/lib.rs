@@ -7,7 +7,7 @@
 //! A channel lives on its home shard, which the [`Router`] finds by a keyed hash of the name. The
 //! home numbers the publications; every shard that has subscribers mirrors the bounded log. A
 //! subscriber is a cursor in that log and nothing else: nobody has a queue. The newest part of the
-//! log is the history, in which whoever comes or comes back may begin.
+//! log is the history, in which a new or resumed subscriber may begin.
 #![forbid(unsafe_code)]
 
 mod accounting;

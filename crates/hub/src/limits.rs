@@ -4,13 +4,13 @@
 /// [`Rules`](crate::Rules).
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes that all logs of the shard hold together. The largest log gives first.
+    /// Bytes that all logs of the shard hold together. The largest log is cut first.
     pub shard_log_bytes_max: usize,
     /// Channels without subscribers that are remembered, at least one; the oldest are forgotten
     /// first.
     pub channels_idle_max: usize,
-    /// For how long a channel without subscribers keeps its epoch and offset when its history has
-    /// come to its end.
+    /// How long a channel without subscribers keeps its epoch and offset after its history has
+    /// ended.
     pub meta_ttl_ms: u64,
     /// How long a shard keeps its mirror of a log after its last subscriber left.
     pub mirror_linger_ms: u64,

@@ -1,17 +1,17 @@
-//! What a channel keeps of the lists that it stands in.
+//! A channel's links in the lists that it is in.
 
-/// Stands for no channel.
+/// No channel.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Stands for: in no list of this kind.
+/// In no list of this kind.
 pub(crate) const OUT: u32 = u32::MAX - 1;
 
-/// The kinds of lists; a channel stands in at most one list of each kind.
+/// The kinds of lists; a channel is in at most one list of each kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Link {
     /// Channels with work to do.
     Dirty,
-    /// Channels that nobody is interested in.
+    /// Idle channels.
     Idle,
     /// Mirrors whose number of subscribers is to be reported.
     Presence,
@@ -30,7 +30,7 @@ pub(crate) struct Neighbours {
 pub(crate) struct Links(pub(crate) [Neighbours; 4]);
 
 impl Links {
-    /// Whether the channel stands in no list.
+    /// Whether the channel is in no list.
     pub(crate) fn are_out(&self) -> bool {
         self.0.iter().all(|neighbours| neighbours.next == OUT)
     }

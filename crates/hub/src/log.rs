@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use crate::{Bounds, Publication};
 
-/// A table this small is not worth giving back.
+/// A table this small is not worth freeing.
 const CAPACITY_KEPT: usize = 64;
 
 /// What is kept of a stream: publications without a gap, up to the head.
 ///
-/// The newest of them are the history, with which subscribers may begin; those before are kept only
-/// for subscribers who lag. The history's bounds are kept with each push; its age is looked at when
-/// somebody asks and taken from it in steps ([`expire`](Log::expire)), so its length here is an
-/// upper bound.
+/// The newest of them are the history, in which subscribers may begin; older ones are kept only for
+/// laggards. Each push enforces the history's bounds. Its age is checked on demand and enforced in
+/// steps ([`expire`](Log::expire)), so its length here is an upper bound.
 #[derive(Debug)]
 pub(crate) struct Log {
     /// The offset of the oldest one kept, or the one after the head when nothing is kept.
@@ -27,7 +26,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// An empty log behind a stream that stands at `head`.
+    /// An empty log of a stream whose head is `head`.
     pub(crate) fn new(head: u64) -> Self {
         Self::seeded(head, Vec::new(), 0)
     }
@@ -72,13 +71,13 @@ impl Log {
         self.bytes
     }
 
-    /// Publications in the history, those too whose time has run out since the last
+    /// Publications in the history, including those that have expired since the last
     /// [`expire`](Log::expire).
     pub(crate) fn history_len(&self) -> usize {
         self.history_len
     }
 
-    /// Whether the oldest publication kept is in the history, but for its age.
+    /// Whether the oldest publication kept is in the history, regardless of its age.
     pub(crate) fn oldest_is_history(&self) -> bool {
         self.history_len == self.entries.len()
     }
@@ -99,14 +98,14 @@ impl Log {
         bytes
     }
 
-    /// Takes the oldest publication from the history, which must have one.
+    /// Removes the oldest publication from the history, which must have one.
     fn shorten_history(&mut self) {
         let oldest = &self.entries[self.entries.len() - self.history_len];
         self.history_bytes -= oldest.cost_bytes();
         self.history_len -= 1;
     }
 
-    /// Takes from the history what is too old for it, at most so many publications. Returns how
+    /// Removes from the history what is too old for it, at most so many publications. Returns how
     /// many.
     pub(crate) fn expire(&mut self, now_ms: u64, ttl_ms: u64, steps_max: usize) -> usize {
         let mut steps = 0;
@@ -156,7 +155,7 @@ impl Log {
         self.entries.range((first - self.first) as usize..).cloned().collect()
     }
 
-    /// When the publication at `offset` was made, if it is kept or the last that was dropped.
+    /// When the publication at `offset` was made, if it is kept or was the last one dropped.
     pub(crate) fn time_at(&self, offset: u64) -> Option<u64> {
         if offset == self.first - 1 {
             return (self.dropped_ms > 0).then_some(self.dropped_ms);
@@ -165,14 +164,14 @@ impl Log {
         self.entries.get(index as usize).map(|publication| publication.time_ms())
     }
 
-    /// The last offset that was given in this second (Unix time) or before, as far as is known: the
-    /// one before the first when all that is kept is younger.
+    /// The last offset given in this second (Unix time) or before, as far as is known: the one
+    /// before the first when all that is kept is younger.
     pub(crate) fn last_until_second(&self, second: u64) -> u64 {
         let until = self.entries.partition_point(|entry| entry.time_ms() / 1000 <= second);
         self.first + until as u64 - 1
     }
 
-    /// The bytes that stand on the wire for what follows the offset `after` and is kept.
+    /// The bytes on the wire of what follows the offset `after` and is kept.
     pub(crate) fn frame_bytes_after(&self, after: u64) -> u64 {
         let start = (after + 1).saturating_sub(self.first) as usize;
         let frames = self.entries.iter().skip(start);

@@ -1,22 +1,22 @@
-//! What hubs say to each other. The shards carry it, in order from each shard to each other.
+//! Messages between hubs. The shards carry them, in order from each shard to each other.
 
 use std::sync::Arc;
 
 use crate::{ChannelName, Draft, Epoch, Publication, ShardId};
 
-/// What the shard must carry to other shards. Nothing in it is for the shard itself.
+/// What the shard must carry to other shards; nothing for itself.
 pub type Outbox = Vec<(ShardId, Message)>;
 
 /// A message from one hub to another.
 ///
 /// A mirror is named by its hub's channel index and a generation that is never used twice in that
-/// hub. What names a mirror that has gone meanwhile is ignored, so a leave and a re-join cannot mix
-/// up what is in flight.
+/// hub. Messages for a mirror that is gone are ignored, so a leave and a re-join cannot mix up what
+/// is in flight.
 #[derive(Debug)]
 pub enum Message {
     /// To the home: keep my mirror up to date from now on; it has one subscriber.
     Join {
-        /// Who asks.
+        /// The shard that asks.
         from: ShardId,
         /// The channel.
         name: ChannelName,
@@ -25,7 +25,7 @@ pub enum Message {
         /// The mirror's generation.
         generation: u64,
     },
-    /// From the home: where the stream stands and its history. Later publications follow.
+    /// From the home: the stream's head and its history. Later publications follow.
     Joined {
         /// The mirror's channel index.
         channel: u32,
@@ -33,7 +33,7 @@ pub enum Message {
         generation: u64,
         /// The stream's epoch.
         epoch: Epoch,
-        /// The last offset that was given.
+        /// The last offset given.
         head: u64,
         /// The publications of its history, without a gap up to `head`.
         history: Vec<Arc<Publication>>,
@@ -66,14 +66,14 @@ pub enum Message {
         channel: u32,
         /// The mirror's generation.
         generation: u64,
-        /// What was published.
+        /// The publication.
         publication: Arc<Publication>,
     },
     /// To the home: publish this.
     Publish {
         /// The channel.
         name: ChannelName,
-        /// What to publish.
+        /// The draft to publish.
         draft: Draft,
     },
     /// From the home: the stream was deleted; one with a new epoch begins at offset 1.

@@ -31,7 +31,7 @@ impl ChannelName {
 
     /// Percent-decodes one segment of a path and checks it.
     pub fn decode(segment: &str) -> Result<Self, NameError> {
-        // Three bytes encode one, so what is longer is refused before it is decoded.
+        // Three bytes encode one, so a longer segment is refused before it is decoded.
         if segment.len() > 3 * NAME_BYTES_MAX {
             return Err(NameError::TooLong);
         }
@@ -42,7 +42,7 @@ impl ChannelName {
         Self::new(&name)
     }
 
-    /// What stands before the first `:`.
+    /// The part before the first `:`.
     pub fn namespace(&self) -> Option<&str> {
         self.0.split_once(':').map(|(namespace, _)| namespace)
     }
@@ -78,8 +78,8 @@ fn escapes_are_whole(segment: &str) -> bool {
     })
 }
 
-/// Reads a list such as `a,b` from a path: split on `,` as it stands, then each name decoded (so
-/// `%2C` is part of a name). At most `channels_max` names, none twice.
+/// Reads a list such as `a,b` from a path: splits it on `,`, then decodes each name (so `%2C` is
+/// part of a name). At most `channels_max` names, none twice.
 pub fn parse_list(segment: &str, channels_max: usize) -> Result<Vec<ChannelName>, NameError> {
     let mut names = Vec::new();
     for part in segment.split(',') {
@@ -95,10 +95,10 @@ pub fn parse_list(segment: &str, channels_max: usize) -> Result<Vec<ChannelName>
     Ok(names)
 }
 
-/// Why a text is no channel name or list of names.
+/// Why a text is not a channel name or a list of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// There is nothing.
+    /// It is empty.
     #[error("a channel name must not be empty")]
     Empty,
     /// It has more than 255 bytes.
@@ -107,7 +107,7 @@ pub enum NameError {
     /// A `%` without two hexadecimal digits.
     #[error("a % in a channel name must be followed by two hexadecimal digits")]
     Escape,
-    /// The decoded bytes are no UTF-8.
+    /// The decoded bytes are not UTF-8.
     #[error("a channel name must be UTF-8")]
     NotUtf8,
     /// A control character.

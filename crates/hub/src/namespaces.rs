@@ -1,4 +1,4 @@
-//! The table of namespaces: what stands before the first `:` of a channel's name has a number.
+//! The table of namespaces: the part before the first `:` of a channel's name has a number.
 
 use std::collections::HashMap;
 use std::ops::Index;
@@ -11,12 +11,12 @@ use crate::ChannelName;
 pub struct NamespaceId(u16);
 
 impl NamespaceId {
-    /// The namespace of channels that have none, or one that is not named.
+    /// The namespace of channels without one, or with one that is not in the table.
     pub const DEFAULT: Self = Self(0);
 }
 
-/// The table of namespaces, shared, and beside it one `T` for each: what one part of the server
-/// needs to know of them.
+/// The table of namespaces, shared, and with it one `T` for each: what one part of the server needs
+/// to know of them.
 ///
 /// Only [`new`](Namespaces::new) makes a table. What other parts need is [mapped](Namespaces::map)
 /// from it, so an id that one of them resolved is good in all.
@@ -35,11 +35,11 @@ struct Table {
     strict: bool,
 }
 
-/// The name by which the default namespace is shown.
+/// The name shown for the default namespace.
 const DEFAULT_NAME: &str = "default";
 
 impl<T> Namespaces<T> {
-    /// `strict`: a channel whose namespace is not named here may not exist. At most 65,535 names.
+    /// `strict`: a channel whose namespace is not in `names` may not exist. At most 65,535 names.
     pub fn new(default: T, named: impl IntoIterator<Item = (String, T)>, strict: bool) -> Self {
         let mut values = vec![default];
         let mut names = vec![DEFAULT_NAME.to_owned()];
@@ -52,7 +52,7 @@ impl<T> Namespaces<T> {
         Self { table: Arc::new(Table { names, ids, strict }), values: values.into() }
     }
 
-    /// Other values beside the same table.
+    /// Other values for the same table.
     pub fn map<U>(&self, value: impl FnMut(&T) -> U) -> Namespaces<U> {
         Namespaces {
             table: Arc::clone(&self.table),
@@ -74,12 +74,12 @@ impl<T> Namespaces<T> {
         self.resolve(channel).map(|id| &self[id])
     }
 
-    /// The value of the namespace with this name. None when it is not named, also for the default.
+    /// The value of the namespace with this name. None if it is not in the table or the default.
     pub fn named(&self, name: &str) -> Option<&T> {
         self.table.ids.get(name).map(|id| &self[*id])
     }
 
-    /// The name of a namespace, for people.
+    /// The name of a namespace, for display.
     pub fn name(&self, id: NamespaceId) -> &str {
         &self.table.names[usize::from(id.0)]
     }

@@ -1,4 +1,4 @@
-//! Where a channel's stream stands.
+//! Positions in a channel's stream.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ const EPOCH_CHARS: usize = 8;
 pub struct Epoch([u8; EPOCH_CHARS]);
 
 impl Epoch {
-    /// Makes an epoch of a random number.
+    /// Makes an epoch from a random number.
     pub fn from_random(mut random: u64) -> Self {
         Self(std::array::from_fn(|_| {
             let digit = DIGITS[(random % 36) as usize];
@@ -54,7 +54,7 @@ impl FromStr for Epoch {
     }
 }
 
-/// A place in a channel's stream, written `<epoch>-<offset>`. Offset 0 stands before the first
+/// A place in a channel's stream, written `<epoch>-<offset>`. Offset 0 is before the first
 /// publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
@@ -86,7 +86,7 @@ impl FromStr for Position {
     }
 }
 
-/// Why a text is no position.
+/// Why a text is not a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PositionError {
     /// The dash is missing.
@@ -95,7 +95,7 @@ pub enum PositionError {
     /// The epoch is not eight characters of base 36.
     #[error("the epoch of a position is eight characters of 0-9 and a-z")]
     Epoch,
-    /// The offset is no decimal number of 64 bits.
+    /// The offset is not a decimal number of 64 bits.
     #[error("the offset of a position is a decimal number")]
     Offset,
 }

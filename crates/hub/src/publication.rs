@@ -1,4 +1,4 @@
-//! What is published.
+//! Publications.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 use crate::forms::Forms;
 use crate::{Accounting, FormSlot, Position};
 
-/// Whether a payload is text or not.
+/// Whether a payload is text or binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// UTF-8.
@@ -26,7 +26,7 @@ impl Kind {
     }
 }
 
-/// A publication that has no place in its channel yet.
+/// A publication without a place in its channel yet.
 #[derive(Clone, Debug)]
 pub struct Draft {
     kind: Kind,
@@ -37,8 +37,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Builds the server's WebSocket frame around the payload, once for all who will get it. The
-    /// caller has checked that text is UTF-8.
+    /// Builds the server's WebSocket frame around the payload, once for all receivers. The caller
+    /// has checked that text is UTF-8.
     pub fn new(kind: Kind, payload: &[u8]) -> Self {
         debug_assert!(kind == Kind::Binary || str::from_utf8(payload).is_ok());
         let mut header = [0; HEADER_BYTES_MAX];
@@ -55,14 +55,14 @@ impl Draft {
         }
     }
 
-    /// Adds the payload's media type, which those who listen by HTTP will see.
+    /// Adds the payload's media type, for clients that listen by HTTP.
     #[must_use]
     pub fn with_content_type(mut self, content_type: &str) -> Self {
         self.content_type = Some(content_type.into());
         self
     }
 
-    /// Adds the name of the event, which those who listen to an event stream will see.
+    /// Adds the name of the event, for clients that listen to an event stream.
     #[must_use]
     pub fn with_event(mut self, event: &str) -> Self {
         self.event = Some(event.into());
@@ -80,7 +80,7 @@ impl Draft {
     }
 }
 
-/// One message of a channel. It never changes and is shared by all who keep or send it.
+/// One message of a channel. It never changes, and all that keep or send it share it.
 #[derive(Debug)]
 pub struct Publication {
     position: Position,
@@ -115,7 +115,7 @@ impl Publication {
         self.position
     }
 
-    /// When the home shard took it, in Unix milliseconds.
+    /// When the home shard accepted it, in Unix milliseconds.
     pub fn time_ms(&self) -> u64 {
         self.time_ms
     }
@@ -145,8 +145,8 @@ impl Publication {
         &self.draft.frame
     }
 
-    /// The payload in another form. Built by whoever asks first and kept for all who send it, unless
-    /// all forms together have reached their bound: then it is the caller's own.
+    /// The payload in another form. The first caller builds it and all others share it, unless all
+    /// forms together have reached their bound: then the caller gets its own.
     pub fn form(
         &self,
         slot: FormSlot,
@@ -171,8 +171,8 @@ impl Publication {
         self.forms.get(slot).unwrap_or_default()
     }
 
-    /// The memory that it takes without its forms: its bytes, itself, the counters of the shared
-    /// pointer, and the slots for forms, as if they were made already.
+    /// The memory that it takes without its forms: its bytes, the struct, the counters of the
+    /// shared pointer, and the slots for forms, as if they were made already.
     pub fn cost_bytes(&self) -> usize {
         self.draft.heap_bytes() + size_of::<Self>() + Forms::SLOTS_BYTES + 2 * size_of::<usize>()
     }

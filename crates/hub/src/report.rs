@@ -1,13 +1,13 @@
-//! What is told about a channel and about those who listen to it.
+//! Reports about a channel and its subscribers.
 
 use std::net::SocketAddr;
 
 use crate::{ChannelName, Position};
 
-/// What became of a publication.
+/// The receipt of a publication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// Where it stands in its channel.
+    /// Its position in its channel.
     pub position: Position,
     /// Subscribers of all shards, as last reported by them.
     pub subscribers: u64,
@@ -15,7 +15,7 @@ pub struct Receipt {
     pub subscribed: bool,
     /// Publications in the channel's history.
     pub messages: u64,
-    /// When somebody last began to listen, as far as the home shard was told.
+    /// When a client last subscribed, as far as the home shard knows.
     pub last_requested_ms: Option<u64>,
 }
 
@@ -24,7 +24,7 @@ pub struct Receipt {
 pub struct ShardReport {
     /// The shard's subscribers, exact.
     pub subscribers: u64,
-    /// When somebody last began to listen on this shard (on the home shard: on any).
+    /// When a client last subscribed on this shard (on the home shard: on any).
     pub last_requested_ms: Option<u64>,
     /// What the home shard adds, if this is it and the channel exists.
     pub home: Option<HomeReport>,
@@ -37,13 +37,13 @@ pub struct HomeReport {
     pub position: Position,
     /// Publications in the history.
     pub messages: u64,
-    /// Bytes that the log keeps, for the history and for those who lag.
+    /// Bytes that the log keeps, for the history and for laggards.
     pub bytes: u64,
     /// When the last publication was made.
     pub last_publication_ms: Option<u64>,
 }
 
-/// Somebody who listens to a channel. Filled in by the shard that has the connection.
+/// A subscriber of a channel. Filled in by the shard that has the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriberInfo {
     /// Names the connection: shard, slot and generation. Never used twice by one server.
@@ -61,10 +61,10 @@ pub struct SlowClient {
     pub subscriber: SubscriberInfo,
     /// The channel in which it is furthest behind.
     pub channel: ChannelName,
-    /// Publications that it has not been given yet.
+    /// Publications that it has not been sent yet.
     pub lag_publications: u64,
     /// Their bytes, as far as they are kept.
     pub lag_bytes: u64,
-    /// For how long its socket has been full.
+    /// How long its socket has been full.
     pub blocked_ms: u64,
 }

@@ -9,7 +9,7 @@ use crate::ChannelName;
 pub struct ShardId(pub u16);
 
 /// Finds the home shard of a channel by a keyed hash. All shards share clones of one router, since
-/// each router that is made has keys of its own.
+/// each new router has keys of its own.
 #[derive(Clone, Debug)]
 pub struct Router {
     keys: RandomState,

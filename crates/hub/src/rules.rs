@@ -1,9 +1,9 @@
-//! Which rules a channel has, by its namespace.
+//! The rules of a channel, by its namespace.
 
 use crate::SlowPolicy;
 
 /// How much of a stream is kept at most. Bytes are counted by `Publication::cost_bytes`; the newest
-/// publication stays though it alone has more.
+/// publication stays even if it alone has more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Publications; a history of 0 is none at all.
@@ -17,12 +17,12 @@ pub struct Bounds {
 /// shard's budget bounds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// What becomes of a subscriber that cannot keep up.
+    /// What happens to a subscriber that cannot keep up.
     pub slow_policy: SlowPolicy,
-    /// How far a subscriber may lag. What nobody waits for is given back after a while, if it is
+    /// How far a subscriber may lag. What no subscriber needs is given back after a while, if it is
     /// not in the history.
     pub tail: Bounds,
-    /// What a subscriber can begin with, who comes or comes back.
+    /// What a new or resumed subscriber can begin with.
     pub history: Bounds,
     /// How long a publication stays in the history at most.
     pub history_ttl_ms: u64,

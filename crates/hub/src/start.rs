@@ -1,4 +1,4 @@
-//! Where a subscriber begins, and what it cannot have.
+//! Where a subscriber begins, and what it misses.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -14,13 +14,13 @@ pub enum Start {
     Earliest,
     /// With the newest publication of the history.
     Latest,
-    /// Behind this position.
+    /// After this position.
     After(Position),
-    /// Behind the last publication that was made in this second (Unix time) or before.
+    /// After the last publication that was made in this second (Unix time) or before.
     AfterSecond(u64),
 }
 
-/// Where a subscriber goes on whose start is lost.
+/// Where a subscriber continues whose start is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnGap {
     /// With what is published from now on.
@@ -37,14 +37,14 @@ pub enum GapReason {
     Epoch,
     /// They are no longer kept.
     Evicted,
-    /// The position names an offset that was not given yet.
+    /// The position names an offset that has not been given yet.
     Future,
     /// The subscriber was too slow, and its namespace lets it miss some.
     Slow,
 }
 
 impl GapReason {
-    /// The word that clients are told.
+    /// The word in the protocol.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Epoch => "epoch",
@@ -70,11 +70,11 @@ pub struct Gap {
     pub missed: Option<RangeInclusive<u64>>,
 }
 
-/// Where a subscriber begins in fact.
+/// Where a subscriber really begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begin {
     /// It gets what follows this offset.
     pub cursor: u64,
-    /// What it asked for and cannot have.
+    /// What it asked for and will not get.
     pub gap: Option<Gap>,
 }

@@ -13,13 +13,13 @@ pub(crate) struct Entry {
 
 /// The ready or the blocked subscribers of a channel.
 ///
-/// A pass visits them from the last to the first and may stop anywhere. Meanwhile entries may come
-/// (at the end, where the pass has been) and go (the last one fills the hole, so at worst it is
-/// visited twice). Marks decide what an entry needs, so a second visit repeats nothing.
+/// A pass visits them from the last to the first and may stop anywhere. Meanwhile entries may be
+/// added (at the end, where the pass has been) and removed (the last one fills the hole, so at
+/// worst it is visited twice). Marks decide what an entry needs, so a second visit repeats nothing.
 #[derive(Debug, Default)]
 pub(crate) struct SubscriberSet {
     entries: Paged<Entry>,
-    /// No mark is below it, but for those that a pass reported and that should be gone.
+    /// No mark is below it, except those that a pass reported and that should be gone.
     floor: u64,
     /// What the floor will be when the pass ends.
     next_floor: u64,
@@ -53,7 +53,7 @@ impl SubscriberSet {
         self.entries.push(entry) as u32
     }
 
-    /// Removes an entry; returns who sits at its index now, if somebody was moved there.
+    /// Removes an entry; returns the entry that is at its index now, if one was moved there.
     pub(crate) fn remove(&mut self, index: u32) -> Option<Subscriber> {
         let moved = self.entries.swap_remove(index as usize);
         self.unvisited = self.unvisited.min(self.entries.len() as u32);
@@ -75,7 +75,7 @@ impl SubscriberSet {
         self.next_floor = self.next_floor.min(mark);
     }
 
-    /// Says that entries with this mark stay behind when the pass ends.
+    /// Entries with this mark stay behind when the pass ends.
     pub(crate) fn leave_behind(&mut self, mark: u64) {
         self.next_floor = self.next_floor.min(mark);
     }
@@ -84,13 +84,13 @@ impl SubscriberSet {
         self.unvisited > 0
     }
 
-    /// Begins a pass. `floor` holds at its end for all that it will not leave behind.
+    /// Begins a pass. At its end, `floor` holds for all that it does not leave behind.
     pub(crate) fn begin_pass(&mut self, floor: u64) {
         self.next_floor = floor;
         self.unvisited = self.entries.len() as u32;
     }
 
-    /// Gives the pass up, so that the next one visits everybody.
+    /// Abandons the pass, so that the next one visits everybody.
     pub(crate) fn abandon_pass(&mut self) {
         self.unvisited = 0;
     }
@@ -113,8 +113,8 @@ impl SubscriberSet {
         None
     }
 
-    /// Takes entries into `targets`, at most `targets_max`, as long as `treat` gives them their
-    /// next mark. The pass goes on behind them, or with `again` visits them once more.
+    /// Moves entries into `targets`, at most `targets_max`, as long as `treat` gives them their
+    /// next mark. The pass continues behind them, or with `again` visits them once more.
     pub(crate) fn take(
         &mut self,
         treat: impl Fn(u64) -> Option<u64>,

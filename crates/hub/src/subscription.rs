@@ -1,6 +1,6 @@
-//! Who subscribes, and where it sits.
+//! Subscribers and their subscriptions.
 
-/// Whose subscription it is: a connection's slot and which of its channels.
+/// A subscriber: a connection's slot and which of its channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subscriber {
     /// The connection's slot in its shard.
@@ -9,11 +9,11 @@ pub struct Subscriber {
     pub nth: u16,
 }
 
-/// Where a subscriber sits: eight bytes that the connection keeps and gives back to the hub.
-/// Opaque to it.
+/// A subscriber's place: eight bytes, opaque to the connection, which keeps them and gives them
+/// back to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription {
-    /// The hub's index of the channel; it stays the same while anybody sits there.
+    /// The hub's index of the channel; it stays the same while the channel has subscribers.
     pub channel: u32,
     /// The place among the ready or, with the highest bit set, among the blocked.
     pub place: u32,
@@ -32,7 +32,7 @@ impl Subscription {
         Self { channel, place: place | BLOCKED }
     }
 
-    /// Whether the subscriber is one whose socket was full.
+    /// Whether the subscriber is blocked.
     pub fn is_blocked(self) -> bool {
         self.place & BLOCKED != 0
     }
@@ -45,8 +45,8 @@ impl Subscription {
 /// Another subscriber that a removal moved: its connection must store the new subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {
-    /// Who was moved.
+    /// The subscriber.
     pub who: Subscriber,
-    /// Where it sits now.
+    /// Its subscription now.
     pub subscription: Subscription,
 }

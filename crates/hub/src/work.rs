@@ -8,40 +8,40 @@ use crate::{Publication, Subscriber, Subscription};
 /// What a slice of [`Work`] asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum WorkKind {
-    /// Send the publications to all targets. Their cursors stand behind the last one already.
+    /// Send the publications to all targets. Their cursors are past the last one already.
     #[default]
     Deliver,
     /// Policy `disconnect`: the targets' cursors fell off the log. Close them and unsubscribe them
-    /// before the next call, or [place](crate::Hub::place) them anew; until then nothing is
-    /// delivered to them.
+    /// before the next call, or [place](crate::Hub::place) them again; until then they receive
+    /// nothing.
     Lagged,
     /// Policies `skip` and `latest`: tell the targets that they missed exactly these offsets. Their
-    /// cursors stand behind them already.
+    /// cursors are past them already.
     Skipped {
         /// The offsets that the targets will never get.
         missed: RangeInclusive<u64>,
     },
     /// The channel was deleted: close the targets and unsubscribe them before the next call.
     Deleted,
-    /// The home has answered, and the targets sat among the blocked when it did: where they
-    /// [begin](crate::Hub::begin) is known now. Their cursors stand at the head that the home
-    /// answered with; who begins with [`Start::Now`](crate::Start::Now) stays there, since the head
-    /// may have moved on. A subscription that was placed, advanced or unblocked meanwhile is told
-    /// nothing, and when the stream was deleted meanwhile, it is told only that.
+    /// The home has answered, and the targets were blocked when it did: where they
+    /// [begin](crate::Hub::begin) is known now. Their cursors are at the head that the home
+    /// answered with; a target that begins with [`Start::Now`](crate::Start::Now) stays there,
+    /// since the head may have moved on. A subscription that was placed, advanced or unblocked
+    /// meanwhile hears nothing, and after a deletion of the stream it hears only of that.
     Joined,
 }
 
 /// One slice of fan-out; its buffers are reused from call to call.
 ///
-/// The subscriptions are those at the time of the call. Whoever removes or blocks targets one after
-/// another in the given order finds each subscription still valid when its turn comes.
+/// The subscriptions are those at the time of the call. A caller that removes or blocks targets in
+/// the given order finds each subscription still valid at its turn.
 #[derive(Debug, Default)]
 pub struct Work {
     /// What to do.
     pub kind: WorkKind,
     /// The channel, by the hub's index (as in [`Subscription`]).
     pub channel: u32,
-    /// For whom.
+    /// The subscribers.
     pub targets: Vec<(Subscriber, Subscription)>,
     /// With `Deliver`: what to send, in order and without a gap; never empty.
     pub publications: Vec<Arc<Publication>>,
@@ -59,7 +59,7 @@ impl Work {
 pub enum Pull {
     /// Publications that follow the cursor.
     More,
-    /// The cursor stands at the head.
+    /// The cursor is at the head.
     CaughtUp,
     /// The cursor fell off the log. With `disconnect`, close. With `skip` and `latest`, announce
     /// the gap, `advance` to its end and pull again.
@@ -74,7 +74,7 @@ pub enum Pull {
 /// How far a subscriber is behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lag {
-    /// Publications behind its cursor.
+    /// Publications after its cursor.
     pub publications: u64,
     /// The bytes of those that are kept, as frames.
     pub bytes: u64,

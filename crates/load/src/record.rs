@@ -148,7 +148,7 @@ pub(crate) struct LatencyPoint {
     pub(crate) count: u64,
 }
 
-/// The state of a run at one moment, for whoever watches it.
+/// The state of a run at one moment, for the live display.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Snapshot {
     /// What is going on: `connecting`, `holding`, `publishing`, ...

@@ -8,7 +8,7 @@ pub use crate::findings::{DirectDescriptors, Refusal, Release};
 use crate::uring;
 use crate::{DescriptorChoice, Descriptors};
 
-/// What the user asked for.
+/// The user's choice.
 #[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
 pub enum PlaneChoice {
     /// `io_uring` when it works here, otherwise epoll.

@@ -6,10 +6,9 @@ pub(crate) const GENERATION_BITS: u32 = 24;
 pub(crate) const GENERATION_MAX: u32 = (1 << GENERATION_BITS) - 1;
 
 /// Names one connection of one plane.
-///
-/// The index is dense and is used again after the connection was closed; the generation tells
-/// the connections apart that had the same index. A `ConnId` whose connection is gone is harmless:
-/// every call ignores it.
+/// The index is dense and is reused after the connection was closed; the generation tells
+/// connections with the same index apart. A `ConnId` whose connection is gone is harmless: every
+/// call ignores it.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
 pub struct ConnId {
     index: u32,

@@ -23,7 +23,7 @@ impl fmt::Display for Descriptors {
     }
 }
 
-/// What the user asked for.
+/// The user's choice.
 #[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
 pub enum DescriptorChoice {
     /// Direct where the kernel releases a closed one at once, otherwise those of the process.

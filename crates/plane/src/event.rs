@@ -1,4 +1,4 @@
-//! What a plane reports, and how a send that was not complete is told.
+//! Events of a plane, and the results of incomplete sends.
 
 use std::net::SocketAddr;
 
@@ -84,7 +84,7 @@ pub enum Close {
     Reset,
 }
 
-/// What became of a send that was not complete.
+/// The result of a send that was not complete.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
 pub enum SendResult {
     /// Only this many bytes were taken, at least 1 and fewer than all.
@@ -98,7 +98,7 @@ pub enum SendResult {
 /// A send of a batch that was not complete.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
 pub struct SendException {
-    /// To whom.
+    /// The connection.
     pub conn: ConnId,
     /// How much of it went out.
     pub result: SendResult,

@@ -33,9 +33,9 @@ pub trait Plane {
     /// The next `poll()` has work even if the kernel says nothing new: do not sleep.
     fn has_more(&self) -> bool;
 
-    /// Sends now: nothing is in flight afterwards and the bytes may be dropped. A connection may
-    /// stand in a batch once only (the order of two sends would be lost when the first is short).
-    /// Appends one exception for each send that was not complete. Empty sends are complete.
+    /// Sends now: nothing is in flight afterwards and the bytes may be dropped. A connection may be
+    /// in a batch only once (the order of two sends would be lost when the first is short). Appends
+    /// one exception for each send that was not complete. Empty sends are complete.
     fn send_batch<'b, I>(&mut self, sends: I, exceptions: &mut Vec<SendException>)
     where
         I: IntoIterator<Item = (ConnId, &'b [u8])>;
@@ -111,7 +111,7 @@ impl PlaneConfig {
 /// Counters of a plane. All of them only grow, except `connections` and `rings`.
 #[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
 pub struct PlaneStats {
-    /// Slots in use now: open connections and those whose close is not through yet.
+    /// Slots in use now: open connections and those that are still closing.
     pub connections: u64,
     /// `io_uring` rings made so far.
     pub rings: u64,

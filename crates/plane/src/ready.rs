@@ -1,4 +1,4 @@
-//! Which connections are to be received from, and what a receive means.
+//! The queue of connections to receive from, and the results of receives.
 
 use std::collections::VecDeque;
 
@@ -29,7 +29,7 @@ impl ReadyQueue {
         self.next.push_back(conn);
     }
 
-    /// A poll begins: whoever is ready now has its turn in it.
+    /// A poll begins: connections that are ready now have their turn in it.
     pub(crate) fn begin(&mut self) {
         self.now.append(&mut self.next);
     }

@@ -9,7 +9,7 @@ pub(crate) struct Flags(u32);
 impl Flags {
     /// Belongs to a connection that the owner of the plane has not closed.
     pub(crate) const OPEN: u32 = 1;
-    /// Stands in the ready queue.
+    /// Is in the ready queue.
     pub(crate) const QUEUED: u32 = 1 << 1;
     /// The kernel announced the end of the stream: a short receive is not the last one.
     pub(crate) const HANGUP: u32 = 1 << 2;

@@ -1,4 +1,4 @@
-//! The internal API's way to the shards: it publishes to them and looks into them.
+//! The internal API's access to the shards: it publishes to them and queries them.
 
 use switchboard_control::{Broker, Inspect, Reply};
 use switchboard_hub::{

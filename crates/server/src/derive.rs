@@ -1,4 +1,4 @@
-//! From the checked configuration to what each part is told.
+//! Derives the settings of each part from the checked configuration.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -127,7 +127,7 @@ fn api_rules(namespace: &NamespaceSettings) -> ApiRules {
     ApiRules { presence_list: namespace.presence_list }
 }
 
-/// The internal API's part of the time for a stop: a tenth; the shards have the rest.
+/// The internal API's share of the time for a stop: a tenth; the shards have the rest.
 fn door_stop_ms(settings: &Settings) -> u32 {
     settings.stop_timeout_ms / 10
 }

@@ -1,5 +1,5 @@
 //! `switchboard`: a push server. This program reads its configuration, starts the shards and the
-//! internal API, and stops when it is told to.
+//! internal API, and stops on a signal.
 
 mod broker;
 mod config;

@@ -72,7 +72,7 @@ impl StartError {
     }
 }
 
-/// Runs the server until it is told to stop.
+/// Runs the server until a signal stops it.
 pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     abort_on_panic();
     derive::log(config, log::start().map_err(machine("log"))?);
@@ -151,7 +151,7 @@ fn listen_internal(config: &Config) -> Result<TcpListener, StartError> {
     listeners::internal(address).map_err(|source| StartError::InternalListen { address, source })
 }
 
-/// The one line that says what runs.
+/// The start-up line.
 fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, plane: &str) {
     let public: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
     let demo = match config.namespaces.named("demo") {
@@ -190,7 +190,7 @@ fn stop_on_signal(
             };
             let handles = Arc::clone(&handles);
             // On a thread of its own, so that a second signal is heard meanwhile. The internal API
-            // goes first: while the shards live, requests under way get their answers.
+            // goes first: while the shards live, requests in flight get their answers.
             std::thread::spawn(move || {
                 if let Err(error) = control.stop() {
                     tracing::warn!(%error, "the internal API did not stop cleanly");

@@ -1,5 +1,5 @@
-//! Ten thousand clients of somebody else's making subscribe, and each gets each of a hundred
-//! publications exactly once and in order: on both planes, on one and on two shards.
+//! Ten thousand third-party clients subscribe, and each receives each of a hundred publications
+//! exactly once and in order: on both planes, on one and on two shards.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)] // a test says what it missed by panicking
 

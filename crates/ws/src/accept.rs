@@ -1,4 +1,4 @@
-//! What a client takes (RFC 9110 section 12.5.1).
+//! The media types that a client accepts (RFC 9110 section 12.5.1).
 
 use crate::head::Request;
 
@@ -23,7 +23,7 @@ pub fn names(request: &Request<'_>, media_type: &str) -> bool {
     })
 }
 
-/// The pieces between separators that stand outside of quoted strings.
+/// The pieces between separators that are outside of quoted strings.
 fn split(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     value.split(move |&byte| {

@@ -11,8 +11,8 @@ pub(crate) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Reads the whole of `text`; `None` when it is no authority, when it has userinfo, an empty
-    /// host or an empty port, or when the port is no number up to 65535.
+    /// Reads the whole of `text`; `None` when it is not an authority, has userinfo, an empty host
+    /// or an empty port, or its port is not a number up to 65535.
     pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
         let text = str::from_utf8(text).ok()?;
         let (host, port) = if text.starts_with('[') {

@@ -2,7 +2,7 @@
 
 /// The purpose is fulfilled; here also: the channel was deleted.
 pub const NORMAL: u16 = 1000;
-/// The server stops.
+/// The server is stopping.
 pub const GOING_AWAY: u16 = 1001;
 /// The peer broke a rule of the protocol.
 pub const PROTOCOL_ERROR: u16 = 1002;
@@ -14,9 +14,9 @@ pub const POLICY: u16 = 1008;
 pub const TOO_BIG: u16 = 1009;
 /// The server failed.
 pub const INTERNAL_ERROR: u16 = 1011;
-/// The server restarts; the client may come back at once.
+/// The server restarts; the client may reconnect at once.
 pub const SERVICE_RESTART: u16 = 1012;
-/// The server is overloaded; the client should come back later.
+/// The server is overloaded; the client should reconnect later.
 pub const TRY_AGAIN_LATER: u16 = 1013;
 /// The client read too slowly and may resume from its last position.
 pub const SLOW: u16 = 4008;

@@ -1,7 +1,7 @@
 //! Entity tags (RFC 9110 section 8.8.3).
 
-/// What stands between the quotes of a value that is one entity tag, strong or weak; `None` for
-/// anything else (a list of tags, `*`). Only ASCII tags are read: nobody here writes others.
+/// The text between the quotes of a value that is one entity tag, strong or weak; `None` for
+/// anything else (a list of tags, `*`). Reads only ASCII tags: this server writes no others.
 pub fn sole(value: &[u8]) -> Option<&str> {
     let quoted = value.strip_prefix(b"W/").unwrap_or(value);
     let opaque = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;

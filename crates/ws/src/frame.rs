@@ -35,7 +35,7 @@ pub enum Opcode {
     Binary = 2,
     /// The end of the connection.
     Close = 8,
-    /// To be answered with a Pong that has the same payload.
+    /// The peer answers it with a Pong that has the same payload.
     Ping = 9,
     /// The answer to a Ping, or a sign of life.
     Pong = 10,
@@ -148,8 +148,8 @@ fn decode_length(bytes: &[u8], short: u8) -> Result<Option<(u64, usize)>, Protoc
             Ok(Some((len, 4)))
         }
         LENGTH_64 => {
-            // The top bit and the leading zeros stand in the first bytes, but only the whole
-            // length tells which rule is broken, whatever the split.
+            // The top bit and the leading zeros are in the first bytes, but only the whole length
+            // decides which rule is broken, whatever the split.
             let Some(extended) = rest.first_chunk::<8>() else {
                 return Ok(None);
             };

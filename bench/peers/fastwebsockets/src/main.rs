@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let hub = Arc::clone(&hub);
         tokio::spawn(async move {
             let service = service_fn(|request| answer(request, Arc::clone(&hub)));
-            // Whoever breaks HTTP is gone with this.
+            // A client that breaks HTTP loses its connection here.
             let _ = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades()

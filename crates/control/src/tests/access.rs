@@ -1,4 +1,4 @@
-//! Who may come in.
+//! Who has access.
 
 use axum::body::Body;
 use axum::http::Method;

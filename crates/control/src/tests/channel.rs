@@ -20,7 +20,7 @@ async fn counts_are_summed_over_shards() {
     assert_eq!(reply.json()["subscribers"], 2);
     assert_eq!(reply.json()["messages"], 1);
     assert_eq!(reply.json()["position"], "00000000-1");
-    // Subscribers whose home does not know the channel yet are no reason to deny it.
+    // Subscribers count even if the home does not know the channel yet.
     let early = bench.get("/pub/b", &[("accept", "text/json")]).await;
     assert_eq!((early.status.as_u16(), &early.json()["position"]), (200, &"".into()));
 }

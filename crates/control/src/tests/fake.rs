@@ -1,4 +1,4 @@
-//! Shards that remember what they were told.
+//! Shards that remember what they were asked.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +13,11 @@ use crate::broker::Broker;
 use crate::inspect::Inspect;
 use crate::reply::Reply;
 
-/// Two shards; every channel lives on the second one.
+/// Two shards; the second is home to every channel.
 #[derive(Default)]
 pub(super) struct Shards {
     pub channels: Mutex<HashMap<String, Vec<Arc<Publication>>>>,
-    /// Somebody listens to every channel.
+    /// Every channel has a subscriber.
     pub subscribed: AtomicBool,
     /// The clients of each shard that cannot keep up.
     pub slow: Mutex<[Vec<SlowClient>; 2]>,

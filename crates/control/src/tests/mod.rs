@@ -1,4 +1,4 @@
-//! The internal API as requests see it, with shards that are not there.
+//! The internal API as requests see it, with fake shards.
 
 mod access;
 mod batch;
@@ -38,7 +38,7 @@ impl Reply {
         str::from_utf8(&self.body).unwrap()
     }
 
-    /// The status and the code of a refusal, which must be of the one form for all.
+    /// The status and the code of a refusal, which must have the common form.
     fn refusal(&self) -> (u16, String) {
         let json = self.json();
         assert_eq!(self.headers["content-type"], "application/json");

@@ -131,7 +131,7 @@ async fn bytes_stay_counted_until_a_shard_is_done_with_them() {
     bench.shards.silent.store(true, Ordering::Relaxed);
     assert_eq!(bench.post("/pub/a", &[], "12345678").await.refusal().1, "no_answer");
     bench.shards.silent.store(false, Ordering::Relaxed);
-    // The caller was told, but the shard still has the question.
+    // The caller got its answer, but the shard still has the question.
     let reply = bench.post("/pub/a", &[], "123").await;
     assert_eq!(reply.headers["retry-after"], "1");
     assert_eq!(reply.refusal(), (503, "busy".into()));

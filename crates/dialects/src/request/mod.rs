@@ -1,4 +1,4 @@
-//! How a client wants to listen, and where it wants to begin.
+//! Requests to listen: how, and from where.
 
 use switchboard_hub::{OnGap, Start};
 use switchboard_ws::head::Request;
@@ -23,14 +23,14 @@ pub struct Listen {
     pub transport: Transport,
     /// From where, for each channel in the order of the URL.
     pub starts: Vec<Start>,
-    /// Where to go on if that is lost.
+    /// Where to continue if that is lost.
     pub on_gap: OnGap,
-    /// Whether a poll is answered in JSON.
+    /// Whether a poll gets JSON.
     pub json: bool,
 }
 
-/// Reads a request to listen to this many channels. Its method, its origin and the handshake of a
-/// WebSocket are not looked at.
+/// Reads a request to listen to this many channels. Does not look at its method, its origin and the
+/// handshake of a WebSocket.
 pub fn parse(request: &Request<'_>, channels: usize) -> Result<Listen, ListenError> {
     let query = Query::parse(request.query().unwrap_or_default())?;
     let transport = if handshake::wants_upgrade(request) {

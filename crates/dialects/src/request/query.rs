@@ -6,14 +6,13 @@ use switchboard_hub::OnGap;
 
 use super::ListenError;
 
-/// The keys that have a meaning; all others are ignored, since many clients add one to get past
-/// caches.
+/// The known keys. All others are ignored, since many clients add one to get past caches.
 #[derive(Debug, Default)]
 pub(super) struct Query<'q> {
     /// Where to begin: the key and the value of `since`, or of its other name `last_event_id`.
     pub(super) start: Option<(&'static str, Cow<'q, str>)>,
     pub(super) on_gap: OnGap,
-    /// Whether the answer must not wait for news.
+    /// Whether the answer must not wait for messages.
     pub(super) poll: bool,
 }
 

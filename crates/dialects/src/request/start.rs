@@ -9,7 +9,7 @@ use switchboard_ws::head::Request;
 use super::query::Query;
 use super::{ListenError, Transport};
 
-/// One start for each channel, by the rule of the transport. What does not count is not read.
+/// One start for each channel, by the rule of the transport. Ignores what does not apply.
 pub(super) fn parse(
     request: &Request<'_>,
     transport: Transport,
@@ -32,8 +32,8 @@ pub(super) fn parse(
     Ok(vec![start.unwrap_or(Start::Now); channels])
 }
 
-/// A client of an event stream keeps its URL and comes back with the header, which is empty when
-/// it has seen no event yet.
+/// A client of an event stream keeps its URL and reconnects with the header, which is empty if it
+/// has seen no event yet.
 fn last_event_id(
     request: &Request<'_>,
     channels: usize,
@@ -72,7 +72,7 @@ fn if_none_match(
     .map(Some)
 }
 
-/// RFC 9110 section 13.1.3: what is no date, or more than one, is ignored.
+/// RFC 9110 section 13.1.3: a value that is not a date, or more than one, is ignored.
 fn if_modified_since(request: &Request<'_>) -> Option<Start> {
     let mut values = request.headers("if-modified-since");
     let value = values.next().filter(|_| values.next().is_none())?;

@@ -1,4 +1,4 @@
-//! Every rule of a request to listen.
+//! Every rule for a request to listen.
 
 use proptest::prelude::*;
 use switchboard_hub::{Epoch, Position, PositionError};
@@ -174,7 +174,7 @@ fn an_event_stream_follows_its_header_before_its_url() {
     let bytes =
         b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nLast-Event-ID: \xff\r\n\r\n";
     assert_eq!(ask_bytes(1, bytes), Err(ListenError::LastEventId));
-    // What polls repeat is nothing to it, and the other way round.
+    // It ignores what polls repeat, and the other way round.
     let lines = [EVENT_STREAM, "If-None-Match: x", "If-Modified-Since: x"];
     assert_eq!(starts(1, "", &lines), [Start::Now]);
     assert_eq!(starts(1, "", &["Last-Event-ID: x"]), [Start::Now]);
@@ -231,7 +231,7 @@ fn position() -> impl Strategy<Value = Position> {
         .prop_map(|(random, offset)| Position { epoch: Epoch::from_random(random), offset })
 }
 
-/// Pieces of which requests are made, and noise.
+/// Pieces of requests, and noise.
 fn text(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => proptest::sample::select(pieces).prop_map(str::to_owned),

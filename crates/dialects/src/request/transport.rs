@@ -7,7 +7,7 @@ pub enum Transport {
     WebSocket,
     /// An event stream.
     EventStream,
-    /// A request that is answered when there is news.
+    /// A request that is answered when there is a message.
     LongPoll,
     /// A request that is answered at once.
     IntervalPoll,

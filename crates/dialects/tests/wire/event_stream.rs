@@ -16,7 +16,7 @@ use crate::given::{self, written};
 use crate::read::event_source::{Event, EventSource};
 use crate::read::{self, http};
 
-/// One thing that a stream says.
+/// One item of a stream.
 #[derive(Clone, Debug)]
 enum Said {
     Publication(Arc<Publication>),
@@ -46,7 +46,7 @@ fn write(said: &Said, id: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// What a page gets of it.
+/// What a page receives of it.
 fn event(said: &Said, id: &str) -> Option<Event> {
     let (kind, data) = match said {
         Said::Publication(publication) => of_publication(publication),
@@ -100,7 +100,7 @@ fn to_base64(bytes: &[u8]) -> String {
     text
 }
 
-/// Names that would break their line are encoded, and data in JSON has no order of keys.
+/// Names that would break their line are encoded, and JSON keys have no order.
 fn normalised(said: &Said, event: Event) -> Event {
     match said {
         Said::Publication(publication)
@@ -209,7 +209,7 @@ fn the_head_is_ended_by_the_connection_only() {
     }
 }
 
-/// What cannot be kept beside the publication is written into the head: the bytes are the same.
+/// Without room for a form, the head has the whole payload: the bytes are the same.
 #[test]
 fn without_room_for_other_forms_the_bytes_are_the_same() {
     let samples = [

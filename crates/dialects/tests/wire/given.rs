@@ -1,4 +1,4 @@
-//! What publishers and clients may give, with what would break a careless writer.
+//! Input of publishers and clients, with what would break a careless writer.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use switchboard_hub::{
     Accounting, ChannelName, Draft, Epoch, Gap, GapReason, Kind, Position, Publication,
 };
 
-/// What begins or ends something somewhere.
+/// What begins or ends something in some format.
 const PIECES: &[&str] = &[
     "\r",
     "\n",
@@ -117,7 +117,7 @@ pub(crate) fn publish(
     Publication::new(position, time_ms, draft, &Arc::new(Accounting::default()))
 }
 
-/// A publication to somebody who stays, as it goes out.
+/// A publication on the wire to a listener that stays connected.
 pub(crate) fn written(dialect: Dialect, publication: &Publication, label: Label<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     let shape = write_head(dialect, publication, label, &mut out);
@@ -146,8 +146,8 @@ pub(crate) fn lengths() -> impl Strategy<Value = Vec<usize>> {
     vec(prop_oneof![1_usize..4, 1_usize..2_000], 1..6)
 }
 
-/// The media type that may stand in a line, by the rule of RFC 9110 section 5.5 without tabs and
-/// bytes over 0x7f.
+/// The media type that may be in a header line, by the rule of RFC 9110 section 5.5 without tabs
+/// and bytes over 0x7f.
 pub(crate) fn readable_content_type(publication: &Publication) -> Option<String> {
     let text = publication.content_type()?.trim_matches(' ').to_owned();
     let fits = !text.is_empty() && text.chars().all(|c| c == ' ' || c.is_ascii_graphic());

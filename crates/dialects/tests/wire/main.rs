@@ -1,4 +1,4 @@
-//! What the dialects write, read back by readers that know nothing of the writers.
+//! What the dialects write, read back by readers that are independent of the writers.
 #![allow(clippy::expect_used, clippy::unwrap_used)] // a test says what it missed by panicking
 
 mod event_stream;

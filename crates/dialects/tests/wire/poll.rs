@@ -78,7 +78,7 @@ fn expected_gaps(gaps: &[(ChannelName, Gap)]) -> Vec<(String, String, Option<Str
         .collect()
 }
 
-/// The second of a date, at most the last that has four digits of a year.
+/// The second of a date, at most the last with a four-digit year.
 fn second(response: &http::Response<'_>) -> u64 {
     let date = httpdate::parse_http_date(response.header("last-modified").unwrap()).unwrap();
     date.duration_since(UNIX_EPOCH).unwrap().as_secs()

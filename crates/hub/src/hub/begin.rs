@@ -1,4 +1,4 @@
-//! Where those begin who come or come back.
+//! Where a subscriber begins, new or resumed.
 
 use std::sync::Arc;
 
@@ -6,13 +6,12 @@ use super::Hub;
 use crate::{Begin, ChannelName, Gap, GapReason, OnGap, Outbox, Publication, Start};
 
 impl Hub {
-    /// Looks a channel up for somebody who asks for what it has. Its index, if this shard knows where
-    /// it stands; it is made when this is its home. It counts as asked for, and its idle time starts
-    /// anew. None while the home must be asked first: subscribe, [block](Hub::block), and wait for
-    /// [`WorkKind::Joined`](crate::WorkKind::Joined).
+    /// Looks up a channel for a client that wants its publications, and makes it if this is its
+    /// home. Counts as a use: the idle time starts again. None while the home must be asked first:
+    /// subscribe, [block](Hub::block), and wait for [`WorkKind::Joined`](crate::WorkKind::Joined).
     ///
-    /// The index of a channel that nobody sits in is good until the next call of anything that takes
-    /// `&mut self`.
+    /// The index of a channel without subscribers is valid until the next call that takes `&mut
+    /// self`.
     pub fn visit(&mut self, now_ms: u64, name: &ChannelName, out: &mut Outbox) -> Option<u32> {
         let hash = self.router.hash(name);
         let index = match self.table.find(hash as u32, name) {
@@ -29,11 +28,11 @@ impl Hub {
         Some(index)
     }
 
-    /// Where somebody begins who wants to begin at `start`, and what it misses. None while the home
-    /// has not answered. Nothing changes by it.
+    /// Where a subscriber that asks for `start` begins, and what it misses. None while the home has
+    /// not answered. Changes nothing.
     ///
-    /// A mirror knows what its home's letters told it: they must have been taken before the request
-    /// of a client that may have seen more, or its position seems to be from the future.
+    /// A mirror knows only what its home sent. Take those messages before the request of a client
+    /// that may have seen more, or its position seems to be from the future.
     pub fn begin(&self, now_ms: u64, channel: u32, start: &Start, on_gap: OnGap) -> Option<Begin> {
         let channel = self.table.get(channel)?;
         let stand = channel.position()?;
@@ -59,7 +58,7 @@ impl Hub {
             }
             Start::After(position) => at(position.offset),
             Start::AfterSecond(second) => {
-                // Times grow with the offsets: if the last one that is missing is old enough, all are.
+                // Times grow with the offsets: if the last missing one is old enough, all are.
                 if log.time_at(first - 1).is_some_and(|time_ms| time_ms / 1000 > second) {
                     behind(GapReason::Evicted, None)
                 } else {
@@ -70,8 +69,8 @@ impl Hub {
     }
 
     /// Copies what follows `cursor` into `publications` (emptied first): at most `bytes_max` of
-    /// frames, but at least one. Nothing when the cursor stands at the head, or so far back that
-    /// what follows it is no longer kept.
+    /// frames, but at least one. Nothing when the cursor is at the head, or so far back that what
+    /// follows it is no longer kept.
     pub fn copy_after(
         &self,
         channel: u32,
@@ -87,8 +86,8 @@ impl Hub {
         }
     }
 
-    /// When the publication at `offset` was made (Unix milliseconds), if it is kept or the last that
-    /// was dropped.
+    /// When the publication at `offset` was made (Unix milliseconds), if it is kept or was the last
+    /// one dropped.
     pub fn time_at(&self, channel: u32, offset: u64) -> Option<u64> {
         self.table.get(channel)?.log.time_at(offset)
     }

@@ -4,15 +4,15 @@ use super::Hub;
 use crate::Outbox;
 use crate::channel::Channel;
 
-/// Publications that one step of trimming drops at most.
+/// At most this many publications are dropped in one step of trimming.
 pub(super) const TRIM_MAX: usize = 1024;
 
-/// Idle mirrors that one publication drives out at most, before logs are cut.
+/// At most this many idle mirrors are removed for one publication, before logs are cut.
 const MIRRORS_FORGOTTEN_MAX: usize = 1024;
 
 impl Hub {
-    /// Brings the logs back under their limits after one of them grew. Mirrors that nobody listens to
-    /// any more go first, whole: their homes have the same. The grown one may be among them.
+    /// Brings the logs back under their limits after one of them grew. Mirrors without subscribers
+    /// go first, whole: their homes have the same. The log that grew may be among them.
     pub(super) fn log_grew(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
         self.trim(index);
         for _ in 0..MIRRORS_FORGOTTEN_MAX {
@@ -34,7 +34,7 @@ impl Hub {
         self.mark_dirty(index);
     }
 
-    /// Takes the oldest publication from a log, whoever wants it.
+    /// Drops the oldest publication of a log, even if a subscriber needs it.
     fn evict_oldest(&mut self, now_ms: u64, index: u32) {
         let channel = &mut self.table[index];
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
@@ -46,8 +46,8 @@ impl Hub {
         self.restart_ttl(now_ms, index);
     }
 
-    /// Drops what is over the channel's limits and what no ready subscriber waits for, and notes how
-    /// large the log is now.
+    /// Drops what is over the channel's limits and what no ready subscriber waits for, and records
+    /// the log's size.
     pub(super) fn trim(&mut self, index: u32) {
         for _ in 0..TRIM_MAX {
             if !self.can_trim(&self.table[index]) {
@@ -58,9 +58,9 @@ impl Hub {
         self.sizes.place(&mut self.table, index);
     }
 
-    /// Ready subscribers are behind because this shard has not served them yet: that is no reason
-    /// to call them slow, so what they wait for stays (until the shard's budget takes it). The
-    /// newest publication stays, or nobody could ever get one that is over the limit alone.
+    /// Ready subscribers are behind because this shard has not served them yet. That does not make
+    /// them slow, so what they wait for stays (until the shard's budget takes it). The newest
+    /// publication stays, or one that is over the limit alone could never be delivered.
     fn can_trim(&self, channel: &Channel) -> bool {
         let log = &channel.log;
         let tail = &self.rules[channel.namespace].tail;

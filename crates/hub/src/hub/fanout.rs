@@ -5,12 +5,12 @@ use crate::channel::{Channel, FIRST_MARK, WAITING};
 use crate::{SlowPolicy, Subscription, Work, WorkKind};
 
 impl Hub {
-    /// Fills `work` with the next slice: at most `sends_max` targets which all get the same
+    /// Fills `work` with the next slice: at most `sends_max` targets that all get the same
     /// publications, at most `bytes_max` of frames unless one publication alone is larger. False,
-    /// and `work` empty, when nothing is left to do.
+    /// with an empty `work`, when nothing is left to do.
     ///
-    /// Channels take turns slice by slice. The cursors of the targets have been moved already: who
-    /// could not be sent everything must be [blocked](Hub::block).
+    /// Channels take turns slice by slice. The cursors of the targets have moved already:
+    /// [block](Hub::block) each target that could not be sent everything.
     pub fn next_work(&mut self, sends_max: usize, bytes_max: usize, work: &mut Work) -> bool {
         work.clear();
         let sends_max = sends_max.max(1);
@@ -33,8 +33,8 @@ impl Hub {
     }
 }
 
-/// A slice of those among the blocked who must hear something: the home has answered, the stream
-/// was deleted, or they fell off the log.
+/// A slice of the blocked subscribers that have something to hear: the home has answered, the
+/// stream was deleted, or they fell off the log.
 fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bool {
     if !channel.blocked_has_work() {
         return false;
@@ -68,9 +68,9 @@ fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bo
     true
 }
 
-/// A slice of those who are behind the head as it is now. A pass goes on over what is published
-/// while it is under way: whoever it visits gets that too, so with many publications in flight
-/// everybody gets them in one send a pass, and each takes one pass to reach everybody.
+/// A slice of the subscribers behind the head as it is now. Publications that arrive during a pass
+/// join it. So with many publications in flight a pass takes one send per subscriber, and each
+/// publication reaches all within one pass.
 fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: &mut Work) -> bool {
     let index = work.channel;
     let subscription = |place| Subscription::ready(index, place);
@@ -79,7 +79,7 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
         if !channel.ready.in_pass() {
             channel.ready.begin_pass(head);
         }
-        // Nobody: the pass is over. What came behind its back makes another one.
+        // Nobody is left: the pass is over. What was published behind it needs another one.
         let Some(mark) = channel.ready.find(|mark| mark < head) else {
             continue;
         };

@@ -5,8 +5,8 @@ use crate::channel::{RemoteMirror, Role};
 use crate::{ChannelName, Message, Outbox, ShardId};
 
 impl Hub {
-    /// A shard wants to mirror a channel: where the stream stands is in the answer, whatever
-    /// comes after follows it. An older mirror of that shard is gone.
+    /// A shard wants to mirror a channel. The answer has the stream's head; what comes later
+    /// follows it. An older mirror of that shard is gone.
     pub(super) fn join(
         &mut self,
         now_ms: u64,

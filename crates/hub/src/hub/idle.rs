@@ -1,4 +1,4 @@
-//! Channels that nobody is interested in: remembered for a while, and not too many.
+//! Idle channels: remembered for a while, and not too many.
 
 use super::Hub;
 use crate::channel::Role;
@@ -9,13 +9,13 @@ use crate::{Message, Outbox};
 const STEPS_MAX: usize = 1024;
 
 impl Hub {
-    /// Somebody is interested in the channel.
+    /// The channel is in use.
     pub(super) fn wake(&mut self, index: u32) {
         let (list, table) = self.idle_list(index);
         list.remove(table, index);
     }
 
-    /// Where the channel stands while it is idle, if it does.
+    /// The idle list that the channel is in, if any.
     fn idle_list(&mut self, index: u32) -> (&mut List, &mut Table) {
         let channel = &self.table[index];
         let list = match channel.role {
@@ -26,9 +26,9 @@ impl Hub {
         (list, &mut self.table)
     }
 
-    /// Notes that nobody is interested in the channel, if that is so. Others may be forgotten for it.
+    /// Marks the channel as idle, if it is. Others may be forgotten for it.
     pub(super) fn settle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
-        // The lists share their links: it stands in one of them at most.
+        // The lists share their links: it is in one of them at most.
         if !self.table[index].is_idle() || self.idle_homes.contains(&self.table, index) {
             return;
         }
@@ -40,14 +40,14 @@ impl Hub {
         list.push(table, index);
     }
 
-    /// Something happened to a channel that may be idle: its time starts anew.
+    /// Something happened to a channel that may be idle: its time starts again.
     pub(super) fn renew_idle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
         self.wake(index);
         self.settle(now_ms, index, out);
     }
 
     /// What is remembered of an idle channel outlives its log: when the last publication is gone,
-    /// the time starts anew.
+    /// the time starts again.
     pub(super) fn restart_ttl(&mut self, now_ms: u64, index: u32) {
         let channel = &self.table[index];
         let is_home = matches!(channel.role, Role::Home(_));
@@ -56,7 +56,7 @@ impl Hub {
         }
     }
 
-    /// Makes an idle home the youngest.
+    /// Makes an idle home the youngest in its list.
     fn rejuvenate(&mut self, now_ms: u64, index: u32) {
         self.table[index].idle_since_ms = now_ms;
         let (list, table) = self.idle_list(index);
@@ -64,8 +64,8 @@ impl Hub {
         list.push(table, index);
     }
 
-    /// Channels without a publication go first, then mirrors, which can be had again: anybody can
-    /// make both by asking for names, and that must not cost others their history.
+    /// Channels without a publication go first, then mirrors, which can be had again. Any client
+    /// can make both by asking for names, and that must not cost others their history.
     fn make_room_for_idle(&mut self, out: &mut Outbox) {
         while self.channels_idle() >= self.limits.channels_idle_max.max(1) {
             let oldest = [&self.idle_blanks, &self.idle_mirrors, &self.idle_homes]
@@ -76,7 +76,7 @@ impl Hub {
         }
     }
 
-    /// Forgets mirrors after `mirror_linger_ms`, and homes `meta_ttl_ms` after their logs were gone.
+    /// Forgets mirrors after `mirror_linger_ms`, and homes `meta_ttl_ms` after their logs are gone.
     pub(super) fn expire(&mut self, now_ms: u64, out: &mut Outbox) {
         let mut steps = 0;
         while steps < STEPS_MAX
@@ -103,7 +103,7 @@ impl Hub {
             if self.table[index].log.is_empty() {
                 self.forget(index, out);
             } else {
-                // Its history lives longer than that. When it ends, the time starts anew.
+                // Its history lives longer than that. When it ends, the time starts again.
                 self.rejuvenate(now_ms, index);
             }
         }
@@ -119,7 +119,7 @@ impl Hub {
         self.wake(index);
         self.dirty.remove(&mut self.table, index);
         let channel = &self.table[index];
-        assert!(channel.is_idle(), "somebody still needs {}", channel.name);
+        assert!(channel.is_idle(), "channel {} is still in use", channel.name);
         if let Role::Mirror(mirror) = &channel.role {
             let (name, generation) = (channel.name.clone(), mirror.generation);
             out.push((mirror.home, Message::Leave { from: self.id, name, generation }));

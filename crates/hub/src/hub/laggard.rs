@@ -9,8 +9,8 @@ use crate::{Lag, Moved, Publication, Pull, Subscription};
 
 impl Hub {
     /// Takes a subscriber out of fan-out, because its socket could not take everything. `cursor` is
-    /// the last publication that was handed over whole or whose remainder the connection now holds
-    /// (not beyond what fan-out gave). The subscription must be a ready one.
+    /// the last publication that was sent whole or whose remainder the connection now holds (not
+    /// beyond what fan-out gave). The subscription must be a ready one.
     pub fn block(
         &mut self,
         subscription: Subscription,
@@ -58,16 +58,16 @@ impl Hub {
         Pull::More
     }
 
-    /// Moves a subscriber's cursor forward, behind what it was sent after a pull or behind a gap
-    /// that it was told of.
+    /// Moves a subscriber's cursor forward, past what it was sent after a pull or past a gap that
+    /// was announced to it.
     pub fn advance(&mut self, subscription: Subscription, cursor: u64) {
         self.place(subscription, cursor.max(self.cursor(subscription)));
     }
 
     /// Sets a subscriber's cursor, back or forth, to where it [begins](Hub::begin); beyond the head
     /// means the head. Place blocked subscriptions: a ready one behind the head costs a pass over
-    /// the whole channel. Nothing happens while the home has not answered, and after a deletion, of
-    /// which the subscriber still must hear.
+    /// the whole channel. Does nothing while the home has not answered, and after a deletion that
+    /// the subscriber has yet to hear of.
     pub fn place(&mut self, subscription: Subscription, cursor: u64) {
         let before = self.mark(subscription);
         let channel = &mut self.table[subscription.channel];
@@ -84,8 +84,8 @@ impl Hub {
         self.mark_dirty(subscription.channel);
     }
 
-    /// Gives a subscriber back to fan-out. Pull until it has caught up before: a cursor behind the
-    /// head costs a pass over the whole channel.
+    /// Returns a subscriber to fan-out. Pull until it has caught up first: a cursor behind the head
+    /// costs a pass over the whole channel.
     pub fn unblock(&mut self, subscription: Subscription) -> (Subscription, Option<Moved>) {
         let (entry, moved) = self.stand_up(subscription);
         let place = self.table[subscription.channel].ready.push(entry);
@@ -93,9 +93,9 @@ impl Hub {
         (Subscription::ready(subscription.channel, place), moved)
     }
 
-    /// The last offset that a subscriber was given or stands behind; 0 while the home has not
-    /// answered and after a deletion. Blocking a subscription at its own cursor takes it out of
-    /// fan-out as it is, for a socket that is full because of another channel.
+    /// The last offset that a subscriber was given or has passed; 0 while the home has not answered
+    /// and after a deletion. To take a subscription out of fan-out as it is, block it at its own
+    /// cursor, for a socket that is full because of another channel.
     pub fn cursor(&self, subscription: Subscription) -> u64 {
         self.mark(subscription).saturating_sub(self.table[subscription.channel].base)
     }

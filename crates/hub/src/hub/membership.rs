@@ -1,4 +1,4 @@
-//! Coming and going of subscribers.
+//! Subscribing and unsubscribing.
 
 use super::Hub;
 use crate::channel::{FIRST_MARK, WAITING};
@@ -7,8 +7,8 @@ use crate::{ChannelName, Moved, Outbox, Subscriber, Subscription};
 
 impl Hub {
     /// Subscribes to a channel from now on: to what this shard, or while a join is under way the
-    /// channel's home, has not seen yet. Any name is taken; who may subscribe to what and how often
-    /// is the caller's business.
+    /// channel's home, has not seen yet. Any name is taken; the caller decides who may subscribe to
+    /// what and how often.
     pub fn subscribe(
         &mut self,
         now_ms: u64,
@@ -26,7 +26,8 @@ impl Hub {
         Subscription::ready(index, place)
     }
 
-    /// Gives a subscription up. Whoever is moved by that must be told its new subscription.
+    /// Gives a subscription up. If that moves another subscriber, the caller must store its new
+    /// subscription.
     pub fn unsubscribe(
         &mut self,
         now_ms: u64,
@@ -34,14 +35,14 @@ impl Hub {
         out: &mut Outbox,
     ) -> Option<Moved> {
         let (_, moved) = self.stand_up(subscription);
-        // What was kept for the last ready one may be more than those who lag may have.
+        // What was kept for the last ready subscriber may be more than laggards may have.
         self.mark_dirty(subscription.channel);
         self.presence_changed(now_ms, subscription.channel, out);
         self.settle(now_ms, subscription.channel, out);
         moved
     }
 
-    /// Who listens to a channel on this shard, ready and blocked, at most `max` of them.
+    /// The subscribers of a channel on this shard, ready and blocked, at most `max` of them.
     pub fn members(&self, name: &ChannelName, max: usize) -> Vec<Subscriber> {
         let Some(index) = self.find(name) else {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! The mirror's side: what the home sends. What is meant for a mirror that is gone is ignored.
+//! The mirror's side: what the home sends. Messages for a mirror that is gone are ignored.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::log::Log;
 use crate::{Epoch, Outbox, Publication};
 
 impl Hub {
-    /// The home's answer: all who subscribed meanwhile stand at its head.
+    /// The home's answer: all that subscribed meanwhile are at its head.
     pub(super) fn joined(
         &mut self,
         now_ms: u64,

@@ -28,8 +28,7 @@ use crate::{
 };
 use size_classes::SizeClasses;
 
-/// The channels of one shard: those that live here and the mirrors of others that somebody here
-/// listens to.
+/// The channels of one shard: those whose home it is and its mirrors of others.
 ///
 /// # How to drive a `Hub`
 ///
@@ -106,7 +105,7 @@ pub struct Hub {
     limits: Limits,
     /// State of the generator that makes epochs.
     epoch_seed: u64,
-    /// The last generation that a mirror of this shard was given.
+    /// The last generation given to a mirror of this shard.
     generation: u64,
     accounting: Arc<Accounting>,
     table: Table,
@@ -114,11 +113,11 @@ pub struct Hub {
     dirty: List,
     /// Mirrors without subscribers, oldest first.
     idle_mirrors: List,
-    /// Channels of this home that no shard is interested in, oldest first.
+    /// Channels of this home that no shard uses, oldest first.
     idle_homes: List,
-    /// Those of them that have never had a publication, oldest first.
+    /// Those that never had a publication, oldest first.
     idle_blanks: List,
-    /// Mirrors whose number of subscribers is to be reported, by the time when.
+    /// Mirrors whose number of subscribers is to be reported, by due time.
     presence: List,
     sizes: SizeClasses,
     log_bytes: usize,
@@ -146,7 +145,7 @@ impl Hub {
             router,
             rules,
             limits,
-            // Hubs that are given the same seed must not make the same epochs.
+            // Hubs with the same seed must not make the same epochs.
             epoch_seed: mix(seed ^ mix(u64::from(id.0))),
             generation: 0,
             accounting,
@@ -164,8 +163,8 @@ impl Hub {
         }
     }
 
-    /// Takes a message that another shard's hub addressed to this one. Messages of one shard must
-    /// come in the order in which they were sent, and none may be lost.
+    /// Takes a message from another shard's hub. Messages of one shard must arrive in the order in
+    /// which they were sent, and none may be lost.
     pub fn handle(&mut self, now_ms: u64, message: Message, out: &mut Outbox) {
         match message {
             Message::Join { from, name, channel, generation } => {
@@ -193,10 +192,10 @@ impl Hub {
         }
     }
 
-    /// Housekeeping: takes what is too old from the logs, forgets what was idle for long enough,
-    /// and reports numbers of subscribers to the homes, at most once per second and channel. The
-    /// work of one call is bounded, so call it often (each 100 ms, say), but not between a slice of
-    /// work and the blocking of those who could not be sent everything.
+    /// Housekeeping: drops what is too old from the logs, forgets what was idle for long enough,
+    /// and reports numbers of subscribers to the homes, at most once per second and channel. One
+    /// call does a bounded amount of work, so call it often (each 100 ms, say), but not between a
+    /// slice of work and the blocking of targets that could not be sent everything.
     pub fn tick(&mut self, now_ms: u64, out: &mut Outbox) {
         self.sweep(now_ms);
         self.expire(now_ms, out);
@@ -232,8 +231,7 @@ impl Hub {
         self.table.get(channel).map(|channel| &channel.name)
     }
 
-    /// Where the channel with this index stands on this shard; none while its home has not
-    /// answered.
+    /// This shard's position in the channel with this index; none while its home has not answered.
     pub fn position(&self, channel: u32) -> Option<Position> {
         self.table.get(channel)?.position()
     }
@@ -258,7 +256,7 @@ impl Hub {
         self.table.len()
     }
 
-    /// Channels that this shard remembers though nobody is interested.
+    /// Idle channels that this shard remembers.
     pub fn channels_idle(&self) -> usize {
         self.idle_mirrors.len() + self.idle_homes.len() + self.idle_blanks.len()
     }
@@ -267,8 +265,8 @@ impl Hub {
         self.table.find(self.router.hash(name) as u32, name)
     }
 
-    /// The channel's index; if this shard does not know it, it is made here when this is its home,
-    /// and else mirrored.
+    /// The channel's index. A channel that this shard does not know is made here if this is its
+    /// home, and mirrored otherwise.
     fn find_or_open(&mut self, name: &ChannelName, out: &mut Outbox) -> u32 {
         let hash = self.router.hash(name);
         if let Some(index) = self.table.find(hash as u32, name) {
@@ -305,8 +303,8 @@ impl Hub {
         channel
     }
 
-    /// Adds a channel. An unknown namespace has the default's rules here: where it may not exist,
-    /// the callers refuse it before.
+    /// Adds a channel. An unknown namespace gets the default's rules; callers refuse it earlier if
+    /// it may not exist.
     fn insert(&mut self, name: &ChannelName, hash: u32, epoch: Epoch, role: Role) -> u32 {
         let namespace = self.rules.resolve(name).unwrap_or(NamespaceId::DEFAULT);
         let policy = self.rules[namespace].slow_policy;

@@ -1,18 +1,18 @@
-//! Numbers of subscribers, told to the homes.
+//! Reports of subscriber numbers to the homes.
 
 use super::Hub;
 use crate::channel::Role;
 use crate::{Message, Outbox};
 
-/// A number that changes is reported at most this often.
+/// A changing number is reported at most this often.
 const REPORT_INTERVAL_MS: u64 = 1000;
 
-/// Reports of one tick.
+/// Reports per tick.
 const REPORTS_MAX: usize = 1024;
 
 impl Hub {
-    /// Tells the home at once when the first subscriber of a mirror came or the last one left, and
-    /// else plans a report.
+    /// Reports to the home at once when the first subscriber of a mirror comes or the last one
+    /// leaves, and otherwise plans a report.
     pub(super) fn presence_changed(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
         let planned = self.presence.contains(&self.table, index);
         let channel = &mut self.table[index];

@@ -3,8 +3,8 @@
 use crate::links::Link;
 use crate::table::{List, Table};
 
-/// Logs by the power of two of their bytes: finding the largest, within a factor of two, and moving
-/// a log from class to class take constant time.
+/// Logs by the power of two of their bytes. Finding the largest, within a factor of two, and moving
+/// a log between classes take constant time.
 #[derive(Debug)]
 pub(super) struct SizeClasses {
     lists: [List; 64],
@@ -17,7 +17,7 @@ impl SizeClasses {
         Self { lists: std::array::from_fn(|_| List::new(Link::Size)), occupied: 0 }
     }
 
-    /// Puts a channel where its log belongs by its size.
+    /// Puts a channel into the class of its log's size.
     pub(super) fn place(&mut self, table: &mut Table, index: u32) {
         let channel = &mut table[index];
         let class = channel.log.bytes().checked_ilog2().map(|class| class as u8);

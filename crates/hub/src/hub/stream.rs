@@ -10,7 +10,7 @@ use crate::log::Log;
 use crate::{ChannelName, Draft, Epoch, Message, Outbox, Position, Publication, Receipt};
 
 impl Hub {
-    /// Publishes: at once when this shard is the channel's home, else by a message to the home.
+    /// Publishes: at once if this shard is the channel's home, otherwise by a message to the home.
     pub fn publish(&mut self, now_ms: u64, name: &ChannelName, draft: Draft, out: &mut Outbox) {
         let home = self.router.home(name);
         if home == self.id {
@@ -20,7 +20,7 @@ impl Hub {
         }
     }
 
-    /// Publishes and says what became of it. Only the channel's home can do that: calling it on
+    /// Publishes and returns the receipt. Only the channel's home can do that: calling it on
     /// another shard is a bug and panics.
     pub fn publish_home(
         &mut self,
@@ -61,8 +61,8 @@ impl Hub {
     }
 
     /// Deletes the channel's stream: its subscribers on all shards get
-    /// [`WorkKind::Deleted`](crate::WorkKind::Deleted), and who comes later finds a new epoch. False
-    /// if there was nothing to delete. Only for the channel's home, as
+    /// [`WorkKind::Deleted`](crate::WorkKind::Deleted), and later ones find a new epoch. False if
+    /// there was nothing to delete. Only for the channel's home, as
     /// [`publish_home`](Hub::publish_home).
     pub fn delete_home(&mut self, name: &ChannelName, out: &mut Outbox) -> bool {
         self.assert_home(name);
@@ -107,7 +107,7 @@ impl Hub {
         self.log_grew(now_ms, index, out);
     }
 
-    /// Begins a new stream. The marks of all who sit here are below the new base, and that is how
+    /// Begins a new stream. The marks of all subscribers here are below the new base, which is how
     /// fan-out finds them.
     pub(super) fn restart_stream(&mut self, index: u32, epoch: Epoch) {
         self.clear_log(index);

@@ -1,4 +1,4 @@
-//! What time takes from the logs of channels where nothing happens.
+//! Ageing of the logs of channels where nothing happens.
 
 use super::Hub;
 
@@ -6,8 +6,8 @@ use super::Hub;
 const STEPS_MAX: usize = 1024;
 
 impl Hub {
-    /// Walks over the channels and goes on with the next tick where this one stopped: takes from the
-    /// histories what is too old, and gives back what only laggards would want when there are none.
+    /// Walks over the channels and continues with the next tick where this one stopped: drops what
+    /// is too old from the histories, and what is kept only for laggards when there are none.
     pub(super) fn sweep(&mut self, now_ms: u64) {
         let mut steps = 0;
         for _ in 0..self.table.slots() {
@@ -38,7 +38,7 @@ impl Hub {
             self.restart_ttl(now_ms, index);
         }
         if steps > 0 {
-            // What left the history may be more than those who still wait for it may have.
+            // What left the history may be more than laggards may have.
             self.mark_dirty(index);
         }
         steps

@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-/// Entries of a page. Only the first page grows by doubling; a million subscribers are never copied
-/// because one more came.
+/// Entries per page. Only the first page grows by doubling, so a million subscribers are never
+/// copied because one more came.
 pub(crate) const PAGE: usize = 256;
 
 /// Entries by index, without holes: a removal moves the last entry into the hole.
@@ -54,8 +54,8 @@ impl<T: Copy> Paged<T> {
         index
     }
 
-    /// The first page starts with room for one entry, since most channels of a server with a channel
-    /// per user have one subscriber.
+    /// The first page starts with room for one entry: on a server with a channel per user, most
+    /// channels have one subscriber.
     fn add_page(&mut self) {
         if self.pages.is_empty() {
             self.pages.reserve_exact(1);
@@ -83,8 +83,8 @@ impl<T: Copy> Paged<T> {
         Some(last)
     }
 
-    /// The entries before `end` as far as they lie in one page: the index of the first and the
-    /// entries. Walking a set from its end downwards takes one call a page.
+    /// The entries before `end` that are in one page: the index of the first, and the entries.
+    /// Walking a set from its end downwards takes one call per page.
     pub(crate) fn page_before(&mut self, end: usize) -> (usize, &mut [T]) {
         let page = (end - 1) / PAGE;
         let start = page * PAGE;

@@ -2,7 +2,7 @@
 
 use crate::links::NONE;
 
-/// Buckets of a page; the table starts with one page.
+/// Buckets per page; the table starts with one page.
 const PAGE: usize = 1024;
 
 /// The first channel of each bucket; the channels are chained through themselves.
@@ -37,7 +37,7 @@ impl Buckets {
         self.pages[bucket as usize / PAGE][bucket as usize % PAGE] = head;
     }
 
-    /// Adds an empty bucket; returns the one whose entries must be put in again.
+    /// Adds an empty bucket; returns the one whose entries must be inserted again.
     pub(super) fn add(&mut self) -> u32 {
         if self.len() == self.pages.len() * PAGE {
             self.pages.push(Box::new([NONE; PAGE]));

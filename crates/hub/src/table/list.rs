@@ -1,5 +1,5 @@
-//! Lists of channels, linked through the channels themselves: no list allocates, and a channel that
-//! goes leaves all of them in constant time.
+//! Lists of channels, linked through the channels themselves: no list allocates, and removing a
+//! channel from all of them takes constant time.
 
 use super::Table;
 use crate::links::{Link, NONE, Neighbours, OUT};
@@ -35,7 +35,7 @@ impl List {
         &mut table[index].links.0[self.link as usize]
     }
 
-    /// Appends a channel, unless it is there already.
+    /// Appends a channel, unless it is in the list already.
     pub(crate) fn push(&mut self, table: &mut Table, index: u32) {
         let last = self.last;
         let neighbours = self.neighbours(table, index);
@@ -52,7 +52,7 @@ impl List {
         self.len += 1;
     }
 
-    /// Takes a channel out, if it is in this list; it must be in no other of this kind.
+    /// Removes a channel, if it is in this list; it must be in no other of this kind.
     pub(crate) fn remove(&mut self, table: &mut Table, index: u32) {
         let neighbours = self.neighbours(table, index);
         let Neighbours { previous, next } = *neighbours;

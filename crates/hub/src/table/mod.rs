@@ -70,9 +70,9 @@ impl Table {
         index
     }
 
-    /// Removes a channel that stands in no list any more.
+    /// Removes a channel that is in no list any more.
     pub(crate) fn remove(&mut self, index: u32) {
-        assert!(self[index].links.are_out(), "channel {index} still stands in a list");
+        assert!(self[index].links.are_out(), "channel {index} is still in a list");
         let bucket = self.buckets.of(self[index].hash);
         let next = self[index].next_in_bucket;
         let mut at = self.buckets.head(bucket);
@@ -92,7 +92,7 @@ impl Table {
         self.buckets.set_head(bucket, index);
     }
 
-    /// Adds one bucket and moves there what belongs there from its one predecessor.
+    /// Adds one bucket and moves its entries there from its one predecessor.
     fn split(&mut self) {
         let from = self.buckets.add();
         let mut at = self.buckets.head(from);

@@ -3,7 +3,7 @@
 use crate::channel::Channel;
 use crate::links::NONE;
 
-/// Channels of a page.
+/// Channels per page.
 const PAGE: usize = 128;
 
 #[derive(Debug)]
@@ -13,7 +13,7 @@ enum Slot {
     Used(Channel),
 }
 
-/// Slots that are used again, in pages that are never moved.
+/// Slots that are reused, in pages that never move.
 #[derive(Debug)]
 pub(super) struct Slab {
     pages: Vec<Vec<Slot>>,

@@ -137,7 +137,7 @@ pub(crate) struct Churn {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Clients that come per second; --connections bounds those who are there at the same time
+    /// Clients that connect per second; --connections bounds how many are connected at a time
     #[arg(long, value_name = "PER_SECOND", default_value_t = 1_000.0)]
     pub(crate) rate: f64,
 

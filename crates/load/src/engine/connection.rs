@@ -1,5 +1,5 @@
-//! One connection as plain data: what an idle one needs stands in [`Connection`], what only a busy
-//! one needs is boxed in [`Busy`] and dropped when it is idle again.
+//! One connection as plain data: the fields of an idle one are in [`Connection`], those that only a
+//! busy one needs are boxed in [`Busy`] and dropped when it is idle again.
 
 use switchboard_plane::ConnId;
 use switchboard_ws::message::Receiver;

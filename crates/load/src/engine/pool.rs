@@ -21,7 +21,7 @@ pub(crate) enum PlaneKind {
     Epoll,
 }
 
-/// What a thread is made from, beside its job.
+/// What a thread needs, besides its job.
 #[derive(Debug)]
 pub(crate) struct Launch {
     pub(crate) name: String,
@@ -58,7 +58,7 @@ impl Thread {
     }
 }
 
-/// Starts a thread and waits until its plane stands.
+/// Starts a thread and waits until its plane is ready.
 pub(crate) fn spawn<J: Job + Send + 'static>(launch: Launch, job: J) -> io::Result<Thread> {
     let name = launch.name.clone();
     let shared = Arc::new(Shared::default());

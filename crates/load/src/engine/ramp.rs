@@ -1,4 +1,4 @@
-//! Connects at a rate, with a bound on those under way.
+//! Connects at a rate, with a bound on the attempts in flight.
 
 use super::clock::{nanoseconds, seconds};
 
@@ -42,7 +42,7 @@ impl Ramp {
         self.start_ns = start_ns;
     }
 
-    /// The numbers that may connect now, when `connecting` are under way.
+    /// The numbers that may connect now, when `connecting` are in flight.
     pub(crate) fn due(
         &mut self,
         now_ns: u64,
@@ -77,12 +77,12 @@ impl Ramp {
         self.next >= self.end
     }
 
-    /// Whether one more connect is allowed beside those under way.
+    /// Whether one more connect is allowed besides those in flight.
     pub(crate) fn has_room(&self, connecting: usize) -> bool {
         connecting < self.connecting_max
     }
 
-    /// When the next one is due, unless too many are under way.
+    /// When the next one is due, unless too many are in flight.
     pub(crate) fn next_ns(&self, connecting: usize) -> Option<u64> {
         if self.is_done() || !self.has_room(connecting) || self.start_ns == u64::MAX {
             return None;

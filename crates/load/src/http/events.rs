@@ -65,8 +65,8 @@ impl EventStream {
                 self.data.push(b'\n');
             }
             b"event" => self.kind = value.to_vec(),
-            // Ids and retry times are for those who come back; a line that begins with a colon is
-            // a comment.
+            // Ids and retry times are for clients that resume; a line that begins with a colon is a
+            // comment.
             _ => {}
         }
     }

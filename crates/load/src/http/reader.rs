@@ -136,7 +136,7 @@ impl Reader {
     }
 }
 
-/// Reads the line before a chunk; what stands behind a semicolon is ignored.
+/// Reads the line before a chunk; ignores what follows a semicolon.
 fn chunk_size(line: &[u8]) -> Result<u64, Malformed> {
     let line = str::from_utf8(line).map_err(|_| Malformed)?;
     let size = line.split(';').next().unwrap_or_default().trim();

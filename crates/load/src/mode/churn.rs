@@ -59,7 +59,7 @@ pub(crate) struct Churn {
     pub(crate) stay_ns: u64,
     pub(crate) leaving: Leaving,
     pub(crate) orders: Arc<Orders>,
-    /// When who leaves: everyone stays equally long.
+    /// When each client leaves: all stay equally long.
     pub(crate) visits: VecDeque<(u64, ConnId)>,
 }
 

@@ -1,4 +1,4 @@
-//! Echo: everyone keeps messages under way, and checks what comes back.
+//! Echo: each client keeps messages in flight, and checks what comes back.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Connections that were dropped and come back, each after its back-off.
+//! Dropped connections that reconnect, each after its back-off.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,7 +14,7 @@ const RETRY_NS: u64 = 10 * NS_PER_MS;
 /// Times that the jitter of a failed connect is doubled at most.
 const DOUBLINGS_MAX: u32 = 5;
 
-/// How clients wait before they come back.
+/// How long clients wait before they reconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backoff {
     /// Not at all.
@@ -60,7 +60,7 @@ impl std::fmt::Display for Backoff {
     }
 }
 
-/// A connection that is to come back.
+/// A connection that is to reconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Absent {
     pub(super) due_ns: u64,
@@ -70,7 +70,7 @@ pub(super) struct Absent {
     pub(super) attempt: u8,
 }
 
-/// Those who are to come back, the next one first.
+/// Connections that are to reconnect, the next one first.
 #[derive(Debug, Default)]
 pub(super) struct Returning(BinaryHeap<Reverse<Absent>>);
 

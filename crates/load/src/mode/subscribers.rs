@@ -65,7 +65,7 @@ pub(crate) struct Subscribers {
     slow: Slow,
     returning: Returning,
     dropped_ns: Option<u64>,
-    /// Those who are still to be dropped in the storm.
+    /// Subscribers still to be dropped in the storm.
     to_drop: Vec<ConnId>,
 }
 
@@ -95,7 +95,7 @@ impl Subscribers {
         self.to_drop = dropped.map(|connection| connection.id).collect();
     }
 
-    /// Drops the next few, who come back after their back-off.
+    /// Drops the next few, which reconnect after their back-off.
     fn drop_some(&mut self, core: &mut Core<Subscription>) {
         for _ in 0..DROPS_MAX {
             let Some(id) = self.to_drop.pop() else { return };

@@ -5,9 +5,9 @@ use std::str::FromStr;
 /// A way to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
-    /// Asks at an interval; the answer comes at once, with news or without.
+    /// Asks at an interval; the answer comes at once, with or without messages.
     IntervalPoll,
-    /// Asks; the answer comes when there is news, and it asks again.
+    /// Asks; the answer comes when there is a message, and it asks again.
     LongPoll,
     /// One request whose answer never ends: `text/event-stream`.
     EventStream,

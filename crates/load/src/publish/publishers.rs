@@ -47,7 +47,7 @@ pub(crate) struct Publishers {
     scratch: Scratch,
 }
 
-/// What a publication is made from, and who is told.
+/// The source of a publication, and the recipient of its result.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) run: u32,

@@ -54,8 +54,8 @@ pub(crate) fn main_latency(record: &Record) -> Option<&Latency> {
     NAMES.iter().find_map(named).or_else(|| measured().next())
 }
 
-/// Whether growth by connections says so much about a connection that it may stand in a headline.
-/// With few of them it is what is made once that is divided.
+/// Whether growth per connection is sound enough for a headline. With few connections, it is mostly
+/// fixed costs divided among them.
 pub(crate) fn is_memory_per_connection_sound(record: &Record) -> bool {
     const CONNECTIONS_MIN: f64 = 5_000.0;
     value(record, "Connections", "connected").is_some_and(|count| count >= CONNECTIONS_MIN)
@@ -229,7 +229,7 @@ pub(crate) fn about(mode: &str) -> &'static str {
         "storm" => {
             "All connections but the survivors are dropped at once and come back with a back-off. \
              It shows how long a site is dark after a network break, and what the rush does to \
-             those who stayed."
+             the clients that stayed."
         }
         "slow" => {
             "A share of the subscribers reads slowly or not at all while the others are measured. \

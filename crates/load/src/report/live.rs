@@ -16,7 +16,7 @@ const PLAIN_INTERVAL_S: f64 = 1.0;
 /// Finer than a bar of 32 characters can show.
 const BAR_STEPS: u64 = 1000;
 
-/// Shows snapshots to whoever watches.
+/// Shows snapshots while a run goes on.
 #[derive(Debug)]
 pub(crate) struct Live {
     view: View,

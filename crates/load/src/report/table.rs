@@ -117,7 +117,7 @@ pub(crate) fn groups(record: &Record) -> Vec<&'static str> {
     groups
 }
 
-/// Number and unit apart, so that numbers stand in a column.
+/// Number and unit apart, so that numbers align in a column.
 fn split_unit(value: f64, unit: &str) -> (String, &'static str) {
     const KNOWN: [&str; 15] = [
         "µs", "ms", "s", "min", "B", "KiB", "MiB", "GiB", "TiB", "PiB", "/s", "%", "core", "cores",
@@ -153,7 +153,7 @@ fn latencies(record: &Record, out: &mut String) {
     out.push_str(&columns(&rows));
 }
 
-/// What stands in the columns of the percentile table behind the name.
+/// The columns of the percentile table after the name.
 pub(crate) fn cells(histogram: &Histogram<u64>) -> Vec<String> {
     let mut cells = vec![units::count(histogram.len() as f64)];
     if histogram.is_empty() {

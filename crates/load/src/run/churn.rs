@@ -16,10 +16,10 @@ use crate::engine::stats::{Counter, Measure};
 use crate::mode;
 use crate::record::Record;
 
-/// Below this share of the rate asked for, the reason is told.
+/// Below this share of the requested rate, the report gives the reason.
 const RATE_KEPT: f64 = 0.95;
 
-/// Time for those who are there at the end to leave, beside their stay.
+/// Time for the last clients to leave, besides their stay.
 const LEAVE: Span = Span::from_secs(10);
 
 pub(super) fn run(options: &Churn) -> Result<Record, Failure> {

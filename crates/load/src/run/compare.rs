@@ -77,7 +77,7 @@ fn check(options: &CompareTransports) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One way, from the first connect to the last piece of news.
+/// One transport, from the first connect to the last message.
 fn measure(
     options: &CompareTransports,
     transport: Transport,
@@ -192,7 +192,7 @@ fn default_url(target: &str, transport: Transport) -> String {
     }
 }
 
-/// What one way costs, and how old its news is.
+/// What one transport costs, and how old its messages are.
 fn row(transport: Transport, session: &Session) -> Row {
     let name = transport.name();
     let count = |counter| session.stats.count(counter) as f64;
@@ -224,7 +224,7 @@ fn row(transport: Transport, session: &Session) -> Row {
     Row { name, unavailable: None, figures }
 }
 
-/// What became of the news.
+/// What became of the messages.
 fn verified(transport: Transport, session: &Session) -> Vec<Figure> {
     let name = transport.name();
     let findings = &session.stats.findings;

@@ -1,4 +1,4 @@
-//! `idle`: connect all, hold them, see what they cost and who is lost.
+//! `idle`: connect all, hold them, see what they cost and which are lost.
 
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ use crate::record::{Figure, Record};
 use crate::target::{Sources, Template};
 use crate::verify::{Excused, Progress};
 
-/// Publications under way in all channels together.
+/// Publications in flight in all channels together.
 const UNDER_WAY_MAX: u64 = 1 << 24;
 /// For the slow ones to read what waits for them, and to see whether the server closed them.
 const RELEASE: Span = Span::from_secs(2);
@@ -81,7 +81,7 @@ struct Work {
     schedule: Schedule,
     left: u64,
     duration: Span,
-    /// Publications under way in each channel at most, if that is bounded.
+    /// Publications in flight in each channel at most, if that is bounded.
     window: u32,
     slow_percent: u32,
     slow_bytes_per_s: u64,
@@ -281,7 +281,7 @@ pub(super) fn deliveries(session: &Session, progress: &Progress) -> Vec<Figure> 
     figures
 }
 
-/// What the kernel holds for those who do not read, and what the server does.
+/// What the kernel holds for subscribers that do not read, and what the server does.
 fn held_for_slow(
     session: &Session,
     before: &super::session::MemoryNow,

@@ -1,7 +1,7 @@
-//! What changes over time. What stands at a moment (connections, memory) and latencies get a point
-//! every 250 ms of the first half minute, where ramps and storms are, and then one a second. What
-//! is counted in a stretch of time (rates, CPU) always gets one a second: in a quarter of that, a
-//! few publications a second would be a comb.
+//! What changes over time. Levels (connections, memory) and latencies get a point every 250 ms of
+//! the first half minute, where ramps and storms are, and then one a second. Counts over a stretch
+//! of time (rates, CPU) always get one a second: in a quarter of that, a few publications a second
+//! would be a comb.
 
 use std::collections::VecDeque;
 

@@ -1,8 +1,8 @@
 //! What is published: who it is for, its number, when it was due, and a checksum over all of it.
 //!
-//! It is plain letters, so that it may stand in JSON, in a URL or in a text frame as it is:
-//! `sbl:` and 40 letters of base64 with the stamp, then letters up to the size asked for. It is
-//! found also within an envelope that the server puts around it.
+//! It is plain letters, so that it fits into JSON, a URL or a text frame as it is: `sbl:` and 40
+//! letters of base64 with the stamp, then letters up to the requested size. It is found even within
+//! an envelope that the server puts around it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

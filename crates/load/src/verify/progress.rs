@@ -1,4 +1,4 @@
-//! How far each publication has come: who still has to get it. Shared by all threads.
+//! How far each publication has come: which subscribers still lack it. Shared by all threads.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -30,7 +30,7 @@ pub(crate) struct Progress {
     channels: Box<[Channel]>,
     published: AtomicU64,
     completed: AtomicU64,
-    /// Channels in which a publication was completed, when somebody wants to know.
+    /// Channels in which a publication was completed, if a caller wants to know.
     news: Mutex<Vec<u32>>,
     listener: Mutex<Option<Waker>>,
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{Excused, Findings, Kind};
 
-/// Where a subscriber stands in its channel.
+/// A subscriber's place in its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor {
     /// The sequence number that is due next.
@@ -46,7 +46,7 @@ const HOLES_MAX: usize = 256;
 /// The verification of one thread's subscribers.
 #[derive(Debug, Default)]
 pub(crate) struct Verifier {
-    /// What has not arrived, by the subscriber's number; only for those who miss something.
+    /// What has not arrived, by the subscriber's number; only for subscribers that miss something.
     holes: HashMap<u32, Vec<Range<u64>>>,
     pub(crate) findings: Findings,
 }

@@ -1,4 +1,4 @@
-//! Memory that the kernel holds for sockets, whoever they belong to.
+//! Memory that the kernel holds for sockets, of all processes.
 
 use std::fs;
 use std::path::Path;

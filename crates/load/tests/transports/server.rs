@@ -1,5 +1,5 @@
-//! A small server that lets clients listen in four ways, or in fewer, and does what it is told to
-//! do wrong with the third publication of a channel: a log by channel, and a thread by connection.
+//! A small server that lets clients listen in four ways, or in fewer, and makes a chosen mistake
+//! with the third publication of a channel: a log per channel, and a thread per connection.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! A small server that does what it is told to do wrong: WebSocket and publishing on one port.
+//! A small server that misbehaves on demand: WebSocket and publishing on one port.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};

@@ -1,9 +1,9 @@
-//! Ways to close a connection whose poll is armed, and what it costs to arm a poll anew.
+//! Ways to close a connection whose poll is armed, and the cost of arming a poll again.
 //!
 //! Kernels before 6.13 hold a closed direct descriptor until all older requests on the ring's table
-//! have ended. There the peer sees an end only after a shutdown, which the kernel leaves to a worker,
-//! and the memory comes back when every older poll was armed anew. Descriptors of the process need
-//! neither.
+//! have ended. There the peer sees an end only after a shutdown, which the kernel leaves to a
+//! worker, and the memory is freed only when every older poll was armed again. Descriptors of the
+//! process need neither.
 
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, RawFd};

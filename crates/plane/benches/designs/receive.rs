@@ -1,8 +1,8 @@
 //! Ways to receive a small message from each of many sockets.
 //!
-//! What is measured is the sends and the receives together, since part of the cost of being told
-//! about a message is paid in the sender's system call. The sends are the same for all; the first
-//! row, which is told nothing and receives from each socket in order, is the floor.
+//! The figures cover the sends and the receives together, since part of the cost of a readiness
+//! notice is in the sender's system call. The sends are the same for all; the first row, which gets
+//! no notices and receives from each socket in order, is the floor.
 
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;

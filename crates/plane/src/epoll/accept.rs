@@ -17,7 +17,7 @@ struct Listener {
     waiting: bool,
 }
 
-/// Accepts in bounded batches. The listeners are edge-triggered, so that clients who wait while
+/// Accepts in bounded batches. The listeners are edge-triggered, so that clients that wait while
 /// there is no room for them cause no further events.
 #[derive(Debug)]
 pub(super) struct Acceptor {
@@ -36,12 +36,12 @@ impl Acceptor {
         Ok(Self { listeners, backoff: Backoff::new(), next: 0 })
     }
 
-    /// Closes the listeners; the kernel resets who waits in their queues.
+    /// Closes the listeners; the kernel resets clients in their queues.
     pub(super) fn stop(&mut self) {
         self.listeners.clear();
     }
 
-    /// epoll says that a client waits.
+    /// epoll reports that a client waits.
     pub(super) fn ring(&mut self, which: usize) {
         if let Some(listener) = self.listeners.get_mut(which) {
             listener.waiting = true;

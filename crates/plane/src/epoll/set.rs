@@ -55,7 +55,7 @@ impl EpollSet {
         self.control(libc::EPOLL_CTL_ADD, fd, token, interest)
     }
 
-    /// Changes the interest, and reports anew what is the case already.
+    /// Changes the interest, and reports again what is ready already.
     pub(super) fn change(&self, fd: BorrowedFd<'_>, token: Token, interest: i32) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_MOD, fd, token, interest)
     }

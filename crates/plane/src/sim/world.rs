@@ -132,7 +132,7 @@ impl World {
         self.config.faults && self.random.one_in(FAULT_ONE_IN)
     }
 
-    /// Accepts who waits, as far as there are slots.
+    /// Accepts waiting clients, as far as there are slots.
     pub(super) fn accept(&mut self, events: &mut Vec<Event>, events_max: usize) {
         while events.len() < events_max && !self.queue.is_empty() && !self.fault() {
             let Some(&client) = self.queue.front() else {

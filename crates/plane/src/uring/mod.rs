@@ -64,7 +64,7 @@ pub struct UringPlane {
     acceptor: Acceptor,
     ready: ReadyQueue,
     arena: Arena,
-    /// Receives in flight, by number: who, and where in the arena. Empty outside of `poll`.
+    /// Receives in flight, by number: connection, and place in the arena. Empty outside of `poll`.
     receives: Vec<(ConnId, usize)>,
     receives_in_flight: usize,
     /// Events that no poll has reported yet.

@@ -10,8 +10,8 @@ use crate::ready;
 const FINISH_ATTEMPTS_MAX: u32 = 1_000;
 
 impl UringPlane {
-    /// Queues receives from those who are ready, as far as the arena and the events go. Returns
-    /// how many.
+    /// Queues receives from ready connections, as far as the arena and the events go. Returns how
+    /// many.
     pub(super) fn queue_receives(&mut self, receives_max: usize) -> usize {
         let mut queued = 0;
         while queued < receives_max && self.arena.has_room() {

@@ -114,7 +114,7 @@ fn an_ended_poll_is_armed_again() {
     }
 }
 
-/// All failures and shortfalls of a batch are told although the queue is too small for them.
+/// A batch reports all failures and shortfalls although the queue is too small for them.
 #[test]
 fn exceptions_survive_an_overflow() {
     let size = RingSize { submissions: 4, completions: 8, slots: 64 };

@@ -147,6 +147,6 @@ pub(crate) fn two_listeners_share_the_last_slots<P: Make>() {
             Seen::Accepted(_, from, listener) if from == peer => Some(listener),
             _ => None,
         });
-        assert_eq!(listener, Some(nth as u16 % 2), "the listener is told");
+        assert_eq!(listener, Some(nth as u16 % 2), "the event names the listener");
     }
 }

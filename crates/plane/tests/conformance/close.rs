@@ -80,7 +80,7 @@ pub(crate) fn a_peers_fin_leaves_the_other_direction_open<P: Make>() {
     bench.plane.close(conn, Close::Fin);
     bench.poll();
     assert_eq!(read_to_end(&client), b"still here");
-    assert_eq!(bench.seen, [], "the end is told once");
+    assert_eq!(bench.seen, [], "the end is reported once");
 }
 
 pub(crate) fn a_shutdown_never_hits_the_next_connection<P: Make>() {

@@ -47,13 +47,13 @@ pub(crate) struct Capacity {
     pub other_bytes: u64,
     /// Memory that may be used, in bytes.
     pub budget_bytes: u64,
-    /// What will carry the connections.
+    /// The plane that will serve the connections.
     pub plane: ExpectedPlane,
     /// Why the server cannot start with so few connections.
     pub shortage: Option<String>,
 }
 
-/// What will carry the connections, as far as one can tell before the start.
+/// The plane that will serve the connections, as far as can be known before the start.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum ExpectedPlane {
     /// epoll, because it was asked for or because `io_uring` is refused for this reason.

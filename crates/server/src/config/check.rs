@@ -1,5 +1,4 @@
-//! From what was written to what holds: every key against its bounds, then against the others and
-//! the machine.
+//! Checks what was written: every key against its bounds, then against the others and the machine.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -48,7 +47,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    /// Notes that the value of a key is wrong beside the others or on this machine.
+    /// Records that the value of a key conflicts with the others or with this machine.
     fn refuse(&mut self, name: &str, right: impl Into<String>) {
         let key = Settings::KEYS.iter().find(|key| key.name == name);
         let written = key.and_then(|key| self.raw.find(key));
@@ -250,7 +249,7 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 /// A connection keeps the number of its origin in a byte.
 const ORIGINS_MAX: usize = 255;
 
-/// Allows every origin; stands alone.
+/// Allows every origin; must be alone.
 const EVERY_ORIGIN: &str = "*";
 
 /// What is wrong with an origin, if anything: browsers send scheme and authority, in lower case,

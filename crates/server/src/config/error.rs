@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, in words for the person who wrote it.
+//! What is wrong with a configuration, in words for the person that wrote it.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::written::Origin;
 pub(crate) struct Problem {
     /// The key as the person wrote it, with its namespace.
     pub key: String,
-    /// What stands there.
+    /// The value as written.
     pub value: Value,
     /// Where it was written.
     pub origin: Option<Origin>,

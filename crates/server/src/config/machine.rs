@@ -21,8 +21,8 @@ pub(crate) struct Machine {
     pub ipv6: bool,
     /// Memory of the machine or of the control groups, whichever is smaller, in bytes.
     pub memory_bytes: u64,
-    /// Finds out whether and how `io_uring` can be used here. Asked only where it matters, since with
-    /// epoll not one call of `io_uring` shall be made.
+    /// Finds out whether and how `io_uring` can be used here. Called only if needed, since with
+    /// epoll the server makes no `io_uring` call at all.
     pub io_uring: fn() -> Result<DirectDescriptors, Refusal>,
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct Config {
     pub cpus: Vec<usize>,
     /// How many connections, and what they cost.
     pub capacity: Capacity,
-    /// What the person who starts the server should know; logged at start.
+    /// Warnings for the person that starts the server; logged at start.
     pub warnings: Vec<String>,
     /// Where the value of each key came from, in the order of [`Settings::KEYS`].
     origins: Vec<Option<Origin>>,

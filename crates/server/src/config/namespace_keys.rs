@@ -1,5 +1,5 @@
-//! The keys of a namespace, in one table. What stands before the first `:` of a channel's name says
-//! which namespace holds.
+//! The keys of a namespace, in one table. The part before the first `:` of a channel's name selects
+//! the namespace.
 
 use super::table::settings;
 use super::value::SlowPolicy;

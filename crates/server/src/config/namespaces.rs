@@ -11,11 +11,11 @@ use super::raw::Raw;
 use super::table::{Key, Source};
 use super::written::{Origin, Written};
 
-/// The namespace of everything that is not named.
+/// The namespace of all names that have no table.
 pub(crate) const DEFAULT: &str = "default";
-/// The namespace that lets clients publish on built-in defaults.
+/// The namespace in which clients may publish by default.
 pub(crate) const DEMO: &str = "demo";
-/// The namespace of the channels that tell who joins and leaves others.
+/// The namespace of the channels that report joins and leaves in others.
 pub(crate) const PRESENCE: &str = "presence";
 
 /// Reads the tables of the file and adds the built-in ones.
@@ -48,7 +48,7 @@ pub(crate) fn collect(
     Some(Namespaces::new(default, named, settings.strict_namespaces))
 }
 
-/// What a namespace does not say itself, the server's keys say for it.
+/// A namespace inherits from the server's keys what it does not set.
 fn inherit(keys: &mut toml::Table, settings: &Settings) {
     let bytes = i64::try_from(settings.log_bytes_max).unwrap_or(i64::MAX);
     let publications = i64::from(settings.log_publications_max);
@@ -74,7 +74,7 @@ impl Table<'_> {
         if self.name.is_empty() || self.name.contains(forbidden) {
             problems.push(self.problem(
                 None,
-                "a namespace is what stands before the first `:` of a channel's name: not empty, \
+                "a namespace is the part before the first `:` of a channel's name: not empty, \
                  no `:`, `/`, `,` or control characters",
             ));
         }
@@ -87,8 +87,8 @@ impl Table<'_> {
         }
         let namespace = NamespaceSettings::collect(self, problems)?;
         if namespace.join_leave && self.name == PRESENCE {
-            let right = "must be false here: channels that tell who joins and leaves have no \
-                         channels that tell it of them";
+            let right = "must be false here: channels that report joins and leaves have no \
+                         such channels themselves";
             problems.push(self.wrong("join_leave", right));
         }
         self.sizes(&namespace, settings, problems);

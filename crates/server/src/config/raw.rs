@@ -13,13 +13,13 @@ use super::written::{Origin, Written};
 /// Everything that was written.
 #[derive(Debug, Default)]
 pub(crate) struct Raw {
-    /// The person wants the configuration explained, not the server started.
+    /// The user wants the configuration explained, not the server started.
     pub check_only: bool,
     /// `[namespace.NAME]` of the file.
     pub namespaces: BTreeMap<String, toml::Table>,
     /// The file that was read.
     pub path: Option<PathBuf>,
-    /// What is no key, or cannot be read.
+    /// Unknown keys, and what cannot be read.
     pub problems: Vec<Problem>,
     flags: BTreeMap<&'static str, String>,
     environment: BTreeMap<&'static str, String>,
@@ -101,7 +101,7 @@ impl Raw {
                         self.namespaces.insert(name, keys);
                     } else {
                         let right = format!(
-                            "keys of a namespace stand in a table of their own, such as \
+                            "keys of a namespace go into a table of their own, such as \
                              [namespace.news]; for all others [namespace.default] and `{name}` in it"
                         );
                         refuse(

@@ -100,7 +100,7 @@ const NOT_COUNTED: &str = "what slow clients have taken a part of, until they ta
                            closed; and other forms of what is kept, for event streams (binary, line \
                            breaks) and answers in JSON: at most as many bytes as all logs may have";
 
-/// What channels of a namespace keep, and how many of them that keep so much find room.
+/// What channels of a namespace keep, and how many such channels fit.
 fn kept(namespace: &NamespaceSettings, shard_log_bytes_max: usize) -> String {
     let &NamespaceSettings { log_publications_max, log_bytes_max, history_publications, .. } =
         namespace;
@@ -117,9 +117,9 @@ fn kept(namespace: &NamespaceSettings, shard_log_bytes_max: usize) -> String {
     };
     let channels = shard_log_bytes_max / most.max(1);
     format!(
-        "A channel keeps up to {behind} for subscribers that are behind, and up to {back} for those \
-         who come back. Of channels that keep {} each, {channels} fill a shard; then the largest \
-         gives its oldest publication first.",
+        "A channel keeps up to {behind} for subscribers that are behind, and up to {back} for \
+         clients that resume. Of channels that keep {} each, {channels} fill a shard; then the \
+         largest drops its oldest publication first.",
         bytes(most as u64)
     )
 }

@@ -11,9 +11,9 @@ use super::written::{Origin, Written};
 pub(crate) struct Key {
     /// The spelling in the file; flags and variables are derived from it.
     pub name: &'static str,
-    /// The heading it stands under.
+    /// Its heading.
     pub topic: &'static str,
-    /// What it means, in full sentences; the first one also stands alone.
+    /// What it means, in full sentences; the first one also makes sense alone.
     pub explanation: &'static str,
     /// The default as it would be written in the file; none when the key is unset by default.
     pub default: fn() -> Option<String>,
@@ -21,7 +21,7 @@ pub(crate) struct Key {
     pub bounds: Option<(u64, u64)>,
     /// How its value is written.
     pub form: Form,
-    /// What stands for its value in `--help`.
+    /// The placeholder for its value in `--help`.
     pub placeholder: &'static str,
 }
 
@@ -36,7 +36,7 @@ impl Key {
         format!("{VARIABLE_PREFIX}{}", self.name.to_ascii_uppercase())
     }
 
-    /// What stands for the value in `--help`.
+    /// The placeholder for the value in `--help`.
     pub(crate) fn placeholder(&self) -> String {
         match self.form {
             Form::List => format!("{},...", self.placeholder),

@@ -24,7 +24,7 @@ pub(crate) enum Form {
 pub(crate) trait Setting: Sized {
     /// How it is written.
     const FORM: Form;
-    /// What stands for a value, or an item of a list, in `--help`.
+    /// The placeholder for a value, or an item of a list, in `--help`.
     const PLACEHOLDER: &'static str;
     /// Values of this type are never printed.
     const SECRET: bool = false;
@@ -227,7 +227,7 @@ impl Setting for CpuList {
     }
 }
 
-/// The status of an answer to a long poll that got no news in time.
+/// The status of an answer to a long poll without a message in time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TimeoutStatus {
     /// 304

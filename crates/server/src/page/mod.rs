@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 
-/// The document, in which `{{name}}` stands for each part.
+/// The document, in which `{{name}}` marks the place of each part.
 const PAGE: &str = include_str!("index.html");
 /// What the document is put together from. The scripts share one scope, in this order.
 const PARTS: [(&str, &str); 6] = [
@@ -13,7 +13,7 @@ const PARTS: [(&str, &str); 6] = [
     ("{{picture.js}}", include_str!("picture.js")),
     ("{{views.js}}", include_str!("views.js")),
 ];
-/// Stands in the document for the command that publishes, up to the channel.
+/// The placeholder for the command that publishes, up to the channel.
 const COMMAND: &str = "{{publish-command}}";
 
 /// The page for this configuration. It lives as long as the program, since every shard sends it.
@@ -21,7 +21,7 @@ pub(crate) fn render(config: &Config) -> &'static str {
     let settings = &config.settings;
     let key = if settings.api_key.is_some() { r#"-H "X-API-Key: $KEY" "# } else { "" };
     let internal = settings.internal_listen;
-    // The page is for everyone: it tells no address that one could not guess.
+    // Everyone can read the page, so it reveals no address that cannot be guessed.
     let api = if internal.ip().is_loopback() {
         internal.to_string()
     } else {

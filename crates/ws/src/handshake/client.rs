@@ -56,7 +56,7 @@ pub fn encode_key(nonce: [u8; 16]) -> [u8; KEY_BYTES] {
     key
 }
 
-/// Why the answer to a handshake is not one to go on with.
+/// Why the answer to a handshake cannot be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
     /// The head is not that of an HTTP/1.1 response.

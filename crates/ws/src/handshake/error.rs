@@ -22,19 +22,19 @@ pub enum HandshakeError {
     /// There must be one Sec-WebSocket-Version, a number.
     #[error("Sec-WebSocket-Version is not there once with one number")]
     VersionMalformed,
-    /// Only version 13 is spoken.
+    /// Only version 13 is supported.
     #[error("only version 13 of WebSocket is spoken here")]
     VersionUnsupported,
     /// There must be one Sec-WebSocket-Key, base64 of 16 bytes.
     #[error("Sec-WebSocket-Key is not there once with the base64 of 16 bytes")]
     Key,
-    /// The offered subprotocols are no list of tokens.
+    /// The offered subprotocols are not a list of tokens.
     #[error("Sec-WebSocket-Protocol is not a list of tokens")]
     ProtocolMalformed,
     /// There may be one Origin only.
     #[error("there is more than one Origin header")]
     OriginRepeated,
-    /// The page that asks is not from this host and not from an allowed origin.
+    /// The page is not from this host and not from an allowed origin.
     #[error("the origin is neither this host nor listed in allowed_origins")]
     OriginNotAllowed,
 }

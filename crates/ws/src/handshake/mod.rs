@@ -29,12 +29,12 @@ const KEY_BYTES: usize = 24;
 pub struct Rules<'a> {
     /// The subprotocols that the server speaks, the preferred one first. Each must be a token.
     pub protocols: &'a [&'a str],
-    /// Origins that may connect beside those of the server's own host, compared byte for byte; `*`
-    /// stands for all.
+    /// Origins that may connect besides those of the server's own host, compared byte for byte; `*`
+    /// allows all.
     pub allowed_origins: &'a [String],
 }
 
-/// A handshake that is in order, and the answer to it.
+/// A valid handshake, and the answer to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accept<'a> {
     /// The value of Sec-WebSocket-Accept: base64 of a SHA-1.
@@ -101,7 +101,7 @@ fn sole<'h>(request: &Request<'h>, name: &str) -> Option<&'h [u8]> {
     values.next().is_none().then_some(first)
 }
 
-/// Another version is answered with ours (section 4.4); what is no version at all is malformed.
+/// Another version is answered with ours (section 4.4); anything else is malformed.
 fn check_version(request: &Request<'_>) -> Result<(), HandshakeError> {
     match sole(request, "sec-websocket-version") {
         Some(b"13") => Ok(()),

@@ -7,10 +7,10 @@ use crate::head::Request;
 /// Among the allowed origins: every origin.
 const ANY: &str = "*";
 
-/// Allows a request without an Origin (no browser sends it), with one that stands in `allowed`
-/// byte for byte, or with one whose authority is the request's Host. The scheme is not compared,
-/// since a proxy may have ended TLS before us; it only says which port is meant when one of the
-/// two leaves it out. Where `allowed` has `*`, one well-formed origin of any kind is allowed.
+/// Allows a request without an Origin (no browser sends it), with one that is in `allowed` byte for
+/// byte, or with one whose authority is the request's Host. The scheme is not compared, since a
+/// proxy may have ended TLS before us; it only gives the port when one of the two leaves it out.
+/// Where `allowed` has `*`, one well-formed origin of any kind is allowed.
 ///
 /// Also fit for plain requests.
 pub fn check_origin<S: AsRef<str>>(
@@ -34,9 +34,9 @@ pub fn check_origin<S: AsRef<str>>(
     Err(HandshakeError::OriginNotAllowed)
 }
 
-/// Whether this is one origin as RFC 6454 section 6.2 writes it. `null` stands for those that have
-/// none to show, such as sandboxed frames; the host may be empty, as in `file://`. A host with a
-/// comma could be taken for a list.
+/// Whether this is one origin as RFC 6454 section 6.2 writes it. `null` is for those without one to
+/// show, such as sandboxed frames; the host may be empty, as in `file://`. A host with a comma
+/// could be taken for a list.
 fn is_origin(origin: &[u8]) -> bool {
     origin == b"null"
         || split(origin).is_some_and(|(_, host)| {
@@ -56,7 +56,7 @@ fn is_same_host(origin: &[u8], host: Option<&str>) -> bool {
         .is_some_and(|authority| authority.is_same(&host, default_port(scheme)))
 }
 
-/// The scheme, and what stands behind `://`.
+/// The scheme, and what follows `://`.
 fn split(origin: &[u8]) -> Option<(&[u8], &[u8])> {
     let (scheme, rest) = origin.split_at(memchr::memchr(b':', origin)?);
     Some((scheme, rest.strip_prefix(b"://")?)).filter(|_| is_scheme(scheme))

@@ -1,7 +1,7 @@
 //! Why a request head is refused.
 
-/// A rule of RFC 9112 or a limit that a request head broke. The connection must be closed after
-/// the answer, since nobody can tell where the next request would begin.
+/// A rule of RFC 9112 or a limit that a request head broke. The connection must be closed after the
+/// answer, since the beginning of the next request is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum HeadError {
     /// The first byte cannot begin a method: a TLS hello, SOCKS, an empty line.

@@ -129,7 +129,7 @@ fn refusal(error: httparse::Error, head: &[u8]) -> HeadError {
     }
 }
 
-/// Whether the request line is well-formed, so that the number of its version is what was refused.
+/// Whether the request line is well-formed, so that its version must be what was refused.
 fn is_other_version(head: &[u8]) -> bool {
     let line = &head[..memchr::memchr(b'\r', head).unwrap_or(head.len())];
     matches!(line.splitn(3, |byte| *byte == b' ').nth(2),
@@ -148,7 +148,7 @@ impl<'h> Request<'h> {
         self.target.path
     }
 
-    /// What stands after the first `?` of the target.
+    /// The part after the first `?` of the target.
     pub fn query(&self) -> Option<&'h str> {
         self.target.query
     }
@@ -164,7 +164,7 @@ impl<'h> Request<'h> {
         self.host
     }
 
-    /// Whether a further request may follow on the connection (RFC 9112 section 9.3).
+    /// Whether another request may follow on the connection (RFC 9112 section 9.3).
     pub fn keep_alive(&self) -> bool {
         self.keep_alive
     }

@@ -42,7 +42,7 @@ impl<'h> Target<'h> {
     }
 
     /// The one host that the request is for. A target's authority must agree with the Host header,
-    /// so that nobody on the way can have understood another one.
+    /// so that no proxy can have understood another one.
     pub(super) fn host(
         &self,
         header: Option<&'h [u8]>,

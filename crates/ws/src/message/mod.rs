@@ -55,7 +55,7 @@ pub enum Event<'a> {
     Text(&'a str),
     /// A whole binary message.
     Binary(&'a [u8]),
-    /// To be answered with a Pong that has the same payload, 125 bytes at most.
+    /// The receiver answers it with a Pong that has the same payload, 125 bytes at most.
     Ping(&'a [u8]),
     /// An answer to a Ping or a sign of life.
     Pong(&'a [u8]),
@@ -68,7 +68,7 @@ pub enum Event<'a> {
 pub struct Step<'a> {
     /// Bytes taken from the front of the input.
     pub consumed: usize,
-    /// What was complete with them. `None`: all input was taken, more is needed.
+    /// The event that they completed. `None`: all input was taken, more is needed.
     pub event: Option<Event<'a>>,
 }
 

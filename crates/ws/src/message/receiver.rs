@@ -10,10 +10,10 @@ use crate::mask::unmask;
 
 /// Turns received bytes into [`Event`]s.
 ///
-/// The default value stands at a message boundary and owns nothing on the heap. A frame that lies
-/// wholly in the input is handed out where it lies; only what arrives in parts is copied, once, and
-/// unmasked and checked as it comes. Memory grows with bytes that arrived, at most to twice as
-/// many, never with a declared length.
+/// The default value is at a message boundary and owns nothing on the heap. A frame that is whole
+/// in the input is handed out in place; only what arrives in parts is copied, once, and unmasked
+/// and checked as it arrives. Memory grows with bytes that arrived, at most to twice as many, never
+/// with a declared length.
 #[derive(Debug, Default)]
 pub struct Receiver {
     /// The data message under way, or the one handed out by the last call.
@@ -82,7 +82,7 @@ impl Receiver {
         self.next_general(input, role, limits)
     }
 
-    /// At a message boundary and without part of a header: may be dropped and made anew.
+    /// At a message boundary and without part of a header: may be dropped and made again.
     pub fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Header { len: 0, .. })
             && (self.delivered || matches!(self.message, Buffer::None))
@@ -140,7 +140,7 @@ impl Receiver {
         }
     }
 
-    /// Goes on from `at` until something is complete or the input is used up.
+    /// Continues from `at` until something is complete or the input is used up.
     fn run(
         &mut self,
         input: &mut [u8],
@@ -287,9 +287,9 @@ impl Receiver {
     }
 }
 
-/// The commonest thing a peer sends: an unfragmented message of up to 125 bytes that lies wholly in
-/// the input. Unmasks it; tells whether it is text and where its payload is. `None` when it is
-/// anything else, which is then looked at from the start.
+/// The most common input: an unfragmented message of up to 125 bytes that is whole in the input.
+/// Unmasks it; returns whether it is text and where its payload is. `None` for anything else, which
+/// the caller then reads from the start.
 #[inline]
 fn short_message(
     input: &mut [u8],

@@ -1,4 +1,4 @@
-//! The budgets, as they stand in `budgets.toml`.
+//! The budgets in `budgets.toml`.
 
 use std::collections::BTreeMap;
 

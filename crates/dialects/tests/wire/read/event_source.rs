@@ -1,6 +1,6 @@
 //! The parser of the HTML standard, section 9.2.6, byte by byte and line by line.
 
-/// An event as a page gets it.
+/// An event as a page receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) kind: String,
@@ -40,7 +40,7 @@ impl EventSource {
         }
     }
 
-    /// Nothing may be left over but what the next event would begin.
+    /// Nothing may be left over but the beginning of the next event.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.line.is_empty() && self.data_buffer.is_empty() && self.type_buffer.is_empty()
     }

@@ -1,10 +1,10 @@
 //! Heads of responses, by httparse.
 
-/// A head, and what stands behind it.
+/// A head, and what follows it.
 #[derive(Debug)]
 pub(crate) struct Response<'a> {
     pub(crate) status: u16,
-    /// In the order in which they came.
+    /// In order of arrival.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) rest: &'a [u8],
 }
@@ -21,7 +21,7 @@ pub(crate) fn response(bytes: &[u8]) -> Response<'_> {
 }
 
 impl Response<'_> {
-    /// The value of a header that must not be there twice.
+    /// The value of a header that must not appear twice.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
         let value = values.next().map(|(_, value)| value.as_str());
@@ -34,7 +34,7 @@ impl Response<'_> {
         self.headers.iter().map(|(name, _)| name.as_str()).collect()
     }
 
-    /// The body by its length, and what stands behind it.
+    /// The body by its length, and what follows it.
     pub(crate) fn body(&self) -> (&[u8], &[u8]) {
         let length = self.header("content-length").expect("a length").parse().expect("a number");
         self.rest.split_at(length)

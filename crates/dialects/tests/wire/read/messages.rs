@@ -1,4 +1,4 @@
-//! WebSocket messages, and the header that `switchboard.v1` puts into them.
+//! WebSocket messages, and the header that `switchboard.v1` adds to them.
 
 use switchboard_ws::message::{Event, MessageLimits, Receiver, Role};
 
@@ -11,7 +11,7 @@ pub(crate) struct Message {
     pub(crate) payload: Vec<u8>,
 }
 
-/// Reads messages from bytes that come in these pieces.
+/// Reads messages from bytes that arrive in these pieces.
 pub(crate) fn all<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<Message> {
     bare(pieces).into_iter().map(|(is_text, bytes)| message(is_text, &bytes)).collect()
 }

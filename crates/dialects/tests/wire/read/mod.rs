@@ -1,4 +1,4 @@
-//! Readers written after the standards and the docs, not after the code.
+//! Readers written from the standards and the docs, not from the code.
 
 pub(crate) mod event_source;
 pub(crate) mod http;

@@ -1,4 +1,4 @@
-//! What time takes.
+//! What ages out of a log.
 
 use super::*;
 use crate::{OnGap, Start};
@@ -72,7 +72,7 @@ fn a_tick_drops_a_bounded_part_and_the_next_ones_the_rest() {
         single.publish("b", b"x");
     }
     single.now_ms += 100;
-    // To drop one it must first be taken from its history.
+    // To drop one, the sweep must first take it from its history.
     assert_eq!(ticks_until_empty(&mut single), 12);
 }
 
@@ -92,7 +92,7 @@ fn all_channels_have_their_turn() {
         single.publish(&format!("c{channel}"), b"x");
     }
     single.now_ms += 100;
-    // To be looked at, to be taken from its history, to be dropped.
+    // One to look, one to take it from its history, one to drop it.
     assert_eq!(ticks_until_empty(&mut single), 5000 * 3 / 1024 + 1);
     assert_eq!(single.hub.channels(), 5000);
 }

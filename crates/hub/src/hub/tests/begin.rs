@@ -4,8 +4,8 @@ use crate::{Begin, Gap, GapReason, OnGap, Start};
 const NOW: OnGap = OnGap::Now;
 const EARLIEST: OnGap = OnGap::Earliest;
 
-/// A channel with nine publications, one each second from the first on, of which the history has
-/// the last four and the tail the last six.
+/// A channel with nine publications, one each second from the first on; the history has the last
+/// four and the tail the last six.
 fn nine() -> (Single, u32, Epoch) {
     let bounds = |publications| keeping(publications).tail;
     let rules = Rules { tail: bounds(6), history: bounds(4), ..Rules::default() };

@@ -30,7 +30,7 @@ fn subscribing_to_random_names_for_ever_stays_bounded() {
         }
         assert!(hubs.iter().all(|hub| hub.channels() <= 500 + 500));
     }
-    // The home keeps those that are mirrored, and the idle ones.
+    // The home keeps the mirrored ones and the idle ones.
     assert_eq!(hubs.each_ref().map(Hub::channels_idle), [500, 500]);
     hubs.iter().for_each(invariants::assert_sound);
 }
@@ -181,7 +181,7 @@ fn looked_at_from_elsewhere(limits: &Limits, bytes: usize) -> ([Hub; 2], Vec<Cha
         Hub::new(ShardId(id), router.clone(), namespaces, limits.clone(), 1, accounting.clone())
     };
     let mut hubs = [hub(0), hub(1)];
-    // The router's keys are random: names are taken until each hub is home to thirty.
+    // The router's keys are random: take names until each hub is home to thirty.
     let [own, others] = [0, 1].map(|home| {
         let names = (0..).map(|i| name(&format!("r{i}")));
         let lives_there = |name: &ChannelName| router.home(name) == ShardId(home);

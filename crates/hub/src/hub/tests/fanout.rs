@@ -85,7 +85,7 @@ fn removals_during_a_pass_skip_and_repeat_nobody() {
     let subscriptions: Vec<Subscription> = (0..6).map(|conn| single.subscribe("a", conn)).collect();
     single.publish("a", b"x");
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![5, 4], vec![1])));
-    // Who was served moves among those who were not.
+    // A served subscriber moves among those not served yet.
     let moved = single.unsubscribe(subscriptions[1]).unwrap();
     assert_eq!(
         moved,
@@ -159,7 +159,7 @@ fn there_is_nothing_to_delete_twice() {
     let mut single = Single::new(roomy());
     assert!(!single.delete("a"));
     let subscription = single.subscribe("a", 0);
-    assert!(single.delete("a"), "a channel that somebody listens to exists");
+    assert!(single.delete("a"), "a channel with a subscriber exists");
     single.unsubscribe(subscription);
     assert!(!single.delete("a"));
     let epoch = single.publish("a", b"x").position.epoch;

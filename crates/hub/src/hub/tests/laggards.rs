@@ -2,8 +2,8 @@ use super::*;
 
 const KEPT: usize = 4;
 
-/// A channel whose log keeps four publications, and one subscriber who is blocked at `cursor` after
-/// `published` publications.
+/// A channel whose log keeps four publications, and one subscriber that is blocked at `cursor`
+/// after `published` publications.
 fn blocked(policy: SlowPolicy, cursor: u64, published: u64) -> (Single, Subscription) {
     let rules = Rules { slow_policy: policy, ..keeping(KEPT) };
     let mut single = Single::with_rules(rules, roomy());
@@ -221,7 +221,7 @@ fn many_laggards_are_found_in_slices() {
     for cursor in 1..=KEPT as u64 {
         single.publish("a", b"x");
         while single.hub.next_work(256, 1000, &mut single.work) {}
-        // From the last to the first, so that nobody is moved.
+        // From the last to the first, so that no subscriber moves.
         for conn in (1..600).rev().filter(|conn| conn % 4 == cursor as u32 % 4) {
             let (subscription, moved) = single.hub.block(subscriptions[conn as usize], cursor);
             subscriptions[conn as usize] = subscription;

@@ -60,7 +60,7 @@ impl Mesh {
         [SlowPolicy::Disconnect, SlowPolicy::Skip, SlowPolicy::Latest][channel / 2 % 3]
     }
 
-    /// Lets one hub do something and puts on the wires what it sends.
+    /// Lets one hub do something and puts what it sends in flight.
     fn at<R>(
         &mut self,
         hub: usize,
@@ -199,7 +199,7 @@ impl Mesh {
         true
     }
 
-    /// Lets everything come to rest: all that is in flight arrives, all can take everything.
+    /// Lets the mesh settle: all that is in flight arrives, all sockets have room.
     fn rest(&mut self) {
         let mut busy = true;
         while busy {
@@ -236,8 +236,8 @@ impl Mesh {
             let mut count = 0;
             for station in &self.stations {
                 for listener in station.listeners.values().filter(|l| l.name == name) {
-                    assert!(!listener.doomed, "nobody told it of the deletion");
-                    assert!(!listener.uninformed, "nobody told it of the home's answer");
+                    assert!(!listener.doomed, "it never heard of the deletion");
+                    assert!(!listener.uninformed, "it never heard of the home's answer");
                     assert_eq!(listener.at, stand, "not all came to a listener of {name}");
                     count += 1;
                 }
@@ -254,7 +254,7 @@ impl Mesh {
         assert_eq!(made, self.published, "a publication was lost or doubled");
     }
 
-    /// Where letters have been carried, mirrors let begin where the home does.
+    /// Once all mail has arrived, mirrors let a subscriber begin where the home does.
     fn assert_agreed(&self) {
         let aims = (0..8).map(|nth| Aim::Remembered { nth, before: nth as u64 % 3 });
         let seconds = (0..4).map(|n| Aim::Since { ago_ms: n * 700 });
@@ -278,7 +278,7 @@ impl Mesh {
         }
     }
 
-    /// When all have gone and time has passed, nothing is left.
+    /// When all have left and time has passed, nothing is left.
     fn assert_nothing_stays(mut self) {
         for hub in 0..self.hubs.len() {
             self.at(hub, |hub, station, truth, now, out| {

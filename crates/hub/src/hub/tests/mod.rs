@@ -26,7 +26,7 @@ fn roomy() -> Limits {
     Limits { shard_log_bytes_max: usize::MAX, ..Limits::default() }
 }
 
-/// Rules that keep so many publications, for those who lag and for those who come.
+/// Rules that keep so many publications, for laggards and for new subscribers.
 fn keeping(publications: usize) -> Rules {
     let bounds = Bounds { publications, ..Rules::default().tail };
     Rules { tail: bounds, history: bounds, ..Rules::default() }
@@ -37,7 +37,7 @@ fn everywhere(rules: Rules) -> Arc<Namespaces<Rules>> {
     Arc::new(Namespaces::new(rules, [], false))
 }
 
-/// One hub that is home to everything, and what a shard would keep beside it.
+/// One hub that is home to everything, and what a shard would keep with it.
 struct Single {
     hub: Hub,
     accounting: Arc<Accounting>,
@@ -80,7 +80,7 @@ impl Single {
         self.hub.report(self.now_ms, &name(channel))
     }
 
-    /// Where the home of a channel stands, if it knows it, and how much history it has.
+    /// The head of a channel at its home, if it knows it, and how much history it has.
     fn stand(&self, channel: &str) -> Option<(Position, u64)> {
         self.report(channel).home.map(|home| (home.position, home.messages))
     }
@@ -93,7 +93,7 @@ impl Single {
     /// The next slice: the connections and the offsets.
     fn slice(&mut self, sends_max: usize, bytes_max: usize) -> Option<(Vec<u32>, Vec<u64>)> {
         let found = self.hub.next_work(sends_max, bytes_max, &mut self.work);
-        // Until those who must go have gone, the floors are not theirs.
+        // Targets that must go still count until they are gone, so their floors do not.
         if matches!(self.work.kind, WorkKind::Deliver | WorkKind::Skipped { .. }) {
             invariants::assert_sound(&self.hub);
         }

@@ -1,4 +1,4 @@
-//! What a subscriber may see, and what a shard does with work: the yardstick of the mesh tests.
+//! What a subscriber may see, and what a shard does with work: the model for the mesh tests.
 
 use std::collections::HashMap;
 
@@ -23,13 +23,13 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Begins, now that this shard knows where the channel stands.
+    /// Begins, now that this shard knows the channel's position.
     fn begin(&mut self, hub: &mut Hub, now_ms: u64, truth: &Truth) {
         let (start, on_gap) = self.wants.take().unwrap();
         let stand = hub.position(self.subscription.channel).unwrap();
         let begin = truth.begin(hub, now_ms, self.subscription.channel, (&start, on_gap));
         if start == Start::Now {
-            // From when it came, also where the answer took its time.
+            // From when it came, even if the answer took its time.
             assert_eq!(hub.cursor(self.subscription), self.at.unwrap().offset);
         } else {
             hub.place(self.subscription, begin.cursor);
@@ -43,7 +43,7 @@ impl Listener {
         self.wants = None;
     }
 
-    /// It must not be given anything before it has begun, if it cares.
+    /// It must not get anything before it has begun, if it cares.
     fn is_patient(&self) -> bool {
         self.wants.as_ref().is_some_and(|(start, _)| *start != Start::Now)
     }
@@ -106,7 +106,7 @@ impl Station {
         conn
     }
 
-    /// Somebody comes back: as a shard does it, blocked until it has what it missed.
+    /// A client resumes: as in a shard, it is blocked until it has what it missed.
     pub(super) fn resume(
         &mut self,
         hub: &mut Hub,
@@ -131,7 +131,7 @@ impl Station {
         assert_eq!(moved, None, "it sat at the end");
     }
 
-    /// Somebody takes what there is, if this shard knows.
+    /// A client takes what there is, if this shard knows.
     pub(super) fn poll(
         hub: &mut Hub,
         now_ms: u64,
@@ -180,7 +180,7 @@ impl Station {
         }
     }
 
-    /// The connection of the `nth` listener, of all or of those who are blocked and may pull.
+    /// The connection of the `nth` listener, of all or of the blocked ones that may pull.
     pub(super) fn pick(&self, puller: bool, nth: usize) -> Option<u32> {
         let mut conns: Vec<u32> = self
             .listeners

@@ -50,14 +50,14 @@ pub(super) enum Op {
         hub: usize,
         passed_ms: u64,
     },
-    /// Somebody comes who wants to begin somewhere, and stays.
+    /// A client subscribes from some start, and stays.
     Resume {
         hub: usize,
         channel: usize,
         aim: Aim,
         on_gap: OnGap,
     },
-    /// Somebody takes all there is from somewhere on, and goes.
+    /// A client takes all there is from some start, and leaves.
     Poll {
         hub: usize,
         channel: usize,
@@ -67,20 +67,20 @@ pub(super) enum Op {
     },
 }
 
-/// Where somebody wants to begin.
+/// Where a client wants to begin.
 #[derive(Clone, Debug)]
 pub(super) enum Aim {
     At(Start),
-    /// Where somebody left, or some publications before.
+    /// Where a client left, or some publications before.
     Remembered {
         nth: usize,
         before: u64,
     },
-    /// A stream that never was.
+    /// A stream that never existed.
     Foreign,
-    /// So far beyond where the home stands.
+    /// So far beyond the home's head.
     Beyond(u64),
-    /// What was news so long ago.
+    /// What was published so long ago.
     Since {
         ago_ms: u64,
     },

@@ -53,7 +53,7 @@ impl Pair {
         self.a.publish_home(0, &self.name, draft, &mut self.to_b)
     }
 
-    /// Carries to the home what was sent to it until now.
+    /// Carries to the home what has been sent to it so far.
     pub(super) fn carry_to_a(&mut self) {
         for (to, message) in std::mem::take(&mut self.to_a) {
             assert_eq!(to, A);

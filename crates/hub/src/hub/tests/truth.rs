@@ -1,4 +1,4 @@
-//! What all must agree on, kept beside the hubs and by other means than theirs.
+//! What all must agree on, kept apart from the hubs and by other means than theirs.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ struct Made {
 
 #[derive(Default)]
 pub(super) struct Truth {
-    /// Which payload stands at which place of which stream.
+    /// Which payload is at which place of which stream.
     payloads: HashMap<(ChannelName, Position), Vec<u8>>,
     streams: HashMap<(ChannelName, Epoch), Vec<Made>>,
-    /// Where listeners left.
+    /// Positions where listeners left.
     remembered: HashMap<ChannelName, Vec<Position>>,
     /// No budget has taken anything from a history.
     pub(super) whole: bool,
@@ -71,7 +71,7 @@ impl Truth {
         Some(positions[nth % positions.len()])
     }
 
-    /// Asks a hub where somebody begins, and checks the answer.
+    /// Asks a hub where a subscriber begins, and checks the answer.
     pub(super) fn begin(
         &self,
         hub: &Hub,
@@ -89,7 +89,7 @@ impl Truth {
         begin
     }
 
-    /// The first offset that somebody can have who comes now: by the rules, but for what a budget
+    /// The first offset that a new subscriber can have: by the rules, except for what a budget
     /// took.
     pub(super) fn history_first(&self, hub: &Hub, now_ms: u64, index: u32) -> u64 {
         let channel = &hub.table[index];
@@ -116,7 +116,7 @@ impl Truth {
     }
 }
 
-/// Where somebody begins in a stream of which the history starts at `first`.
+/// Where a subscriber begins in a stream whose history starts at `first`.
 fn expected(stream: &[Made], first: u64, stand: Position, start: &Start, on_gap: OnGap) -> Begin {
     let (before, head) = (first - 1, stand.offset);
     let lost = |reason, missed_first: Option<u64>| {

@@ -1,4 +1,4 @@
-//! Those who wait for the home's answer.
+//! Subscribers that wait for the home's answer.
 
 use super::pair::Pair;
 use super::*;
@@ -63,7 +63,7 @@ fn who_comes_after_the_answer_is_told_nothing() {
     assert!(pair.b.visit(0, &pair.name, &mut pair.to_a).is_some());
     let late = pair.subscribe(9);
     pair.b.block(late, 1);
-    // Who was not told leaves, and who came late is moved there.
+    // One that has not heard leaves, and a late one moves to its index.
     let moved = pair.b.unsubscribe(0, subscriptions[0], &mut pair.to_a).unwrap();
     assert_eq!((moved.who.conn, moved.subscription), (9, subscriptions[0]));
     assert_eq!(told(&mut pair, 9), Some((WorkKind::Joined, vec![1])));

@@ -43,11 +43,11 @@ pub(crate) struct Listeners {
     deliveries: Deliveries,
     /// By number divided by the threads.
     clients: Vec<Client>,
-    /// Those who are neither taken nor refused yet.
+    /// Clients that are neither accepted nor refused yet.
     waiting: usize,
-    /// When who asks next, at an interval.
+    /// When each client asks next, at an interval.
     polls: BinaryHeap<Reverse<(u64, usize)>>,
-    /// When whose first long poll will have been held long enough.
+    /// When each client's first long poll will have been held long enough.
     held: VecDeque<(u64, usize)>,
 }
 
@@ -186,7 +186,7 @@ impl Listeners {
             self.news(core, index, &body);
             self.clients[index].body = body;
         }
-        // Who has had news asks for more until there is none.
+        // A client that received something asks for more until there is none.
         if has_news || self.transport() == Transport::LongPoll {
             self.ask(core, index);
         } else {

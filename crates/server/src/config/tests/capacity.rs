@@ -20,8 +20,8 @@ fn what_channels_may_keep_is_told_before_memory_runs_out() {
     assert_eq!(less, 99 * fewer.idle_channel_bytes);
     let report = Report { config: &file("[namespace.a]\nhistory_publications = 0").unwrap() };
     let report = report.to_string().replace("\n# ", " ");
-    assert!(report.contains("8.0 MiB or 3600000 ms for those who come back"), "{report}");
-    assert!(report.contains("up to nothing for those who come back"), "{report}");
+    assert!(report.contains("8.0 MiB or 3600000 ms for clients that resume"), "{report}");
+    assert!(report.contains("up to nothing for clients that resume"), "{report}");
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn connections_are_bounded_by_what_the_plane_needs() {
     assert!(u64::from(epoll.connections_per_shard_max()) * 4 < 20_000);
     let asked = problem(flags(&["--plane", "epoll", "--connections-max", "20000"]));
     assert!(asked.contains("ulimit -n"), "{asked}");
-    // `auto` counts with what it will fall back to.
+    // `auto` counts with its fallback.
     let refused = Machine { io_uring: || Err(Refusal::Sysctl), ..machine() };
     let auto = Words::default().check(&refused).unwrap();
     assert_eq!(auto.settings.plane, PlaneChoice::Auto);

@@ -40,7 +40,7 @@ fn namespaces_inherit_the_bounds_that_they_do_not_name() {
     assert_eq!(of("a"), (10, 3_000_000, 2_000_000));
     // A history of nothing may have any size.
     assert_eq!(of("b"), (20, 2_000_000, 70_000));
-    // What is wrong with the server's own keys is told once, however many namespaces inherit them.
+    // A problem of the server's own keys is reported once, however many namespaces inherit them.
     let problem = problem(file("shard_log_bytes_max = 2_000_000\n[namespace.a]\n[namespace.b]"));
     assert!(problem.starts_with("log_bytes_max = 8388608: must not be larger"), "{problem}");
 }
@@ -51,7 +51,7 @@ fn who_joins_and_leaves_is_told_by_the_server_alone() {
     let default = "[namespace.default]\npublish = true\n";
     let config = file(&format!("{default}[namespace.chat]\njoin_leave = true")).unwrap();
     assert!(!config.namespaces.named("presence").unwrap().publish);
-    // Somebody may want it otherwise.
+    // An operator may want it otherwise.
     let own = "[namespace.chat]\njoin_leave = true\n[namespace.presence]\npublish = true";
     assert!(file(own).unwrap().namespaces.named("presence").unwrap().publish);
 }

@@ -31,7 +31,7 @@ pub(super) struct Line {
     /// percentiles.
     pub(super) class: &'static str,
     pub(super) points: Vec<(f64, f64)>,
-    /// What stands behind the name in the legend, such as the peak.
+    /// The text after the name in the legend, such as the peak.
     pub(super) remark: String,
     pub(super) style: Style,
 }
