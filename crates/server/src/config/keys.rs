@@ -27,6 +27,7 @@ settings! {
         /// origin and are not affected.
         allowed_origins: Vec<String> = Vec::new();
         /// Most connections that the internal API holds; further ones wait in the kernel's queue.
+        /// When unset, never more than a quarter of the descriptors.
         internal_connections_max: u32 = 1_024, 1..=65_535;
     }
 
