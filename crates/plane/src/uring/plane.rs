@@ -25,11 +25,11 @@ impl Plane for UringPlane {
         // came before is collected here. The system call also makes the kernel complete what it
         // was about to; that needs no further wake-up, since it is collected too.
         for ring in &mut self.rings {
-            ring.quiet();
+            ring.mute_eventfd();
         }
         self.wake.clear();
         for ring in &mut self.rings {
-            ring.loud();
+            ring.unmute_eventfd();
         }
         self.collect();
         self.ready.begin();

@@ -58,7 +58,7 @@ pub(super) struct Ring {
     /// There may be completions that the eventfd did not tell.
     undrained: bool,
     /// Completions that had to be taken out so that a submission could go on.
-    aside: Vec<cqueue::Entry>,
+    overflow: Vec<cqueue::Entry>,
     overflows: u64,
 }
 
@@ -81,7 +81,7 @@ impl Ring {
             taken: 0,
             queued: 0,
             undrained: false,
-            aside: Vec::new(),
+            overflow: Vec::new(),
             overflows: 0,
         })
     }
@@ -121,12 +121,12 @@ impl Ring {
         if self.queued == 0 {
             return;
         }
-        self.quiet();
+        self.mute_eventfd();
         let mut refusals = 0;
         while self.queued > 0 {
             self.submit_once(&mut refusals);
         }
-        self.loud();
+        self.unmute_eventfd();
         self.undrained = true;
     }
 
@@ -139,7 +139,7 @@ impl Ring {
                 // The kernel lacks memory, or wants completions to be taken first.
                 Some(libc::EAGAIN | libc::EBUSY | libc::ENOMEM | libc::EBADR) => {
                     *refusals += 1;
-                    self.aside.extend(&mut self.uring.completion());
+                    self.overflow.extend(&mut self.uring.completion());
                     if *refusals > REFUSALS_AT_ONCE {
                         std::thread::sleep(Duration::from_millis(1));
                     }
@@ -166,7 +166,7 @@ impl Ring {
     /// Takes all completions.
     pub(super) fn drain(&mut self, to: &mut Vec<cqueue::Entry>) {
         self.undrained = false;
-        to.append(&mut self.aside);
+        to.append(&mut self.overflow);
         to.extend(&mut self.uring.completion());
         for _ in 0..OVERFLOWS_MAX {
             if !self.is_overflown() {
@@ -180,12 +180,12 @@ impl Ring {
         self.undrained = true;
     }
 
-    /// Completions do not add to the eventfd until `loud`.
-    pub(super) fn quiet(&mut self) {
+    /// Completions do not add to the eventfd until `unmute_eventfd`.
+    pub(super) fn mute_eventfd(&mut self) {
         self.uring.completion().disable_eventfd();
     }
 
-    pub(super) fn loud(&mut self) {
+    pub(super) fn unmute_eventfd(&mut self) {
         self.uring.completion().enable_eventfd();
     }
 }
