@@ -226,6 +226,7 @@ tests 'conformance, io_uring with direct descriptors' test-conformance on_io_uri
 tests 'conformance, io_uring with process descriptors' test-conformance on_io_uring_with_process --test-threads 2
 tests 'conformance, epoll' test-conformance on_epoll --test-threads 2
 tests 'nothing is left behind' test-leaks
+tests 'listening sockets' test-listen
 for plane in auto io_uring epoll; do one_plane "--plane $plane" $plane; done
 direct
 disabled
