@@ -4,9 +4,13 @@
 //! happens between the calls, so a test drives both sides in turn and needs no threads. With
 //! `faults` on, the network cuts receives and sends short, holds events back for some polls and
 //! changes the order between connections (never within one), all from the seed.
+//!
+//! [`SimNet::on_send`] lets a client act as soon as it has received, while the server is still in the
+//! middle of its turn.
 
 mod client;
 mod config;
+mod hook;
 mod net;
 mod random;
 #[cfg(test)]
@@ -28,7 +32,7 @@ pub use net::SimNet;
 use crate::arena::Arena;
 use crate::slots::Flags;
 use crate::wake::EventFd;
-use crate::{Chunk, Close, ConnId, Event, Plane, PlaneStats, SendException, Waker};
+use crate::{Chunk, Close, ConnId, Event, Plane, PlaneStats, SendException, SendResult, Waker};
 use client::Client;
 use world::World;
 
@@ -49,6 +53,21 @@ impl SimPlane {
         let wake = Arc::clone(&world.borrow().wake);
         let arena = Arena::new(config.receives_max, config.receive_bytes_max);
         Self { world, arena, wake }
+    }
+
+    /// Lets the client act on what it has just been sent. The network is not borrowed meanwhile, and
+    /// what the hook causes does not call it again.
+    fn call_on_send(&self, conn: ConnId) {
+        let mut world = self.world.borrow_mut();
+        let Some((.., client)) = world.get(conn) else {
+            return;
+        };
+        let Some(mut hook) = world.on_send.take() else {
+            return;
+        };
+        drop(world);
+        hook.call(client);
+        self.world.borrow_mut().on_send.get_or_insert(hook);
     }
 }
 
@@ -79,18 +98,22 @@ impl Plane for SimPlane {
     where
         I: IntoIterator<Item = (ConnId, &'b [u8])>,
     {
-        let mut world = self.world.borrow_mut();
         let mut batch = HashSet::new();
         for (conn, bytes) in sends {
             assert!(batch.insert(conn), "{conn:?} stands twice in a batch");
             if bytes.is_empty() {
                 continue;
             }
-            let Some(result) = world.send(conn, bytes) else {
-                continue;
-            };
-            world.stats.count(result);
-            exceptions.push(SendException { conn, result });
+            let mut world = self.world.borrow_mut();
+            let result = world.send(conn, bytes);
+            if let Some(result) = result {
+                world.stats.count(result);
+                exceptions.push(SendException { conn, result });
+            }
+            drop(world);
+            if matches!(result, None | Some(SendResult::Short(_))) {
+                self.call_on_send(conn);
+            }
         }
     }
 

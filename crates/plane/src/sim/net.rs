@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::client::{Client, ClientId, ClientState, InboundEnd};
+use super::hook::Hook;
 use super::world::World;
 use super::{SimConfig, SimPlane};
 use crate::ConnId;
@@ -44,6 +45,13 @@ impl SimNet {
     /// What the client has received since the last call, in order.
     pub fn read(&self, client: ClientId) -> Vec<u8> {
         std::mem::take(&mut self.0.borrow_mut().client(client).read)
+    }
+
+    /// Calls `act` each time the server has sent a client something, in the middle of
+    /// [`Plane::send_batch`](crate::Plane::send_batch). It may use this network, but not the plane,
+    /// which is sending.
+    pub fn on_send(&self, act: impl FnMut(ClientId) + 'static) {
+        self.0.borrow_mut().on_send = Some(Hook::new(act));
     }
 
     /// The client stops reading (the kernels then take `room_bytes` and no more), or goes on.

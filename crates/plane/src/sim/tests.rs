@@ -267,3 +267,23 @@ fn one_send_for_each_connection_of_a_batch() {
     let (_, conn) = bench.pair();
     bench.plane.send_batch([(conn, &b"a"[..]), (conn, b"b")], &mut Vec::new());
 }
+
+#[test]
+fn a_client_can_act_in_the_middle_of_a_batch() {
+    let mut bench = Bench::calm();
+    let clients = [1, 2].map(|port| bench.net.connect(([127, 0, 0, 1], port).into()));
+    bench.poll();
+    let conns = clients.map(|client| bench.net.conn(client).unwrap());
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let (net, log) = (bench.net.clone(), Rc::clone(&seen));
+    bench.net.on_send(move |client| {
+        log.borrow_mut().push(clients.map(|other| net.read(other)));
+        net.write(client, b"at once");
+    });
+    let sends = conns.iter().map(|conn| (*conn, &b"news"[..]));
+    bench.plane.send_batch(sends, &mut Vec::new());
+    let expected = [[b"news".to_vec(), Vec::new()], [Vec::new(), b"news".to_vec()]];
+    assert_eq!(*seen.borrow(), expected);
+    let (bytes, _) = bench.settle(Some(conns[1]));
+    assert_eq!(bytes, b"at once");
+}

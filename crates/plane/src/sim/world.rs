@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::client::{Client, ClientId, ClientState, InboundEnd};
 use super::config::SimConfig;
+use super::hook::Hook;
 use super::random::Random;
 use crate::arena::Arena;
 use crate::slots::{Flags, FreeSlots, Slots};
@@ -23,6 +24,7 @@ pub(super) struct World {
     clients: Vec<Client>,
     queue: VecDeque<ClientId>,
     pub(super) dialled: VecDeque<ClientId>,
+    pub(super) on_send: Option<Hook>,
     /// Connections that a poll has to look at.
     active: BTreeSet<ClientId>,
     /// Which client has the slot.
@@ -42,6 +44,7 @@ impl World {
             clients: Vec::new(),
             queue: VecDeque::new(),
             dialled: VecDeque::new(),
+            on_send: None,
             active: BTreeSet::new(),
             owners: vec![ClientId(u32::MAX); config.connections_max as usize],
             slots: Slots::new(config.connections_max),
