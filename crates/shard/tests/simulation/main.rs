@@ -8,6 +8,9 @@
 //! at the end: everybody got to the last publication; no subscription, no gauge and no byte of a
 //! publication is left when all are gone.
 //!
+//! Clients also act in the middle of a turn, as soon as they are sent a 101: what they publish through
+//! another shard must reach them ([`mid_turn`]).
+//!
 //! A failure prints its seed; `SIM_SEED=n` runs that one alone, `SIM_SEEDS=n` runs n of them.
 
 #![allow(clippy::unwrap_used)] // a test says what it missed by panicking
@@ -17,6 +20,7 @@ mod client;
 mod course;
 mod event_stream;
 mod http;
+mod mid_turn;
 mod plan;
 mod poll;
 mod random;
@@ -60,4 +64,9 @@ fn whoever_cannot_have_everything_is_told_exactly() {
 #[test]
 fn streams_that_end_leave_nothing_behind() {
     run_all(Plan::fleeting);
+}
+
+#[test]
+fn who_publishes_elsewhere_as_soon_as_it_has_its_101_gets_it() {
+    seeds().for_each(mid_turn::run);
 }

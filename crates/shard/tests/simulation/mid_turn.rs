@@ -1,0 +1,66 @@
+//! Clients that act in the middle of a turn: the shard that has just sent them a 101 is still at it when
+//! they publish through another. So they see whether mail is posted before what they act on.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use switchboard_hub::{Accounting, ChannelName, Draft, Kind, OnGap, Router, ShardId};
+use switchboard_plane::sim::{ClientId, SimConfig, SimNet};
+use switchboard_shard::{Command, Common, Handle, Shard};
+
+use crate::course::Course;
+use crate::plan::Plan;
+use crate::websocket::WebSocket;
+
+const CLIENTS: usize = 6;
+
+/// Clients of one shard, each alone in a channel whose home is the other, publish there as soon as
+/// they are sent anything. They must get it.
+pub(crate) fn run(seed: u64) {
+    let plan = Plan { shards: 2, ..Plan::roomy(seed) };
+    let common = Common {
+        config: Arc::new(plan.config()),
+        handles: Handle::set(plan.shards),
+        router: Router::new(plan.shards),
+        accounting: Arc::new(Accounting::default()),
+    };
+    let sim = SimConfig { faults: plan.faults, ..SimConfig::default() };
+    let (plane, net) = SimNet::new(seed, sim.clone());
+    let mut own = Shard::new(plane, ShardId(0), &common, seed, 1_000);
+    let (plane, _other_net) = SimNet::new(seed, sim);
+    let other = Shard::new(plane, ShardId(1), &common, seed, 1_000);
+    let other = Rc::new(RefCell::new(other));
+
+    let names = (0..).map(|nth| ChannelName::new(&format!("own:{seed}-{nth}")).unwrap());
+    let names = names.filter(|name| common.router.home(name) == ShardId(1));
+    let listeners: Vec<(ClientId, ChannelName)> = names
+        .take(CLIENTS)
+        .map(|name| {
+            let id = net.connect(([127, 0, 0, 1], 1_024).into());
+            let course = Course::new(vec![name.as_str().to_owned()], OnGap::Now);
+            let (_, request) = WebSocket::new(&course, false);
+            net.write(id, request.as_bytes());
+            (id, name)
+        })
+        .collect();
+
+    let mut waiting = listeners.clone();
+    let (turned, handle) = (Rc::clone(&other), common.handles[1].clone());
+    net.on_send(move |client| {
+        let Some(nth) = waiting.iter().position(|(id, _)| *id == client) else { return };
+        let (_, name) = waiting.swap_remove(nth);
+        let draft = Draft::new(Kind::Text, name.as_str().as_bytes());
+        handle.send(Command::Publish { name, draft, reply: Box::new(|_| ()) });
+        turned.borrow_mut().turn(1_000).unwrap();
+    });
+    for now_ms in 1_000..1_200 {
+        own.turn(now_ms).unwrap();
+        other.borrow_mut().turn(now_ms).unwrap();
+    }
+    for (client, name) in listeners {
+        let bytes = net.read(client);
+        assert!(bytes.starts_with(b"HTTP/1.1 101 "));
+        assert!(bytes.ends_with(name.as_str().as_bytes()), "seed {seed}: {name:?} got nothing");
+    }
+}
