@@ -8,8 +8,8 @@
 //! at the end: everybody got to the last publication; no subscription, no gauge and no byte of a
 //! publication is left when all are gone.
 //!
-//! Clients also act in the middle of a turn, as soon as they are sent a 101: what they publish through
-//! another shard must reach them ([`mid_turn`]).
+//! Clients also act in the middle of a turn, as soon as they are sent something ([`mid_turn`]): by then
+//! other shards must know what goes with it.
 //!
 //! A failure prints its seed; `SIM_SEED=n` runs that one alone, `SIM_SEEDS=n` runs n of them.
 
@@ -69,4 +69,9 @@ fn streams_that_end_leave_nothing_behind() {
 #[test]
 fn who_publishes_elsewhere_as_soon_as_it_has_its_101_gets_it() {
     seeds().for_each(mid_turn::run);
+}
+
+#[test]
+fn who_catches_up_in_the_middle_of_a_turn_is_not_told_before_other_shards() {
+    seeds().for_each(mid_turn::catch_up);
 }

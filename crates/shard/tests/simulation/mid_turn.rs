@@ -1,5 +1,5 @@
-//! Clients that act in the middle of a turn: the shard that has just sent them a 101 is still at it when
-//! they publish through another. So they see whether mail is posted before what they act on.
+//! Clients that act in the middle of a turn: the shard that has just sent them something is still at it
+//! when they turn to another. So they see whether mail is posted before what they act on.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,10 +8,11 @@ use std::sync::Arc;
 use switchboard_hub::{Accounting, ChannelName, Draft, Kind, OnGap, Router, ShardId};
 use switchboard_plane::sim::{ClientId, SimConfig, SimNet};
 use switchboard_shard::{Command, Common, Handle, Shard};
+use switchboard_ws::frame::{self, Opcode};
 
 use crate::course::Course;
 use crate::plan::Plan;
-use crate::websocket::WebSocket;
+use crate::websocket::{MASK, WebSocket};
 
 const CLIENTS: usize = 6;
 
@@ -63,4 +64,61 @@ pub(crate) fn run(seed: u64) {
         assert!(bytes.starts_with(b"HTTP/1.1 101 "));
         assert!(bytes.ends_with(name.as_str().as_bytes()), "seed {seed}: {name:?} got nothing");
     }
+}
+
+/// A client that could not keep up gets, in the stage in which it is published, what another client of
+/// its shard says. By then the other shard has been told: its own listener has it after one turn.
+pub(crate) fn catch_up(seed: u64) {
+    let plan = Plan { shards: 2, ..Plan::roomy(seed) };
+    let common = Common {
+        config: Arc::new(plan.config()),
+        handles: Handle::set(plan.shards),
+        router: Router::new(plan.shards),
+        accounting: Arc::new(Accounting::default()),
+    };
+    let sim = SimConfig { room_bytes: 4_096, ..SimConfig::default() };
+    let (plane, net) = SimNet::new(seed, sim.clone());
+    let mut own = Shard::new(plane, ShardId(0), &common, seed, 1_000);
+    let (plane, other_net) = SimNet::new(seed, sim);
+    let other = Shard::new(plane, ShardId(1), &common, seed, 1_000);
+    let other = Rc::new(RefCell::new(other));
+    let mut names = (0..).map(|nth| ChannelName::new(&format!("demo:{seed}-{nth}")).unwrap());
+    let name = names.find(|name| common.router.home(name) == ShardId(0)).unwrap();
+
+    let listen = |net: &SimNet| {
+        let id = net.connect(([127, 0, 0, 1], 1_024).into());
+        let course = Course::new(vec![name.as_str().to_owned()], OnGap::Now);
+        net.write(id, WebSocket::new(&course, false).1.as_bytes());
+        id
+    };
+    let (publisher, slow, far) = (listen(&net), listen(&net), listen(&other_net));
+    let mut now_ms = 1_000;
+    let mut turn_all = |own: &mut Shard<_>| {
+        for _ in 0..20 {
+            now_ms += 1;
+            own.turn(now_ms).unwrap();
+            other.borrow_mut().turn(now_ms).unwrap();
+        }
+    };
+    turn_all(&mut own);
+    net.stall(slow, true);
+    let draft = Draft::new(Kind::Text, &[b'x'; 9_000]);
+    let name = name.clone();
+    common.handles[0].send(Command::Publish { name, draft, reply: Box::new(|_| ()) });
+    turn_all(&mut own);
+
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let (turned, log, own_net) = (Rc::clone(&other), Rc::clone(&seen), net.clone());
+    net.on_send(move |client| {
+        if client == slow && own_net.read(slow).ends_with(b"at once") {
+            turned.borrow_mut().turn(1_100).unwrap();
+            log.borrow_mut().push(other_net.read(far).ends_with(b"at once"));
+        }
+    });
+    let mut bytes = Vec::new();
+    frame::write(&mut bytes, Opcode::Text, b"at once", MASK);
+    net.write(publisher, &bytes);
+    net.stall(slow, false);
+    own.turn(1_100).unwrap();
+    assert_eq!(*seen.borrow(), [true], "seed {seed}: it is told before the other shard");
 }
