@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use switchboard_hub::{Accounting, ChannelName, Draft, Kind, OnGap, Router, ShardId};
-use switchboard_plane::sim::{ClientId, SimConfig, SimNet};
+use switchboard_plane::sim::{ClientId, SimConfig, SimNet, SimPlane};
 use switchboard_shard::{Command, Common, Handle, Shard};
 use switchboard_ws::frame::{self, Opcode};
 
@@ -16,23 +16,38 @@ use crate::websocket::{MASK, WebSocket};
 
 const CLIENTS: usize = 6;
 
+/// Two shards, each with its own network. The other one can be turned while the own one is in its turn.
+struct Pair {
+    common: Common,
+    own: Shard<SimPlane>,
+    net: SimNet,
+    other: Rc<RefCell<Shard<SimPlane>>>,
+    other_net: SimNet,
+}
+
+impl Pair {
+    fn new(seed: u64, plan: &Plan, sim: &SimConfig) -> Self {
+        let common = Common {
+            config: Arc::new(plan.config()),
+            handles: Handle::set(plan.shards),
+            router: Router::new(plan.shards),
+            accounting: Arc::new(Accounting::default()),
+        };
+        let shard = |id| {
+            let (plane, net) = SimNet::new(seed, sim.clone());
+            (Shard::new(plane, ShardId(id), &common, seed, 1_000), net)
+        };
+        let ((own, net), (other, other_net)) = (shard(0), shard(1));
+        Self { common, own, net, other: Rc::new(RefCell::new(other)), other_net }
+    }
+}
+
 /// Clients of one shard, each alone in a channel whose home is the other, publish there as soon as
 /// they are sent anything. They must get it.
 pub(crate) fn run(seed: u64) {
     let plan = Plan { shards: 2, ..Plan::roomy(seed) };
-    let common = Common {
-        config: Arc::new(plan.config()),
-        handles: Handle::set(plan.shards),
-        router: Router::new(plan.shards),
-        accounting: Arc::new(Accounting::default()),
-    };
     let sim = SimConfig { faults: plan.faults, ..SimConfig::default() };
-    let (plane, net) = SimNet::new(seed, sim.clone());
-    let mut own = Shard::new(plane, ShardId(0), &common, seed, 1_000);
-    let (plane, _other_net) = SimNet::new(seed, sim);
-    let other = Shard::new(plane, ShardId(1), &common, seed, 1_000);
-    let other = Rc::new(RefCell::new(other));
-
+    let Pair { common, mut own, net, other, .. } = Pair::new(seed, &plan, &sim);
     let names = (0..).map(|nth| ChannelName::new(&format!("own:{seed}-{nth}")).unwrap());
     let names = names.filter(|name| common.router.home(name) == ShardId(1));
     let listeners: Vec<(ClientId, ChannelName)> = names
@@ -70,18 +85,8 @@ pub(crate) fn run(seed: u64) {
 /// its shard says. By then the other shard has been told: its own listener has it after one turn.
 pub(crate) fn catch_up(seed: u64) {
     let plan = Plan { shards: 2, ..Plan::roomy(seed) };
-    let common = Common {
-        config: Arc::new(plan.config()),
-        handles: Handle::set(plan.shards),
-        router: Router::new(plan.shards),
-        accounting: Arc::new(Accounting::default()),
-    };
     let sim = SimConfig { room_bytes: 4_096, ..SimConfig::default() };
-    let (plane, net) = SimNet::new(seed, sim.clone());
-    let mut own = Shard::new(plane, ShardId(0), &common, seed, 1_000);
-    let (plane, other_net) = SimNet::new(seed, sim);
-    let other = Shard::new(plane, ShardId(1), &common, seed, 1_000);
-    let other = Rc::new(RefCell::new(other));
+    let Pair { common, mut own, net, other, other_net } = Pair::new(seed, &plan, &sim);
     let mut names = (0..).map(|nth| ChannelName::new(&format!("demo:{seed}-{nth}")).unwrap());
     let name = names.find(|name| common.router.home(name) == ShardId(0)).unwrap();
 
@@ -93,7 +98,7 @@ pub(crate) fn catch_up(seed: u64) {
     };
     let (publisher, slow, far) = (listen(&net), listen(&net), listen(&other_net));
     let mut now_ms = 1_000;
-    let mut turn_all = |own: &mut Shard<_>| {
+    let mut turn_all = |own: &mut Shard<SimPlane>| {
         for _ in 0..20 {
             now_ms += 1;
             own.turn(now_ms).unwrap();
