@@ -2,9 +2,9 @@
 //! whether it does what the plane relies on.
 
 use std::fmt;
-use std::str::FromStr;
 
 pub use crate::findings::{DirectDescriptors, Refusal, Release};
+use crate::named::named;
 use crate::uring;
 use crate::{DescriptorChoice, Descriptors};
 
@@ -20,28 +20,7 @@ pub enum PlaneChoice {
     Epoll,
 }
 
-/// The names of the choices, as written in flags and files.
-const NAMES: [(PlaneChoice, &str); 3] = [
-    (PlaneChoice::Auto, "auto"),
-    (PlaneChoice::IoUring, "io_uring"),
-    (PlaneChoice::Epoll, "epoll"),
-];
-
-impl FromStr for PlaneChoice {
-    type Err = UnknownPlane;
-
-    fn from_str(name: &str) -> Result<Self, UnknownPlane> {
-        let known = NAMES.iter().find(|(_, known)| *known == name);
-        known.map(|(choice, _)| *choice).ok_or(UnknownPlane)
-    }
-}
-
-impl fmt::Display for PlaneChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(choice, _)| choice == self).map_or("", |(_, name)| name);
-        f.write_str(name)
-    }
-}
+named!(PlaneChoice or UnknownPlane: Auto = "auto", IoUring = "io_uring", Epoll = "epoll");
 
 /// No plane has that name.
 #[derive(Copy, Clone, Eq, PartialEq, Debug, thiserror::Error)]
@@ -132,7 +111,10 @@ mod tests {
 
     #[test]
     fn choices_have_names() {
-        for (choice, name) in NAMES {
+        use PlaneChoice as Choice;
+        for (choice, name) in
+            [(Choice::Auto, "auto"), (Choice::IoUring, "io_uring"), (Choice::Epoll, "epoll")]
+        {
             assert_eq!(name.parse(), Ok(choice));
             assert_eq!(choice.to_string(), name);
         }

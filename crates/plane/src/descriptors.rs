@@ -1,7 +1,8 @@
 //! How the `io_uring` plane names its sockets to the kernel.
 
 use std::fmt;
-use std::str::FromStr;
+
+use crate::named::named;
 
 /// What names a connection's socket in an operation.
 #[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
@@ -35,28 +36,7 @@ pub enum DescriptorChoice {
     Process,
 }
 
-/// The names of the choices, as written in flags and files.
-const NAMES: [(DescriptorChoice, &str); 3] = [
-    (DescriptorChoice::Auto, "auto"),
-    (DescriptorChoice::Direct, "direct"),
-    (DescriptorChoice::Process, "process"),
-];
-
-impl FromStr for DescriptorChoice {
-    type Err = UnknownDescriptors;
-
-    fn from_str(name: &str) -> Result<Self, UnknownDescriptors> {
-        let known = NAMES.iter().find(|(_, known)| *known == name);
-        known.map(|(choice, _)| *choice).ok_or(UnknownDescriptors)
-    }
-}
-
-impl fmt::Display for DescriptorChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(choice, _)| choice == self).map_or("", |(_, name)| name);
-        f.write_str(name)
-    }
-}
+named!(DescriptorChoice or UnknownDescriptors: Auto = "auto", Direct = "direct", Process = "process");
 
 /// No kind of descriptors has that name.
 #[derive(Copy, Clone, Eq, PartialEq, Debug, thiserror::Error)]
@@ -69,7 +49,10 @@ mod tests {
 
     #[test]
     fn choices_have_names() {
-        for (choice, name) in NAMES {
+        use DescriptorChoice as Choice;
+        for (choice, name) in
+            [(Choice::Auto, "auto"), (Choice::Direct, "direct"), (Choice::Process, "process")]
+        {
             assert_eq!(name.parse(), Ok(choice));
             assert_eq!(choice.to_string(), name);
         }

@@ -21,6 +21,7 @@ mod findings;
 mod last_words;
 mod limits;
 mod listen;
+mod named;
 mod outgoing;
 mod plane;
 mod ready;

@@ -1,6 +1,6 @@
 //! One connection as plain data.
 //!
-//! What every idle subscriber needs stands in [`Connection`]; what only a busy connection needs is
+//! What every idle subscriber needs is in [`Connection`]; what only a busy connection needs is
 //! boxed in [`Busy`] and dropped when it is idle again. Nothing here acts.
 
 mod busy;

@@ -26,7 +26,7 @@ pub(crate) struct Connection {
     pub(crate) mode: ListenMode,
     /// When the peer was last heard.
     pub(crate) last_seen: Tick,
-    /// When the session is told that its time is over.
+    /// When the time of the session is over.
     pub(crate) deadline: Tick,
     /// The subscription in its first channel, while subscribed.
     pub(crate) subscription: Option<Subscription>,

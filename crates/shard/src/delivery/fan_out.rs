@@ -18,9 +18,9 @@ const SLICE_SENDS_MAX: usize = 256;
 /// Subscribers that are served in the same way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Group {
-    /// All get the same bytes: they speak the same and are told the same.
+    /// All get the same bytes: they speak the same and get the same header.
     Shared(Session, Dialect),
-    /// Each gets its own: polls, and those that are told their position in several channels.
+    /// Each gets its own: polls, and subscribers that get their position in several channels.
     Own,
 }
 
