@@ -112,7 +112,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
 }
 
 /// A panic is a bug of ours and could leave a shard half alive: end with its message. The usual
-/// hook would wait for whoever reads standard error.
+/// hook would wait for the reader of standard error.
 fn abort_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();

@@ -108,7 +108,7 @@ impl CatchUp {
                 Pull::Lagged { missed } => {
                     core.hub.advance(subscription, *missed.end());
                     session::on_gap(core, id, subscription, missed);
-                    // It is told first.
+                    // The notice of the gap goes first.
                     match drain_held(core, link, id) {
                         Drain::Done => {}
                         other => return other,

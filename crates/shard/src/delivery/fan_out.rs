@@ -45,7 +45,7 @@ impl Group {
     }
 }
 
-/// It is told the same as others that speak the same.
+/// It gets the same bytes as others that speak the same.
 fn is_alike(connection: &Connection, dialect: Dialect) -> bool {
     dialect == Dialect::Raw || !connection.has_several_subscriptions()
 }
@@ -212,7 +212,7 @@ impl FanOut {
     }
 }
 
-/// A subscriber was passed over by the log, and its namespace lets it go on: it is told, or must go.
+/// The log passed a subscriber whose namespace lets it go on: it gets a notice, or must go.
 fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
     let subscription =
         core.slab.get(id).and_then(|connection| connection.subscriptions().nth(usize::from(nth)));

@@ -12,7 +12,7 @@ use super::position_header::PositionHeader;
 #[derive(Debug)]
 pub(crate) struct Partial {
     publication: Arc<Publication>,
-    /// What stands before the body; empty for raw WebSockets.
+    /// What precedes the body; empty for plain WebSockets.
     head: Box<[u8]>,
     body: Body,
     tail: &'static [u8],

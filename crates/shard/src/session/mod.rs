@@ -21,7 +21,7 @@
 //! 4. `on_stop` asks for the end. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
 //!    the connection, and leaves its channels then.
 //!
-//! A verb may end the session or the connection; whoever called it looks the connection up again. Verbs
+//! A verb may end the session or the connection; the caller looks the connection up again. Verbs
 //! collect replies and never send: what they say goes out at the end of the stage, after the mail.
 //!
 //! A new way to listen is a file here with its `impl Verbs`, its dialect in `switchboard-dialects`, a line
