@@ -1,44 +1,50 @@
 //! Subscribers and their subscriptions.
 
+use std::num::NonZeroU32;
+
 /// A subscriber: a connection's slot and which of its channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subscriber {
     /// The connection's slot in its shard.
     pub conn: u32,
-    /// Which of the connection's channels.
+    /// Which of the connection's subscriptions.
     pub nth: u16,
 }
 
-/// A subscriber's place: eight bytes, opaque to the connection, which keeps them and gives them
-/// back to the hub.
+/// A subscriber's place: eight bytes, also as an `Option`. It is opaque to the connection, which keeps
+/// it and gives it back to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription {
     /// The hub's index of the channel; it stays the same while the channel has subscribers.
     pub channel: u32,
-    /// The place among the ready or, with the highest bit set, among the blocked.
-    pub place: u32,
+    /// The place among the ready or the blocked, below two bits: one that is always set, and
+    /// [`BLOCKED`].
+    pub(crate) place: NonZeroU32,
 }
 
-const BLOCKED: u32 = 1 << 31;
+const PLACE: NonZeroU32 = NonZeroU32::new(1 << 31).unwrap();
+const BLOCKED: u32 = 1 << 30;
+
+const _: () = assert!(size_of::<Option<Subscription>>() == 8);
 
 impl Subscription {
     pub(crate) fn ready(channel: u32, place: u32) -> Self {
-        debug_assert!(place & BLOCKED == 0);
-        Self { channel, place }
+        debug_assert!(place < BLOCKED);
+        Self { channel, place: PLACE | place }
     }
 
     pub(crate) fn blocked(channel: u32, place: u32) -> Self {
-        debug_assert!(place & BLOCKED == 0);
-        Self { channel, place: place | BLOCKED }
+        debug_assert!(place < BLOCKED);
+        Self { channel, place: PLACE | BLOCKED | place }
     }
 
     /// Whether the subscriber is blocked.
     pub fn is_blocked(self) -> bool {
-        self.place & BLOCKED != 0
+        self.place.get() & BLOCKED != 0
     }
 
     pub(crate) fn index(self) -> u32 {
-        self.place & !BLOCKED
+        self.place.get() & (BLOCKED - 1)
     }
 }
 

@@ -231,6 +231,11 @@ impl Hub {
         self.table.get(channel).map(|channel| &channel.name)
     }
 
+    /// The namespace of the channel with this index, while it exists.
+    pub fn namespace(&self, channel: u32) -> Option<NamespaceId> {
+        self.table.get(channel).map(|channel| channel.namespace)
+    }
+
     /// This shard's position in the channel with this index; none while its home has not answered.
     pub fn position(&self, channel: u32) -> Option<Position> {
         self.table.get(channel)?.position()

@@ -1,6 +1,6 @@
 //! What a connection needs only while it is busy.
 
-use switchboard_hub::{OnGap, Start, Subscription};
+use switchboard_hub::{OnGap, Start};
 use switchboard_ws::message::Receiver;
 
 use crate::encoding::Partial;
@@ -9,8 +9,8 @@ use crate::rate::TokenBucket;
 /// Where a subscriber asked to begin, while the homes of its channels have not answered.
 #[derive(Debug)]
 pub(crate) struct ResumeRequest {
-    /// One for each channel.
-    pub(crate) starts: Vec<Start>,
+    /// The subscriptions that have not begun, and where each is to begin.
+    pub(crate) starts: Vec<(u16, Start)>,
     pub(crate) on_gap: OnGap,
 }
 
@@ -36,8 +36,6 @@ pub(crate) struct Busy {
     pub(crate) output_sent: usize,
     /// What to do when all of it is sent.
     pub(crate) then: Then,
-    /// The subscriptions beyond the first.
-    pub(crate) more_subscriptions: Vec<Subscription>,
     /// How often it may still publish.
     pub(crate) bucket: Option<TokenBucket>,
     /// It was closed for being too slow: the kernel may hold much that it never reads.
@@ -78,7 +76,6 @@ impl Busy {
             && self.resume.is_none()
             && self.is_flushed()
             && self.then == Then::Go
-            && self.more_subscriptions.is_empty()
             && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))
             && !self.too_slow
             && !self.peer_ended

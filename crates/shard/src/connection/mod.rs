@@ -1,19 +1,24 @@
 //! One connection as plain data.
 //!
 //! What every idle subscriber needs is in [`Connection`]; what only a busy connection needs is
-//! boxed in [`Busy`] and dropped when it is idle again. Nothing here acts.
+//! boxed in [`Busy`] and dropped when it is idle again. Several subscriptions of one connection are in
+//! the shard's [`Pool`]. Nothing here acts.
 
 mod busy;
 mod gates;
 mod listen_mode;
 mod peer;
+mod pool;
 mod session;
 mod slab;
 mod slot;
+mod subscriptions;
 
 pub(crate) use busy::{Busy, ResumeRequest, Then};
 pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenMode, PollFlag};
+pub(crate) use pool::{Pool, Relocated};
 pub(crate) use session::{Delivery, Session};
 pub(crate) use slab::Slab;
 pub(crate) use slot::Connection;
+pub(crate) use subscriptions::Subscriptions;

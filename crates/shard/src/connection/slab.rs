@@ -7,7 +7,7 @@ use switchboard_plane::ConnId;
 
 use super::slot::Connection;
 
-/// Connections in one page, about 16 KiB.
+/// Connections in one page, about 14 KiB.
 pub(crate) const PAGE_SLOTS: usize = 256;
 
 #[derive(Debug, Default)]
@@ -54,12 +54,16 @@ impl Slab {
 
     /// The connection with exactly this id, to change.
     pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
-        let (page, slot) = split(id.index());
-        let connection = self.pages.get_mut(page)?.as_mut()?.slots[slot].as_mut()?;
-        (connection.id == id).then_some(connection)
+        self.at_mut(id.index()).filter(|connection| connection.id == id)
     }
 
-    /// Whoever is at `index` now.
+    /// The connection at `index`, to change.
+    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Connection> {
+        let (page, slot) = split(index);
+        self.pages.get_mut(page)?.as_mut()?.slots[slot].as_mut()
+    }
+
+    /// The connection at `index`.
     pub(crate) fn at(&self, index: u32) -> Option<&Connection> {
         let (page, slot) = split(index);
         self.pages.get(page)?.as_ref()?.slots[slot].as_ref()

@@ -6,6 +6,7 @@
 mod input;
 mod output;
 mod sessions;
+mod subscriptions;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
 use switchboard_plane::{ConnId, Outgoing};
 
 use crate::config::Config;
-use crate::connection::{Slab, Then};
+use crate::connection::{Pool, Slab, Then};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::link::Action;
@@ -26,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) config: Arc<Config>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) slab: Slab,
+    /// The subscriptions of connections that have several.
+    pub(crate) pool: Pool,
     pub(crate) hub: Hub,
     pub(crate) exchange: Exchange,
     /// Joins and leaves to be published.
@@ -65,6 +68,7 @@ impl Core {
             config,
             counters,
             slab: Slab::default(),
+            pool: Pool::default(),
             hub,
             exchange,
             announcements: Vec::new(),

@@ -4,7 +4,6 @@
 //! follow it, and its cursors, which are out of the fan-out. How it goes on is in
 //! `delivery::catch_up`.
 
-use switchboard_hub::{Moved, Subscriber, Subscription};
 use switchboard_plane::ConnId;
 
 use super::Core;
@@ -155,38 +154,6 @@ impl Core {
             core.follow(moved);
             subscription
         });
-    }
-
-    /// Somebody's subscription has moved because another left: remember it.
-    pub(crate) fn follow(&mut self, moved: Option<Moved>) {
-        let Some(Moved { who: Subscriber { conn, nth }, subscription }) = moved else {
-            return;
-        };
-        let id = self.slab.at(conn).map(|connection| connection.id);
-        if let Some(connection) = id.and_then(|id| self.slab.get_mut(id)) {
-            connection.set_subscription(nth, subscription);
-        }
-    }
-
-    /// Lets `change` move each subscription of a connection and stores where it went.
-    fn for_each_subscription(
-        &mut self,
-        id: ConnId,
-        mut change: impl FnMut(&mut Self, Subscription) -> Subscription,
-    ) {
-        let subscription_at = |core: &Self, nth: u16| {
-            core.slab
-                .get(id)
-                .and_then(|connection| connection.subscriptions().nth(usize::from(nth)))
-        };
-        let mut nth = 0;
-        while let Some(subscription) = subscription_at(self, nth) {
-            let subscription = change(self, subscription);
-            if let Some(connection) = self.slab.get_mut(id) {
-                connection.set_subscription(nth, subscription);
-            }
-            nth += 1;
-        }
     }
 
     /// A reply did not go out whole: the rest waits.

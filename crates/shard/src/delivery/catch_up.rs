@@ -92,15 +92,17 @@ impl CatchUp {
         let bytes_before = self.turn_bytes;
         loop {
             let sent_bytes = self.turn_bytes - bytes_before;
-            let Some(subscription) =
-                core.slab.get(id).and_then(|connection| connection.subscriptions().nth(nth))
-            else {
+            if nth >= core.subscription_slots(id) {
                 return Drain::Done;
+            }
+            let Some(subscription) = core.subscription(id, nth) else {
+                nth += 1;
+                continue;
             };
             match core.hub.pull(subscription, BATCH_BYTES_MAX, &mut self.publications) {
                 Pull::CaughtUp => nth += 1,
                 Pull::More if sent_bytes >= CATCH_UP_BYTES_MAX => return Drain::Full(true),
-                Pull::More => match self.send_pulled(core, link, id, nth as u16) {
+                Pull::More => match self.send_pulled(core, link, id, nth) {
                     Sent::All => {}
                     Sent::Part(sent) => return Drain::Full(sent > 0 || sent_bytes > 0),
                     Sent::Failed => return Drain::Failed,
@@ -136,7 +138,7 @@ impl CatchUp {
         let Delivery::Stream(dialect) = connection.session.delivery() else {
             return Sent::Failed;
         };
-        let Some(subscription) = connection.subscriptions().nth(usize::from(nth)) else {
+        let Some(subscription) = core.subscription(id, nth) else {
             return Sent::Failed;
         };
         position::write_header(core, id, nth, &mut self.header);

@@ -47,7 +47,7 @@ impl Group {
 
 /// It gets the same bytes as others that speak the same.
 fn is_alike(connection: &Connection, dialect: Dialect) -> bool {
-    dialect == Dialect::Raw || !connection.has_several_subscriptions()
+    dialect == Dialect::Raw || !connection.subscriptions.are_several()
 }
 
 /// Buffers of the fan-out, kept by the turn.
@@ -214,9 +214,7 @@ impl FanOut {
 
 /// The log passed a subscriber whose namespace lets it go on: it gets a notice, or must go.
 fn skipped(core: &mut Core, id: ConnId, nth: u16, missed: &Missed) {
-    let subscription =
-        core.slab.get(id).and_then(|connection| connection.subscriptions().nth(usize::from(nth)));
-    if let Some(subscription) = subscription {
+    if let Some(subscription) = core.subscription(id, nth) {
         session::on_gap(core, id, subscription, missed.clone());
     }
 }

@@ -20,19 +20,22 @@ pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) {
 
 /// Publishes, if the namespace lets clients do so.
 fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<(), String> {
+    let Some(subscription) = core.subscription(id, 0) else {
+        return Ok(());
+    };
+    let Some(namespace) = core.hub.namespace(subscription.channel) else {
+        return Ok(());
+    };
     let Some(connection) = core.slab.get_mut(id) else {
         return Ok(());
     };
-    let (namespaces, namespace) = (&core.config.namespaces, connection.namespace);
+    let namespaces = &core.config.namespaces;
     let rules = namespaces.rules(namespace);
     if !rules.publish {
         let name = namespaces.name(namespace);
         return Err(format!("clients may not publish in namespace {name}"));
     }
-    let Some(subscription) = connection.subscription else {
-        return Ok(());
-    };
-    if connection.has_several_subscriptions() {
+    if connection.subscriptions.are_several() {
         return Err("a client that publishes must listen to exactly one channel".to_owned());
     }
     if rules.publish_per_second > 0 {

@@ -1,15 +1,14 @@
 //! The channels that a request names.
 
-use switchboard_hub::{ChannelName, NamespaceId, parse_list};
+use switchboard_hub::{ChannelName, parse_list};
 
 use super::presence;
 use crate::core::Core;
 
-/// The channels of a request, and the first one's namespace.
+/// The channels of a request.
 #[derive(Debug)]
 pub(crate) struct Channels {
     pub(crate) names: Vec<ChannelName>,
-    pub(super) namespace: NamespaceId,
 }
 
 /// Why nobody may listen to them.
@@ -25,7 +24,6 @@ impl Channels {
     pub(crate) fn parse(core: &Core, list: &str) -> Result<Self, Refusal> {
         let names = parse_list(list, core.config.channels_per_connection_max)
             .map_err(|error| Refusal { status: 400, sentence: error.to_string() })?;
-        let mut first = None;
         for name in &names {
             let Some(namespace) = core.config.namespaces.resolve(name) else {
                 let sentence = format!("channel {name} is in no configured namespace");
@@ -38,8 +36,7 @@ impl Channels {
                     format!("channel {name} is too long a name for join and leave events");
                 return Err(Refusal { status: 400, sentence });
             }
-            first.get_or_insert(namespace);
         }
-        Ok(Self { names, namespace: first.unwrap_or_default() })
+        Ok(Self { names })
     }
 }

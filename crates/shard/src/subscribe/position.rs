@@ -6,14 +6,14 @@ use switchboard_dialects::{Dialect, id::push_position};
 use switchboard_hub::Position;
 use switchboard_plane::ConnId;
 
-use crate::connection::{Connection, Delivery};
+use crate::connection::Delivery;
 use crate::core::Core;
 use crate::encoding::PositionHeader;
 
 /// The positions in all channels of a connection.
 pub(crate) fn text(core: &Core, id: ConnId) -> String {
     let mut text = String::new();
-    for subscription in core.slab.get(id).into_iter().flat_map(Connection::subscriptions) {
+    for (_, subscription) in core.subscriptions(id) {
         push(core, subscription.channel, core.hub.cursor(subscription), &mut text);
     }
     text
@@ -26,7 +26,7 @@ pub(crate) fn push(core: &Core, channel: u32, cursor: u64, text: &mut String) {
     }
 }
 
-/// What is said with publications of the `nth` of a connection's channels.
+/// What is said with publications of the `nth` of a connection's subscriptions.
 pub(crate) fn write_header(core: &Core, id: ConnId, nth: u16, header: &mut PositionHeader) {
     header.before.clear();
     header.after.clear();
@@ -35,10 +35,10 @@ pub(crate) fn write_header(core: &Core, id: ConnId, nth: u16, header: &mut Posit
         return;
     };
     let is_raw = connection.session.delivery() == Delivery::Stream(Dialect::Raw);
-    if is_raw || !connection.has_several_subscriptions() {
+    if is_raw || !connection.subscriptions.are_several() {
         return;
     }
-    for (at, subscription) in (0u16..).zip(connection.subscriptions()) {
+    for (at, subscription) in core.subscriptions(id) {
         let channel = subscription.channel;
         let cursor = core.hub.cursor(subscription);
         match at.cmp(&nth) {

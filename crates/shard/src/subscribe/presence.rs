@@ -31,9 +31,6 @@ pub(crate) fn leaving(core: &mut Core, id: ConnId) {
 }
 
 fn announce(core: &mut Core, id: ConnId, event: &str) {
-    let Some(connection) = core.slab.get(id) else {
-        return;
-    };
     if !core.config.namespaces.any_join_leave() {
         return;
     }
@@ -41,9 +38,9 @@ fn announce(core: &mut Core, id: ConnId, event: &str) {
     let announces = |name: &&ChannelName| {
         namespaces.resolve(name).is_some_and(|number| namespaces.rules(number).join_leave)
     };
-    let names: Vec<ChannelName> = connection
-        .subscriptions()
-        .filter_map(|subscription| core.hub.name(subscription.channel))
+    let names: Vec<ChannelName> = core
+        .subscriptions(id)
+        .filter_map(|(_, subscription)| core.hub.name(subscription.channel))
         .filter(announces)
         .cloned()
         .collect();

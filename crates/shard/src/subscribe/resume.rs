@@ -12,7 +12,7 @@ use switchboard_plane::ConnId;
 
 use super::position;
 use super::subscriptions::has_deleted_channel;
-use crate::connection::{Connection, ResumeRequest};
+use crate::connection::ResumeRequest;
 use crate::core::Core;
 
 /// Offsets that a subscriber will never get.
@@ -21,7 +21,7 @@ pub(crate) type Missed = RangeInclusive<u64>;
 /// What a subscriber cannot have in one of its channels.
 #[derive(Debug)]
 pub(crate) struct Lost {
-    nth: usize,
+    nth: u16,
     pub(crate) channel: ChannelName,
     pub(crate) gap: Gap,
     /// Where it asked to begin.
@@ -41,8 +41,9 @@ pub(crate) enum Resumed {
 
 /// Keeps in mind where a new subscriber wants to begin.
 pub(crate) fn request(core: &mut Core, id: ConnId, listen: Listen) {
+    let starts = core.subscriptions(id).map(|(nth, _)| nth).zip(listen.starts).collect();
     if let Some(connection) = core.slab.get_mut(id) {
-        let request = ResumeRequest { starts: listen.starts, on_gap: listen.on_gap };
+        let request = ResumeRequest { starts, on_gap: listen.on_gap };
         connection.busy().resume = Some(Box::new(request));
     }
 }
@@ -55,38 +56,46 @@ pub(crate) fn resume(core: &mut Core, id: ConnId) -> Resumed {
     if has_deleted_channel(core, id) {
         return Resumed::Deleted;
     }
-    Resumed::Started(place(core, id, begins))
+    Resumed::Started(place(core, begins))
 }
 
-/// Where each channel begins, and where it was to; none while a home has not answered.
-fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<(Begin, Start)>> {
+/// Where a subscription begins, and where it was to.
+#[derive(Debug)]
+struct Begun {
+    nth: u16,
+    subscription: Subscription,
+    begin: Begin,
+    asked: Start,
+}
+
+/// Where each subscription begins; none while a home has not answered.
+fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<Begun>> {
     let connection = core.slab.get(id)?;
     let request = connection.busy.as_ref()?.resume.as_ref()?;
-    let begin = |subscription: Subscription, start: &Start| match start {
+    let begin = |subscription: Subscription, start: Start| match start {
         // It stands where the home stood when it heard of this subscriber.
         Start::Now => {
             core.hub.position(subscription.channel)?;
             Some(Begin { cursor: core.hub.cursor(subscription), gap: None })
         }
-        _ => core.hub.begin(core.now_ms, subscription.channel, start, request.on_gap),
+        _ => core.hub.begin(core.now_ms, subscription.channel, &start, request.on_gap),
     };
-    let begins = connection
-        .subscriptions()
-        .zip(&request.starts)
-        .map(|(subscription, start)| Some((begin(subscription, start)?, *start)))
+    let asked = request.starts.iter().filter_map(|(nth, asked)| {
+        Some((*nth, connection.subscriptions.get(&core.pool, *nth)?, *asked))
+    });
+    let begins = asked
+        .map(|(nth, subscription, asked)| {
+            Some(Begun { nth, subscription, begin: begin(subscription, asked)?, asked })
+        })
         .collect::<Option<Vec<_>>>()?;
     core.end_await_home(id);
     Some(begins)
 }
 
 /// Sets the cursors; returns what the subscriber cannot have.
-fn place(core: &mut Core, id: ConnId, begins: Vec<(Begin, Start)>) -> Vec<Lost> {
+fn place(core: &mut Core, begins: Vec<Begun>) -> Vec<Lost> {
     let mut lost = Vec::new();
-    let Some(connection) = core.slab.get(id) else {
-        return lost;
-    };
-    for (nth, (subscription, (begin, asked))) in connection.subscriptions().zip(begins).enumerate()
-    {
+    for Begun { nth, subscription, begin, asked } in begins {
         core.hub.place(subscription, begin.cursor);
         if let (Some(gap), Some(name)) = (begin.gap, core.hub.name(subscription.channel)) {
             lost.push(Lost { nth, channel: name.clone(), gap, asked });
@@ -101,8 +110,7 @@ fn place(core: &mut Core, id: ConnId, begins: Vec<(Begin, Start)>) -> Vec<Lost> 
 /// it.
 pub(crate) fn position_before(core: &Core, id: ConnId, untold: &[Lost]) -> String {
     let mut text = String::new();
-    let subscriptions = core.slab.get(id).into_iter().flat_map(Connection::subscriptions);
-    for (nth, subscription) in subscriptions.enumerate() {
+    for (nth, subscription) in core.subscriptions(id) {
         match untold.iter().find(|lost| lost.nth == nth).map(|lost| lost.asked) {
             Some(Start::After(position)) => push_position(&mut text, position),
             _ => {

@@ -1,46 +1,40 @@
-//! A connection subscribes to its channels and leaves them, always to all at once.
+//! A connection subscribes to channels and leaves them.
 
-use switchboard_hub::Subscriber;
+use switchboard_hub::{ChannelName, Subscriber};
 use switchboard_plane::ConnId;
 
 use super::channels::Channels;
 use super::presence;
-use crate::connection::{Connection, ListenMode};
+use crate::connection::ListenMode;
 use crate::core::Core;
 
 /// Subscribes to each channel. What the client sees of it goes out after this, so a client that sees it
 /// gets everything that is published from then on.
 pub(crate) fn subscribe(core: &mut Core, id: ConnId, channels: &Channels, mode: ListenMode) {
-    for (nth, name) in (0u16..).zip(&channels.names) {
-        let who = Subscriber { conn: id.index(), nth };
-        let subscription = core.hub.subscribe(core.now_ms, name, who, &mut core.exchange.outbox);
-        let Some(connection) = core.slab.get_mut(id) else {
-            return;
-        };
+    if let Some(connection) = core.slab.get_mut(id) {
         connection.mode = mode;
-        if nth == 0 {
-            connection.subscription = Some(subscription);
-            connection.namespace = channels.namespace;
-        } else {
-            connection.busy().more_subscriptions.push(subscription);
-        }
+    }
+    for name in &channels.names {
+        subscribe_to(core, id, name);
     }
 }
 
-/// Gives up the subscriptions to all channels.
-pub(crate) fn leave(core: &mut Core, id: ConnId) {
-    presence::leaving(core, id);
-    let Some(connection) = core.slab.get_mut(id) else {
+/// Subscribes to one channel, beside those that the connection has. The subscription keeps its slot.
+fn subscribe_to(core: &mut Core, id: ConnId, name: &ChannelName) {
+    let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let first = connection.subscription.take();
-    let more = connection
-        .busy
-        .as_mut()
-        .map_or_else(Vec::new, |busy| std::mem::take(&mut busy.more_subscriptions));
-    for subscription in first.into_iter().chain(more) {
-        let moved = core.hub.unsubscribe(core.now_ms, subscription, &mut core.exchange.outbox);
-        core.follow(moved);
+    let nth = connection.subscriptions.free_slot(&core.pool);
+    let who = Subscriber { conn: id.index(), nth };
+    let subscription = core.hub.subscribe(core.now_ms, name, who, &mut core.exchange.outbox);
+    core.set_subscription(id, nth, subscription);
+}
+
+/// Gives up all subscriptions, the last one first: then the pool finds at once that others are left.
+pub(crate) fn leave(core: &mut Core, id: ConnId) {
+    presence::leaving(core, id);
+    for nth in (0..core.subscription_slots(id)).rev() {
+        unsubscribe(core, id, nth);
     }
     if core.end_await_home(id) {
         // The homes' answers do not reach it any more: what is said to it goes out now.
@@ -48,10 +42,19 @@ pub(crate) fn leave(core: &mut Core, id: ConnId) {
     }
 }
 
+/// Gives up one subscription; the others keep their slots.
+fn unsubscribe(core: &mut Core, id: ConnId, nth: u16) {
+    let Some(subscription) = core.subscription(id, nth) else {
+        return;
+    };
+    core.clear_subscription(id, nth);
+    let moved = core.hub.unsubscribe(core.now_ms, subscription, &mut core.exchange.outbox);
+    core.follow(moved);
+}
+
 /// Some channel of the connection was deleted. Then it must go before anything else is said: the
 /// position that it would be told is in a new stream, and what it missed of the old one would
 /// never be announced.
 pub(crate) fn has_deleted_channel(core: &Core, id: ConnId) -> bool {
-    let mut subscriptions = core.slab.get(id).into_iter().flat_map(Connection::subscriptions);
-    subscriptions.any(|subscription| core.hub.is_deleted(subscription))
+    core.subscriptions(id).any(|(_, subscription)| core.hub.is_deleted(subscription))
 }

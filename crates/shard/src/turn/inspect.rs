@@ -33,7 +33,7 @@ pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
     };
     let lags = |id: &&ConnId| {
         core.slab.get(**id).is_some_and(|connection| {
-            connection.subscription.is_some() && !connection.gates.awaits_home()
+            !connection.subscriptions.is_empty() && !connection.gates.awaits_home()
         })
     };
     let mut ids: Vec<ConnId> = core.parked.iter().filter(lags).copied().collect();
@@ -53,7 +53,8 @@ fn slow_client(core: &Core, id: ConnId) -> Option<SlowClient> {
         let head = core.hub.position(subscription.channel).map_or(0, |position| position.offset);
         head.saturating_sub(core.hub.cursor(*subscription))
     };
-    let subscription = connection.subscriptions().max_by_key(behind)?;
+    let subscription =
+        core.subscriptions(id).map(|(_, subscription)| subscription).max_by_key(behind)?;
     let lag = core.hub.lag(subscription);
     Some(SlowClient {
         subscriber: subscriber(core, connection),

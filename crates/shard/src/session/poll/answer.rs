@@ -58,9 +58,11 @@ impl<'a> PollAnswer<'a> {
         gaps: &'a [(ChannelName, Gap)],
     ) -> Option<Self> {
         let connection = core.slab.get(id)?;
-        let places = connection
-            .subscriptions()
-            .map(|subscription| Place {
+        // A poll leaves its channels all at once: no slot is empty, and the `nth` place is that of the
+        // `nth` slot.
+        let places = core
+            .subscriptions(id)
+            .map(|(_, subscription)| Place {
                 channel: subscription.channel,
                 cursor: core.hub.cursor(subscription),
             })
