@@ -49,6 +49,8 @@ class Servers:
         self.started = []
 
     def __call__(self, plane, shards=1, **keys):
+        # Offsets grow and need not be consecutive: with two shards, they are not.
+        keys.setdefault("offset_skip_max", 3 * (shards - 1))
         server = Server(self.folder, plane=plane, cores=shards, **keys)
         self.started.append(server)
         return server

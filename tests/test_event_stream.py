@@ -9,7 +9,7 @@ import pytest
 from httpx_sse import connect_sse
 
 from support.event_stream import EventStream
-from support.positions import moved, offset
+from support.positions import at, offset
 from support.raw_http import RawConnection, get
 
 
@@ -122,7 +122,7 @@ def test_where_it_begins(server, channel):
     first, second, third = server.publish_all(channel, ["1", "2", "3"])
     cases = [
         ("", [], [], third),
-        ("?since=earliest", [], ["1", "2", "3"], moved(first, -1)),
+        ("?since=earliest", [], ["1", "2", "3"], at(first, 0)),
         ("?since=latest", [], ["3"], second),
         (f"?since={first}", [], ["2", "3"], first),
         (f"?last_event_id={first}", [], ["2", "3"], first),
@@ -130,14 +130,14 @@ def test_where_it_begins(server, channel):
         (f"?last_event_id={first}", [f"Last-Event-ID: {second}"], ["3"], second),
         (f"?since={first}", ["Last-Event-ID:"], ["2", "3"], first),
         ("", [f"Last-Event-ID: {first}"], ["2", "3"], first),
-        ("", ["Last-Event-ID: earliest"], ["1", "2", "3"], moved(first, -1)),
+        ("", ["Last-Event-ID: earliest"], ["1", "2", "3"], at(first, 0)),
     ]
     for query, headers, expected, begins in cases:
         with EventStream(server, f"/sub/{channel}{query}", *headers) as stream:
             assert stream.begin()[0] == []
             assert stream.position == begins, (query, headers)
             stream.expect(*expected)
-    assert server.publish(channel, "4")["position"] == moved(third, 1)
+    assert offset(server.publish(channel, "4")["position"]) > offset(third)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from support.polling import Poller, gaps_of, items_of
-from support.positions import moved, other_epoch
+from support.positions import at, missed, offset, other_epoch
 from support.raw_websocket import TEXT, RawWebSocket
 from support.ways import WAYS
 
@@ -30,19 +30,19 @@ def name(channel):
 
 
 def filled(server, name, count=10):
-    """Publishes `0` to `count - 1`, and gives the position of `0`."""
-    return server.publish_all(name, [str(n) for n in range(count)])[0]
+    """Publishes `0` to `count - 1`, and gives their positions."""
+    return server.publish_all(name, [str(n) for n in range(count)])
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_evicted(server, name, way):
     """The exact offsets that are missing, and then from now on."""
-    first = filled(server, name)
-    with WAYS[way](server, name, moved(first, 1)) as line:
+    sent = filled(server, name)
+    with WAYS[way](server, name, sent[1]) as line:
         if way.endswith("poll"):
             assert line.step() == []
-        assert line.gaps == [(name, "evicted", (3, 10))]
-        assert line.position == moved(first, 9)
+        assert line.gaps == [(name, "evicted", missed(sent[1], sent[9]))]
+        assert line.position == sent[9]
         server.publish(name, "10")
         assert line.take(1) == ["10"]
         assert len(line.gaps) == 1, "it is announced once"
@@ -50,35 +50,35 @@ def test_evicted(server, name, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_evicted_and_then_the_earliest(server, name, way):
-    first = filled(server, name)
-    with WAYS[way](server, name, moved(first, 1), gap="earliest") as line:
+    sent = filled(server, name)
+    with WAYS[way](server, name, sent[1], gap="earliest") as line:
         assert line.take(3) == ["7", "8", "9"]
-        assert line.gaps == [(name, "evicted", (3, 7))]
-        assert line.position == moved(first, 9)
+        assert line.gaps == [(name, "evicted", missed(sent[1], sent[6]))]
+        assert line.position == sent[9]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_just_kept_is_no_gap(server, name, way):
-    first = filled(server, name)
-    with WAYS[way](server, name, moved(first, 6)) as line:
+    sent = filled(server, name)
+    with WAYS[way](server, name, sent[6]) as line:
         assert line.take(3) == ["7", "8", "9"] and line.gaps == []
-    with WAYS[way](server, name, moved(first, 5), gap="earliest") as line:
+    with WAYS[way](server, name, sent[5], gap="earliest") as line:
         assert line.take(3) == ["7", "8", "9"]
-        assert line.gaps == [(name, "evicted", (7, 7))]
+        assert line.gaps == [(name, "evicted", missed(sent[5], sent[6]))]
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("gap", ["now", "earliest"])
 def test_future(server, name, way, gap):
     """An offset that has not been given yet is a mistake, not a reservation."""
-    first = filled(server, name)
-    with WAYS[way](server, name, moved(first, 10), gap=gap) as line:
+    sent = filled(server, name)
+    with WAYS[way](server, name, at(sent[9], offset(sent[9]) + 1), gap=gap) as line:
         if gap == "earliest":
             assert line.take(3) == ["7", "8", "9"]
         elif way.endswith("poll"):
             assert line.step() == []
         assert line.gaps == [(name, "future", None)]
-        assert line.position == moved(first, 9)
+        assert line.position == sent[9]
         server.publish(name, "10")
         assert line.take(1) == ["10"]
 
@@ -87,7 +87,7 @@ def test_future(server, name, way, gap):
 @pytest.mark.parametrize("deleted", [False, True], ids=["unknown", "deleted"])
 def test_epoch(server, name, way, deleted):
     """The stream that the position names is not there any more."""
-    position = filled(server, name)
+    position, *_ = filled(server, name)
     lost = position if deleted else other_epoch(position)
     if deleted:
         server.delete(name)
@@ -118,11 +118,11 @@ def test_epoch_of_a_channel_that_never_was(server, name, way):
 def test_without_history(server, channel, way):
     """A client that was away learns what is missing."""
     name = f"none:{channel}"
-    first, _ = server.publish_all(name, ["0", "1"])
+    first, second = server.publish_all(name, ["0", "1"])
     with WAYS[way](server, name, first) as line:
         if way.endswith("poll"):
             assert line.step() == []
-        assert line.gaps == [(name, "evicted", (2, 2))]
+        assert line.gaps == [(name, "evicted", missed(first, second))]
 
 def test_without_history_those_who_are_there_get_everything(server, channel):
     name = f"none:{channel}"
@@ -141,11 +141,11 @@ def test_without_history_those_who_are_there_get_everything(server, channel):
 
 def test_long_poll_tells_at_once(server, name):
     """It is answered instead of held, so that the client knows before the next news."""
-    first = filled(server, name)
-    with Poller(server, name, f"since={first}") as poller:
+    sent = filled(server, name)
+    with Poller(server, name, f"since={sent[0]}") as poller:
         answer = poller.poll()
         assert answer.status == 304
-        assert gaps_of(answer) == [(name, "evicted", (2, 10))]
+        assert gaps_of(answer) == [(name, "evicted", missed(sent[0], sent[9]))]
         poller.begin().expect_silence(0.2)
         server.publish(name, "10")
         answer = poller.finish()
@@ -153,27 +153,27 @@ def test_long_poll_tells_at_once(server, name):
 
 
 def test_json_poll_tells_at_once(server, name):
-    first = filled(server, name)
+    sent = filled(server, name)
     for more in ("", "&poll=1"):
-        query = f"since={first}{more}"
+        query = f"since={sent[0]}{more}"
         with Poller(server, name, query, ["Accept: application/json"]) as poller:
             (notice,) = items_of(poller.poll())
-            position = moved(first, 9)
-            expected = {"channel": name, "gap": "evicted", "missed": [2, 10], "position": position}
-            assert notice == expected and poller.position == position
-    query = f"since={first}&gap=earliest"
+            expected = {"channel": name, "gap": "evicted", "position": sent[9]}
+            assert notice == {**expected, "missed": [*missed(sent[0], sent[9])]}
+            assert poller.position == sent[9]
+    query = f"since={sent[0]}&gap=earliest"
     with Poller(server, name, query, ["Accept: application/json"]) as poller:
         notice, *items = items_of(poller.poll())
-        assert notice["missed"] == [2, 7]
+        assert notice["missed"] == [*missed(sent[0], sent[6])]
         assert [item["data"] for item in items] == ["7", "8", "9"]
 
 
 def test_raw(server, channel):
     """A client without notices is closed, unless its namespace lets it miss something."""
-    first = filled(server, f"short:{channel}")
+    first, *_ = filled(server, f"short:{channel}")
     with RawWebSocket(server, f"/sub/short:{channel}?since={first}") as line:
         line.expect_close(4010, ends=False)
-    first = filled(server, f"lossy:{channel}")
+    first, *_ = filled(server, f"lossy:{channel}")
     with RawWebSocket(server, f"/sub/lossy:{channel}?since={first}") as line:
         server.publish(f"lossy:{channel}", "10")
         line.expect(TEXT, b"10")

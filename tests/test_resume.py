@@ -6,7 +6,7 @@ import random
 import pytest
 from websockets.asyncio.client import connect
 
-from support.positions import moved, offset, split
+from support.positions import at, offset, split
 from support.raw_http import ask, upgrade
 from support.raw_websocket import BINARY, TEXT, RawWebSocket
 from support.v1 import PROTOCOL, V1, parse
@@ -22,11 +22,24 @@ def server(everywhere):
 def test_from_every_position(server, channel, way):
     """From each position exactly what follows it."""
     sent = [f"message {n}" for n in range(6)]
-    first, *_ = server.publish_all(channel, sent)
-    for n in range(6):
-        with WAYS[way](server, channel, moved(first, n - 1)) as line:
+    positions = server.publish_all(channel, sent)
+    for n, position in enumerate([at(positions[0], 0), *positions[:-1]]):
+        with WAYS[way](server, channel, position) as line:
             assert line.take(6 - n) == sent[n:]
-            assert line.gaps == [] and line.position == moved(first, 5)
+            assert line.gaps == [] and line.position == positions[5]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_from_offsets_that_nobody_was_given(server, channel, way):
+    """Offsets need not be consecutive: a place between two messages is before the later one."""
+    sent = [str(n) for n in range(8)]
+    positions = server.publish_all(channel, sent)
+    offsets = [offset(position) for position in positions]
+    for number in range(offsets[-1]):
+        expected = [text for text, given in zip(sent, offsets, strict=True) if given > number]
+        with WAYS[way](server, channel, at(positions[0], number)) as line:
+            assert line.take(len(expected)) == expected, (number, offsets)
+            assert line.gaps == [] and line.position == positions[-1]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -96,7 +109,7 @@ def test_publications_while_clients_come_and_go(server, channel, seed):
             await asyncio.to_thread(server.publish_all, channel, texts)
 
     async def listen(rng):
-        received, since = [], moved(position, -1)
+        received, since = [], at(position, 0)
         while len(received) < count:
             url = server.ws(f"/sub/{channel}?since={since}")
             # Without a bound of its own queue: a full one would keep it from hearing the Close frame.
@@ -147,7 +160,7 @@ def test_v1_labels(server, channel):
         assert second.payload == b"\n\n\x00\xff" and second.event == "grüße: alle"
         assert second.fields["content-type"] == "application/octet-stream"
         assert (third.payload, third.fields) == ("", {})
-        assert [offset(m.position) for m in (first, second, third)] == [1, 2, 3]
+        assert offset(first.position) < offset(second.position) < offset(third.position)
 
 
 def test_v1_publishes_as_raw_does(server):
@@ -178,7 +191,7 @@ def test_raw_with_since(server, channel):
 
 def test_raw_closes_when_the_position_is_lost(server, channel):
     position = server.publish(channel, "x")["position"]
-    with RawWebSocket(server, f"/sub/{channel}?since={moved(position, 5)}") as line:
+    with RawWebSocket(server, f"/sub/{channel}?since={at(position, offset(position) + 5)}") as line:
         line.expect_close(4010, ends=False)
 
 

@@ -18,10 +18,15 @@ def offset(position):
     return number
 
 
-def moved(position, by):
-    """The position that many publications later, or earlier."""
-    ((epoch, number),) = split(position)
-    return f"{epoch}-{number + by}"
+def at(position, number):
+    """Another offset in the same stream; 0 is before everything."""
+    ((epoch, _),) = split(position)
+    return f"{epoch}-{number}"
+
+
+def missed(after, last):
+    """The bounds of the gap behind one position up to another."""
+    return offset(after) + 1, offset(last)
 
 
 def other_epoch(position):

@@ -154,9 +154,21 @@ impl Channel {
         self.base + self.log.head()
     }
 
-    /// The mark of the oldest publication kept, or of the next one.
-    pub(crate) fn first_mark(&self) -> u64 {
-        self.base + self.log.first()
+    /// Subscribers from this mark on can have all that follows it; those below it have fallen off the
+    /// log.
+    pub(crate) fn kept_mark(&self) -> u64 {
+        self.base + self.log.before()
+    }
+
+    /// No subscriber waits for the oldest publication kept.
+    fn has_oldest(&self, subscribers: &SubscriberSet) -> bool {
+        subscribers.is_empty()
+            || self.log.oldest().is_none_or(|oldest| self.base + oldest <= subscribers.floor())
+    }
+
+    /// No ready subscriber waits for the oldest publication kept.
+    pub(crate) fn ready_have_oldest(&self) -> bool {
+        self.has_oldest(&self.ready)
     }
 
     /// This is a mirror whose home has not answered.
@@ -182,7 +194,7 @@ impl Channel {
     pub(crate) fn blocked_limit(&self) -> u64 {
         match self.policy {
             _ if self.is_waiting() => 0,
-            SlowPolicy::Disconnect => self.first_mark() - 1,
+            SlowPolicy::Disconnect => self.kept_mark(),
             SlowPolicy::Skip | SlowPolicy::Latest => self.base,
         }
     }
@@ -200,22 +212,17 @@ impl Channel {
 
     /// The oldest publication is neither in the history nor needed by any cursor.
     pub(crate) fn can_release(&self) -> bool {
-        let oldest = self.first_mark();
-        let has_it = |subscriber_set: &SubscriberSet| {
-            subscriber_set.is_empty() || oldest <= subscriber_set.floor()
-        };
         !self.log.is_empty()
             && !self.log.oldest_is_history()
-            && has_it(&self.ready)
-            && self.blocked.as_deref().is_none_or(has_it)
+            && self.ready_have_oldest()
+            && self.blocked.as_deref().is_none_or(|blocked| self.has_oldest(blocked))
     }
 
     /// The mark from which a subscriber continues after a lag, by the policy.
     pub(crate) fn mark_after_lag(&self) -> u64 {
-        let kept = self.first_mark() - 1;
         match self.policy {
-            SlowPolicy::Disconnect | SlowPolicy::Skip => kept,
-            SlowPolicy::Latest => kept.max(self.head_mark() - 1),
+            SlowPolicy::Disconnect | SlowPolicy::Skip => self.kept_mark(),
+            SlowPolicy::Latest => self.base + self.log.before_newest(),
         }
     }
 }

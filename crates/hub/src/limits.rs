@@ -14,6 +14,9 @@ pub struct Limits {
     pub meta_ttl_ms: u64,
     /// How long a shard keeps its mirror of a log after its last subscriber left.
     pub mirror_linger_ms: u64,
+    /// For tests: leaves up to so many offsets out between two publications, at random. With 0
+    /// offsets are consecutive.
+    pub offset_skip_max: u32,
 }
 
 impl Default for Limits {
@@ -23,6 +26,7 @@ impl Default for Limits {
             channels_idle_max: 100_000,
             meta_ttl_ms: 3_600_000,
             mirror_linger_ms: 10_000,
+            offset_skip_max: 0,
         }
     }
 }

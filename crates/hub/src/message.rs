@@ -25,7 +25,7 @@ pub enum Message {
         /// The mirror's generation.
         generation: u64,
     },
-    /// From the home: the stream's head and its history. Later publications follow.
+    /// From the home: the stream's history. Later publications follow.
     Joined {
         /// The mirror's channel index.
         channel: u32,
@@ -33,11 +33,11 @@ pub enum Message {
         generation: u64,
         /// The stream's epoch.
         epoch: Epoch,
-        /// The last offset given.
-        head: u64,
-        /// The publications of its history, without a gap up to `head`.
+        /// The offset behind which the history begins; the head when it is empty.
+        before: u64,
+        /// All publications after `before`.
         history: Vec<Arc<Publication>>,
-        /// When the publication before those was made; 0 when there was none.
+        /// When the publication at `before` was made; 0 when there was none.
         dropped_ms: u64,
     },
     /// To the home: the mirror is gone.
@@ -66,6 +66,8 @@ pub enum Message {
         channel: u32,
         /// The mirror's generation.
         generation: u64,
+        /// The offset before it. The mirror's head must be there, or a message was lost.
+        after: u64,
         /// The publication.
         publication: Arc<Publication>,
     },
@@ -76,7 +78,7 @@ pub enum Message {
         /// The draft to publish.
         draft: Draft,
     },
-    /// From the home: the stream was deleted; one with a new epoch begins at offset 1.
+    /// From the home: the stream was deleted; one with a new epoch begins.
     Deleted {
         /// The mirror's channel index.
         channel: u32,

@@ -60,7 +60,7 @@ impl FromStr for Epoch {
 pub struct Position {
     /// Which life of the stream.
     pub epoch: Epoch,
-    /// The publication's number in it, from 1.
+    /// The publication's offset in it, at least 1. Offsets grow and need not be consecutive.
     pub offset: u64,
 }
 

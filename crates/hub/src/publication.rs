@@ -105,7 +105,7 @@ impl Publication {
         Arc::new(publication)
     }
 
-    /// Its number in the channel, from 1.
+    /// Its offset in the channel, at least 1. Later publications have larger ones.
     pub fn offset(&self) -> u64 {
         self.position.offset
     }

@@ -66,8 +66,14 @@ impl fmt::Display for GapReason {
 pub struct Gap {
     /// Why.
     pub reason: GapReason,
-    /// Exactly which offsets, where that is known.
+    /// Which offsets, where that is known: every publication in this range is missed, and none
+    /// outside of it. Not each of these offsets need have been given.
     pub missed: Option<RangeInclusive<u64>>,
+}
+
+/// The offsets that a subscriber misses that goes on behind `last` instead of `after`.
+pub(crate) fn missed(after: u64, last: u64) -> RangeInclusive<u64> {
+    after + 1..=last
 }
 
 /// Where a subscriber really begins.

@@ -15,10 +15,10 @@ pub enum WorkKind {
     /// before the next call, or [place](crate::Hub::place) them again; until then they receive
     /// nothing.
     Lagged,
-    /// Policies `skip` and `latest`: tell the targets that they missed exactly these offsets. Their
-    /// cursors are past them already.
+    /// Policies `skip` and `latest`: tell the targets that they missed all publications with these
+    /// offsets. Their cursors are past them already.
     Skipped {
-        /// The offsets that the targets will never get.
+        /// The offsets of what the targets will never get (as in [`Gap`](crate::Gap)).
         missed: RangeInclusive<u64>,
     },
     /// The channel was deleted: close the targets and unsubscribe them before the next call.
@@ -41,9 +41,12 @@ pub struct Work {
     pub kind: WorkKind,
     /// The channel, by the hub's index (as in [`Subscription`]).
     pub channel: u32,
+    /// With `Deliver`: the cursor that all targets had. For those whose sockets took nothing it is
+    /// still the right one.
+    pub after: u64,
     /// The subscribers.
     pub targets: Vec<(Subscriber, Subscription)>,
-    /// With `Deliver`: what to send, in order and without a gap; never empty.
+    /// With `Deliver`: what to send: all that follows `after`, in order; never empty.
     pub publications: Vec<Arc<Publication>>,
 }
 
@@ -64,7 +67,7 @@ pub enum Pull {
     /// The cursor fell off the log. With `disconnect`, close. With `skip` and `latest`, announce
     /// the gap, `advance` to its end and pull again.
     Lagged {
-        /// The offsets that the subscriber will never get.
+        /// The offsets of what the subscriber will never get (as in [`Gap`](crate::Gap)).
         missed: RangeInclusive<u64>,
     },
     /// The channel was deleted: close and unsubscribe.
@@ -74,7 +77,8 @@ pub enum Pull {
 /// How far a subscriber is behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lag {
-    /// Publications after its cursor.
+    /// Publications after its cursor. Those that are not kept are counted by their offsets, which is
+    /// an upper bound.
     pub publications: u64,
     /// The bytes of those that are kept, as frames.
     pub bytes: u64,

@@ -58,6 +58,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             shard_log_bytes_max: settings.shard_log_bytes_max,
             channels_idle_max: settings.channels_idle_max as usize,
             meta_ttl_ms: settings.meta_ttl_ms.into(),
+            offset_skip_max: settings.offset_skip_max,
             ..HubLimits::default()
         },
         namespaces: NamespaceRules::new(

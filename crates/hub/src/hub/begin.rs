@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Hub;
+use crate::start::missed;
 use crate::{Begin, ChannelName, Gap, GapReason, OnGap, Outbox, Publication, Start};
 
 impl Hub {
@@ -38,31 +39,31 @@ impl Hub {
         let stand = channel.position()?;
         let (log, head) = (&channel.log, stand.offset);
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
-        let first = log.history_first(now_ms, ttl_ms);
+        let before = log.history_before(now_ms, ttl_ms);
         let onward = match on_gap {
             OnGap::Now => head,
-            OnGap::Earliest => first - 1,
+            OnGap::Earliest => before,
         };
         let at = |cursor| Begin { cursor, gap: None };
         let behind = |reason, missed| Begin { cursor: onward, gap: Some(Gap { reason, missed }) };
         Some(match *start {
             Start::Now => at(head),
-            Start::Earliest => at(first - 1),
-            Start::Latest => at(head.max(first) - 1),
+            Start::Earliest => at(before),
+            Start::Latest => at(log.before_newest().max(before)),
             Start::After(position) if position.epoch != stand.epoch => {
                 behind(GapReason::Epoch, None)
             }
             Start::After(position) if position.offset > head => behind(GapReason::Future, None),
-            Start::After(position) if position.offset + 1 < first => {
-                behind(GapReason::Evicted, Some(position.offset + 1..=onward))
+            Start::After(position) if position.offset < before => {
+                behind(GapReason::Evicted, Some(missed(position.offset, onward)))
             }
             Start::After(position) => at(position.offset),
             Start::AfterSecond(second) => {
                 // Times grow with the offsets: if the last missing one is old enough, all are.
-                if log.time_at(first - 1).is_some_and(|time_ms| time_ms / 1000 > second) {
+                if log.time_at(before).is_some_and(|time_ms| time_ms / 1000 > second) {
                     behind(GapReason::Evicted, None)
                 } else {
-                    at(log.last_until_second(second).max(first - 1))
+                    at(log.last_until_second(second).max(before))
                 }
             }
         })
@@ -81,13 +82,13 @@ impl Hub {
         publications.clear();
         let Some(channel) = self.table.get(channel) else { return };
         let (log, head) = (&channel.log, channel.log.head());
-        if cursor < head && cursor + 1 >= log.first() {
+        if cursor < head && cursor >= log.before() {
             log.copy(cursor, head, bytes_max, publications);
         }
     }
 
-    /// When the publication at `offset` was made (Unix milliseconds), if it is kept or was the last
-    /// one dropped.
+    /// When the last publication up to `offset` was made (Unix milliseconds), if it is kept or was the
+    /// last one dropped; of that one only the second is known.
     pub fn time_at(&self, channel: u32, offset: u64) -> Option<u64> {
         self.table.get(channel)?.log.time_at(offset)
     }

@@ -39,7 +39,7 @@ impl Hub {
         let channel = &mut self.table[index];
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
         let log = &mut channel.log;
-        self.evicted += u64::from(log.history_first(now_ms, ttl_ms) == log.first());
+        self.evicted += u64::from(log.history_before(now_ms, ttl_ms) == log.before());
         self.log_bytes -= log.drop_oldest();
         self.sizes.place(&mut self.table, index);
         self.mark_dirty(index);
@@ -65,10 +65,7 @@ impl Hub {
         let log = &channel.log;
         let tail = &self.rules[channel.namespace].tail;
         let over = log.len() > tail.publications || log.bytes() > tail.bytes;
-        let ready = &channel.ready;
-        over && log.len() > 1
-            && !log.oldest_is_history()
-            && (ready.is_empty() || channel.first_mark() <= ready.floor())
+        over && log.len() > 1 && !log.oldest_is_history() && channel.ready_have_oldest()
     }
 
     /// Queues the channel for [`next_work`](Hub::next_work) if there is something to do.

@@ -2,6 +2,7 @@
 
 use super::Hub;
 use crate::channel::{Channel, FIRST_MARK, WAITING};
+use crate::start::missed;
 use crate::{SlowPolicy, Subscription, Work, WorkKind};
 
 impl Hub {
@@ -74,7 +75,7 @@ fn serve_blocked(channel: &mut Channel, sends_max: usize, work: &mut Work) -> bo
 fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: &mut Work) -> bool {
     let index = work.channel;
     let subscription = |place| Subscription::ready(index, place);
-    let (base, first, head) = (channel.base, channel.first_mark(), channel.head_mark());
+    let (base, kept, head) = (channel.base, channel.kept_mark(), channel.head_mark());
     while channel.ready_has_work() {
         if !channel.ready.in_pass() {
             channel.ready.begin_pass(head);
@@ -89,20 +90,21 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
             work.kind = WorkKind::Deleted;
             let treat = |mark: u64| (mark < base).then_some(mark);
             ready.take(treat, false, sends_max, subscription, &mut work.targets);
-        } else if mark + 1 >= first {
+        } else if mark >= kept {
             work.kind = WorkKind::Deliver;
+            work.after = mark - base;
             let until = head - base;
             let reached =
-                base + channel.log.copy(mark - base, until, bytes_max, &mut work.publications);
+                base + channel.log.copy(work.after, until, bytes_max, &mut work.publications);
             ready.leave_behind(reached);
             let treat = |other: u64| (other == mark).then_some(reached);
             ready.take(treat, false, sends_max, subscription, &mut work.targets);
         } else if channel.policy == SlowPolicy::Disconnect {
             work.kind = WorkKind::Lagged;
-            let treat = |mark: u64| (base <= mark && mark + 1 < first).then_some(mark);
+            let treat = |mark: u64| (base <= mark && mark < kept).then_some(mark);
             ready.take(treat, false, sends_max, subscription, &mut work.targets);
         } else {
-            work.kind = WorkKind::Skipped { missed: mark + 1 - base..=after_lag - base };
+            work.kind = WorkKind::Skipped { missed: missed(mark - base, after_lag - base) };
             let treat = |other: u64| (other == mark).then_some(after_lag);
             ready.take(treat, true, sends_max, subscription, &mut work.targets);
         }

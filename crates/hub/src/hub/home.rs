@@ -23,14 +23,14 @@ impl Hub {
         home_channel.request(now_ms);
         let ttl_ms = self.rules[home_channel.namespace].history_ttl_ms;
         let (epoch, log) = (home_channel.epoch, &home_channel.log);
-        let head = log.head();
-        let first = log.history_first(now_ms, ttl_ms);
-        let history = log.to_vec(first);
-        let dropped_ms = log.time_at(first - 1).unwrap_or(0);
+        let before = log.history_before(now_ms, ttl_ms);
+        let history = log.to_vec(before);
+        let dropped_ms = log.time_at(before).unwrap_or(0);
         if let Role::Home(home) = &mut home_channel.role {
             home.mirrors.retain(|mirror| mirror.shard != from);
             home.mirrors.push(RemoteMirror { generation, channel, subscribers: 1, shard: from });
-            let joined = Message::Joined { channel, generation, epoch, head, history, dropped_ms };
+            let joined =
+                Message::Joined { channel, generation, epoch, before, history, dropped_ms };
             out.push((from, joined));
         }
     }

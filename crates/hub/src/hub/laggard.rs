@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use crate::channel::{FIRST_MARK, WAITING};
+use crate::start::missed;
 use crate::subscriber_set::Entry;
 use crate::{Lag, Moved, Publication, Pull, Subscription};
 
@@ -51,8 +52,8 @@ impl Hub {
         if mark >= head {
             return Pull::CaughtUp;
         }
-        if mark + 1 < channel.first_mark() {
-            return Pull::Lagged { missed: mark + 1 - base..=channel.mark_after_lag() - base };
+        if mark < channel.kept_mark() {
+            return Pull::Lagged { missed: missed(mark - base, channel.mark_after_lag() - base) };
         }
         channel.log.copy(mark - base, head - base, bytes_max, publications);
         Pull::More
@@ -110,11 +111,18 @@ impl Hub {
         let channel = &self.table[subscription.channel];
         match self.mark(subscription).checked_sub(channel.base) {
             Some(cursor) => Lag {
-                publications: channel.log.head() - cursor,
+                publications: channel.log.len_after(cursor),
                 bytes: channel.log.frame_bytes_after(cursor),
             },
             None => Lag::default(),
         }
+    }
+
+    /// The publications of [`lag`](Hub::lag) alone, which needs no look at each of them.
+    pub fn publications_behind(&self, subscription: Subscription) -> u64 {
+        let channel = &self.table[subscription.channel];
+        let cursor = self.mark(subscription).checked_sub(channel.base);
+        cursor.map_or(0, |cursor| channel.log.len_after(cursor))
     }
 
     fn mark(&self, subscription: Subscription) -> u64 {

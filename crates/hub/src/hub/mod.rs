@@ -103,8 +103,8 @@ pub struct Hub {
     router: Router,
     rules: Arc<Namespaces<Rules>>,
     limits: Limits,
-    /// State of the generator that makes epochs.
-    epoch_seed: u64,
+    /// State of the generator that makes epochs and, for tests, holes between offsets.
+    seed: u64,
     /// The last generation given to a mirror of this shard.
     generation: u64,
     accounting: Arc<Accounting>,
@@ -146,7 +146,7 @@ impl Hub {
             rules,
             limits,
             // Hubs with the same seed must not make the same epochs.
-            epoch_seed: mix(seed ^ mix(u64::from(id.0))),
+            seed: mix(seed ^ mix(u64::from(id.0))),
             generation: 0,
             accounting,
             table: Table::new(),
@@ -179,12 +179,12 @@ impl Hub {
             Message::Publish { name, draft } => {
                 self.publish_home(now_ms, &name, draft, out);
             }
-            Message::Joined { channel, generation, epoch, head, history, dropped_ms } => {
-                let log = Log::seeded(head, history, dropped_ms);
+            Message::Joined { channel, generation, epoch, before, history, dropped_ms } => {
+                let log = Log::seeded(before, history, dropped_ms);
                 self.joined(now_ms, channel, generation, epoch, log, out);
             }
-            Message::Deliver { channel, generation, publication } => {
-                self.deliver(now_ms, channel, generation, publication, out);
+            Message::Deliver { channel, generation, after, publication } => {
+                self.deliver(now_ms, channel, generation, (after, publication), out);
             }
             Message::Deleted { channel, generation, epoch } => {
                 self.deleted(channel, generation, epoch);
@@ -212,7 +212,7 @@ impl Hub {
         let home = match &channel.role {
             Role::Home(home) => Some(HomeReport {
                 position: Position { epoch: channel.epoch, offset: log.head() },
-                messages: log.head() + 1 - log.history_first(now_ms, rules.history_ttl_ms),
+                messages: log.history_len_at(now_ms, rules.history_ttl_ms) as u64,
                 bytes: log.bytes() as u64,
                 last_publication_ms: home.last_publication_ms(),
             }),
@@ -317,8 +317,20 @@ impl Hub {
     }
 
     fn next_epoch(&mut self) -> Epoch {
-        self.epoch_seed = self.epoch_seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        Epoch::from_random(mix(self.epoch_seed))
+        Epoch::from_random(self.random())
+    }
+
+    /// The offset of the publication that follows `head`: the next one, unless a test wants holes.
+    fn next_offset(&mut self, head: u64) -> u64 {
+        match self.limits.offset_skip_max {
+            0 => head + 1,
+            max => head + 1 + self.random() % (u64::from(max) + 1),
+        }
+    }
+
+    fn random(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.seed)
     }
 }
 

@@ -31,8 +31,9 @@ impl Hub {
     ) -> Receipt {
         self.assert_home(name);
         let index = self.find_or_open(name, out);
+        let after = self.table[index].log.head();
+        let offset = self.next_offset(after);
         let channel = &mut self.table[index];
-        let offset = channel.log.head() + 1;
         let position = Position { epoch: channel.epoch, offset };
         let publication = Publication::new(position, now_ms, draft, &self.accounting);
         self.publications += 1;
@@ -44,7 +45,7 @@ impl Hub {
             out.extend(home.mirrors.iter().map(|mirror| {
                 let (channel, generation) = (mirror.channel, mirror.generation);
                 let publication = Arc::clone(&publication);
-                (mirror.shard, Message::Deliver { channel, generation, publication })
+                (mirror.shard, Message::Deliver { channel, generation, after, publication })
             }));
         }
         let last_requested_ms = channel.last_requested_ms();

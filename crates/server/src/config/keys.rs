@@ -79,6 +79,9 @@ settings! {
         /// How long an unused channel keeps its position after its history has expired. Until then,
         /// a client that comes back does not see a gap where there is none.
         meta_ttl_ms: u32 = 3_600_000, 0..=2_592_000_000;
+        /// Leaves up to so many offsets out between two messages, at random. For tests: it shows
+        /// clients that count on consecutive offsets.
+        offset_skip_max: u32 = 0, 0..=1_000_000;
     }
 
     "Polling and event streams" {

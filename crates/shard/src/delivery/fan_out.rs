@@ -158,7 +158,7 @@ impl FanOut {
             sends += 1;
             let (id, delivery) = (connection.id, connection.session.delivery());
             let Delivery::Stream(dialect) = delivery else {
-                session::on_publications(core, id, who.nth, &self.work.publications);
+                session::on_publications(core, id, who.nth, &self.work);
                 continue;
             };
             if has_deleted_channel(core, id) {
@@ -190,9 +190,9 @@ impl FanOut {
             };
             let (whole, offset) = self.batch.cut_at(publications, taken);
             deliveries -= publications.len() - whole - usize::from(offset > 0);
-            let first = publications[0].offset();
             let (cursor, partial) = if offset == 0 {
-                (first + whole as u64 - 1, None)
+                let last = whole.checked_sub(1).map(|last| publications[last].offset());
+                (last.unwrap_or(self.work.after), None)
             } else {
                 let publication = &publications[whole];
                 let rest = Partial::new(dialect, publication, &self.header, offset);

@@ -46,9 +46,7 @@ mod v1;
 mod verbs;
 mod websocket;
 
-use std::sync::Arc;
-
-use switchboard_hub::{Publication, Subscription};
+use switchboard_hub::{Subscription, Work};
 use switchboard_plane::ConnId;
 
 use crate::connection::Session;
@@ -105,7 +103,7 @@ pub(crate) fn resume(core: &mut Core, id: ConnId) {
 }
 
 /// Publications of the `nth` channel of a connection that answers with them.
-pub(crate) fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &[Arc<Publication>]) {
+pub(crate) fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &Work) {
     if has_deleted_channel(core, id) {
         on_deleted(core, id);
     } else if let Some(session) = of(core, id) {

@@ -1,8 +1,6 @@
 //! What every session can be told.
 
-use std::sync::Arc;
-
-use switchboard_hub::{Publication, Subscription};
+use switchboard_hub::{Subscription, Work};
 use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
@@ -31,8 +29,8 @@ pub(crate) trait Verbs {
     /// The homes of all its channels have answered; `lost` is what it cannot have.
     fn on_started(_core: &mut Core, _id: ConnId, _lost: Vec<Lost>) {}
 
-    /// Publications of its `nth` channel, for those who answer with them.
-    fn on_publications(_core: &mut Core, _id: ConnId, _nth: u16, _new: &[Arc<Publication>]) {}
+    /// Publications for its `nth` subscription, for those who answer with them.
+    fn on_publications(_core: &mut Core, _id: ConnId, _nth: u16, _new: &Work) {}
 
     /// Its cursor was moved over publications that the log has lost, as the namespace wants it.
     fn on_gap(_core: &mut Core, _id: ConnId, _subscription: Subscription, _missed: Missed) {}

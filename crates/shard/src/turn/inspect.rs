@@ -49,10 +49,7 @@ pub(crate) fn slowest(core: &Core, max: usize) -> Vec<SlowClient> {
 fn slow_client(core: &Core, id: ConnId) -> Option<SlowClient> {
     let connection = core.slab.get(id)?;
     let busy = connection.busy.as_ref()?;
-    let behind = |subscription: &Subscription| {
-        let head = core.hub.position(subscription.channel).map_or(0, |position| position.offset);
-        head.saturating_sub(core.hub.cursor(*subscription))
-    };
+    let behind = |subscription: &Subscription| core.hub.publications_behind(*subscription);
     let subscription =
         core.subscriptions(id).map(|(_, subscription)| subscription).max_by_key(behind)?;
     let lag = core.hub.lag(subscription);

@@ -150,8 +150,8 @@ impl Course {
             }
             (Start::Now, None) => assert!(from_head(), "{}", context()),
             (Start::Latest, None) => {
-                let newest = head.map_or(0, |head| head.offset.saturating_sub(1));
-                assert!(!same_life || id.offset >= newest, "{}", context());
+                let newest = head.map_or(id, |head| facts.record.place_before(channel, head));
+                assert!(!same_life || id.offset >= newest.offset, "{}", context());
             }
             (Start::Earliest | Start::Second(_), None) => {}
             (Start::Second(_), Some(Told { missed: None, reason, .. })) => {
@@ -180,8 +180,8 @@ impl Course {
                 assert_eq!(seen.epoch, id.epoch, "{}", context());
                 assert_eq!(gap.missed, Some((seen.offset + 1, id.offset)), "{}", context());
                 assert!(seen.offset < id.offset, "{}", context());
-                let head = facts.record.head(channel).map_or(0, |head| head.offset);
-                let is_lost = facts.plan.kept.is_none_or(|kept| head - seen.offset > kept);
+                let newer = facts.record.count_after(channel, seen);
+                let is_lost = facts.plan.kept.is_none_or(|kept| newer > kept);
                 assert!(is_lost || gap.reason == "slow", "it is kept: {}", context());
             }
             _ => panic!("nobody asks for the future: {}", context()),
@@ -195,11 +195,9 @@ impl Course {
         let context = || format!("{serial} with {ids:?} after {self:?}");
         assert_eq!(ids.len(), self.at.len(), "{}", context());
         for (at, (id, seen)) in ids.iter().zip(&self.at).enumerate() {
-            let due = seen.map(|seen| Position {
-                epoch: seen.epoch,
-                offset: seen.offset + u64::from(at == nth),
-            });
-            assert_eq!(due, Some(*id), "{}", context());
+            let own = at == nth;
+            let before = if own { record.place_before(&self.channels[nth], *id) } else { *id };
+            assert_eq!(*seen, Some(before), "{}", context());
         }
         self.at[nth] = position;
     }
@@ -223,8 +221,7 @@ impl Course {
         let channel = &self.channels[nth];
         let context = || format!("{channel}: {position} after {self:?}");
         let goes_on = |seen: Position| {
-            let missed = position.offset.checked_sub(seen.offset + 1);
-            let misses = missed.is_none_or(|missed| missed > 0) || seen.epoch != position.epoch;
+            let misses = facts.record.place_before(channel, position) != seen;
             !misses || (is_lossy(channel) && !facts.plan.is_roomy())
         };
         if !self.fresh[nth] {
@@ -248,7 +245,7 @@ impl Course {
             let asked = asked.unwrap();
             let newest = facts.record.head(channel);
             let evicted = facts.plan.kept.is_none_or(|kept| {
-                newest.is_none_or(|head| head.offset.saturating_sub(asked.offset) > kept)
+                newest.is_none_or(|_| facts.record.count_after(channel, asked) > kept)
             });
             !is_lossy(channel) && (evicted || newest.is_none_or(|head| head.epoch != asked.epoch))
         });

@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     /// The newest publications that every history surely has.
     pub(crate) kept: Option<u64>,
     pub(crate) long_poll_timeout_status: u16,
+    /// Offsets that may be left out between two publications.
+    pub(crate) offset_skip_max: u32,
 }
 
 impl Plan {
@@ -48,6 +50,7 @@ impl Plan {
             channels_idle_max: 1_000,
             kept: Some(1_024),
             long_poll_timeout_status: if seed % 4 < 2 { 304 } else { 408 },
+            offset_skip_max: [0, 3][seed as usize / 5 % 2],
         }
     }
 
@@ -119,6 +122,7 @@ impl Plan {
                 shard_log_bytes_max: self.shard_log_bytes_max,
                 channels_idle_max: self.channels_idle_max,
                 mirror_linger_ms: 500,
+                offset_skip_max: self.offset_skip_max,
                 ..Limits::default()
             },
             namespaces: NamespaceRules::new(&namespaces),

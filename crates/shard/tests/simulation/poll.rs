@@ -166,7 +166,7 @@ fn news(head: &Head, body: &str, own: &mut Course, facts: Facts<'_>) {
     assert_eq!(named, several.then_some(nth));
     let ids = head_positions(head);
     let mut begin = ids.clone();
-    begin[nth].offset -= 1;
+    begin[nth] = facts.record.place_before(&own.channels[nth], ids[nth]);
     own.begin(&gaps(head, own), &begin, facts);
     own.deliver(&ids, nth, serial, facts.record);
 }
@@ -195,7 +195,7 @@ fn json(body: &str, last: &[Position], own: &mut Course, facts: Facts<'_>) {
         let ids = id(item);
         if !std::mem::replace(&mut has_begun, true) {
             let mut begin = ids.clone();
-            begin[nth].offset -= 1;
+            begin[nth] = facts.record.place_before(&own.channels[nth], ids[nth]);
             assert!(gaps.is_empty() || id(&items[0]) == begin, "{body}");
             own.begin(&gaps, &begin, facts);
         }

@@ -7,6 +7,8 @@ use switchboard_hub::{Epoch, Position};
 /// All streams of all channels. Each publication has a number of its own, by which clients know it.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
+    /// How many offsets the server may leave out between two publications.
+    offset_skip_max: u64,
     streams: HashMap<String, Vec<Stream>>,
     positions: HashMap<u64, Position>,
     /// Publications that were answered.
@@ -16,20 +18,32 @@ pub(crate) struct Record {
 #[derive(Debug)]
 struct Stream {
     epoch: Epoch,
-    serials: Vec<u64>,
+    /// Those that were given, in order.
+    offsets: Vec<u64>,
+}
+
+impl Stream {
+    fn head(&self) -> u64 {
+        self.offsets.last().copied().unwrap_or_default()
+    }
 }
 
 impl Record {
+    pub(crate) fn new(offset_skip_max: u32) -> Self {
+        Self { offset_skip_max: offset_skip_max.into(), ..Self::default() }
+    }
+
     /// The home gave a publication its position.
     pub(crate) fn note(&mut self, channel: &str, position: Position, serial: u64) {
         let streams = self.streams.entry(channel.to_owned()).or_default();
         if streams.last().is_none_or(|stream| stream.epoch != position.epoch) {
             assert!(streams.iter().all(|old| old.epoch != position.epoch), "an epoch came back");
-            streams.push(Stream { epoch: position.epoch, serials: Vec::new() });
+            streams.push(Stream { epoch: position.epoch, offsets: Vec::new() });
         }
         let Some(stream) = streams.last_mut() else { return };
-        stream.serials.push(serial);
-        assert_eq!(position.offset, stream.serials.len() as u64, "offsets have no holes");
+        let expected = stream.head() + 1..=stream.head() + 1 + self.offset_skip_max;
+        assert!(expected.contains(&position.offset), "{position} is not in {expected:?}");
+        stream.offsets.push(position.offset);
         assert!(self.positions.insert(serial, position).is_none());
         self.answered += 1;
     }
@@ -42,14 +56,30 @@ impl Record {
     /// Where the newest stream of a channel stands, as far as publications tell.
     pub(crate) fn head(&self, channel: &str) -> Option<Position> {
         let stream = self.streams.get(channel)?.last()?;
-        Some(Position { epoch: stream.epoch, offset: stream.serials.len() as u64 })
+        Some(Position { epoch: stream.epoch, offset: stream.head() })
+    }
+
+    fn stream(&self, channel: &str, epoch: Epoch) -> Option<&Stream> {
+        let mut streams = self.streams.get(channel)?.iter();
+        streams.find(|stream| stream.epoch == epoch)
+    }
+
+    /// Where a client stands that gets the publication at a position next.
+    pub(crate) fn place_before(&self, channel: &str, position: Position) -> Position {
+        let offsets = self.stream(channel, position.epoch).map_or(&[][..], |it| &it.offsets);
+        let earlier = offsets.iter().take_while(|offset| **offset < position.offset);
+        Position { offset: earlier.last().copied().unwrap_or_default(), ..position }
+    }
+
+    /// How many publications followed a position in its stream.
+    pub(crate) fn count_after(&self, channel: &str, position: Position) -> u64 {
+        let offsets = self.stream(channel, position.epoch).map_or(&[][..], |it| &it.offsets);
+        offsets.iter().filter(|offset| **offset > position.offset).count() as u64
     }
 
     /// Whether a stream has come as far as this.
     pub(crate) fn reaches(&self, channel: &str, position: Position) -> bool {
-        let streams = self.streams.get(channel).into_iter().flatten();
-        let mut own = streams.filter(|stream| stream.epoch == position.epoch);
-        own.next().map_or(0, |stream| stream.serials.len() as u64) >= position.offset
+        self.stream(channel, position.epoch).map_or(0, Stream::head) >= position.offset
     }
 }
 

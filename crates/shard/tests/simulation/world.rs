@@ -57,7 +57,7 @@ impl World {
             handles: common.handles,
             router: common.router,
             accounting: common.accounting,
-            record: Arc::default(),
+            record: Arc::new(Mutex::new(Record::new(plan.offset_skip_max))),
             serial: 0,
             asked: 0,
             next_port: 1_024,

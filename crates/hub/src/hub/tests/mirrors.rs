@@ -126,14 +126,20 @@ fn what_does_not_fit_the_state_of_the_mirror_is_ignored() {
         &accounting,
     );
     let (channel, generation) = (subscription.channel, pair.b.generation);
-    let early = Message::Deliver { channel, generation, publication };
+    let early = Message::Deliver { channel, generation, after: 0, publication };
     pair.b.handle(0, early, &mut pair.to_a);
     assert_eq!(accounting.count(), 0);
     pair.carry_to_a();
     pair.carry_to_b();
     let epoch = Epoch::from_random(9);
-    let again =
-        Message::Joined { channel, generation, epoch, head: 5, history: Vec::new(), dropped_ms: 0 };
+    let again = Message::Joined {
+        channel,
+        generation,
+        epoch,
+        before: 5,
+        history: Vec::new(),
+        dropped_ms: 0,
+    };
     pair.b.handle(0, again, &mut pair.to_a);
     assert_eq!(pair.b.position(channel).unwrap().offset, 0);
     let unknown = Message::Deleted { channel: 77, generation, epoch };

@@ -52,8 +52,9 @@ impl Listener {
         assert!(!self.doomed, "a publication after the deletion");
         assert!(!self.is_patient(), "a publication before it has begun");
         let at = self.at.as_mut().expect("nothing comes before the home has answered");
-        assert_eq!(publication.offset(), at.offset + 1, "a gap or a repetition");
-        at.offset += 1;
+        let next = truth.next_after(&self.name, *at);
+        assert_eq!(Some(publication.offset()), next, "a gap or a repetition");
+        at.offset = publication.offset();
         truth.check(&self.name, at.epoch, publication);
     }
 
@@ -61,14 +62,15 @@ impl Listener {
     fn miss(&mut self, hub: &Hub, truth: &Truth, missed: &std::ops::RangeInclusive<u64>) {
         let at = self.at.as_mut().unwrap();
         let log = &hub.table[self.subscription.channel].log;
-        assert!(!self.doomed && at.offset + 1 < log.first(), "a lag that is none");
+        assert!(!self.doomed && at.offset < log.before(), "a lag that is none");
         assert!(!truth.roomy, "a lag though there is room for all");
-        let resume = match self.policy {
-            SlowPolicy::Latest => log.first().max(log.head()),
-            _ => log.first(),
+        let kept = log.to_vec(log.before());
+        let last = match (self.policy, &kept[..]) {
+            (SlowPolicy::Latest, [.., last, _newest]) => last.offset(),
+            _ => log.before(),
         };
-        assert_eq!(*missed, at.offset + 1..=resume - 1);
-        at.offset = resume - 1;
+        assert_eq!(*missed, at.offset + 1..=last);
+        at.offset = last;
     }
 }
 
@@ -149,8 +151,9 @@ impl Station {
             let bytes: usize = publications.iter().map(|p| p.frame().len()).sum();
             assert!(!publications.is_empty() && (bytes <= bytes_max || publications.len() == 1));
             for publication in &publications {
-                cursor += 1;
-                assert_eq!(publication.offset(), cursor);
+                let at = Position { offset: cursor, ..stand };
+                assert_eq!(Some(publication.offset()), truth.next_after(name, at));
+                cursor = publication.offset();
                 assert_eq!(hub.time_at(index, cursor), Some(publication.time_ms()));
                 truth.check(name, stand.epoch, publication);
             }
@@ -238,7 +241,7 @@ impl Station {
                 WorkKind::Lagged => {
                     let at = listener.at.unwrap();
                     assert!(!listener.doomed && listener.policy == SlowPolicy::Disconnect);
-                    assert!(at.offset + 1 < hub.table[subscription.channel].log.first());
+                    assert!(at.offset < hub.table[subscription.channel].log.before());
                     self.unsubscribe(hub, now_ms, who.conn, truth, out);
                 }
                 WorkKind::Joined => {

@@ -151,13 +151,18 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
 }
 
 pub(super) fn limits() -> impl Strategy<Value = Limits> {
-    (prop_oneof![Just(2000usize), Just(8000), Just(1 << 26)], prop_oneof![Just(1usize), Just(100)])
-        .prop_map(|(shard_log_bytes_max, channels_idle_max)| Limits {
+    let shard_log_bytes_max = prop_oneof![Just(2000usize), Just(8000), Just(1 << 26)];
+    let channels_idle_max = prop_oneof![Just(1usize), Just(100)];
+    let offset_skip_max = prop_oneof![Just(0u32), Just(1), Just(9)];
+    (shard_log_bytes_max, channels_idle_max, offset_skip_max).prop_map(
+        |(shard_log_bytes_max, channels_idle_max, offset_skip_max)| Limits {
             shard_log_bytes_max,
             channels_idle_max,
             meta_ttl_ms: 40,
             mirror_linger_ms: 10,
-        })
+            offset_skip_max,
+        },
+    )
 }
 
 /// The same with two channels of one home, so that everything meets there.

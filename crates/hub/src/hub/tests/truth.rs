@@ -7,6 +7,7 @@ use crate::{Begin, Epoch, Gap, GapReason, OnGap, Start};
 
 /// A publication as its home made it.
 struct Made {
+    offset: u64,
     time_ms: u64,
     /// At most what it costs.
     cost_bytes: usize,
@@ -35,14 +36,21 @@ impl Truth {
         let Some(index) = home.find(name) else { return };
         let channel = &home.table[index];
         let stream = self.streams.entry((name.clone(), channel.epoch)).or_default();
-        let (made, head) = (stream.len() as u64, channel.log.head());
-        assert!(head == made || head == made + 1, "a stream went back or forward by itself");
-        if head > made {
-            let kept = if channel.log.is_empty() { Vec::new() } else { channel.log.to_vec(head) };
+        let (last, head) = (stream.last().map_or(0, |made| made.offset), channel.log.head());
+        let skip_max = u64::from(home.limits.offset_skip_max);
+        assert!(last <= head && head <= last + 1 + skip_max, "a stream moved by itself");
+        if head > last {
+            let kept = channel.log.to_vec(channel.log.before_newest());
             // What the budget took at once has an unknown cost.
             let cost_bytes = kept.first().map_or(0, |newest| newest.cost_bytes());
-            stream.push(Made { time_ms: now_ms, cost_bytes });
+            stream.push(Made { offset: head, time_ms: now_ms, cost_bytes });
         }
+    }
+
+    /// The offset of the publication that follows a position.
+    pub(super) fn next_after(&self, name: &ChannelName, at: Position) -> Option<u64> {
+        let stream = self.streams.get(&(name.clone(), at.epoch))?;
+        stream.iter().map(|made| made.offset).find(|offset| *offset > at.offset)
     }
 
     pub(super) fn publications(&self) -> u64 {
@@ -55,8 +63,9 @@ impl Truth {
         assert_eq!(channel, name.as_str().as_bytes(), "a publication of a foreign channel");
         let position = Position { epoch, offset: publication.offset() };
         assert_eq!(publication.position(), position);
-        let made = &self.streams[&(name.clone(), epoch)][position.offset as usize - 1];
-        assert_eq!(publication.time_ms(), made.time_ms);
+        let stream = &self.streams[&(name.clone(), epoch)];
+        let made = stream.iter().find(|made| made.offset == position.offset);
+        assert_eq!(Some(publication.time_ms()), made.map(|made| made.time_ms));
         let known = self.payloads.entry((name.clone(), position));
         let known = known.or_insert_with(|| payload.clone());
         assert_eq!(*known, payload, "two payloads at {position}");
@@ -80,26 +89,27 @@ impl Truth {
         (start, on_gap): (&Start, OnGap),
     ) -> Begin {
         let begin = hub.begin(now_ms, index, start, on_gap).expect("the home has answered");
-        let first = self.history_first(hub, now_ms, index);
+        let before = self.history_before(hub, now_ms, index);
         let name = hub.name(index).unwrap();
         let stand = hub.position(index).unwrap();
         let unknown = Vec::new();
         let stream = self.streams.get(&(name.clone(), stand.epoch)).unwrap_or(&unknown);
-        assert_eq!(begin, expected(stream, first, stand, start, on_gap), "{start:?}");
+        assert_eq!(begin, expected(stream, before, stand, start, on_gap), "{start:?}");
         begin
     }
 
-    /// The first offset that a new subscriber can have: by the rules, except for what a budget
-    /// took.
-    pub(super) fn history_first(&self, hub: &Hub, now_ms: u64, index: u32) -> u64 {
+    /// Where a new subscriber can begin at the earliest: by the rules, except for what a budget took.
+    pub(super) fn history_before(&self, hub: &Hub, now_ms: u64, index: u32) -> u64 {
         let channel = &hub.table[index];
         let rules = &hub.rules[channel.namespace];
-        let first = channel.log.history_first(now_ms, rules.history_ttl_ms);
+        let before = channel.log.history_before(now_ms, rules.history_ttl_ms);
         let stream = self.streams.get(&(channel.name.clone(), channel.epoch));
         let head = channel.log.head();
-        let mut by_rules = head + 1;
+        let mut by_rules = head;
         let (mut count, mut bytes) = (0, 0);
-        for made in stream.iter().flat_map(|stream| &stream[..head as usize]).rev() {
+        let known = stream.into_iter().flatten().filter(|made| made.offset <= head);
+        for made in known.collect::<Vec<_>>().into_iter().rev() {
+            by_rules = made.offset;
             count += 1;
             bytes += made.cost_bytes;
             let over = count > rules.history.publications
@@ -108,17 +118,18 @@ impl Truth {
             if over {
                 break;
             }
-            by_rules -= 1;
+            by_rules = 0;
         }
-        assert!(first >= by_rules, "more is given than the rules allow");
-        assert!(first == by_rules || !self.whole, "less is given than the rules promise");
-        first
+        assert!(before >= by_rules, "more is given than the rules allow");
+        assert!(before == by_rules || !self.whole, "less is given than the rules promise");
+        before
     }
 }
 
-/// Where a subscriber begins in a stream whose history starts at `first`.
-fn expected(stream: &[Made], first: u64, stand: Position, start: &Start, on_gap: OnGap) -> Begin {
-    let (before, head) = (first - 1, stand.offset);
+/// Where a subscriber begins in a stream whose history starts behind `before`.
+fn expected(stream: &[Made], before: u64, stand: Position, start: &Start, on_gap: OnGap) -> Begin {
+    let head = stand.offset;
+    let known = || stream.iter().take_while(|made| made.offset <= head);
     let lost = |reason, missed_first: Option<u64>| {
         let cursor = if on_gap == OnGap::Now { head } else { before };
         let missed = missed_first.map(|missed_first| missed_first..=cursor);
@@ -132,14 +143,18 @@ fn expected(stream: &[Made], first: u64, stand: Position, start: &Start, on_gap:
         Start::Now => after(head),
         Start::Earliest => after(before),
         Start::Latest if before == head => after(head),
-        Start::Latest => after(head - 1),
+        Start::Latest => after(second_last(known().map(|made| made.offset)).max(before)),
         Start::After(position) if position.epoch != stand.epoch => lost(GapReason::Epoch, None),
         Start::After(position) if position.offset > head => lost(GapReason::Future, None),
         Start::After(position) => after(position.offset),
         Start::AfterSecond(second) => {
-            let older = stream[..head as usize].iter().take_while(|m| m.time_ms / 1000 <= second);
-            let older = older.count() as u64;
+            let older = known().take_while(|made| made.time_ms / 1000 <= second).last();
+            let older = older.map_or(0, |made| made.offset);
             if older < before { lost(GapReason::Evicted, None) } else { after(older) }
         }
     }
+}
+
+fn second_last(offsets: impl Iterator<Item = u64>) -> u64 {
+    offsets.fold((0, 0), |(_, last), offset| (last, offset)).0
 }

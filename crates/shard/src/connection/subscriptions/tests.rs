@@ -65,7 +65,7 @@ impl Model {
             let held: BTreeMap<u16, Subscription> = subscriptions.iter(&self.pool).collect();
             assert_eq!(&held, expected);
             assert_eq!(subscriptions.is_empty(), expected.is_empty());
-            let free = (0..=400).find(|nth| !expected.contains_key(nth)).unwrap();
+            let free = (0..=1_024).find(|nth| !expected.contains_key(nth)).unwrap();
             assert_eq!(subscriptions.free_slot(&self.pool), free);
             for nth in 0..subscriptions.slots_end(&self.pool) {
                 assert_eq!(subscriptions.get(&self.pool, nth), expected.get(&nth).copied());

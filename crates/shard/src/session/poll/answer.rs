@@ -160,8 +160,8 @@ impl<'a> PollAnswer<'a> {
     fn next_of(&self, core: &Core, nth: usize) -> Option<Arc<Publication>> {
         let Place { channel, cursor } = self.places[nth];
         let handed = self.handed.filter(|handed| handed.nth == nth).and_then(|handed| {
-            let first = handed.publications.first()?.offset();
-            handed.publications.get(usize::try_from((cursor + 1).checked_sub(first)?).ok()?)
+            let next = handed.publications.partition_point(|it| it.offset() <= cursor);
+            handed.publications.get(next)
         });
         if let Some(publication) = handed {
             return Some(Arc::clone(publication));

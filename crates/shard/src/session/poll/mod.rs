@@ -4,12 +4,8 @@
 
 mod answer;
 
-use std::sync::Arc;
-
 use switchboard_dialects::{Listen, Transport};
-use switchboard_hub::{
-    ChannelName, Gap, GapReason, OnGap, Position, Publication, Start, Subscription,
-};
+use switchboard_hub::{ChannelName, Gap, GapReason, OnGap, Position, Start, Subscription, Work};
 use switchboard_plane::{Close, ConnId};
 
 use super::verbs::{Taken, Verbs};
@@ -80,7 +76,7 @@ impl Verbs for Poll {
         start(core, id, &gaps);
     }
 
-    fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &[Arc<Publication>]) {
+    fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &Work) {
         news(core, id, nth, new);
     }
 
@@ -161,16 +157,16 @@ fn start(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
 }
 
 /// News in the channel in which the poll has its `nth` subscription.
-fn news(core: &mut Core, id: ConnId, nth: u16, publications: &[Arc<Publication>]) {
+fn news(core: &mut Core, id: ConnId, nth: u16, new: &Work) {
     let Some(mut poll) = PollAnswer::of_subscriptions(core, id, &[]) else {
         return;
     };
     // Fan-out has moved the cursor: it stands before what is handed over here.
     let nth = usize::from(nth);
-    if let (Some(place), Some(first)) = (poll.places.get_mut(nth), publications.first()) {
-        place.cursor = first.offset() - 1;
+    if let Some(place) = poll.places.get_mut(nth) {
+        place.cursor = new.after;
     }
-    poll.handed = Some(Handed { nth, publications });
+    poll.handed = Some(Handed { nth, publications: &new.publications });
     if poll.answer_news(core) {
         released(core, id);
     }
