@@ -1,4 +1,4 @@
-"""Event streams: close-delimited, every event with its position, the same bytes on HTTP/1.0 and 1.1."""
+"""Event streams: every event with its position, in chunks on HTTP/1.1, and until the end on 1.0."""
 
 import base64
 import json
@@ -11,6 +11,7 @@ from httpx_sse import connect_sse
 from support.event_stream import EventStream
 from support.positions import at, offset
 from support.raw_http import RawConnection, get
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -23,7 +24,8 @@ def test_head_and_beginning(server, channel):
         assert stream.head.version == "HTTP/1.1" and stream.head.closes()
         assert stream.head.header("Cache-Control") == "no-store"
         assert stream.head.header("X-Accel-Buffering") == "no"
-        for absent in ("Transfer-Encoding", "Content-Length", "Access-Control-Allow-Origin"):
+        assert stream.head.header("Transfer-Encoding") == "chunked"
+        for absent in ("Content-Length", "Access-Control-Allow-Origin"):
             assert stream.head.header(absent) is None, stream.head
         gaps, retry_ms = stream.begin()
         assert (gaps, retry_ms) == ([], 2_000)
@@ -40,19 +42,51 @@ def test_retry_hint(start, plane, channel):
         assert stream.begin()[1] == 777
 
 
-def test_the_same_bytes_on_1_0_and_1_1(server, channel):
+def test_the_same_stream_on_1_0_and_1_1(server, channel):
+    """On 1.0 without chunks, whatever the client says of its connection."""
     server.publish_all(channel, ["one", "two\nthree"])
     found = []
-    for request in (
-        f"GET /sub/{channel}?since=earliest HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n",
-        f"GET /sub/{channel}?since=earliest HTTP/1.0\r\nConnection: keep-alive\r\nAccept: text/event-stream\r\n\r\n",
-        f"GET /sub/{channel}?since=earliest HTTP/1.1\r\nHost: {server.host}\r\nAccept: text/event-stream\r\n\r\n",
+    for version, headers in (
+        ("HTTP/1.0", []),
+        ("HTTP/1.0", ["Connection: keep-alive"]),
+        ("HTTP/1.1", []),
+        ("HTTP/1.1", ["Connection: close"]),
     ):
-        with RawConnection(server) as connection:
-            connection.send(request.encode())
-            raw = connection.read_until(b"three\n\n")
-            found.append(raw.replace(b"HTTP/1.0", b"HTTP/1.1"))
-    assert found[0] == found[1] == found[2]
+        path = f"/sub/{channel}?since=earliest"
+        with EventStream(server, path, *headers, version=version) as stream:
+            found.append(stream.read_until(b"three\n\n"))
+            assert stream.head.closes()
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+def test_each_thing_is_a_chunk(server, channel):
+    """The start, each publication, and the end; a publication that is too large for one send, too."""
+    with EventStream(server, f"/sub/{channel}") as stream:
+        stream.begin()
+        assert stream.chunks.count == 1
+        server.publish_all(channel, ["one", "two\nlines", "", "x" * 200_000])
+        stream.expect("one", "two\nlines", "", "x" * 200_000)
+        server.publish(channel, b"\xff" * 100_000, "application/octet-stream")
+        stream.expect(b"\xff" * 100_000)
+        server.delete(channel)
+        stream.expect_end()
+        assert stream.chunks.count == 7
+
+
+def test_a_chunk_goes_on_where_the_socket_was_full(server, channel):
+    """A slow reader is cut off in the middle of chunks, and gets every byte all the same."""
+    sent = [f"{n:02} " + "0123456789abcdef\n" * 12_000 for n in range(12)]
+    for version in ("HTTP/1.1", "HTTP/1.0"):
+        name = channel + version[-1]
+        stream = EventStream(server, f"/sub/{name}", version=version, receive_buffer=4096)
+        with stream:
+            stream.begin()
+            for text in sent:
+                server.publish(name, text)
+            wait_until("the socket is full", lambda: server.counter("connections_blocked") == 1)
+            stream.expect(*sent)
+            server.delete(name)
+            stream.expect_end()
 
 
 @pytest.mark.parametrize(
@@ -171,6 +205,7 @@ def test_keep_alive(start, plane, channel):
         started = time.monotonic()
         assert stream.read_until(b"\n\n") == b":"
         assert stream.read_until(b"\n\n") == b":"
+        assert stream.chunks.count == 3, "a comment is a chunk"
         assert 1 < time.monotonic() - started < 5
         server.publish(channel, "after the silence")
         stream.expect("after the silence")
@@ -178,10 +213,11 @@ def test_keep_alive(start, plane, channel):
 
 def test_deletion_ends_it(server, channel):
     server.publish(channel, "x")
-    with EventStream(server, f"/sub/{channel}") as stream:
-        stream.begin()
-        server.delete(channel)
-        stream.expect_end()
+    for version in ("HTTP/1.1", "HTTP/1.0"):
+        with EventStream(server, f"/sub/{channel}", version=version) as stream:
+            stream.begin()
+            server.delete(channel)
+            stream.expect_end()
 
 
 def test_a_client_that_leaves(server, channel):
@@ -212,8 +248,8 @@ def test_stop_ends_it(start, plane, shards, channel):
     streams = [EventStream(server, f"/sub/{channel}") for _ in range(20)]
     server.stop()
     for stream in streams:
-        while stream.fill():
-            pass
+        stream.begin()
+        stream.expect_end()
         stream.close()
 
 

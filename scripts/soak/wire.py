@@ -84,9 +84,21 @@ class Wire:
         masked = bytes(byte ^ key[n % 4] for n, byte in enumerate(payload))
         self.send(bytes([0x80 | opcode, 0x80 | len(payload)]) + key + masked)
 
+    async def chunk(self) -> bytes:
+        """The data of the next chunk; the last one has none."""
+        size = int((await self.reader.readuntil(b"\r\n")).decode("ascii"), 16)
+        data = await self.reader.readexactly(size + 2)
+        if not data.endswith(b"\r\n"):
+            raise Broken(f"a chunk that ends with {data[-20:]!r}")
+        return data[:-2]
+
     async def block(self) -> list[tuple[str, str]]:
-        """The fields of an event stream up to the next empty line."""
-        raw = await self.reader.readuntil(b"\n\n")
+        """The fields of an event stream up to the next empty line: one chunk."""
+        raw = await self.chunk()
+        if not raw:
+            raise EOFError("the server ended the stream")
+        if not raw.endswith(b"\n\n") or b"\n\n" in raw[:-2]:
+            raise Broken(f"a chunk that is not one block: {raw[:200]!r}")
         fields = [line.partition(":") for line in raw[:-2].decode().split("\n")]
         if any(not colon for _, colon, _ in fields):
             raise Broken(f"a line of an event stream without a colon in {raw[:200]!r}")

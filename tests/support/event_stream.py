@@ -68,16 +68,83 @@ def parse_block(lines):
     return block
 
 
+class Chunks:
+    """The chunks of a body (RFC 9112 section 7.1). Each must hold whole blocks of an event stream."""
+
+    def __init__(self):
+        self.raw = bytearray()
+        self.left = None  # of the chunk that has begun; `None` before its size line
+        self.last_two = b""
+        self.ended = False
+        self.count = 0
+
+    def take(self, data):
+        """The data of what came in, as far as it goes."""
+        self.raw += data
+        found = bytearray()
+        while self.raw and self._step(found):
+            assert not self.ended or not self.raw, f"bytes behind the end: {self.raw!r}"
+        return found
+
+    def _step(self, found):
+        if self.left is None:
+            return self._size_line()
+        part = self.raw[: self.left]
+        found += part
+        self.last_two = (self.last_two + part)[-2:]
+        self.left -= len(part)
+        del self.raw[: len(part)]
+        if self.left > 0 or len(self.raw) < 2:
+            return False
+        assert self.raw[:2] == b"\r\n", f"a chunk that does not end where it says: {self.raw[:20]!r}"
+        # The last chunk has no data.
+        self.ended = not self.last_two
+        assert self.ended or self.last_two == b"\n\n", f"a block in two chunks: {self.last_two!r}"
+        del self.raw[:2]
+        self.left, self.last_two = None, b""
+        self.count += 1
+        return True
+
+    def _size_line(self):
+        line, end, _ = self.raw.partition(b"\r\n")
+        if not end:
+            return False
+        assert line and set(line) <= set(b"0123456789abcdef"), f"a size line {line!r}"
+        self.left = int(line, 16)
+        del self.raw[: len(line) + 2]
+        return True
+
+
 class EventStream(RawConnection):
     """A subscription. The position that a browser would remember is kept in `position`."""
 
     def __init__(self, server, path, *headers, version="HTTP/1.1", receive_buffer=None):
         super().__init__(server, receive_buffer)
+        self.chunks = None
         self.send(get(server, path, "Accept: text/event-stream", *headers, version=version))
         self.head = self.read_answer(head_only=True)
         assert self.head.status == 200, (self.head, self.buffer)
         assert self.head.header("Content-Type") == "text/event-stream", self.head
+        is_chunked = self.head.header("Transfer-Encoding") == "chunked"
+        assert is_chunked == (version == "HTTP/1.1"), self.head
+        if is_chunked:
+            self.chunks = Chunks()
+            self.buffer = self.chunks.take(self.buffer)
         self.position = None
+
+    def fill(self):
+        if self.chunks is None:
+            return super().fill()
+        data = self.socket.recv(65_536)
+        self.buffer += self.chunks.take(data)
+        return bool(data)
+
+    def expect_end(self):
+        """Nothing more is said, and the stream ends in order."""
+        while self.fill():
+            pass
+        assert not self.buffer, f"more than the end: {self.buffer!r}"
+        assert self.chunks is None or self.chunks.ended, "no last chunk"
 
     def read_block(self):
         raw = self.read_until(b"\n\n")

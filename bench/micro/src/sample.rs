@@ -31,6 +31,11 @@ pub fn short_upgrade(path: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The shortest request for an event stream.
+pub fn event_stream(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: here\r\nAccept: text/event-stream\r\n\r\n").into_bytes()
+}
+
 /// Text that says nothing.
 pub fn text(bytes: usize) -> Vec<u8> {
     b"the news itself, and then more of it; ".iter().copied().cycle().take(bytes).collect()

@@ -36,10 +36,14 @@ pub struct SimShard {
 impl SimShard {
     /// A shard with so many WebSockets to `path`.
     pub fn new(connections: usize, path: &str) -> Self {
+        Self::with_clients(connections, &sample::short_upgrade(path))
+    }
+
+    /// A shard with so many clients that have sent this head.
+    pub fn with_clients(connections: usize, head: &[u8]) -> Self {
         let mut this = Self::without_clients(connections);
-        let head = sample::short_upgrade(path);
         for _ in 0..connections {
-            this.connect(&head);
+            this.connect(head);
         }
         this.run();
         this

@@ -2,8 +2,9 @@
 
 use switchboard_hub::{ChannelName, Gap, Publication};
 
+use crate::event_stream::{self, Framing};
 use crate::shape::{Label, Shape};
-use crate::{event_stream, raw, v1};
+use crate::{raw, v1};
 
 /// How publications are written to a listener that stays connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,8 +14,26 @@ pub enum Dialect {
     Raw,
     /// A WebSocket with the subprotocol [`v1::PROTOCOL`].
     V1,
-    /// An event stream.
+    /// An event stream on HTTP/1.1: each publication is a chunk.
+    ChunkedEventStream,
+    /// An event stream on HTTP/1.0: it ends with the connection.
     EventStream,
+}
+
+impl Dialect {
+    /// Of an event stream.
+    fn framing(self) -> Option<Framing> {
+        match self {
+            Self::Raw | Self::V1 => None,
+            Self::ChunkedEventStream => Some(Framing::Chunked),
+            Self::EventStream => Some(Framing::UntilClose),
+        }
+    }
+
+    /// One of both kinds of event streams.
+    pub fn is_event_stream(self) -> bool {
+        self.framing().is_some()
+    }
 }
 
 /// Appends to `head` what precedes a publication. A connection that cannot take all of it at once
@@ -29,25 +48,52 @@ pub fn write_head(
     match dialect {
         Dialect::Raw => raw::SHAPE,
         Dialect::V1 => v1::write_head(publication, label, head),
-        Dialect::EventStream => event_stream::write_head(publication, label, head),
+        Dialect::ChunkedEventStream => {
+            event_stream::write_head(Framing::Chunked, publication, label, head)
+        }
+        Dialect::EventStream => {
+            event_stream::write_head(Framing::UntilClose, publication, label, head)
+        }
     }
 }
 
 /// Appends the notice of where the listener begins, after the notices of gaps. The client of an
 /// event stream waits `retry_ms` before it reconnects.
 pub fn write_start(dialect: Dialect, id: &str, retry_ms: Option<u32>, out: &mut Vec<u8>) {
-    match dialect {
-        Dialect::Raw => {}
-        Dialect::V1 => v1::write_start(id, out),
-        Dialect::EventStream => event_stream::write_start(id, retry_ms, out),
+    match (dialect, dialect.framing()) {
+        (Dialect::V1, _) => v1::write_start(id, out),
+        (_, Some(framing)) => event_stream::write_start(framing, id, retry_ms, out),
+        (_, None) => {}
     }
 }
 
 /// Appends the notice of a gap. `id` is where the listener continues. Plain WebSockets have none.
 pub fn write_gap(dialect: Dialect, channel: &ChannelName, gap: &Gap, id: &str, out: &mut Vec<u8>) {
-    match dialect {
-        Dialect::Raw => {}
-        Dialect::V1 => v1::write_gap(channel, gap, id, out),
-        Dialect::EventStream => event_stream::write_gap(channel, gap, id, out),
+    match (dialect, dialect.framing()) {
+        (Dialect::V1, _) => v1::write_gap(channel, gap, id, out),
+        (_, Some(framing)) => event_stream::write_gap(framing, channel, gap, id, out),
+        (_, None) => {}
+    }
+}
+
+/// Appends the head of the response that an event stream begins with; nothing for a WebSocket.
+pub fn write_event_stream_head(dialect: Dialect, cors: Option<&str>, out: &mut Vec<u8>) {
+    if let Some(framing) = dialect.framing() {
+        event_stream::write_response_head(framing, cors, out);
+    }
+}
+
+/// Appends what keeps an event stream alive in silence; nothing for a WebSocket, which has pings.
+pub fn write_keep_alive(dialect: Dialect, out: &mut Vec<u8>) {
+    if let Some(framing) = dialect.framing() {
+        event_stream::write_keep_alive(framing, out);
+    }
+}
+
+/// Appends what ends an event stream in order, so that its client does not take it for a broken
+/// connection; nothing for a WebSocket, which has Close frames.
+pub fn write_end(dialect: Dialect, out: &mut Vec<u8>) {
+    if let Some(framing) = dialect.framing() {
+        event_stream::write_end(framing, out);
     }
 }

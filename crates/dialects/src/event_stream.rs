@@ -1,5 +1,8 @@
-//! Event streams (the HTML standard, section 9.2): `text/event-stream`, ended by closing the
-//! connection, so that HTTP/1.0 and 1.1 get the same bytes.
+//! Event streams (the HTML standard, section 9.2): `text/event-stream` without an end that is known.
+//!
+//! On HTTP/1.1 each publication and each notice is one chunk, since many clients hand on what a chunk
+//! has when it is there, and without chunks only what fills a buffer. HTTP/1.0 knows no chunks
+//! (RFC 9112 section 6.1): there the body ends with the connection.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,14 +10,35 @@ use memchr::memchr2;
 use serde::Serialize;
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
+use crate::chunk::{self, CHUNK_END, LAST_CHUNK};
 use crate::cors;
 use crate::field::{event, push_name, push_number};
 use crate::json::{Bounds, push_json};
 use crate::shape::{Body, LINES, Label, Shape};
 
+/// What separates one thing said on a stream from the next, and how the stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// One chunk each.
+    Chunked,
+    /// Nothing; the stream ends with the connection.
+    UntilClose,
+}
+
+impl Framing {
+    /// Appends what `write` says, framed.
+    fn frame(self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = out.len();
+        write(out);
+        if self == Self::Chunked {
+            chunk::frame_from(out, start);
+        }
+    }
+}
+
 /// A comment, which every client skips. It keeps proxies from ending a silent stream, and shows
 /// whether the client is still there.
-pub const KEEP_ALIVE: &[u8] = b":\n\n";
+const KEEP_ALIVE: &[u8] = b":\n\n";
 
 /// Begins each further line of data.
 const NEXT_LINE: &[u8] = b"\ndata: ";
@@ -22,19 +46,43 @@ const NEXT_LINE: &[u8] = b"\ndata: ";
 /// Ends the last line and the event.
 const TAIL: &[u8] = b"\n\n";
 
-/// Appends the head of the response. The body ends with the connection.
-pub fn write_event_stream_head(cors: Option<&str>, out: &mut Vec<u8>) {
+/// Ends the last line, the event and its chunk.
+const CHUNKED_TAIL: &[u8] = b"\n\n\r\n";
+
+const _: () = assert!(CHUNKED_TAIL.len() == TAIL.len() + CHUNK_END.len());
+
+pub(crate) fn write_response_head(framing: Framing, cors: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(
         b"HTTP/1.1 200 OK\r\n\
           Content-Type: text/event-stream\r\n\
           Cache-Control: no-store\r\n\
           X-Accel-Buffering: no\r\n",
     );
+    if framing == Framing::Chunked {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
     cors::write_cors_lines(out, cors);
     out.extend_from_slice(b"Connection: close\r\n\r\n");
 }
 
-pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut Vec<u8>) -> Shape {
+/// The last bytes of a stream that the server ends.
+pub(crate) fn write_end(framing: Framing, out: &mut Vec<u8>) {
+    if framing == Framing::Chunked {
+        out.extend_from_slice(LAST_CHUNK);
+    }
+}
+
+pub(crate) fn write_keep_alive(framing: Framing, out: &mut Vec<u8>) {
+    framing.frame(out, |out| out.extend_from_slice(KEEP_ALIVE));
+}
+
+pub(crate) fn write_head(
+    framing: Framing,
+    publication: &Publication,
+    label: Label<'_>,
+    head: &mut Vec<u8>,
+) -> Shape {
+    let start = head.len();
     push_id(head, label.id);
     match publication.kind() {
         Kind::Binary => head.extend_from_slice(b"event: binary\n"),
@@ -55,18 +103,25 @@ pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut
             Body::Nothing
         }
     };
-    Shape { body, tail: TAIL }
+    if framing == Framing::UntilClose {
+        return Shape { body, tail: TAIL };
+    }
+    // The size line is the same for all who get the same head, and counted once with it.
+    chunk::open_from(head, start, body.of(publication).len() + TAIL.len());
+    Shape { body, tail: CHUNKED_TAIL }
 }
 
 /// Where the client begins. Without data it is no event, yet the client remembers the id.
-pub(crate) fn write_start(id: &str, retry_ms: Option<u32>, out: &mut Vec<u8>) {
-    if let Some(retry_ms) = retry_ms {
-        out.extend_from_slice(b"retry: ");
-        push_number(out, retry_ms.into());
+pub(crate) fn write_start(framing: Framing, id: &str, retry_ms: Option<u32>, out: &mut Vec<u8>) {
+    framing.frame(out, |out| {
+        if let Some(retry_ms) = retry_ms {
+            out.extend_from_slice(b"retry: ");
+            push_number(out, retry_ms.into());
+            out.push(b'\n');
+        }
+        push_id(out, id);
         out.push(b'\n');
-    }
-    push_id(out, id);
-    out.push(b'\n');
+    });
 }
 
 /// The data of an event that says what was missed.
@@ -79,17 +134,25 @@ struct GapNotice<'a> {
     position: &'a str,
 }
 
-pub(crate) fn write_gap(channel: &ChannelName, gap: &Gap, id: &str, out: &mut Vec<u8>) {
-    push_id(out, id);
-    out.extend_from_slice(b"event: gap\ndata: ");
+pub(crate) fn write_gap(
+    framing: Framing,
+    channel: &ChannelName,
+    gap: &Gap,
+    id: &str,
+    out: &mut Vec<u8>,
+) {
     let notice = GapNotice {
         channel: channel.as_str(),
         reason: gap.reason.as_str(),
         missed: gap.missed.as_ref().map(Bounds::of),
         position: id,
     };
-    push_json(out, &notice);
-    out.extend_from_slice(TAIL);
+    framing.frame(out, |out| {
+        push_id(out, id);
+        out.extend_from_slice(b"event: gap\ndata: ");
+        push_json(out, &notice);
+        out.extend_from_slice(TAIL);
+    });
 }
 
 /// The payload in a form that can follow `data: `, or nothing if it can as it is. The publication

@@ -14,6 +14,7 @@ pub mod id;
 pub mod poll;
 pub mod v1;
 
+mod chunk;
 mod cors;
 mod dialect;
 mod event_stream;
@@ -24,7 +25,9 @@ mod request;
 mod shape;
 
 pub use cors::write_cors_lines;
-pub use dialect::{Dialect, write_gap, write_head, write_start};
-pub use event_stream::{KEEP_ALIVE, write_event_stream_head};
+pub use dialect::{
+    Dialect, write_end, write_event_stream_head, write_gap, write_head, write_keep_alive,
+    write_start,
+};
 pub use request::{Listen, ListenError, Transport, parse};
 pub use shape::{Body, Label, Shape};

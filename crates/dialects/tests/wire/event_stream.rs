@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use switchboard_dialects::poll::{Answer, Item, write_json_head};
 use switchboard_dialects::{
-    Body, Dialect, KEEP_ALIVE, Label, write_event_stream_head, write_gap, write_head, write_start,
+    Body, Dialect, Label, write_end, write_event_stream_head, write_gap, write_head,
+    write_keep_alive, write_start,
 };
 use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Gap, Kind, Position, Publication};
 
@@ -34,15 +35,16 @@ fn said() -> impl Strategy<Value = Said> {
     ]
 }
 
-fn write(said: &Said, id: &str, out: &mut Vec<u8>) {
-    let dialect = Dialect::EventStream;
+const DIALECTS: [Dialect; 2] = [Dialect::ChunkedEventStream, Dialect::EventStream];
+
+fn write(dialect: Dialect, said: &Said, id: &str, out: &mut Vec<u8>) {
     match said {
         Said::Publication(publication) => {
             out.extend(written(dialect, publication, Label { id, channel: None }));
         }
         Said::Gap(name, gap) => write_gap(dialect, name, gap, id, out),
         Said::Start(retry_ms) => write_start(dialect, id, *retry_ms, out),
-        Said::KeepAlive => out.extend_from_slice(KEEP_ALIVE),
+        Said::KeepAlive => write_keep_alive(dialect, out),
     }
 }
 
@@ -126,7 +128,7 @@ proptest! {
     ) {
         let mut bytes = Vec::new();
         for (said, id) in &said {
-            write(said, id, &mut bytes);
+            write(Dialect::EventStream, said, id, &mut bytes);
         }
         let mut page = EventSource::default();
         for piece in given::cut(&bytes, &lengths) {
@@ -153,6 +155,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn in_chunks_the_same_is_said_and_each_thing_is_one_chunk(
+        said in vec((said(), given::id()), 0..8),
+    ) {
+        let (mut plain, mut chunked) = (Vec::new(), Vec::new());
+        let mut ends = Vec::new();
+        for (said, id) in &said {
+            write(Dialect::EventStream, said, id, &mut plain);
+            write(Dialect::ChunkedEventStream, said, id, &mut chunked);
+            ends.push(plain.len());
+        }
+        write_end(Dialect::EventStream, &mut plain);
+        prop_assert_eq!(plain.len(), ends.last().copied().unwrap_or(0), "the connection ends it");
+        write_end(Dialect::ChunkedEventStream, &mut chunked);
+        let (chunks, rest) = http::chunks(&chunked);
+        prop_assert!(rest.is_empty());
+        prop_assert_eq!(chunks.concat(), plain);
+        let chunk_ends = chunks.iter().scan(0, |end, chunk| {
+            *end += chunk.len();
+            Some(*end)
+        });
+        prop_assert_eq!(chunk_ends.collect::<Vec<_>>(), ends);
+    }
+}
+
 #[test]
 fn each_mix_of_line_breaks_becomes_lines_of_data() {
     const BREAKS: [&str; 5] = ["\r", "\n", "\r\n", "x", " "];
@@ -175,10 +203,14 @@ fn a_payload_without_line_breaks_is_sent_as_it_lies() {
     let shape = |kind, payload: &[u8]| {
         let publication = given::publish(kind, payload, None, None, 0);
         let label = Label { id: "a", channel: None };
-        let shape = write_head(Dialect::EventStream, &publication, label, &mut Vec::new());
-        let is_payload = std::ptr::eq(shape.body.of(&publication), publication.payload());
-        assert_eq!(is_payload, shape.body == Body::Payload);
-        shape.body
+        let [body, other] = DIALECTS.map(|dialect| {
+            let shape = write_head(dialect, &publication, label, &mut Vec::new());
+            let is_payload = std::ptr::eq(shape.body.of(&publication), publication.payload());
+            assert_eq!(is_payload, shape.body == Body::Payload);
+            shape.body
+        });
+        assert_eq!(body, other, "both share it");
+        body
     };
     assert_eq!(shape(Kind::Text, b"news"), Body::Payload);
     assert_eq!(shape(Kind::Text, b""), Body::Payload);
@@ -189,23 +221,26 @@ fn a_payload_without_line_breaks_is_sent_as_it_lies() {
 }
 
 #[test]
-fn the_head_is_ended_by_the_connection_only() {
+fn the_head_says_how_the_stream_ends() {
     let origin = "https://app.example.org";
-    for cors in [None, Some(origin), Some("https://a\r\nSet-Cookie: b=c")] {
-        let mut head = Vec::new();
-        write_event_stream_head(cors, &mut head);
-        let response = http::response(&head);
-        assert_eq!(response.status, 200);
-        assert_eq!(response.header("content-type"), Some("text/event-stream"));
-        assert_eq!(response.header("cache-control"), Some("no-store"));
-        assert_eq!(response.header("x-accel-buffering"), Some("no"));
-        assert_eq!(response.header("connection"), Some("close"));
-        assert_eq!(response.header("transfer-encoding"), None);
-        assert_eq!(response.header("content-length"), None);
-        let allowed = cors.filter(|cors| *cors == origin);
-        assert_eq!(response.header("access-control-allow-origin"), allowed);
-        assert_eq!(response.headers.len(), if allowed.is_some() { 7 } else { 4 });
-        assert!(response.rest.is_empty());
+    for (dialect, coding) in DIALECTS.into_iter().zip([Some("chunked"), None]) {
+        for cors in [None, Some(origin), Some("https://a\r\nSet-Cookie: b=c")] {
+            let mut head = Vec::new();
+            write_event_stream_head(dialect, cors, &mut head);
+            let response = http::response(&head);
+            assert_eq!(response.status, 200);
+            assert_eq!(response.header("content-type"), Some("text/event-stream"));
+            assert_eq!(response.header("cache-control"), Some("no-store"));
+            assert_eq!(response.header("x-accel-buffering"), Some("no"));
+            assert_eq!(response.header("connection"), Some("close"));
+            assert_eq!(response.header("transfer-encoding"), coding);
+            assert_eq!(response.header("content-length"), None);
+            let allowed = cors.filter(|cors| *cors == origin);
+            assert_eq!(response.header("access-control-allow-origin"), allowed);
+            let lines = 4 + 3 * usize::from(allowed.is_some()) + usize::from(coding.is_some());
+            assert_eq!(response.headers.len(), lines);
+            assert!(response.rest.is_empty());
+        }
     }
 }
 
@@ -226,9 +261,9 @@ fn without_room_for_other_forms_the_bytes_are_the_same() {
             let channel = ChannelName::new("news").unwrap();
             let label = Label { id: "a-1", channel: None };
             let mut bytes = Vec::new();
-            let shape = write_head(Dialect::EventStream, &publication, label, &mut bytes);
-            bytes.extend_from_slice(shape.body.of(&publication));
-            bytes.extend_from_slice(shape.tail);
+            for dialect in DIALECTS {
+                bytes.extend(written(dialect, &publication, label));
+            }
             let answer = Answer { keep_alive: true, cors: None, id: "a-1", gaps: &[] };
             let item = Item { id: "a-1", channel: &channel, publication: &publication };
             let shape = write_json_head(&answer, "a-0", &item, &mut bytes);

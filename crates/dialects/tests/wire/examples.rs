@@ -1,7 +1,9 @@
 //! One example of everything, byte for byte as the documentation shows it.
 
 use switchboard_dialects::poll::{Answer, Item, write_json, write_news_head, write_nothing};
-use switchboard_dialects::{Dialect, Label, write_event_stream_head, write_gap, write_start};
+use switchboard_dialects::{
+    Dialect, Label, write_end, write_event_stream_head, write_gap, write_keep_alive, write_start,
+};
 use switchboard_hub::{ChannelName, Gap, GapReason, Kind};
 
 use crate::given::{publish, written};
@@ -45,7 +47,7 @@ fn switchboard_v1() {
 #[test]
 fn an_event_stream() {
     let mut out = Vec::new();
-    write_event_stream_head(Some("https://app.example.org"), &mut out);
+    write_event_stream_head(Dialect::EventStream, Some("https://app.example.org"), &mut out);
     write_gap(Dialect::EventStream, &room(), &evicted(), "4xk2c9aa-39", &mut out);
     write_start(Dialect::EventStream, "4xk2c9aa-39", Some(2_000), &mut out);
     let price = publish(Kind::Text, b"12.50\n13.00", None, Some("price"), TIME_MS);
@@ -63,6 +65,27 @@ fn an_event_stream() {
          retry: 2000\nid: 4xk2c9aa-39\n\n\
          id: 4xk2c9aa-19,0m1n2o3p-7\nevent: price\ndata: 12.50\ndata: 13.00\n\n\
          id: 4xk2c9aa-19,0m1n2o3p-7\nevent: binary\ndata: /wA=\n\n"
+    );
+}
+
+#[test]
+fn an_event_stream_in_chunks() {
+    let dialect = Dialect::ChunkedEventStream;
+    let mut out = Vec::new();
+    write_event_stream_head(dialect, None, &mut out);
+    write_start(dialect, "4xk2c9aa-39", Some(2_000), &mut out);
+    let price = publish(Kind::Text, b"12.50", None, None, TIME_MS);
+    out.extend(written(dialect, &price, Label { id: "4xk2c9aa-40", channel: None }));
+    write_keep_alive(dialect, &mut out);
+    write_end(dialect, &mut out);
+    assert_eq!(
+        text(out),
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
+         X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+         1d\r\nretry: 2000\nid: 4xk2c9aa-39\n\n\r\n\
+         1d\r\nid: 4xk2c9aa-40\ndata: 12.50\n\n\r\n\
+         3\r\n:\n\n\r\n\
+         0\r\n\r\n"
     );
 }
 

@@ -91,9 +91,10 @@ fn what_is_lost_or_repeated_is_found_in_every_way() {
 #[allow(clippy::float_cmp)]
 fn answers_may_be_chunked_and_end_their_connection() {
     let manners = Manners { chunked_and_closed: true, ..GOOD };
-    let (code, record) = compare(manners, &["--transports", "interval-poll,long-poll"]);
+    let ways = "interval-poll,long-poll,event-stream";
+    let (code, record) = compare(manners, &["--transports", ways]);
     assert_eq!(code, 0, "{record:#}");
-    for way in &WAYS[..2] {
+    for way in &WAYS[..3] {
         assert_eq!(figure(&record, way, "delivered"), CLIENTS * NEWS / 2.0, "{way}");
     }
 }

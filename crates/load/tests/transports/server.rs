@@ -32,7 +32,7 @@ pub(crate) struct Manners {
     pub(crate) websocket_only: bool,
     /// 404 to everybody who wants to listen.
     pub(crate) deaf: bool,
-    /// Answers to polls are chunked, and every one of them ends its connection.
+    /// Event streams and answers to polls are chunked, and each of these ends its connection.
     pub(crate) chunked_and_closed: bool,
 }
 
@@ -141,9 +141,13 @@ fn serve(mut stream: TcpStream, manners: Manners, hub: &Hub) -> Option<()> {
         }
         if text(&request, "accept") == Some("text/event-stream") {
             let place = hub.len(&channel);
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hi\n\n";
+            let (coding, wrap): (&str, fn(&[u8]) -> Vec<u8>) = match manners.chunked_and_closed {
+                true => ("Transfer-Encoding: chunked\r\n\r\n6\r\n: hi\n\n\r\n", event_in_chunks),
+                false => ("\r\n: hi\n\n", event),
+            };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{coding}");
             stream.write_all(head.as_bytes()).ok()?;
-            return push(&mut stream, hub, &channel, place, event);
+            return push(&mut stream, hub, &channel, place, wrap);
         }
         poll(&mut stream, &request, &channel, manners, hub)?;
     }
@@ -224,4 +228,17 @@ fn framed(payload: &[u8]) -> Vec<u8> {
 
 fn event(payload: &[u8]) -> Vec<u8> {
     format!("id: 1\ndata: {}\n\n", String::from_utf8_lossy(payload)).into_bytes()
+}
+
+/// An event in two chunks, cut where a proxy might cut it.
+fn event_in_chunks(payload: &[u8]) -> Vec<u8> {
+    let event = event(payload);
+    let (first, second) = event.split_at(event.len() / 2);
+    let mut out = Vec::new();
+    for chunk in [first, second] {
+        out.extend_from_slice(format!("{:X}\r\n", chunk.len()).as_bytes());
+        out.extend_from_slice(chunk);
+        out.extend_from_slice(b"\r\n");
+    }
+    out
 }

@@ -103,7 +103,7 @@ class LongPoll extends Poll {
 class Stream extends Way {
   // As this server writes it; a page does not see the head of an EventSource.
   static HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n" +
-    "X-Accel-Buffering: no\r\nConnection: close\r\n\r\nretry: 2000\n";
+    "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nd\r\nretry: 2000\n\n\r\n";
 
   open() {
     const query = this.position ? `?last_event_id=${this.position}` : "";
@@ -117,7 +117,9 @@ class Stream extends Way {
     };
     this.source.onmessage = ({ data, lastEventId }) => {
       this.position = lastEventId;
-      this.tally.received += wire.text(`id: ${lastEventId}\ndata: ${data}\n\n`);
+      const bytes = wire.text(`id: ${lastEventId}\ndata: ${data}\n\n`);
+      // A chunk: the size, a line end before the data and one behind it.
+      this.tally.received += bytes.toString(16).length + 2 + bytes + 2;
       this.hear(data);
     };
     this.source.onerror = () => {

@@ -17,7 +17,9 @@ pub(crate) enum Session {
     Raw,
     /// A WebSocket on `/sub` that speaks `switchboard.v1`.
     V1,
-    /// An event stream on `/sub`.
+    /// An event stream on `/sub`, in chunks (HTTP/1.1).
+    ChunkedEventStream,
+    /// An event stream on `/sub` that ends with the connection (HTTP/1.0).
     EventStream,
     /// A request to `/sub` that is held.
     Poll,
@@ -72,6 +74,9 @@ impl Session {
             Self::Echo => facts("websocket", Role::WebSocket, Delivery::None, websockets),
             Self::Raw => facts("websocket", Role::WebSocket, stream(Dialect::Raw), websockets),
             Self::V1 => facts("websocket", Role::WebSocket, stream(Dialect::V1), websockets),
+            Self::ChunkedEventStream => {
+                facts("event_stream", Role::Stream, stream(Dialect::ChunkedEventStream), streams)
+            }
             Self::EventStream => {
                 facts("event_stream", Role::Stream, stream(Dialect::EventStream), streams)
             }

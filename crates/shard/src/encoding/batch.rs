@@ -40,7 +40,7 @@ impl Batch {
                     self.bytes.extend_from_slice(publication.frame());
                 }
             }
-            (Dialect::V1 | Dialect::EventStream, _) => {
+            (Dialect::V1 | Dialect::ChunkedEventStream | Dialect::EventStream, _) => {
                 for publication in publications {
                     self.push(dialect, publication, header);
                 }
@@ -82,7 +82,8 @@ mod tests {
     use crate::encoding::Partial;
     use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
 
-    const DIALECTS: [Dialect; 3] = [Dialect::Raw, Dialect::V1, Dialect::EventStream];
+    const DIALECTS: [Dialect; 4] =
+        [Dialect::Raw, Dialect::V1, Dialect::ChunkedEventStream, Dialect::EventStream];
 
     fn publications() -> Vec<Arc<Publication>> {
         let accounting = Arc::new(Accounting::default());

@@ -2,48 +2,65 @@
 
 use std::sync::Arc;
 
-use switchboard_dialects::{Dialect, KEEP_ALIVE, Listen, write_event_stream_head};
+use switchboard_dialects::{Dialect, Listen, write_end, write_event_stream_head, write_keep_alive};
 use switchboard_hub::Subscription;
 use switchboard_plane::{Close, ConnId};
+use switchboard_ws::head::{Request, Version};
 
 use super::stream;
 use super::verbs::{Taken, Verbs};
-use crate::connection::{ListenMode, Session};
+use crate::connection::{Delivery, ListenMode, Session};
 use crate::core::Core;
 use crate::http::Answer;
 use crate::lifecycle::ending;
 use crate::subscribe::{self, Channels, Lost, Missed, presence, resume};
 use crate::time::Tick;
 
-/// [`Session::EventStream`].
+/// [`Session::ChunkedEventStream`] and [`Session::EventStream`].
 pub(super) struct EventStream;
 
 /// A client wants to listen on an event stream.
 pub(super) fn open(
     core: &mut Core,
     id: ConnId,
+    request: &Request<'_>,
     channels: &Channels,
     listen: Listen,
     cors: u8,
 ) -> Answer {
+    let (session, dialect) = match request.version() {
+        Version::Http11 => (Session::ChunkedEventStream, Dialect::ChunkedEventStream),
+        Version::Http10 => (Session::EventStream, Dialect::EventStream),
+    };
     let config = Arc::clone(&core.config);
     subscribe::subscribe(core, id, channels, ListenMode::default());
     presence::joined(core, id);
     core.await_home(id);
-    core.reply(id, |out| write_event_stream_head(config.origin(cors), out));
+    core.reply(id, |out| write_event_stream_head(dialect, config.origin(cors), out));
     core.counters.event_streams_opened.add(1);
-    core.enter(id, Session::EventStream, Tick::NEVER);
+    core.enter(id, session, Tick::NEVER);
     resume::request(core, id, listen);
     Answer::TakenOver
 }
 
-/// Nothing more comes; the end of the stream is where the connection ends.
+/// Which of the two it is.
+fn dialect(core: &Core, id: ConnId) -> Option<Dialect> {
+    match core.slab.get(id)?.session.delivery() {
+        Delivery::Stream(dialect) => Some(dialect),
+        Delivery::None | Delivery::Answer => None,
+    }
+}
+
+/// Nothing more comes: the stream ends in order, and the connection behind it.
 fn end(core: &mut Core, id: ConnId) {
     subscribe::leave(core, id);
+    if let Some(dialect) = dialect(core, id) {
+        core.reply(id, |out| write_end(dialect, out));
+    }
     ending::linger(core, id);
 }
 
-/// It would get nothing more, and what the kernel holds for it is given back at once.
+/// It would get nothing more, not even an end in order, and what the kernel holds for it is given back at once.
 fn end_slow(core: &mut Core, id: ConnId) {
     core.counters.closed_slow.add(1);
     ending::remove(core, id, Close::Reset);
@@ -56,11 +73,15 @@ impl Verbs for EventStream {
     }
 
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
-        stream::start(core, id, Dialect::EventStream, &lost);
+        if let Some(dialect) = dialect(core, id) {
+            stream::start(core, id, dialect, &lost);
+        }
     }
 
     fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {
-        if !stream::tell_gap(core, id, Dialect::EventStream, subscription, missed) {
+        let is_told = dialect(core, id)
+            .is_some_and(|dialect| stream::tell_gap(core, id, dialect, subscription, missed));
+        if !is_told {
             end_slow(core, id);
         }
     }
@@ -79,7 +100,9 @@ impl Verbs for EventStream {
         if let Some(connection) = core.slab.get_mut(id) {
             connection.last_seen = now;
         }
-        core.reply(id, |out| out.extend_from_slice(KEEP_ALIVE));
+        if let Some(dialect) = dialect(core, id) {
+            core.reply(id, |out| write_keep_alive(dialect, out));
+        }
     }
 
     fn on_flushed(core: &mut Core, id: ConnId) {

@@ -46,7 +46,7 @@ fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8)
     }
     match listen.transport {
         Transport::WebSocket => websocket::open(core, id, request, &channels, listen),
-        Transport::EventStream => event_stream::open(core, id, &channels, listen, cors),
+        Transport::EventStream => event_stream::open(core, id, request, &channels, listen, cors),
         Transport::LongPoll | Transport::IntervalPoll => {
             let keep_alive = keeps_alive(core, request);
             let mode = poll::mode(&listen, cors, keep_alive);

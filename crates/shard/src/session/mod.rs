@@ -63,7 +63,9 @@ macro_rules! dispatch {
             Session::Echo => echo::Echo::$verb($($argument),*),
             Session::Raw => raw::Raw::$verb($($argument),*),
             Session::V1 => v1::V1::$verb($($argument),*),
-            Session::EventStream => event_stream::EventStream::$verb($($argument),*),
+            Session::ChunkedEventStream | Session::EventStream => {
+                event_stream::EventStream::$verb($($argument),*)
+            }
             Session::Poll => poll::Poll::$verb($($argument),*),
             Session::Closing => closing::Closing::$verb($($argument),*),
             Session::Lingering => closing::Lingering::$verb($($argument),*),

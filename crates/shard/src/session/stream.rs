@@ -10,7 +10,7 @@ use crate::subscribe::{Lost, Missed, position, resume};
 
 /// Tells a subscriber what it missed and where it begins. Then it gets whatever follows.
 pub(super) fn start(core: &mut Core, id: ConnId, dialect: Dialect, lost: &[Lost]) {
-    let retry_ms = (dialect == Dialect::EventStream).then_some(core.config.event_stream_retry_ms);
+    let retry_ms = dialect.is_event_stream().then_some(core.config.event_stream_retry_ms);
     let mut notices = Vec::new();
     for (told, Lost { channel, gap, .. }) in lost.iter().enumerate() {
         let position = resume::position_before(core, id, &lost[told + 1..]);

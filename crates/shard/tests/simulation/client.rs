@@ -88,7 +88,8 @@ impl Client {
             }
             Way::EventStream => {
                 self.course.ask(self.next_start(random, now_ms), facts.record);
-                let (event_stream, request) = EventStream::new(&self.course, random.one_in(2));
+                let (by_header, is_chunked) = (random.one_in(2), !random.one_in(4));
+                let (event_stream, request) = EventStream::new(&self.course, by_header, is_chunked);
                 (Speaks::EventStream(event_stream), request)
             }
             Way::Poll { waits, json } => (Speaks::Polls(Polls::new(waits, json)), String::new()),
@@ -237,7 +238,9 @@ impl Line {
         assert_eq!(net.state(self.id), ClientState::Finished, "cut off for nothing: {self:?}");
         match &self.speaks {
             Speaks::WebSocket(_) => panic!("ended without a close frame: {self:?}"),
-            Speaks::EventStream(_) => {}
+            Speaks::EventStream(event_stream) => {
+                assert!(event_stream.has_ended(), "ended without the last chunk: {self:?}");
+            }
             Speaks::Polls(polls) => {
                 let gone = self.half_closed && polls.waits;
                 let served = polls.is_idle() || polls.end == End::Said || gone;

@@ -12,9 +12,20 @@ use crate::record::serial_of;
 #[derive(Debug, Default)]
 pub(crate) struct EventStream {
     is_open: bool,
+    /// What was received and has not been looked at.
+    raw: Vec<u8>,
+    /// None on HTTP/1.0, where the end of the connection is the end of the stream.
+    chunks: Option<Chunks>,
+    /// The body, without what frames it.
     received: Vec<u8>,
     gaps: Vec<Told>,
     has_begun: bool,
+}
+
+/// The chunks of a body.
+#[derive(Debug, Default)]
+struct Chunks {
+    has_ended: bool,
 }
 
 /// What the lines before an empty one said.
@@ -28,7 +39,7 @@ struct Event {
 impl EventStream {
     /// A client with its request: it names its position in the URL, or in the header when it has
     /// seen something.
-    pub(crate) fn new(course: &Course, by_header: bool) -> (Self, String) {
+    pub(crate) fn new(course: &Course, by_header: bool, is_chunked: bool) -> (Self, String) {
         let (query, last) = if by_header && course.start() == Start::Seen {
             // What stands in the URL is older.
             let query = format!("since=earliest&gap={}", gap_word(course.on_gap));
@@ -37,19 +48,32 @@ impl EventStream {
             (course.query(), String::new())
         };
         let request = format!(
-            "GET /sub/{}?{query} HTTP/1.1\r\nHost: here\r\nAccept: text/event-stream\r\n{last}\r\n",
+            "GET /sub/{}?{query} HTTP/1.{}\r\nHost: here\r\nAccept: text/event-stream\r\n{last}\r\n",
             course.channels.join(","),
+            u8::from(is_chunked),
         );
-        (Self::default(), request)
+        let chunks = is_chunked.then(Chunks::default);
+        (Self { chunks, ..Self::default() }, request)
+    }
+
+    /// The server has said that the stream is over, where it can.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.chunks.as_ref().is_none_or(|chunks| chunks.has_ended)
     }
 
     pub(crate) fn read(&mut self, bytes: &[u8], course: &mut Course, facts: Facts<'_>) {
-        self.received.extend_from_slice(bytes);
+        self.raw.extend_from_slice(bytes);
         if !self.is_open {
-            let Some(head) = Head::take(&mut self.received) else { return };
+            let Some(head) = Head::take(&mut self.raw) else { return };
             assert_eq!(head.status, 200, "{head:?} to {course:?}");
             assert_eq!(head.get("content-type"), Some("text/event-stream"));
+            let coding = self.chunks.as_ref().map(|_| "chunked");
+            assert_eq!(head.get("transfer-encoding"), coding);
             self.is_open = true;
+        }
+        match &mut self.chunks {
+            Some(chunks) => chunks.take(&mut self.raw, &mut self.received),
+            None => self.received.append(&mut self.raw),
         }
         while let Some(end) = self.received.windows(2).position(|window| window == b"\n\n") {
             let block = String::from_utf8(self.received.drain(..end + 2).collect()).unwrap();
@@ -87,6 +111,30 @@ impl EventStream {
                 let (nth, serial) = serial_of(&course.channels, &payload);
                 course.deliver(&ids, nth, serial, facts.record);
             }
+        }
+    }
+}
+
+impl Chunks {
+    /// Moves the data of whole chunks to `data`.
+    fn take(&mut self, raw: &mut Vec<u8>, data: &mut Vec<u8>) {
+        loop {
+            assert!(!self.has_ended || raw.is_empty(), "bytes behind the end");
+            let Some(line_end) = raw.windows(2).position(|window| window == b"\r\n") else {
+                return;
+            };
+            let line = str::from_utf8(&raw[..line_end]).unwrap();
+            let size = usize::from_str_radix(line, 16).expect("the size of a chunk");
+            let end = line_end + 2 + size;
+            if raw.len() < end + 2 {
+                return;
+            }
+            assert_eq!(raw[end..end + 2], *b"\r\n", "a chunk ends where it says");
+            data.extend_from_slice(&raw[line_end + 2..end]);
+            // Each thing that is said has one of its own.
+            assert!(size == 0 || data.ends_with(b"\n\n"), "a chunk ends with what it says");
+            raw.drain(..end + 2);
+            self.has_ended = size == 0;
         }
     }
 }

@@ -57,6 +57,7 @@ pub(crate) const ALL: &[Operation] = &[
     operation("replace-subscriber", "leave and join on a channel of 100,000", replace_subscriber),
     operation("turn-idle", "turn with nothing to do", turn_idle),
     operation("turn-fan-out", "subscriber of 10,000, a publication", turn_fan_out),
+    operation("turn-fan-out-events", "event stream of 10,000, a publication", turn_fan_out_events),
     operation("turn-echo", "message of 64 B there and back", turn_echo),
     operation("turn-accept", "connection, from accept to 101", turn_accept),
 ];
@@ -176,6 +177,24 @@ fn turn_fan_out() -> u64 {
         shard.publish(&name, &draft);
         shard.run();
         assert_eq!(shard.bytes_sent() - before, SUBSCRIBERS * 66, "a frame to each");
+    };
+    round();
+    counted_by_callgrind(2, round) * SUBSCRIBERS
+}
+
+fn turn_fan_out_events() -> u64 {
+    const SUBSCRIBERS: u64 = 10_000;
+    let mut shard =
+        SimShard::with_clients(SUBSCRIBERS as usize, &sample::event_stream("/sub/news"));
+    let name = ChannelName::new("news").unwrap();
+    let draft = sample::draft(64);
+    let mut round = || {
+        let before = shard.bytes_sent();
+        shard.publish(&name, &draft);
+        shard.run();
+        // `56\r\n`, id, `data: `, the payload, two line ends, the end of the chunk.
+        let bytes = 4 + "id: 12345678-1\n".len() + 6 + 64 + 2 + 2;
+        assert_eq!(shard.bytes_sent() - before, SUBSCRIBERS * bytes as u64, "a chunk to each");
     };
     round();
     counted_by_callgrind(2, round) * SUBSCRIBERS

@@ -40,3 +40,18 @@ impl Response<'_> {
         self.rest.split_at(length)
     }
 }
+
+/// The chunks of a body up to the last one, and what follows it.
+pub(crate) fn chunks(mut bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+    let mut chunks = Vec::new();
+    loop {
+        let (line_bytes, size) = httparse::parse_chunk_size(bytes).expect("a size").unwrap();
+        let size = usize::try_from(size).unwrap();
+        let (chunk, rest) = bytes[line_bytes..].split_at(size);
+        bytes = rest.strip_prefix(b"\r\n").expect("the end of a chunk");
+        if size == 0 {
+            return (chunks, bytes);
+        }
+        chunks.push(chunk);
+    }
+}
