@@ -84,7 +84,10 @@ def test_the_same_position_gets_the_same_answer(server, channel):
         ("application/x-www-form-urlencoded", b"from curl -d", "text/plain; charset=utf-8"),
         ("application/octet-stream", b"\x00\xff", "application/octet-stream"),
         ("image/png", b"\x89PNG\r\n\x1a\n", "image/png"),
-        ("text/plain", b"", "text/plain"),
+        ("text/plain", b"", "text/plain; charset=utf-8"),
+        ("text/markdown", "grüß".encode(), "text/markdown; charset=utf-8"),
+        ("text/csv; header=absent", b"a,b", "text/csv; header=absent; charset=utf-8"),
+        ("text/plain", b"\xff", "text/plain"),
     ],
 )
 def test_kinds(server, channel, content_type, body, expected):

@@ -48,8 +48,9 @@ pub fn write_news_head(
         Kind::Text => "text/plain; charset=utf-8",
         Kind::Binary => "application/octet-stream",
     });
+    let charset = charset(publication.kind(), content_type);
     out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
-    push_content(out, content_type, publication.payload().len());
+    push_content(out, content_type, charset, publication.payload().len());
     push_validators(out, answer.id, publication.time_ms());
     if let Some(channel) = channel {
         push_encoded_line(out, "Switchboard-Channel", channel.as_str());
@@ -114,7 +115,7 @@ fn member(publication: &Publication) -> Box<[u8]> {
 
 fn push_json_head(answer: &Answer<'_>, bytes: usize, last_modified_ms: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
-    push_content(out, "application/json", bytes);
+    push_content(out, "application/json", "", bytes);
     push_validators(out, answer.id, last_modified_ms);
     end_head(out, answer.cors, answer.keep_alive);
 }
@@ -191,9 +192,10 @@ pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, ou
 pub fn write_preflight(cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(
         b"HTTP/1.1 204 No Content\r\n\
+          Allow: GET, OPTIONS\r\n\
           Access-Control-Allow-Methods: GET\r\n\
           Access-Control-Allow-Headers: If-None-Match, If-Modified-Since, Last-Event-ID, \
-          Cache-Control\r\n\
+          Cache-Control, Authorization\r\n\
           Access-Control-Max-Age: 86400\r\n",
     );
     end_head(out, cors, keep_alive);
@@ -205,10 +207,25 @@ fn is_document(content_type: &str) -> bool {
     media_type.contains("html") || media_type.contains("xml")
 }
 
+/// What a publisher left out: text is UTF-8 here, and clients take text that does not say so for Latin-1.
+fn charset(kind: Kind, content_type: &str) -> &'static str {
+    let mut parts = content_type.split(';');
+    let is_text = parts.next().is_some_and(|media_type| starts_with(media_type, "text/"));
+    let is_given = parts.any(|parameter| starts_with(parameter, "charset="));
+    if kind == Kind::Text && is_text && !is_given { "; charset=utf-8" } else { "" }
+}
+
+/// Whether `text` begins with `prefix`, in any case and behind any spaces.
+fn starts_with(text: &str, prefix: &str) -> bool {
+    let text = text.trim_start().as_bytes();
+    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+}
+
 /// A browser must not guess another type than the one given.
-fn push_content(out: &mut Vec<u8>, content_type: &str, bytes: usize) {
+fn push_content(out: &mut Vec<u8>, content_type: &str, charset: &str, bytes: usize) {
     out.extend_from_slice(b"Content-Type: ");
     out.extend_from_slice(content_type.as_bytes());
+    out.extend_from_slice(charset.as_bytes());
     if is_document(content_type) {
         out.extend_from_slice(b"\r\nContent-Security-Policy: sandbox");
     }
@@ -295,7 +312,7 @@ mod tests {
     fn what_runs_scripts_is_put_into_a_sandbox() {
         for document in ["text/html", "Text/HTML; charset=utf-8", "image/svg+xml", "text/xml"] {
             let mut out = Vec::new();
-            push_content(&mut out, document, 1);
+            push_content(&mut out, document, "", 1);
             assert!(
                 String::from_utf8(out)
                     .unwrap()
@@ -304,8 +321,24 @@ mod tests {
         }
         for other in ["text/plain; charset=utf-8", "application/json", "image/png"] {
             let mut out = Vec::new();
-            push_content(&mut out, other, 1);
+            push_content(&mut out, other, "", 1);
             assert!(!String::from_utf8(out).unwrap().contains("Policy"), "{other}");
+        }
+    }
+
+    #[test]
+    fn text_says_that_it_is_utf_8_unless_its_publisher_said_more() {
+        for content_type in ["text/plain", "TEXT/markdown", "text/csv; header=present"] {
+            assert_eq!(charset(Kind::Text, content_type), "; charset=utf-8", "{content_type}");
+            assert_eq!(charset(Kind::Binary, content_type), "", "{content_type}");
+        }
+        for content_type in [
+            "text/plain; charset=iso-8859-1",
+            "text/plain;Charset=UTF-8",
+            "application/json",
+            "tex",
+        ] {
+            assert_eq!(charset(Kind::Text, content_type), "", "{content_type}");
         }
     }
 }

@@ -105,8 +105,13 @@ fn check_news(response: &http::Response<'_>, publication: &Publication, channel:
         Kind::Binary => "application/octet-stream",
     };
     let content_type = given::readable_content_type(publication);
-    let content_type = content_type.as_deref().unwrap_or(default);
-    assert_eq!(response.header("content-type"), Some(content_type));
+    let mut content_type = content_type.as_deref().unwrap_or(default).to_owned();
+    let lower = content_type.to_ascii_lowercase();
+    let says_charset = lower.split(';').skip(1).any(|p| p.trim_start().starts_with("charset="));
+    if publication.kind() == Kind::Text && lower.starts_with("text/") && !says_charset {
+        content_type.push_str("; charset=utf-8");
+    }
+    assert_eq!(response.header("content-type"), Some(content_type.as_str()));
     assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(response.header("switchboard-channel").map(read::name).as_deref(), channel);
     let event = publication.event().filter(|event| !event.is_empty());
