@@ -26,6 +26,7 @@ pub(crate) async fn batch(
     body: Body,
 ) -> Result<Response, ApiError> {
     check_content_type(&headers)?;
+    body::check_encoding(&headers)?;
     let limit = BodyLimit {
         what: "a batch",
         bytes_max: state.config.batch_bytes_max,

@@ -1,7 +1,7 @@
 //! Request bodies, read within bounds of size, time and memory.
 
 use axum::body::{Body, HttpBody};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
@@ -24,6 +24,18 @@ impl BodyLimit {
     fn exceeded(self) -> ApiError {
         ApiError::too_large(self.what, self.bytes_max, self.key)
     }
+}
+
+/// Refuses a body that is encoded, by gzip for example: subscribers would receive the bytes without the
+/// word that says so (RFC 9110 section 15.5.16).
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut encodings = encodings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is_plain = |encoding: &[u8]| {
+        let encoding = encoding.trim_ascii();
+        encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
+    };
+    if encodings.all(is_plain) { Ok(()) } else { Err(ApiError::encoded()) }
 }
 
 /// Reads a whole body. Its bytes are counted as they arrive, so that a client that announces much

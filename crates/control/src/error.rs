@@ -8,6 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use switchboard_hub::NameError;
 
+/// The code of a body with a Content-Encoding.
+const ENCODED: &str = "unsupported_content_encoding";
+
 /// Why a request was refused.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ApiError {
@@ -37,6 +40,14 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
+    pub(crate) fn encoded() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ENCODED,
+            "a body with a Content-Encoding is not accepted: send it as it is",
+        )
+    }
+
     pub(crate) fn busy() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -62,11 +73,15 @@ impl From<NameError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, code) = (self.status, self.code);
         let mut response = (status, Json(Wrapped { error: self })).into_response();
         let headers = response.headers_mut();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if code == ENCODED {
+            // What is accepted instead (RFC 9110 section 12.5.3).
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

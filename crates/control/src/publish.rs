@@ -25,6 +25,7 @@ pub(crate) async fn publish(
 ) -> Result<Response, ApiError> {
     let name = name_in(&uri, PUB, &state)?;
     let meta = Meta::of_headers(&headers)?;
+    body::check_encoding(&headers)?;
     let limit = BodyLimit {
         what: "a publication",
         bytes_max: state.config.publish_bytes_max,

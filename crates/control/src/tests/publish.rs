@@ -97,6 +97,25 @@ async fn labels_cannot_break_lines_or_pass_for_the_servers_own() {
 }
 
 #[tokio::test]
+async fn encoded_bodies_are_refused() {
+    let bench = Bench::new();
+    for encoding in ["gzip", "GZIP", "identity, br", "aws-chunked"] {
+        let headers = [("content-encoding", encoding), ("content-type", "application/x-ndjson")];
+        for path in ["/pub/a", "/pub"] {
+            let reply = bench.post(path, &headers, "1").await;
+            assert_eq!(reply.headers["accept-encoding"], "identity");
+            let expected = (415, "unsupported_content_encoding".into());
+            assert_eq!(reply.refusal(), expected, "{encoding} {path}");
+        }
+    }
+    assert_eq!(bench.shards.count(), 0);
+    for encoding in ["identity", "", "Identity ,"] {
+        let reply = bench.post("/pub/a", &[("content-encoding", encoding)], "1").await;
+        assert_eq!(reply.status, 202, "{encoding}");
+    }
+}
+
+#[tokio::test]
 async fn refuses_bodies_above_the_limit() {
     let bench = Bench::with(ControlConfig { publish_bytes_max: 4, ..ControlConfig::default() });
     assert_eq!(bench.post("/pub/a", &[], "1234").await.status, 202);
