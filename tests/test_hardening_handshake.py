@@ -103,9 +103,11 @@ def test_row_12_spellings(shared, lines):
 @pytest.mark.parametrize(
     ("changed", "status"),
     [
-        ({"upgrade": "websockets"}, 304),
-        ({"upgrade": "h2c"}, 304),
-        ({"upgrade": None}, 304),
+        ({"upgrade": "websockets"}, 426),
+        ({"upgrade": "h2c"}, 426),
+        ({"upgrade": None}, 426),
+        ({"upgrade": "h2c", "sec_websocket_key": None}, 304),
+        ({"upgrade": None, "sec_websocket_key": None}, 304),
         ({"connection": None}, 400),
         ({"connection": "keep-alive"}, 400),
         ({"connection": "upgraded"}, 400),
@@ -114,8 +116,24 @@ def test_row_12_spellings(shared, lines):
 def test_row_12_no_upgrade(shared, changed, status):
     """Half a handshake is refused; what asks for another protocol is a request like any other."""
     assert ask(shared, upgrade(shared, "/sub/news?poll=1", **changed)).status == status
-    if status == 304:
+    if status != 400:
         assert ask(shared, upgrade(shared, "/echo", **changed)).status == 426
+
+
+@pytest.mark.parametrize("accept", [[], ["Accept: text/event-stream"]], ids=["poll", "stream"])
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+@pytest.mark.parametrize("path", ["/sub/news", "/sub/news?poll=1", "/echo"])
+def test_row_12_a_proxy_took_the_upgrade_away(shared, path, version, accept):
+    """As nginx does by default: the client hears why at once, and nothing behind it is a request."""
+    data = upgrade(shared, path, *accept, version=version, upgrade=None, connection="close")
+    kept = data.replace(b"Connection: close", b"Connection: keep-alive")
+    for request in (data, kept):
+        with RawConnection(shared) as connection:
+            connection.send(request + get(shared, "/health"))
+            answer = connection.read_answer()
+            assert answer.status == 426 and answer.closes(), answer
+            assert b"proxy" in answer.body and answer.header("Upgrade") == "websocket", answer
+            connection.expect_end()
 
 
 def test_row_12_sample_of_the_standard(shared):

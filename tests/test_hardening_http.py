@@ -32,7 +32,7 @@ REFUSED = {
     "bare line feeds": (request().replace("\r\n", "\n"), 400),
     "one bare line feed": (request(headers="X: y\nZ: z\r\n"), 400),
     "bare carriage return": (request(headers="X: y\rZ: z\r\n"), 400),
-    "empty line first": ("\r\n" + request(), 400),
+    "two empty lines first": ("\r\n\r\n" + request(), 400),
     "space before the colon": (request(headers="X : y\r\n"), 400),
     "content-length with a space": (request(headers="Content-Length : 5\r\n", body="hello"), 400),
     "space before the first header": (request(host=" " + HOST), 400),
@@ -63,10 +63,13 @@ REFUSED = {
     "transfer-encoding empty": (request(headers="Transfer-Encoding:\r\n"), 400),
     "gzip": (request(headers="Transfer-Encoding: gzip, chunked\r\n"), 501),
     "chunked after a tab": (request(headers="Transfer-Encoding: \x0bchunked\r\n"), 400),
-    "xchunked": (request(headers="Transfer-Encoding: xchunked\r\n"), 501),
+    "xchunked": (request(headers="Transfer-Encoding: xchunked\r\n"), 400),
     "body": (request(headers="Content-Length: 5\r\n", body="hello"), 413),
     "body by POST": (request("POST /health HTTP/1.1", "Content-Length: 5\r\n", "hello"), 413),
-    "chunked body": (request(headers="Transfer-Encoding: chunked\r\n", body="0\r\n\r\n"), 413),
+    "chunked body": (
+        request(headers="Transfer-Encoding: chunked\r\n", body="5\r\nhello\r\n0\r\n\r\n"),
+        413,
+    ),
     "upgrade with a body": (
         request("GET /sub/a HTTP/1.1", WEBSOCKET + "Content-Length: 5\r\n", "hello"),
         413,
@@ -78,7 +81,7 @@ REFUSED = {
     "HTTP/2 preface": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "HTTP/2.0": (request("GET /health HTTP/2.0"), 505),
     "HTTP/0.9": (request("GET /health HTTP/0.9"), 505),
-    "HTTP/1.2": (request("GET /health HTTP/1.2"), 505),
+    "HTTP/1.10": (request("GET /health HTTP/1.10"), 400),
     "no version": (request("GET /health"), 400),
     "lower-case http": (request("GET /health http/1.1"), 400),
     "two spaces": (request("GET  /health HTTP/1.1"), 400),
@@ -97,8 +100,8 @@ REFUSED = {
     "SOCKS4": ("\x04\x01\x1f\x40\x7f\x00\x00\x01\x00", 400),
     "65 headers": (request(headers="".join(f"X{n}: y\r\n" for n in range(64))), 431),
     "2000 headers": (request(headers="A:\r\n" * 2_000), 431),
-    "long header": (request(headers=f"X: {'y' * 9_000}\r\n"), 431),
-    "long target": (request(f"GET /{'y' * 7_000} HTTP/1.1"), 414),
+    "long header": (request(headers=f"X: {'y' * 17_000}\r\n"), 431),
+    "long target": (request(f"GET /{'y' * 13_000} HTTP/1.1"), 414),
     "endless target": (request(f"GET /{'y' * 20_000} HTTP/1.1"), 414),
     "mebibyte of headers": (request(headers=f"X: {'y' * 1_000}\r\n" * 1_040), 431),
 }
@@ -205,15 +208,15 @@ def test_row_09_silent_connections(start, plane):
 
 @pytest.mark.alone
 def test_row_09_one_byte_in_each_segment(shared):
-    """A head of nearly the largest size, whole after 8,000 reads."""
-    head = request(headers=f"X: {'y' * 7_900}\r\n").encode()
-    assert len(head) < 8_192
+    """A head of nearly the largest size, whole after 16,000 reads."""
+    head = request(headers=f"X: {'y' * 16_100}\r\n").encode()
+    assert 16_000 < len(head) < 16_384
     with RawConnection(shared) as connection:
         before = shared.cpu_seconds()
         for at in range(len(head)):
             connection.send(head[at : at + 1])
         assert connection.read_answer().status == 200
-        assert shared.cpu_seconds() - before < 2, "the work is not linear"
+        assert shared.cpu_seconds() - before < 4, "the work is not linear"
 
 
 def test_row_09_the_same_answer_in_every_split(shared):
@@ -256,12 +259,12 @@ def test_row_23_every_route_with_every_method(start, plane, is_upgrade):
             answer = connection.read_answer(head_only=method == "HEAD")
         page = path in ("/", "/health", "/?") and method in ("GET", "HEAD")
         channel = path.startswith("/sub/news") and not path.endswith("/") and method == "GET"
-        preflight = path.startswith("/sub/") and method == "OPTIONS"
+        question = method == "OPTIONS" and (path.startswith("/sub/") or path in ("/", "/health", "/?"))
         if page:
             expected = {200, 400}
         elif channel:
             expected = {101} if is_upgrade else {304}
-        elif preflight:
+        elif question:
             expected = {204, 400}
         else:
             expected = {400, 404, 405, 426, 501}

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use switchboard_ws::authority::Authority;
 
 use crate::config::ApiKey;
 use crate::error::ApiError;
@@ -72,20 +73,14 @@ fn check_local(request: &Request) -> Result<(), ApiError> {
 /// Whether a `Host` names this machine's loopback: `localhost`, 127.0.0.0/8 or `[::1]`, with any
 /// port.
 fn is_loopback(host: &[u8]) -> bool {
-    let Ok(host) = str::from_utf8(host) else {
+    let Some(name) = Authority::parse(host).map(|authority| authority.host()) else {
         return false;
     };
-    let end = if host.starts_with('[') { host.find(']').map(|at| at + 1) } else { host.find(':') };
-    let (name, port) = host.split_at(end.unwrap_or(host.len()));
-    let port_is_number = port.is_empty()
-        || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok());
     let address = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         Some(v6) => v6.parse().map(IpAddr::V6).ok(),
         None => name.parse().map(IpAddr::V4).ok(),
     };
-    port_is_number
-        && (name.eq_ignore_ascii_case("localhost")
-            || address.is_some_and(|address| address.is_loopback()))
+    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -94,8 +89,16 @@ mod tests {
 
     #[test]
     fn loopback_hosts_are_known_by_their_whole_name() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.9.9.9:8001", "[::1]", "[::1]:1"]
-        {
+        for host in [
+            "localhost",
+            "localhost:",
+            "LOCALHOST:80",
+            "127.0.0.1",
+            "127.0.0.1:",
+            "127.9.9.9:8001",
+            "[::1]",
+            "[::1]:1",
+        ] {
             assert!(is_loopback(host.as_bytes()), "{host}");
         }
         for host in [
@@ -110,7 +113,6 @@ mod tests {
             "[::2]",
             "[::1]x",
             "[127.0.0.1]",
-            "localhost:",
             "localhost:x",
             "a@localhost",
             "0.0.0.0",

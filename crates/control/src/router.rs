@@ -5,19 +5,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::ApiState;
-use crate::{batch, channel, clients, publish, status};
+use crate::{batch, channel, clients, conformance, methods, publish, status};
 
-/// All routes, behind the guard.
+/// All routes, behind what HTTP asks of a request and behind the guard.
 pub(crate) fn router(state: Arc<ApiState>) -> Router {
     let channel =
         get(channel::report).post(publish::publish).put(publish::publish).delete(channel::delete);
-    Router::new()
+    let routes = Router::new()
         .route("/pub", post(batch::batch))
         .route("/pub/", channel.clone())
         // The rest of the path, so that a slash in a name is refused as such.
@@ -36,8 +36,13 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
             let message = "this path has other methods; `Allow` names them";
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
         })
-        .layer(from_fn_with_state(Arc::clone(&state), guard))
         // Bodies have limits of their own.
         .layer(DefaultBodyLimit::disable())
-        .with_state(state)
+        .with_state(Arc::clone(&state));
+    // Around the routes as a whole: each adds its `Allow` to what its own layers answer.
+    Router::new()
+        .fallback_service(routes)
+        .layer(from_fn(methods::answer))
+        .layer(from_fn_with_state(state, guard))
+        .layer(from_fn(conformance::check))
 }

@@ -4,44 +4,54 @@ use std::net::Ipv6Addr;
 
 /// A checked authority.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Authority<'a> {
-    /// A registered name, an IPv4 address, or an IPv6 address in brackets. Not empty.
+pub struct Authority<'a> {
     host: &'a str,
     port: Option<u16>,
 }
 
 impl<'a> Authority<'a> {
-    /// Reads the whole of `text`; `None` when it is not an authority, has userinfo, an empty host
-    /// or an empty port, or its port is not a number up to 65535.
-    pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
+    /// Reads the whole of `text`; `None` when it is not an authority, has userinfo or an empty host,
+    /// or its port is not a number up to 65535. An empty port counts as none (RFC 3986 section 3.2.3).
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
         let text = str::from_utf8(text).ok()?;
         let (host, port) = if text.starts_with('[') {
             let end = text.find(']')? + 1;
             let (host, rest) = text.split_at(end);
             host[1..end - 1].parse::<Ipv6Addr>().ok()?;
-            (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
+            (host, if rest.is_empty() { "" } else { rest.strip_prefix(':')? })
         } else {
-            let (host, port) = match text.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (text, None),
-            };
-            if host.is_empty() || !host.bytes().all(is_name_byte) {
+            let (host, port) = text.split_once(':').unwrap_or((text, ""));
+            if host.is_empty() || !is_name(host.as_bytes()) {
                 return None;
             }
             (host, port)
         };
-        let port = match port {
-            Some(digits) => Some(parse_port(digits)?),
-            None => None,
-        };
+        let port = if port.is_empty() { None } else { Some(parse_port(port)?) };
         Some(Self { host, port })
+    }
+
+    /// A registered name, an IPv4 address, or an IPv6 address in brackets. Not empty.
+    pub fn host(&self) -> &'a str {
+        self.host
     }
 
     /// Whether both name the same host, in any case, and the same port. A port that one side
     /// leaves out is `default_port`; when there is no default, both must leave it out.
-    pub(crate) fn is_same(&self, other: &Self, default_port: Option<u16>) -> bool {
+    pub fn is_same(&self, other: &Self, default_port: Option<u16>) -> bool {
         self.host.eq_ignore_ascii_case(other.host)
             && self.port.or(default_port) == other.port.or(default_port)
+    }
+}
+
+/// The port that a scheme means when none is given.
+pub fn default_port(scheme: &[u8]) -> Option<u16> {
+    let is = |known: &[u8]| scheme.eq_ignore_ascii_case(known);
+    if is(b"http") || is(b"ws") {
+        Some(80)
+    } else if is(b"https") || is(b"wss") {
+        Some(443)
+    } else {
+        None
     }
 }
 
@@ -50,9 +60,60 @@ fn parse_port(digits: &str) -> Option<u16> {
     if all_digits { digits.parse().ok() } else { None }
 }
 
-/// The bytes of a registered name: unreserved, percent signs, sub-delimiters.
+/// A registered name: unreserved bytes, sub-delimiters, and percent signs with two hexadecimal digits.
+fn is_name(name: &[u8]) -> bool {
+    let mut bytes = name.iter();
+    while let Some(byte) = bytes.next() {
+        let is_sound = match byte {
+            b'%' => {
+                let mut is_digit = || bytes.next().is_some_and(u8::is_ascii_hexdigit);
+                is_digit() && is_digit()
+            }
+            byte => is_name_byte(*byte),
+        };
+        if !is_sound {
+            return false;
+        }
+    }
+    true
+}
+
+/// The bytes that stand for themselves in a registered name.
 const fn is_name_byte(byte: u8) -> bool {
     matches!(byte,
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$'
-        | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&'
+        | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<(&str, Option<u16>)> {
+        Authority::parse(text.as_bytes()).map(|Authority { host, port }| (host, port))
+    }
+
+    #[test]
+    fn host_and_port_are_told_apart() {
+        assert_eq!(parse("a.example"), Some(("a.example", None)));
+        assert_eq!(parse("a.example:8000"), Some(("a.example", Some(8000))));
+        assert_eq!(parse("[::1]:8000"), Some(("[::1]", Some(8000))));
+        assert_eq!(parse("a%C3%a9"), Some(("a%C3%a9", None)));
+    }
+
+    #[test]
+    fn an_empty_port_is_none() {
+        assert_eq!(parse("a.example:"), Some(("a.example", None)));
+        assert_eq!(parse("[::1]:"), Some(("[::1]", None)));
+    }
+
+    #[test]
+    fn what_is_no_authority_is_refused() {
+        for text in [
+            "", ":", ":80", "a::", "a:b", "a:80:", "a:+1", "a:65536", "a:000080", "u@a", "a/b",
+            "a b", "a%", "a%z", "a%4", "a%zz", "a%4z", "%", "[]", "[::1", "[::1]x", "[::g]", "::1",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
 }

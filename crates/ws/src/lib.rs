@@ -15,6 +15,7 @@
 //!    [`close::write_close`] for what is sent to it.
 
 pub mod accept;
+pub mod authority;
 pub mod close;
 pub mod entity_tag;
 pub mod error;
@@ -24,7 +25,6 @@ pub mod head;
 pub mod mask;
 pub mod message;
 
-mod authority;
 mod close_code;
 mod list;
 mod utf8;

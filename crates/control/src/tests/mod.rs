@@ -4,6 +4,7 @@ mod access;
 mod batch;
 mod channel;
 mod clients;
+mod conformance;
 mod fake;
 mod publish;
 mod socket;
@@ -72,6 +73,10 @@ impl Bench {
         body: impl Into<Body>,
     ) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            let target = path.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+            request = request.header("host", target.unwrap_or("localhost"));
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

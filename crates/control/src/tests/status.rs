@@ -30,12 +30,12 @@ async fn health_is_brief() {
 async fn wrong_methods_are_told_the_right_ones() {
     let bench = Bench::new();
     let cases = [
-        (Method::DELETE, "/pub", "POST"),
-        (Method::PATCH, "/pub/a", "DELETE,GET,HEAD,POST,PUT"),
-        (Method::POST, "/health", "GET,HEAD"),
-        (Method::POST, "/counters", "GET,HEAD"),
-        (Method::DELETE, "/subscribers/a", "GET,HEAD"),
-        (Method::POST, "/slow", "GET,HEAD"),
+        (Method::DELETE, "/pub", "OPTIONS,POST"),
+        (Method::PATCH, "/pub/a", "DELETE,GET,HEAD,OPTIONS,POST,PUT"),
+        (Method::POST, "/health", "GET,HEAD,OPTIONS"),
+        (Method::POST, "/counters", "GET,HEAD,OPTIONS"),
+        (Method::DELETE, "/subscribers/a", "GET,HEAD,OPTIONS"),
+        (Method::POST, "/slow", "GET,HEAD,OPTIONS"),
     ];
     for (method, path, allow) in cases {
         let reply = bench.send(method, path, &[], Body::empty()).await;

@@ -22,9 +22,10 @@ settings! {
         /// Secret that requests to the internal API must carry, as `X-API-Key` or `Authorization:
         /// Bearer`. Prefer the file or the environment: every user of the machine can read flags.
         api_key: Option<Secret> = None;
-        /// Web origins allowed besides the server's own, such as `https://example.org`. Origins are
-        /// compared exactly; `*` on its own allows all of them. Clients other than browsers send no
-        /// origin and are not affected.
+        /// Web origins allowed besides the server's own, such as `https://example.org`, and those of
+        /// apps and browser extensions, such as `capacitor://localhost`, `ionic://`, `file://` or
+        /// `chrome-extension://ID`. Origins are compared exactly; `*` on its own allows all of them.
+        /// Clients other than browsers send no origin and are not affected.
         allowed_origins: Vec<String> = Vec::new();
         /// Most connections that the internal API holds; further ones wait in the kernel's queue.
         /// When unset, never more than a quarter of the descriptors.
@@ -100,8 +101,9 @@ settings! {
         message_bytes_max: usize = 65_536, 1..=1_073_741_824;
         /// Most frames that one message of a client may consist of; beyond it, close code 1008.
         fragments_max: u32 = 1_024, 1..=1_048_576;
-        /// Largest request head that a client may send, in bytes; beyond it, 431.
-        head_bytes_max: usize = 8_192, 512..=65_536;
+        /// Largest request head that a client may send, in bytes; beyond it, 431. The request target
+        /// may take three quarters of it; beyond that, 414.
+        head_bytes_max: usize = 16_384, 512..=65_536;
         /// Most header lines in a client's request; beyond it, 431.
         headers_max: usize = 64, 8..=64;
         /// Largest publication that the internal API accepts, in bytes; beyond it, 413.

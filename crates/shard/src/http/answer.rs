@@ -5,6 +5,9 @@ use switchboard_ws::head::Request;
 use super::response::Response;
 use crate::subscribe::Refusal;
 
+/// What the pages of this server allow.
+pub(super) const GET_AND_HEAD: &str = "GET, HEAD, OPTIONS";
+
 /// How the handling of a request ends.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -29,7 +32,16 @@ impl Answer {
     ) -> Self {
         match request.method() {
             "GET" | "HEAD" => Self::Response(response()),
-            _ => wrong_method("GET, HEAD"),
+            _ => Self::to_other_method(request, GET_AND_HEAD),
+        }
+    }
+
+    /// The answer to a method other than those that do something at a path: OPTIONS asks which those
+    /// are, and everything else is told.
+    pub(super) fn to_other_method(request: &Request<'_>, allow: &'static str) -> Self {
+        match request.method() {
+            "OPTIONS" => Self::Response(Response::options(allow)),
+            _ => wrong_method(allow),
         }
     }
 }

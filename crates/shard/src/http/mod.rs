@@ -9,4 +9,4 @@ mod upgrade;
 pub(crate) use answer::{Answer, wrong_method};
 pub(crate) use response::Response;
 pub(crate) use route::{Route, keeps_alive, route};
-pub(crate) use upgrade::upgrade;
+pub(crate) use upgrade::{upgrade, upgrade_required};

@@ -50,6 +50,11 @@ impl<'a> Response<'a> {
         Self::text(status, sentence + "\n")
     }
 
+    /// What a path allows.
+    pub(crate) fn options(allow: &str) -> Self {
+        Self::text(204, String::new()).with_allow(allow)
+    }
+
     /// 405 must say what is allowed (RFC 9110 section 15.5.6).
     pub(crate) fn with_allow(mut self, methods: &str) -> Self {
         self.extra = Cow::Owned(format!("Allow: {methods}\r\n"));
@@ -88,15 +93,16 @@ impl<'a> Response<'a> {
             (false, false) => "close",
         };
         // Writing to a Vec cannot fail.
+        let _ = write!(out, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        // A 204 has no content, and must not say how long it is (RFC 9110 section 8.6).
+        if self.status != 204 {
+            let (content_type, length) = (self.content_type, self.body.len());
+            let _ = write!(out, "Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
+        }
         let _ = write!(
             out,
-            "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
-             Connection: {connection}\r\n{}\r\n",
-            self.status,
-            reason(self.status),
-            self.content_type,
-            self.body.len(),
-            self.extra,
+            "Cache-Control: no-store\r\nConnection: {connection}\r\n{}\r\n",
+            self.extra
         );
         if !head_only {
             out.extend_from_slice(&self.body);
@@ -108,6 +114,7 @@ impl<'a> Response<'a> {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        204 => "No Content",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
@@ -142,6 +149,14 @@ mod tests {
         assert!(text.contains("Content-Length: 6\r\n"));
         assert!(text.ends_with("\r\n\r\n"));
         assert!(written(&page, true, false).ends_with("\r\n\r\n<html>"));
+    }
+
+    #[test]
+    fn what_a_path_allows_has_no_content() {
+        let text = written(&Response::options("GET"), true, false);
+        let expected = "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\
+                        Connection: keep-alive\r\nAllow: GET\r\n\r\n";
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! From a request's path to what handles it.
 
+use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
 
-use super::answer::{Answer, wrong_method};
+use super::answer::{Answer, GET_AND_HEAD};
 use super::response::Response;
 use crate::config::Config;
 use crate::core::Core;
@@ -18,8 +19,17 @@ pub(crate) enum Route<'a> {
     Subscribe(&'a str),
 }
 
+/// The methods of RFC 9110 and RFC 5789. They are known, so a path that lacks one answers 405; any other
+/// is answered with 501 (RFC 9110 section 9.1).
+const METHODS: [&str; 9] =
+    ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"];
+
 /// The route of a request.
 pub(crate) fn route<'a>(config: &Config, request: &Request<'a>) -> Route<'a> {
+    if !METHODS.contains(&request.method()) {
+        let sentence = "this server does not know the method of the request";
+        return Route::Answer(Answer::refuse(501, sentence));
+    }
     let path = request.path();
     if let Some(channels) = path.strip_prefix("/sub/") {
         return Route::Subscribe(channels);
@@ -28,7 +38,9 @@ pub(crate) fn route<'a>(config: &Config, request: &Request<'a>) -> Route<'a> {
         "/" => Answer::to_get_or_head(request, || Response::page(config.page)),
         "/health" => Answer::to_get_or_head(request, || Response::text(200, "ok\n".to_owned())),
         "/echo" if config.echo && request.method() == "GET" => return Route::Echo,
-        "/echo" if config.echo => wrong_method("GET"),
+        "/echo" if config.echo => Answer::to_other_method(request, "GET, OPTIONS"),
+        // The server as a whole, which only OPTIONS can ask for.
+        "*" => Answer::to_other_method(request, GET_AND_HEAD),
         _ => Answer::refuse(404, "there is nothing at this path; channels are at /sub/{channel}"),
     };
     Route::Answer(answer)
@@ -37,5 +49,6 @@ pub(crate) fn route<'a>(config: &Config, request: &Request<'a>) -> Route<'a> {
 /// Whether a further request may follow. A proxy may believe that a refused upgrade took place, and
 /// what follows is not HTTP to it: nothing after it is read as a request.
 pub(crate) fn keeps_alive(core: &Core, request: &Request<'_>) -> bool {
-    request.keep_alive() && request.header("upgrade").is_none() && !core.stopping
+    let may_be_upgrade = request.header("upgrade").is_some() || handshake::lost_upgrade(request);
+    request.keep_alive() && !may_be_upgrade && !core.stopping
 }

@@ -1,7 +1,7 @@
 //! From a request to a WebSocket.
 
 use switchboard_plane::ConnId;
-use switchboard_ws::handshake::{self, Rules};
+use switchboard_ws::handshake::{self, HandshakeError, Rules};
 use switchboard_ws::head::Request;
 
 use super::answer::Answer;
@@ -24,19 +24,23 @@ pub(crate) fn upgrade(
     request: &Request<'_>,
     protocols: &[&str],
 ) -> Result<Upgrade, Answer> {
-    if !handshake::wants_upgrade(request) {
-        return Err(Answer::Response(Response::upgrade_required(
-            "this path speaks WebSocket: send Upgrade: websocket",
-        )));
-    }
     let rules = Rules { protocols, allowed_origins: &core.config.allowed_origins };
-    let accept = handshake::check(request, &rules).map_err(|error| match error.status() {
-        426 => Answer::Response(Response::upgrade_required(&error.to_string())),
-        status => Answer::refuse(status, error.to_string()),
-    })?;
+    let accept = handshake::check(request, &rules).map_err(refuse)?;
     let mut response = Vec::with_capacity(HEAD_BYTES);
     accept.write_response(&mut response);
     Ok(Upgrade { response, has_protocol: accept.protocol.is_some() })
+}
+
+/// A handshake that came here without its Upgrade.
+pub(crate) fn upgrade_required() -> Answer {
+    refuse(HandshakeError::UpgradeLost)
+}
+
+fn refuse(error: HandshakeError) -> Answer {
+    match error.status() {
+        426 => Answer::Response(Response::upgrade_required(&error.to_string())),
+        status => Answer::refuse(status, error.to_string()),
+    }
 }
 
 impl Upgrade {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use switchboard_plane::{Close, ConnId};
-use switchboard_ws::head::{self, HeadError, HeaderSlots, Request};
+use switchboard_ws::head::{self, Body, HeadError, HeaderSlots, Request};
 
 use super::verbs::{Taken, Verbs};
 use super::{echo, listen};
@@ -34,7 +34,15 @@ impl Verbs for Http {
         };
         let mut slots = HeaderSlots::new();
         match head::parse(&bytes[..end], &mut slots, &config.head) {
-            Ok(request) => handle(core, id, &request, end),
+            Ok(request) => match end_of_request(&request, end, bytes) {
+                Ok(Some(end)) => handle(core, id, &request, end),
+                Ok(None) => {
+                    limit_head_time(core, id);
+                    // The head's last empty line is found again at once.
+                    Taken::Keep { scanned: end - 2 }
+                }
+                Err(error) => refuse_head(core, id, error),
+            },
             Err(error) => refuse_head(core, id, error),
         }
     }
@@ -78,7 +86,24 @@ impl Verbs for Http {
     }
 }
 
-/// A request whose head ends at `end`.
+/// Where the next request begins, if that has arrived. Nothing here takes a body; proxies write an
+/// empty one in chunks where they do not know that none follows.
+fn end_of_request(
+    request: &Request<'_>,
+    head_end: usize,
+    bytes: &[u8],
+) -> Result<Option<usize>, HeadError> {
+    match request.body() {
+        Body::None => Ok(Some(head_end)),
+        Body::Length(_) => Err(HeadError::BodyNotAccepted),
+        Body::Chunked => {
+            let body = head::read_empty_chunks(&bytes[head_end..])?;
+            Ok(body.map(|length| head_end + length))
+        }
+    }
+}
+
+/// A request that ends at `end`.
 fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Taken {
     let is_refusing =
         core.slab.get(id).is_some_and(|connection| connection.session == Session::Refusing);
@@ -86,9 +111,6 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
         core.counters.refused_full.add(1);
         let retry_after_s = 1 + id.index() % 5; // spread, so that they do not come back together
         return answer_and_end(core, id, &Response::full(retry_after_s));
-    }
-    if request.has_body() {
-        return refuse(core, id, 413, "a request to this listener has no body");
     }
     let keep_alive = keeps_alive(core, request);
     let answer = match route(&core.config, request) {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use switchboard_dialects::{self as dialects, Transport, poll::write_preflight};
 use switchboard_plane::ConnId;
+use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
 
 use super::{event_stream, poll, websocket};
 use crate::core::Core;
-use crate::http::{Answer, keeps_alive, origin, wrong_method};
+use crate::http::{Answer, keeps_alive, origin, upgrade_required, wrong_method};
 use crate::subscribe::Channels;
 
 /// A client wants to listen.
@@ -46,6 +47,8 @@ fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8)
     }
     match listen.transport {
         Transport::WebSocket => websocket::open(core, id, request, &channels, listen),
+        // As a poll or a stream it would wait for an answer that the client does not understand.
+        _ if handshake::lost_upgrade(request) => upgrade_required(),
         Transport::EventStream => event_stream::open(core, id, request, &channels, listen, cors),
         Transport::LongPoll | Transport::IntervalPoll => {
             let keep_alive = keeps_alive(core, request);

@@ -7,6 +7,12 @@ pub enum HandshakeError {
     /// There is no `Upgrade: websocket`.
     #[error("this resource is reached through WebSocket: send Upgrade: websocket")]
     UpgradeMissing,
+    /// There is a Sec-WebSocket-Key, so there was an Upgrade.
+    #[error(
+        "Upgrade: websocket did not arrive with the handshake: most likely a proxy in between does \
+         not pass on Upgrade and Connection, or speaks HTTP/1.0 to this server"
+    )]
+    UpgradeLost,
     /// HTTP/1.0 has no Upgrade (RFC 9110 section 7.8).
     #[error("an upgrade to WebSocket needs HTTP/1.1")]
     Http10,
@@ -14,7 +20,9 @@ pub enum HandshakeError {
     #[error("an upgrade to WebSocket is a GET request")]
     Method,
     /// `Connection` must list `Upgrade`.
-    #[error("the Connection header does not list Upgrade")]
+    #[error(
+        "the Connection header does not list Upgrade; a proxy in between may have taken it away"
+    )]
     ConnectionMissing,
     /// A handshake has no body.
     #[error("an upgrade to WebSocket has no body")]
@@ -52,7 +60,7 @@ impl HandshakeError {
             Self::OriginNotAllowed => 403,
             Self::Method => 405,
             Self::Body => 413,
-            Self::UpgradeMissing | Self::VersionUnsupported => 426,
+            Self::UpgradeMissing | Self::UpgradeLost | Self::VersionUnsupported => 426,
         }
     }
 
@@ -61,7 +69,7 @@ impl HandshakeError {
     /// section 7.8).
     pub const fn headers(self) -> &'static str {
         match self {
-            Self::UpgradeMissing | Self::VersionUnsupported => {
+            Self::UpgradeMissing | Self::UpgradeLost | Self::VersionUnsupported => {
                 "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             }
             Self::Method => "Allow: GET\r\n",

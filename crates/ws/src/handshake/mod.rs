@@ -13,7 +13,7 @@ mod tests;
 
 pub use client::{ClientRequest, ResponseError, check_response, encode_key};
 pub use error::HandshakeError;
-pub use origin::check_origin;
+pub use origin::{check_origin, is_origin};
 
 use crate::head::{Request, Version};
 use crate::list::{elements, is_token, lists_token};
@@ -49,10 +49,21 @@ pub fn wants_upgrade(request: &Request<'_>) -> bool {
     lists_token(request.headers("upgrade"), "websocket")
 }
 
+/// Whether the request is a handshake whose Upgrade did not arrive: proxies pass it on only when they
+/// are told to, since it is meant for the next hop (RFC 9110 section 7.6.1).
+pub fn lost_upgrade(request: &Request<'_>) -> bool {
+    request.header("sec-websocket-key").is_some() && !wants_upgrade(request)
+}
+
 /// Checks a handshake request (section 4.2.1) and chooses the subprotocol.
 pub fn check<'a>(request: &Request<'_>, rules: &Rules<'a>) -> Result<Accept<'a>, HandshakeError> {
     if !wants_upgrade(request) {
-        return Err(HandshakeError::UpgradeMissing);
+        let is_handshake = request.header("sec-websocket-key").is_some();
+        return Err(if is_handshake {
+            HandshakeError::UpgradeLost
+        } else {
+            HandshakeError::UpgradeMissing
+        });
     }
     if request.version() == Version::Http10 {
         return Err(HandshakeError::Http10);

@@ -1,7 +1,7 @@
 //! Which pages may connect (RFC 6454, RFC 6455 section 10.2).
 
 use super::HandshakeError;
-use crate::authority::Authority;
+use crate::authority::{Authority, default_port};
 use crate::head::Request;
 
 /// Among the allowed origins: every origin.
@@ -37,10 +37,10 @@ pub fn check_origin<S: AsRef<str>>(
 /// Whether this is one origin as RFC 6454 section 6.2 writes it. `null` is for those without one to
 /// show, such as sandboxed frames; the host may be empty, as in `file://`. A host with a comma
 /// could be taken for a list.
-fn is_origin(origin: &[u8]) -> bool {
+pub fn is_origin(origin: &[u8]) -> bool {
     origin == b"null"
         || split(origin).is_some_and(|(_, host)| {
-            host.is_empty() || (!host.contains(&b',') && Authority::parse(host).is_some())
+            host.is_empty() || (!host.contains(&b',') && parse_host(host).is_some())
         })
 }
 
@@ -52,8 +52,12 @@ fn is_same_host(origin: &[u8], host: Option<&str>) -> bool {
     let Some((scheme, authority)) = split(origin) else {
         return false;
     };
-    Authority::parse(authority)
-        .is_some_and(|authority| authority.is_same(&host, default_port(scheme)))
+    parse_host(authority).is_some_and(|authority| authority.is_same(&host, default_port(scheme)))
+}
+
+/// The authority of an origin, which browsers write without an empty port.
+fn parse_host(authority: &[u8]) -> Option<Authority<'_>> {
+    Authority::parse(authority).filter(|_| !authority.ends_with(b":"))
 }
 
 /// The scheme, and what follows `://`.
@@ -66,15 +70,4 @@ fn split(origin: &[u8]) -> Option<(&[u8], &[u8])> {
 fn is_scheme(scheme: &[u8]) -> bool {
     scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-}
-
-fn default_port(scheme: &[u8]) -> Option<u16> {
-    let is = |known: &[u8]| scheme.eq_ignore_ascii_case(known);
-    if is(b"http") || is(b"ws") {
-        Some(80)
-    } else if is(b"https") || is(b"wss") {
-        Some(443)
-    } else {
-        None
-    }
 }

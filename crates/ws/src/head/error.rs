@@ -4,7 +4,7 @@
 /// answer, since the beginning of the next request is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum HeadError {
-    /// The first byte cannot begin a method: a TLS hello, SOCKS, an empty line.
+    /// The first byte cannot begin a method: a TLS hello, SOCKS, a second empty line.
     #[error("this is not an HTTP request: the first byte cannot begin a method")]
     NotHttp,
     /// Lines end with CR LF (RFC 9112 section 2.2).
@@ -29,8 +29,8 @@ pub enum HeadError {
     /// section 3.2).
     #[error("the request target is not a valid path or http URI")]
     Target,
-    /// A version of HTTP other than 1.0 and 1.1.
-    #[error("only HTTP/1.0 and HTTP/1.1 are spoken here")]
+    /// A major version of HTTP other than 1.
+    #[error("only HTTP/1 is spoken here")]
     Version,
     /// Space before the colon, a folded line, a byte that is no token (RFC 9112 section 5).
     #[error("a header line does not begin with a name and a colon")]
@@ -44,7 +44,8 @@ pub enum HeadError {
     /// There may be one Host only (RFC 9112 section 3.2).
     #[error("there is more than one Host header")]
     HostRepeated,
-    /// Host is a host and, if need be, a port; an absolute target must have the same.
+    /// Host is a host and, if need be, a port (RFC 9112 section 3.2); an absolute target must name
+    /// the same.
     #[error("the Host header is not a host and port, or differs from the request target")]
     Host,
     /// Content-Length is one number, once (RFC 9112 section 6.3).
@@ -56,10 +57,11 @@ pub enum HeadError {
     /// HTTP/1.0 has no Transfer-Encoding (RFC 9112 section 6.1).
     #[error("HTTP/1.0 has no Transfer-Encoding")]
     TransferEncodingOnHttp10,
-    /// An empty Transfer-Encoding, or chunked twice (RFC 9112 section 6.1).
-    #[error("Transfer-Encoding is malformed")]
+    /// Chunked is not there, not the last coding or there twice, so that nobody knows where the body
+    /// ends (RFC 9112 sections 6.1 and 6.3).
+    #[error("Transfer-Encoding does not end with chunked, or names it twice")]
     TransferEncoding,
-    /// A transfer coding other than chunked (RFC 9112 section 6.1).
+    /// A transfer coding before chunked (RFC 9112 section 6.1).
     #[error("the transfer coding is not implemented")]
     TransferCodingUnknown,
     /// For the caller: the resource does not have this method.
@@ -69,7 +71,7 @@ pub enum HeadError {
     #[error("the request head took too long to arrive")]
     Timeout,
     /// For the caller: the request has a body and none is taken.
-    #[error("a request body is not accepted here")]
+    #[error("a request to this listener has no body")]
     BodyNotAccepted,
 }
 

@@ -26,9 +26,14 @@ pub(super) struct Fields<'h> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TransferEncoding {
+    /// Chunked alone.
     Chunked,
-    Malformed,
+    /// Other codings, and not yet chunked behind them.
+    Endless,
+    /// Other codings, then chunked.
     Unknown,
+    /// Chunked and something behind it, or an empty line.
+    Malformed,
 }
 
 impl<'h> Fields<'h> {
@@ -60,7 +65,9 @@ impl<'h> Fields<'h> {
             (None, Some(length)) => Ok(Body::Length(length)),
             (Some(_), _) if version == Version::Http10 => Err(HeadError::TransferEncodingOnHttp10),
             (Some(_), Some(_)) => Err(HeadError::ContentLengthAndTransferEncoding),
-            (Some(TransferEncoding::Malformed), None) => Err(HeadError::TransferEncoding),
+            (Some(TransferEncoding::Malformed | TransferEncoding::Endless), None) => {
+                Err(HeadError::TransferEncoding)
+            }
             (Some(TransferEncoding::Unknown), None) => Err(HeadError::TransferCodingUnknown),
             (Some(TransferEncoding::Chunked), None) => Ok(Body::Chunked),
         }
@@ -73,20 +80,22 @@ impl<'h> Fields<'h> {
         }
     }
 
-    /// Several lines count as one list. Chunked alone is understood; an unknown coding outweighs
-    /// anything else that is wrong.
+    /// Several lines count as one list. Only chunked alone is understood. A body whose codings do not
+    /// end with chunked has no end (RFC 9112 section 6.3), which outweighs an unknown coding.
     fn read_transfer_encoding(&mut self, value: &[u8]) {
-        use TransferEncoding::{Chunked, Malformed, Unknown};
+        use TransferEncoding::{Chunked, Endless, Malformed, Unknown};
         let mut codings = list::elements(value).peekable();
-        if codings.peek().is_none() && self.transfer_encoding != Some(Unknown) {
+        if codings.peek().is_none() {
             self.transfer_encoding = Some(Malformed);
         }
         for coding in codings {
             let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
-            self.transfer_encoding = Some(match self.transfer_encoding {
-                None if is_chunked => Chunked,
-                Some(Chunked | Malformed) if is_chunked => Malformed,
-                _ => Unknown,
+            self.transfer_encoding = Some(match (self.transfer_encoding, is_chunked) {
+                (None, true) => Chunked,
+                (Some(Endless), true) => Unknown,
+                (None | Some(Endless), false) => Endless,
+                // Something follows chunked, or an empty line came before.
+                (Some(Chunked | Unknown | Malformed), _) => Malformed,
             });
         }
     }

@@ -16,6 +16,7 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
+mod chunk;
 mod end;
 mod error;
 mod framing;
@@ -25,6 +26,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
+pub use chunk::read_empty_chunks;
 pub use end::find_end;
 pub use error::HeadError;
 pub use framing::Body;
@@ -48,18 +50,22 @@ pub struct HeadLimits {
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self { bytes_max: 8192, headers_max: 64, target_bytes_max: 4096 }
+        Self { bytes_max: 16 << 10, headers_max: 64, target_bytes_max: 12 << 10 }
     }
 }
 
 /// Room for the header lines of one head, on the caller's stack and not initialised.
-pub struct HeaderSlots<'b>([MaybeUninit<httparse::Header<'b>>; HEADERS_CAPACITY]);
+pub struct HeaderSlots<'b> {
+    room: [MaybeUninit<httparse::Header<'b>>; HEADERS_CAPACITY],
+    /// For heads of a later HTTP/1, which are rare.
+    later: Vec<httparse::Header<'b>>,
+}
 
 impl HeaderSlots<'_> {
     /// Empty slots; costs nothing.
     #[inline]
     pub const fn new() -> Self {
-        Self([const { MaybeUninit::uninit() }; HEADERS_CAPACITY])
+        Self { room: [const { MaybeUninit::uninit() }; HEADERS_CAPACITY], later: Vec::new() }
     }
 }
 
@@ -94,18 +100,30 @@ pub fn parse<'h, 'b: 'h>(
     slots: &'h mut HeaderSlots<'b>,
     limits: &HeadLimits,
 ) -> Result<Request<'h>, HeadError> {
-    let room = &mut slots.0[..limits.headers_max.min(HEADERS_CAPACITY)];
+    let headers_max = limits.headers_max.min(HEADERS_CAPACITY);
+    let HeaderSlots { room, later } = slots;
     let mut parsed = httparse::Request::new(&mut []);
-    match parsed.parse_with_uninit_headers(head, room) {
-        Ok(httparse::Status::Complete(used)) if used == head.len() => {}
+    let headers: &'h [httparse::Header<'h>] = match parsed
+        .parse_with_uninit_headers(head, &mut room[..headers_max])
+    {
+        Ok(httparse::Status::Complete(used)) if used == head.len() => parsed.headers,
         Ok(_) => return Err(HeadError::RequestLine),
-        Err(error) => return Err(refusal(error, head)),
-    }
+        Err(httparse::Error::Version) => {
+            let fields = version::behind_later_minor(head)?;
+            parsed.version = Some(1);
+            later.resize(headers_max, httparse::EMPTY_HEADER);
+            match httparse::parse_headers(fields, later) {
+                Ok(httparse::Status::Complete((used, headers))) if used == fields.len() => headers,
+                Ok(_) => return Err(HeadError::RequestLine),
+                Err(error) => return Err(refusal(error)),
+            }
+        }
+        Err(error) => return Err(refusal(error)),
+    };
     let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version)
     else {
         return Err(HeadError::RequestLine);
     };
-    let headers: &'h [httparse::Header<'h>] = parsed.headers;
     if target.len() > limits.target_bytes_max {
         return Err(HeadError::TargetTooLong);
     }
@@ -119,22 +137,13 @@ pub fn parse<'h, 'b: 'h>(
 }
 
 /// Names the rule behind the parser's error.
-fn refusal(error: httparse::Error, head: &[u8]) -> HeadError {
+fn refusal(error: httparse::Error) -> HeadError {
     match error {
         httparse::Error::TooManyHeaders => HeadError::TooManyHeaders,
         httparse::Error::HeaderName => HeadError::HeaderName,
         httparse::Error::HeaderValue => HeadError::HeaderValue,
-        httparse::Error::Version if is_other_version(head) => HeadError::Version,
         _ => HeadError::RequestLine,
     }
-}
-
-/// Whether the request line is well-formed, so that its version must be what was refused.
-fn is_other_version(head: &[u8]) -> bool {
-    let line = &head[..memchr::memchr(b'\r', head).unwrap_or(head.len())];
-    matches!(line.splitn(3, |byte| *byte == b' ').nth(2),
-        Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor])
-            if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
 impl<'h> Request<'h> {
@@ -153,13 +162,13 @@ impl<'h> Request<'h> {
         self.target.query
     }
 
-    /// The version; anything but 1.0 and 1.1 was refused.
+    /// The version. A later minor version counts as 1.1, another major one was refused.
     pub fn version(&self) -> Version {
         self.version
     }
 
     /// The Host header, or the authority of an absolute target. Checked to be a host with or
-    /// without a port; may be empty; always present on HTTP/1.1.
+    /// without a port; not empty; always present on HTTP/1.1.
     pub fn host(&self) -> Option<&'h str> {
         self.host
     }

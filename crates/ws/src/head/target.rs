@@ -1,15 +1,15 @@
 //! Request targets (RFC 9112 section 3.2) and the host they are for.
 
 use super::{HeadError, Version};
-use crate::authority::Authority;
+use crate::authority::{Authority, default_port};
 
 /// A request target in its parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'h> {
     pub(super) path: &'h str,
     pub(super) query: Option<&'h str>,
-    /// Of an absolute target.
-    authority: Option<&'h str>,
+    /// Scheme and authority of an absolute target.
+    origin: Option<(&'h str, &'h str)>,
 }
 
 impl<'h> Target<'h> {
@@ -20,13 +20,13 @@ impl<'h> Target<'h> {
             return Err(HeadError::Target);
         }
         if target == "*" && method == "OPTIONS" {
-            return Ok(Self { path: target, query: None, authority: None });
+            return Ok(Self { path: target, query: None, origin: None });
         }
-        let (authority, path_and_query) = match target.split_once("://") {
+        let (origin, path_and_query) = match target.split_once("://") {
             Some((scheme, rest)) if is_http(scheme) => {
                 let end = rest.find(['/', '?']).unwrap_or(rest.len());
                 let (authority, path_and_query) = rest.split_at(end);
-                (Some(authority), path_and_query)
+                (Some((scheme, authority)), path_and_query)
             }
             _ => (None, target),
         };
@@ -34,11 +34,11 @@ impl<'h> Target<'h> {
             Some((path, query)) => (path, Some(query)),
             None => (path_and_query, None),
         };
-        let path = if path.is_empty() && authority.is_some() { "/" } else { path };
+        let path = if path.is_empty() && origin.is_some() { "/" } else { path };
         if !path.starts_with('/') {
             return Err(HeadError::Target);
         }
-        Ok(Self { path, query, authority })
+        Ok(Self { path, query, origin })
     }
 
     /// The one host that the request is for. A target's authority must agree with the Host header,
@@ -51,19 +51,20 @@ impl<'h> Target<'h> {
         let header = match header {
             None if version == Version::Http11 => return Err(HeadError::HostMissing),
             None => None,
-            Some([]) => Some(""),
             Some(value) => {
-                Authority::parse(value).ok_or(HeadError::Host)?;
-                Some(str::from_utf8(value).map_err(|_| HeadError::Host)?)
+                let authority = Authority::parse(value).ok_or(HeadError::Host)?;
+                Some((authority, str::from_utf8(value).map_err(|_| HeadError::Host)?))
             }
         };
-        let Some(authority) = self.authority else {
-            return Ok(header);
+        let Some((scheme, text)) = self.origin else {
+            return Ok(header.map(|(_, host)| host));
         };
-        Authority::parse(authority.as_bytes()).ok_or(HeadError::Target)?;
+        let authority = Authority::parse(text.as_bytes()).ok_or(HeadError::Target)?;
         match header {
-            Some(host) if !host.eq_ignore_ascii_case(authority) => Err(HeadError::Host),
-            _ => Ok(Some(authority)),
+            Some((host, _)) if !host.is_same(&authority, default_port(scheme.as_bytes())) => {
+                Err(HeadError::Host)
+            }
+            _ => Ok(Some(text)),
         }
     }
 }

@@ -31,6 +31,7 @@ fn pages_of_the_same_host_and_of_allowed_origins_may_connect() {
         ("example.com", "https://example.com:443"),
         ("example.com", "HTTP://example.com:80"),
         ("example.com", "custom://example.com"),
+        ("example.com:", "http://example.com"),
         ("127.0.0.1:8000", "http://127.0.0.1:8000"),
         ("[::1]:8000", "http://[::1]:8000"),
         ("example.com.", "http://example.com."),
@@ -92,9 +93,7 @@ fn pages_of_other_hosts_may_not_connect() {
         ("example.com", "https://app.example.org/"),
         ("example.com", "https://app.example.org.evil.org"),
         ("example.com", "http://localhost:30000"),
-        // No Host to compare with.
-        ("", "http://"),
-        ("", "http://example.com"),
+        ("example.com:", "http://example.com:"),
     ] {
         assert!(!origin_passes(host, origin.as_bytes()), "{origin} on {host:?}");
     }
@@ -108,6 +107,9 @@ fn a_star_allows_whatever_is_one_origin() {
         "https://evil.org:8443",
         "http://[::1]:3000",
         "chrome-extension://abcdefghijklmnop",
+        "safari-web-extension://0A1B2C3D-0000-4000-8000-00000000ABCD",
+        "capacitor://localhost",
+        "ionic://",
         "file://",
         "null",
     ] {

@@ -65,13 +65,16 @@ const ACCEPTED: &[&str] = &[
     "GET / HTTP/1.1\r\nHost: example.com\r\nExpect: 100-continue\r\n\r\n",
     "GET / HTTP/1.0\r\n\r\n",
     "GET /sub/a,b?since=1&x=? HTTP/1.1\r\nHost: [::1]:8000\r\nConnection: a, CLOSE\r\n\r\n",
-    "GET /?q={|}^`\"<> HTTP/1.1\r\nHost:\r\n\r\n",
+    "GET /?q={|}^`\"<> HTTP/1.1\r\nHost: a%20b:\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET http://A:80/x HTTP/1.1\r\nHost: a:80\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\n\r\nhello",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n",
     "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n\n\n\r\r",
+    "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+    "\r\nGET / HTTP/1.9\r\nHost: a\r\nConnection: close\r\n\r\nHTTP/1.1\r\n\r\n",
 ];
 
 #[test]
@@ -130,6 +133,46 @@ fn a_pipelined_request_stays_for_the_next_turn() {
     let first = accepted(two);
     assert_eq!(first.path, "/1");
     assert_eq!(accepted(&two[first.end..]).path, "/2");
+}
+
+#[test]
+fn one_empty_line_may_precede_a_request() {
+    let first = accepted(ACCEPTED[13]);
+    assert_eq!((first.end, first.path.as_str()), (ACCEPTED[13].len(), "/"));
+    assert_eq!(whole(b"\r"), Ok(None));
+    assert_eq!(whole(b"\r\n"), Ok(None));
+    assert_eq!(whole(b"\r\n\r"), Err(HeadError::NotHttp));
+    let endless = [b"\r\n", "a".repeat(600).as_bytes()].concat();
+    assert_eq!(whole(&endless), Err(HeadError::TargetTooLong));
+}
+
+#[test]
+fn a_later_minor_version_counts_as_1_1() {
+    let seen = accepted(ACCEPTED[14]);
+    assert_eq!((seen.version, seen.host.as_deref()), (Version::Http11, Some("a")));
+    assert!(seen.keep_alive);
+    let seen = accepted(ACCEPTED[15]);
+    assert!(!seen.keep_alive);
+    assert_eq!(&ACCEPTED[15][seen.end..], "HTTP/1.1\r\n\r\n");
+    let headers =
+        |n: usize| format!("GET / HTTP/1.2\r\nHost: a\r\n{}\r\n", "x: y\r\n".repeat(n - 1));
+    assert!(whole(headers(16).as_bytes()).is_ok());
+    assert_eq!(whole(headers(17).as_bytes()), Err(HeadError::TooManyHeaders));
+}
+
+#[test]
+fn an_absolute_target_names_the_host_of_the_header() {
+    for (target, host) in [
+        ("http://a/", "a"),
+        ("http://a/", "A:80"),
+        ("http://a:80/", "a"),
+        ("http://a:/", "a"),
+        ("https://a:443/", "a"),
+        ("ws://[::1]:80/", "[::1]"),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(accepted(&head).path, "/", "{head:?}");
+    }
 }
 
 #[test]
@@ -212,11 +255,13 @@ fn each_status_is_the_right_one() {
 /// The rules of `find_end`, byte by byte.
 fn end_by_bytes(bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
     let mut seen: Vec<u8> = Vec::new();
+    // One empty line may precede the first byte of the method.
+    let first = if bytes.starts_with(b"\r") { 3 } else { 1 };
     for byte in bytes {
         let after_cr = seen.last() == Some(&b'\r');
         seen.push(*byte);
         match byte {
-            _ if seen.len() == 1 && !crate::list::is_token(&seen) => {
+            _ if seen.len() == first && !crate::list::is_token(&seen[first - 1..]) => {
                 return Err(HeadError::NotHttp);
             }
             b'\n' if !after_cr => return Err(HeadError::BareLineFeed),
@@ -226,7 +271,7 @@ fn end_by_bytes(bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Head
             _ => {}
         }
         if seen.len() == limits.bytes_max {
-            let has_line = seen.contains(&b'\n');
+            let has_line = seen[first - 1..].contains(&b'\n');
             return Err(if has_line { HeadError::HeadTooLong } else { HeadError::TargetTooLong });
         }
     }
@@ -241,7 +286,7 @@ proptest! {
         bytes in prop::collection::vec(prop::sample::select(&b"Gx: \r\n\r\n\0"[..]), 0..40),
         lines in prop::bool::ANY,
         cuts in prop::collection::vec(0_usize..80, 0..6),
-        bytes_max in 1_usize..48,
+        bytes_max in 3_usize..48,
     ) {
         // Half of the cases have proper line ends, or few would go beyond the first one.
         let bytes = if lines {

@@ -35,7 +35,12 @@ pub(super) fn refused() -> Vec<(E, Vec<u8>)> {
 /// Whole heads.
 const RAW: &[(E, &[u8])] = &[
     // Bytes that are no HTTP at all.
-    (E::NotHttp, b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (E::NotHttp, b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (E::NotHttp, b"\r\n GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (E::BareCarriageReturn, b"\rGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (E::BareCarriageReturn, b"\r\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (E::RequestLine, b"\r\nGET\r\n\r\n"),
+    (E::Version, b"\r\nGET / HTTP/2.0\r\nHost: a\r\n\r\n"),
     (E::NotHttp, b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
     (E::NotHttp, b" GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
     (E::NotHttp, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfe\x03\x03"), // TLS
@@ -54,6 +59,13 @@ const RAW: &[(E, &[u8])] = &[
     (E::HostMissing, b"GET / HTTP/1.1\r\n\r\n"),
     (E::HostMissing, b"GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"),
     (E::HostMissing, b"GET http://a/ HTTP/1.1\r\n\r\n"),
+    (E::HostMissing, b"GET / HTTP/1.2\r\n\r\n"),
+    (E::Host, b"GET / HTTP/1.0\r\nHost:\r\n\r\n"),
+    (E::HostRepeated, b"GET / HTTP/1.2\r\nHost: a\r\nHost: a\r\n\r\n"),
+    (E::HeaderName, b"GET / HTTP/1.2\r\nHost: a\r\nA : b\r\n\r\n"),
+    (E::HeaderName, b"GET / HTTP/1.2\r\n Host: a\r\n\r\n"),
+    (E::HeaderName, b"GET / HTTP/1.2\r\nHost: a\r\nA: b\r\n c\r\n\r\n"),
+    (E::HeaderValue, b"GET / HTTP/1.2\r\nHost: a\r\nA: b\0\r\n\r\n"),
     (E::HostRepeated, b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"),
     (E::Host, b"GET / HTTP/1.1\r\nHost: \xe9\r\n\r\n"),
     (E::RequestLine, b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -82,7 +94,9 @@ const LINES: &[(E, &str)] = &[
     (E::RequestLine, "GET /\x7f HTTP/1.1"),
     (E::RequestLine, "Extra lineGET / HTTP/1.1"),
     (E::Version, "GET / HTTP/0.9"),
-    (E::Version, "GET / HTTP/1.2"),
+    (E::RequestLine, "GET / HTTP/1.2 "),
+    (E::RequestLine, "GET / HTTP/1.a"),
+    (E::RequestLine, "GET  / HTTP/1.2"),
     (E::Version, "GET / HTTP/2.0"),
     (E::Version, "GET / HTTP/9.9"),
     (E::Target, "GET /a#b HTTP/1.1"),
@@ -94,7 +108,10 @@ const LINES: &[(E, &str)] = &[
     (E::Target, "GET ftp://a/ HTTP/1.1"),
     (E::Target, "GET http:/// HTTP/1.1"),
     (E::Target, "GET http://u@a/ HTTP/1.1"),
+    (E::Target, "GET http://a%zz/ HTTP/1.1"),
     (E::Host, "GET http://b/ HTTP/1.1"),
+    (E::Host, "GET http://a:8000/ HTTP/1.1"),
+    (E::Host, "GET https://a:80/ HTTP/1.1"),
 ];
 
 /// Header lines after `Host: a`.
@@ -134,17 +151,24 @@ const FIELDS: &[(E, &str)] = &[
     (E::TransferEncoding, "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
     (E::TransferEncoding, "Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n"),
     (E::TransferEncoding, "Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n"),
-    (E::TransferCodingUnknown, "Transfer-Encoding: gzip\r\n"),
-    (E::TransferCodingUnknown, "Transfer-Encoding: identity\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: gzip\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: identity\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: chunked, gzip\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: chunked, identity\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: gzip, chunked, gzip\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: gzip, chunked, chunked\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: chunked;q=1\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: xchunked\r\n"),
+    (E::TransferEncoding, "Transfer-Encoding: \"chunked\"\r\n"),
     (E::TransferCodingUnknown, "Transfer-Encoding: gzip, chunked\r\n"),
-    (E::TransferCodingUnknown, "Transfer-Encoding: chunked, gzip\r\n"),
-    (E::TransferCodingUnknown, "Transfer-Encoding: chunked;q=1\r\n"),
-    (E::TransferCodingUnknown, "Transfer-Encoding: xchunked\r\n"),
+    (E::TransferCodingUnknown, "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"),
+    (E::TransferCodingUnknown, "Transfer-Encoding: gzip, br, chunked\r\n"),
     (E::HeaderValue, "Transfer-Encoding: \x0bchunked\r\n"),
 ];
 
 /// Values of Host.
 const HOSTS: &[&str] = &[
-    "a b", "a/b", "a\\b", "u@a", "a,b:1:2", "a:", "a:b", "a:+1", "a:65536", ":80", "[::1", "[::g]",
-    "[::1]x", "[]", "::1",
+    "", "a b", "a/b", "a\\b", "u@a", "a,b:1:2", "a::", "a:b", "a:+1", "a:65536", ":80", ":",
+    "[::1", "[::g]", "[::1]x", "[]", "::1", "a%", "a%4", "a%zz",
 ];
