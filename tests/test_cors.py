@@ -120,6 +120,7 @@ def test_preflight(guarded, channel, version):
         assert "GET" in names(answer.header("Access-Control-Allow-Methods"))
         allowed = names(answer.header("Access-Control-Allow-Headers").lower())
         assert allowed >= {"if-none-match", "if-modified-since", "last-event-id", "cache-control"}
+        assert "authorization" in allowed
         assert int(answer.header("Access-Control-Max-Age")) == 86_400
         if version == "HTTP/1.1":
             assert connection.send(get(guarded, "/health")).read_answer().status == 200
@@ -131,6 +132,27 @@ def test_preflight_without_an_origin(guarded, channel):
     """Not a browser's; a plain OPTIONS says what there is."""
     answer = ask(guarded, get(guarded, f"/sub/{channel}", method="OPTIONS"))
     assert answer.status == 204 and answer.header("Access-Control-Allow-Origin") is None
+
+
+APPS = [
+    "file://",
+    "ionic://",
+    "capacitor://localhost",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    "safari-web-extension://0A1B2C3D-0000-4000-8000-00000000ABCD",
+]
+
+
+def test_apps_and_extensions(start, plane, channel):
+    """Their origins have no host, or schemes and capitals that no web page has."""
+    server = start(plane, allowed_origins=APPS)
+    for origin in APPS:
+        answer = ask(server, get(server, f"/sub/{channel}?poll=1", f"Origin: {origin}"))
+        assert answer.status == 304
+        assert_allowed(answer, origin)
+        assert ask(server, upgrade(server, f"/sub/{channel}", f"Origin: {origin}")).status == 101
+    for origin in ("file://other", "ionic://localhost", "capacitor://localhost:80", "null"):
+        assert ask(server, upgrade(server, f"/sub/{channel}", f"Origin: {origin}")).status == 403
 
 
 def test_star_stands_alone(start, plane):

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use switchboard_ws::handshake::is_origin;
 use tracing_subscriber::EnvFilter;
 
 use super::Config;
@@ -252,31 +253,39 @@ const ORIGINS_MAX: usize = 255;
 /// Allows every origin; must be alone.
 const EVERY_ORIGIN: &str = "*";
 
-/// What is wrong with an origin, if anything: browsers send scheme and authority, in lower case,
-/// without the scheme's own port, and it is compared exactly.
+/// What is wrong with an origin, if anything. Browsers send scheme and authority, for http in lower case
+/// and without the scheme's own port, and it is compared exactly. Apps and browser extensions have
+/// schemes of their own, some of them without a host or with capital letters: `file://`,
+/// `capacitor://localhost`, `safari-web-extension://0A1B...`.
 fn wrong_origin(origin: &str) -> Option<String> {
-    let shape = "must be origins such as https://example.org or http://localhost:3000";
+    let shape = "must be origins such as https://example.org, http://localhost:3000, \
+                 capacitor://localhost or file://";
     if origin == EVERY_ORIGIN {
         return Some(format!("\"{EVERY_ORIGIN}\" allows every origin: leave the others out"));
     }
     let Some((scheme, authority)) = origin.split_once("://") else {
         return Some(format!("{shape}; {origin:?} has no scheme"));
     };
-    let own_port = match scheme {
-        "http" => ":80",
-        "https" => ":443",
-        _ => "/",
+    let own_port = match scheme.to_ascii_lowercase().as_str() {
+        "http" | "ws" => Some(":80"),
+        "https" | "wss" => Some(":443"),
+        _ => None,
     };
+    let is_web = own_port.is_some();
     let why = if origin.contains(EVERY_ORIGIN) {
         "patterns are not supported, name each origin or allow all with \"*\" alone"
     } else if authority.contains(['/', '?', '#', '@']) {
         "an origin ends after host and port, without a path or a slash"
-    } else if scheme.is_empty() || authority.is_empty() {
+    } else if scheme.is_empty() || (is_web && authority.is_empty()) {
         "scheme and host must not be empty"
-    } else if origin.bytes().any(|byte| !byte.is_ascii_graphic() || byte.is_ascii_uppercase()) {
-        "browsers send it in lower case and ASCII (xn-- for other scripts)"
-    } else if authority.ends_with(own_port) {
+    } else if !origin.bytes().all(|byte| byte.is_ascii_graphic()) {
+        "browsers send it in ASCII (xn-- for other scripts)"
+    } else if is_web && origin.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        "browsers send it in lower case"
+    } else if own_port.is_some_and(|port| authority.ends_with(port)) {
         "browsers leave the usual port of the scheme out"
+    } else if !is_origin(origin.as_bytes()) {
+        "what follows the scheme is not a host and port"
     } else {
         return None;
     };

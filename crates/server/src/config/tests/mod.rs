@@ -231,9 +231,21 @@ fn other_addresses_need_a_key() {
 #[test]
 fn origins_must_be_as_browsers_send_them() {
     let origins = |origin: &str| file(&format!("allowed_origins = [\"{origin}\"]"));
-    for right in ["https://example.org", "http://localhost:3000", "http://[::1]:80", "app://x"] {
-        let result = origins(right);
-        assert_eq!(result.is_ok(), right != "http://[::1]:80", "{right}");
+    for right in [
+        "https://example.org",
+        "http://localhost:3000",
+        "http://[::1]:8000",
+        "app://x",
+        // Apps and extensions.
+        "file://",
+        "ionic://",
+        "capacitor://localhost",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        "moz-extension://0a1b2c3d-0000-4000-8000-00000000abcd",
+        "safari-web-extension://0A1B2C3D-0000-4000-8000-00000000ABCD",
+    ] {
+        let expected = [right.to_owned()];
+        assert_eq!(origins(right).unwrap().settings.allowed_origins, expected, "{right}");
     }
     assert_eq!(flags(&["--allowed-origins=*"]).unwrap().settings.allowed_origins, ["*"]);
     for wrong in [
@@ -245,9 +257,19 @@ fn origins_must_be_as_browsers_send_them() {
         "https://example.org:443",
         "https://user@example.org",
         "https://",
+        "http://[::1]:80",
+        "ws://example.org:80",
+        "https://example.org:",
+        "https://example.org:http",
+        "https://a,b",
         "https://exämple.org",
+        "file:///",
+        "file:///home/page.html",
+        "://example.org",
+        "1app://x",
+        "app://x y",
     ] {
-        assert!(problem(origins(wrong)).contains("https://example.org or"), "{wrong}");
+        assert!(problem(origins(wrong)).contains("https://example.org, "), "{wrong}");
     }
 }
 
