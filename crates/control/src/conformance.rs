@@ -14,14 +14,17 @@ pub(crate) async fn check(request: Request, next: Next) -> Response {
     let checked = check_target(&request)
         .and_then(|()| check_host(&request))
         .and_then(|()| check_transfer_encoding(&request));
-    match checked {
-        Ok(()) => next.run(request).await,
-        Err(error) => {
-            let mut response = error.into_response();
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            response
-        }
+    let (mut response, ends) = match checked {
+        Ok(()) => (next.run(request).await, false),
+        Err(error) => (error.into_response(), true),
+    };
+    let headers = response.headers_mut();
+    if ends {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    // Messages name what the client sent: a browser must not take them for a document.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// A path, an http URI, or `*` with OPTIONS (RFC 9112 section 3.2).

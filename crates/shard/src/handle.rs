@@ -5,22 +5,26 @@ use std::sync::Arc;
 use crate::command::Command;
 use crate::counters::Counters;
 use crate::exchange::{Mail, Mailbox};
+use crate::refusals::Refusals;
 
 /// The outside of a running shard: what other threads hold of it.
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) counters: Arc<Counters>,
+    /// Of all shards.
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 impl Handle {
-    pub(crate) fn new() -> Self {
-        Self { mailbox: Arc::new(Mailbox::default()), counters: Arc::new(Counters::default()) }
+    fn new(refusals: Arc<Refusals>) -> Self {
+        Self { mailbox: Arc::default(), counters: Arc::default(), refusals }
     }
 
     /// Handles of `count` shards to be. They know each other from the start.
     pub fn set(count: u16) -> Vec<Self> {
-        (0..count).map(|_| Self::new()).collect()
+        let refusals = Arc::<Refusals>::default();
+        (0..count).map(|_| Self::new(Arc::clone(&refusals))).collect()
     }
 
     /// Queues a command. Never blocks and never fails; a shard that has ended does not

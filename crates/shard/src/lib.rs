@@ -26,6 +26,7 @@ mod http;
 mod lifecycle;
 mod link;
 mod rate;
+mod refusals;
 pub mod run;
 mod session;
 mod subscribe;

@@ -19,6 +19,7 @@ use crate::connection::{Pool, Slab, Then};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::link::Action;
+use crate::refusals::Refusals;
 use crate::time::Tick;
 
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct Core {
     pub(crate) shard: ShardId,
     pub(crate) config: Arc<Config>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) refusals: Arc<Refusals>,
     pub(crate) slab: Slab,
     /// The subscriptions of connections that have several.
     pub(crate) pool: Pool,
@@ -59,6 +61,7 @@ impl Core {
         shard: ShardId,
         config: Arc<Config>,
         counters: Arc<Counters>,
+        refusals: Arc<Refusals>,
         hub: Hub,
         exchange: Exchange,
         now_ms: u64,
@@ -67,6 +70,7 @@ impl Core {
             shard,
             config,
             counters,
+            refusals,
             slab: Slab::default(),
             pool: Pool::default(),
             hub,

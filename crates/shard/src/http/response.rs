@@ -23,7 +23,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The page needs itself and its own server, nothing else.
 const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
     script-src 'unsafe-inline'; connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; \
-    form-action 'none'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n";
+    form-action 'none'; frame-ancestors 'none'\r\n";
 
 impl<'a> Response<'a> {
     pub(crate) fn text(status: u16, body: String) -> Self {
@@ -97,7 +97,12 @@ impl<'a> Response<'a> {
         // A 204 has no content, and must not say how long it is (RFC 9110 section 8.6).
         if self.status != 204 {
             let (content_type, length) = (self.content_type, self.body.len());
-            let _ = write!(out, "Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
+            // Sentences name what the client sent: a browser must not take them for a document.
+            let _ = write!(
+                out,
+                "Content-Type: {content_type}\r\nX-Content-Type-Options: nosniff\r\n\
+                 Content-Length: {length}\r\n"
+            );
         }
         let _ = write!(
             out,
@@ -149,6 +154,20 @@ mod tests {
         assert!(text.contains("Content-Length: 6\r\n"));
         assert!(text.ends_with("\r\n\r\n"));
         assert!(written(&page, true, false).ends_with("\r\n\r\n<html>"));
+    }
+
+    #[test]
+    fn no_answer_is_taken_for_another_type() {
+        for response in
+            [Response::page(""), Response::text(404, "no".to_owned()), Response::full(1)]
+        {
+            let text = written(&response, true, false);
+            assert_eq!(
+                text.matches("\r\nX-Content-Type-Options: nosniff\r\n").count(),
+                1,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use switchboard_ws::handshake::{self, HandshakeError, Rules};
 use switchboard_ws::head::Request;
 
 use super::answer::Answer;
+use super::origin;
 use super::response::{HEAD_BYTES, Response};
 use crate::connection::Session;
 use crate::core::Core;
@@ -25,7 +26,12 @@ pub(crate) fn upgrade(
     protocols: &[&str],
 ) -> Result<Upgrade, Answer> {
     let rules = Rules { protocols, allowed_origins: &core.config.allowed_origins };
-    let accept = handshake::check(request, &rules).map_err(refuse)?;
+    let accept = handshake::check(request, &rules).map_err(|error| {
+        if error == HandshakeError::OriginNotAllowed {
+            origin::log_refusal(request);
+        }
+        refuse(error)
+    })?;
     let mut response = Vec::with_capacity(HEAD_BYTES);
     accept.write_response(&mut response);
     Ok(Upgrade { response, has_protocol: accept.protocol.is_some() })

@@ -109,6 +109,7 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
         core.slab.get(id).is_some_and(|connection| connection.session == Session::Refusing);
     if is_refusing && !admission::try_serve(core, id) {
         core.counters.refused_full.add(1);
+        core.refusals.add();
         let retry_after_s = 1 + id.index() % 5; // spread, so that they do not come back together
         return answer_and_end(core, id, &Response::full(retry_after_s));
     }

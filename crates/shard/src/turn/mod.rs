@@ -74,14 +74,14 @@ impl<P: Plane> Shard<P> {
     /// A shard on `plane`; `seed` makes the epochs of its channels.
     pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
         let Common { config, handles, router, accounting } = common.clone();
-        let counters = Arc::clone(&handles[usize::from(id.0)].counters);
+        let Handle { counters, refusals, .. } = handles[usize::from(id.0)].clone();
         let mailboxes = handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect();
         let exchange = Exchange::new(id, mailboxes, Arc::clone(&counters), plane.waker());
         let namespaces = config.namespaces.hub();
         let hub = Hub::new(id, router, namespaces, config.hub.clone(), seed, accounting);
         Self {
             link: Link::new(plane),
-            core: Core::new(id, config, counters, hub, exchange, now_ms),
+            core: Core::new(id, config, counters, refusals, hub, exchange, now_ms),
             events: Vec::new(),
             exceptions: Vec::new(),
             fan_out: FanOut::default(),
@@ -205,6 +205,12 @@ impl<P: Plane> Shard<P> {
         };
         self.next_step_ms = now_ms + wait_ms;
         self.publish_gauges();
+        if let Some(requests) = self.core.refusals.take_due(now_ms) {
+            tracing::warn!(
+                requests,
+                "the server is full (connections_max): new clients are refused with 503"
+            );
+        }
     }
 
     fn publish_gauges(&self) {
