@@ -98,6 +98,9 @@ step_integration() {
     server_binary
     delay_binary
     install_packages chromium=chromium chromedriver=chromium-driver node=nodejs npm=npm ip=iproute2
+    # What stands in front of the server in docs/deploy.md, and its certificate.
+    install_packages nginx=nginx haproxy=haproxy caddy=caddy apache2=apache2-bin openssl=openssl \
+        systemd-analyze=systemd
     python_environment
     node_environment
     # Most tests wait more than they compute, so two of them share a core; more than eight at once

@@ -9,17 +9,12 @@ import urllib.parse
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
+from support.documents import CODE, PAGES, blocks_of
 from support.server import ROOT, Server, run_to_end
-
-PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "bench/peers/README.md", *(ROOT / "docs").rglob("*.md")]
-)
-README = (ROOT / "README.md").read_text()
-CODE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
 def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    return [text for _, text in blocks_of(page, language)]
 
 
 def anchors(page):
@@ -41,7 +36,7 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
 def test_example_configuration(tmp_path, page):
-    (example,) = blocks((ROOT / page).read_text(), "toml")
+    (example,) = blocks(page, "toml")
     file = tmp_path / "switchboard.toml"
     file.write_text(example)
     done = run_to_end("--check-config", "--config", str(file))
@@ -53,7 +48,7 @@ def test_example_configuration(tmp_path, page):
 def server(tmp_path):
     """A server with the README's example as its configuration."""
     file = tmp_path / "switchboard.toml"
-    file.write_text(blocks(README, "toml")[0])
+    file.write_text(blocks("README.md", "toml")[0])
     server = Server(tmp_path, plane="epoll", cores=1, config=file)
     yield server
     server.stop()
@@ -72,7 +67,7 @@ def test_curl_commands(server, tmp_path):
     """Each of them succeeds, in the order in which they are written."""
     (tmp_path / "picture.webp").write_bytes(b"RIFF\x00\xff")
     server.publish("chat:lobby", "or the channel is unknown")
-    publish, listen = (block for block in blocks(README, "sh") if block.startswith("curl"))
+    publish, listen = (block for block in blocks("README.md", "sh") if block.startswith("curl"))
     options = "curl --fail-with-body --silent --show-error --max-time 3 "
     script = "set -eo pipefail\n" + code_for(publish, server).replace("curl ", options)
     # Two of them wait for messages: curl ends them.
@@ -87,7 +82,7 @@ def test_curl_commands(server, tmp_path):
 
 
 def test_python_client(server):
-    (code,) = blocks(README, "python")
+    (code,) = blocks("README.md", "python")
     done = subprocess.run(
         [sys.executable, "-c", code_for(code, server)],
         env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60,
@@ -96,7 +91,7 @@ def test_python_client(server):
 
 
 def test_browser_client(server, browser):
-    (code,) = blocks(README, "js")
+    (code,) = blocks("README.md", "js")
     browser.get(server.url("/health"))
     browser.execute_script("window.logged = []; console.log = (...words) => logged.push(words.join(' '))")
     script = "const s = document.createElement('script'); s.textContent = arguments[0];"

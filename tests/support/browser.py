@@ -22,5 +22,7 @@ def open_browser(folder):
     for flag in FLAGS:
         options.add_argument(flag)
     options.add_argument(f"--user-data-dir={folder}")
+    # Tests of proxies use a certificate that nobody signed.
+    options.accept_insecure_certs = True
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
