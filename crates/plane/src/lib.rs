@@ -22,7 +22,6 @@ mod last_words;
 mod limits;
 mod listen;
 mod named;
-mod outgoing;
 mod plane;
 mod ready;
 #[cfg(feature = "sim")]
@@ -36,6 +35,5 @@ pub use conn::ConnId;
 pub use descriptors::{DescriptorChoice, Descriptors, UnknownDescriptors};
 pub use event::{Chunk, Close, Event, SendException, SendResult};
 pub use listen::{Keepalive, ListenOptions, listen, listen_alone, local_addr};
-pub use outgoing::Outgoing;
 pub use plane::{Plane, PlaneConfig, PlaneStats};
 pub use wake::Waker;

@@ -1,6 +1,7 @@
 //! One connection as plain data: the fields of an idle one are in [`Connection`], those that only a
 //! busy one needs are boxed in [`Busy`] and dropped when it is idle again.
 
+use switchboard_link::HasId;
 use switchboard_plane::ConnId;
 use switchboard_ws::message::Receiver;
 
@@ -56,6 +57,12 @@ impl<D> Connection<D> {
     /// Whether the handshake is over, or was none.
     pub(crate) fn was_open(&self) -> bool {
         matches!(self.state, State::Open | State::Closing | State::Raw)
+    }
+}
+
+impl<D> HasId for Connection<D> {
+    fn id(&self) -> ConnId {
+        self.id
     }
 }
 

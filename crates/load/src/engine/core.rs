@@ -3,25 +3,23 @@
 
 use std::sync::Arc;
 
-use switchboard_plane::{Close, ConnId, Outgoing};
+use switchboard_link::{Action, Outgoing, Slab};
+use switchboard_plane::{Close, ConnId};
 use switchboard_ws::close;
 use switchboard_ws::frame::{self, Opcode};
 
 use super::clock::NS_PER_S;
 use super::deadlines::Deadlines;
 use super::random::Random;
-use super::slab::Slab;
 use super::stats::Stats;
 use super::{Connection, End, Endpoint, State};
 
-/// What the plane shall do.
+/// A connection that shall begin.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Action<D> {
-    Connect { number: u32, channel: u32, data: D },
-    Close(ConnId, Close),
-    PauseRead(ConnId),
-    ResumeRead(ConnId),
-    WantWrite(ConnId),
+pub(super) struct Connect<D> {
+    pub(super) number: u32,
+    pub(super) channel: u32,
+    pub(super) data: D,
 }
 
 /// Time for the server to end a connection after our Close frame.
@@ -32,12 +30,15 @@ pub(crate) struct Core<D> {
     pub(crate) now_ns: u64,
     pub(crate) stats: Stats,
     pub(crate) random: Random,
-    pub(crate) slab: Slab<D>,
+    pub(crate) slab: Slab<Connection<D>>,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) outgoing: Outgoing,
     /// Connections whose output has to wait for the next batch.
     pub(super) late: Vec<ConnId>,
-    pub(super) actions: Vec<Action<D>>,
+    /// What the plane shall do.
+    pub(super) actions: Vec<Action>,
+    /// Begun after that, when those that end have made room.
+    pub(super) connects: Vec<Connect<D>>,
     pub(super) handshakes: Deadlines,
     pub(super) closes: Deadlines,
     pub(super) connecting: usize,
@@ -55,6 +56,7 @@ impl<D> Core<D> {
             outgoing: Outgoing::default(),
             late: Vec::new(),
             actions: Vec::new(),
+            connects: Vec::new(),
             handshakes: Deadlines::new(connect_timeout_ns),
             closes: Deadlines::new(CLOSE_PATIENCE_NS),
             connecting: 0,
@@ -75,7 +77,7 @@ impl<D> Core<D> {
     /// Begins a connection to the endpoint.
     pub(crate) fn connect(&mut self, number: u32, channel: u32, data: D) {
         self.connecting += 1;
-        self.actions.push(Action::Connect { number, channel, data });
+        self.connects.push(Connect { number, channel, data });
     }
 
     /// Sends bytes, with the batch of this stage or behind what a full socket holds back. False

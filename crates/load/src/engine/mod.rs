@@ -12,7 +12,6 @@ mod orders;
 pub(crate) mod pool;
 mod ramp;
 pub(crate) mod random;
-mod slab;
 pub(crate) mod stats;
 mod worker;
 

@@ -4,10 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use switchboard_plane::{Close, ConnId, Event, Plane, SendException, SendResult};
+use switchboard_link::{Action, Link, Unsent};
+use switchboard_plane::{Close, ConnId, Event, Plane};
 
 use super::clock::{self, NS_PER_MS, NS_PER_S};
-use super::core::Action;
+use super::core::Connect;
 use super::stats::{Counter, Shared};
 use super::{Connection, Core, End, Job, Orders, State, input};
 
@@ -23,13 +24,12 @@ const CLOSE_PATIENCE_NS: u64 = 30 * NS_PER_S;
 /// One thread's plane, connections and job.
 #[derive(Debug)]
 pub(super) struct Worker<P, J: Job> {
-    plane: P,
+    link: Link<P>,
     core: Core<J::Data>,
     job: J,
     orders: Arc<Orders>,
     shared: Arc<Shared>,
     events: Vec<Event>,
-    exceptions: Vec<SendException>,
     next_share_ns: u64,
 }
 
@@ -42,13 +42,12 @@ impl<P: Plane, J: Job> Worker<P, J> {
         shared: Arc<Shared>,
     ) -> Self {
         Self {
-            plane,
+            link: Link::new(plane),
             core,
             job,
             orders,
             shared,
             events: Vec::new(),
-            exceptions: Vec::new(),
             next_share_ns: 0,
         }
     }
@@ -71,7 +70,7 @@ impl<P: Plane, J: Job> Worker<P, J> {
     }
 
     fn turn(&mut self) -> io::Result<Option<u64>> {
-        self.plane.poll(&mut self.events)?;
+        self.link.poll(&mut self.events)?;
         self.core.now_ns = clock::now_ns();
         let mut events = std::mem::take(&mut self.events);
         for event in &events {
@@ -95,7 +94,7 @@ impl<P: Plane, J: Job> Worker<P, J> {
         match event {
             Event::Connected { conn } => self.connected(conn),
             Event::Received { conn, bytes } => {
-                let bytes = self.plane.received(bytes);
+                let bytes = self.link.received(bytes);
                 self.core.stats.add(Counter::SocketIn, bytes.len() as u64);
                 if let Some(end) = input::received(&mut self.core, &mut self.job, conn, bytes) {
                     self.end(conn, end);
@@ -145,22 +144,20 @@ impl<P: Plane, J: Job> Worker<P, J> {
                 break;
             }
         }
-        let mut actions = std::mem::take(&mut self.core.actions);
-        for action in actions.drain(..) {
-            self.act(action);
+        self.link.act(self.core.actions.drain(..));
+        // What is wished meanwhile comes with the next flush.
+        for connect in std::mem::take(&mut self.core.connects) {
+            self.connect(connect);
         }
-        // What was wished meanwhile comes with the next flush.
-        actions.append(&mut self.core.actions);
-        self.core.actions = actions;
     }
 
     fn send_batch(&mut self) {
-        let Self { plane, core, exceptions, .. } = self;
+        let Self { link, core, .. } = self;
         if core.outgoing.is_empty() {
             return;
         }
         let outgoing = std::mem::take(&mut core.outgoing);
-        plane.send_batch(outgoing.sends(), exceptions);
+        link.send(&outgoing);
         let mut taken = 0;
         for (id, bytes) in outgoing.sends() {
             taken += bytes.len();
@@ -168,17 +165,14 @@ impl<P: Plane, J: Job> Worker<P, J> {
                 connection.queued = false;
             }
         }
-        let mut from = 0;
-        for exception in exceptions.drain(..) {
-            let Some(bytes) = outgoing.find(exception.conn, &mut from) else { continue };
-            let sent = match exception.result {
-                SendResult::Short(sent) => sent,
-                SendResult::WouldBlock | SendResult::Failed(_) => 0,
-            };
-            taken -= bytes.len() - sent;
-            // After a failure the plane reports the end, after what the peer said before it.
-            if !matches!(exception.result, SendResult::Failed(_)) {
-                core.hold(exception.conn, &bytes[sent..]);
+        for (id, unsent) in link.unsent(&outgoing) {
+            match unsent {
+                Unsent::Rest(rest) => {
+                    taken -= rest.len();
+                    core.hold(id, rest);
+                }
+                // The plane reports the end, after what the peer said before it.
+                Unsent::Failed(bytes) => taken -= bytes,
             }
         }
         core.stats.add(Counter::SocketOut, taken as u64);
@@ -186,22 +180,12 @@ impl<P: Plane, J: Job> Worker<P, J> {
         core.outgoing.clear();
     }
 
-    fn act(&mut self, action: Action<J::Data>) {
-        match action {
-            Action::Connect { number, channel, data } => self.connect(number, channel, data),
-            Action::Close(id, how) => self.plane.close(id, how),
-            Action::PauseRead(id) => self.plane.pause_read(id),
-            Action::ResumeRead(id) => self.plane.resume_read(id),
-            Action::WantWrite(id) => self.plane.want_write(id),
-        }
-    }
-
-    fn connect(&mut self, number: u32, channel: u32, data: J::Data) {
+    fn connect(&mut self, Connect { number, channel, data }: Connect<J::Data>) {
         let core = &mut self.core;
         core.stats.add(Counter::Begun, 1);
         let started_ns = clock::now_ns();
         let endpoint = &core.endpoint;
-        let begun = self.plane.connect(endpoint.address, endpoint.source(number));
+        let begun = self.link.connect(endpoint.address, endpoint.source(number));
         let mut connection = Connection {
             id: *begun.as_ref().unwrap_or(&ConnId::new(u32::MAX, 0)),
             busy: None,
@@ -259,7 +243,7 @@ impl<P: Plane, J: Job> Worker<P, J> {
     }
 
     fn sleep(&mut self, wish_ns: Option<u64>) -> io::Result<()> {
-        if self.plane.has_more() {
+        if self.link.plane().has_more() {
             return Ok(());
         }
         let latest_ns = self.core.now_ns + SLEEP_MAX_NS;
@@ -270,7 +254,7 @@ impl<P: Plane, J: Job> Worker<P, J> {
             return Ok(());
         }
         let timeout = Timespec { tv_sec: 0, tv_nsec: sleep_ns.cast_signed() };
-        let mut fds = [PollFd::from_borrowed_fd(self.plane.wait_fd(), PollFlags::IN)];
+        let mut fds = [PollFd::from_borrowed_fd(self.link.plane().wait_fd(), PollFlags::IN)];
         match poll(&mut fds, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
@@ -279,13 +263,11 @@ impl<P: Plane, J: Job> Worker<P, J> {
 
     /// Resets all connections: no TIME-WAIT stays behind, and the kernel's memory is free at once.
     fn close_all(&mut self) -> io::Result<()> {
-        let ids: Vec<ConnId> = self.core.slab.iter().map(|connection| connection.id).collect();
-        for id in ids {
-            self.plane.close(id, Close::Reset);
-        }
+        let all = self.core.slab.iter();
+        self.link.act(all.map(|connection| Action::Close(connection.id, Close::Reset)));
         let until_ns = clock::now_ns() + CLOSE_PATIENCE_NS;
-        while self.plane.stats().connections > 0 && clock::now_ns() < until_ns {
-            self.plane.poll(&mut self.events)?;
+        while self.link.plane().stats().connections > 0 && clock::now_ns() < until_ns {
+            self.link.poll(&mut self.events)?;
             self.events.clear();
             std::thread::sleep(std::time::Duration::from_millis(1));
         }

@@ -10,7 +10,6 @@ mod listen_mode;
 mod peer;
 mod pool;
 mod session;
-mod slab;
 mod slot;
 mod subscriptions;
 
@@ -19,6 +18,5 @@ pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenMode, PollFlag};
 pub(crate) use pool::{Pool, Relocated};
 pub(crate) use session::{Delivery, Session};
-pub(crate) use slab::Slab;
 pub(crate) use slot::Connection;
 pub(crate) use subscriptions::Subscriptions;

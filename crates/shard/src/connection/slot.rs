@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use switchboard_link::HasId;
 use switchboard_plane::ConnId;
 
 use super::busy::Busy;
@@ -62,6 +63,12 @@ impl Connection {
         if self.busy.as_ref().is_some_and(|busy| busy.is_empty(now_ms)) {
             self.busy = None;
         }
+    }
+}
+
+impl HasId for Connection {
+    fn id(&self) -> ConnId {
+        self.id
     }
 }
 

@@ -1,10 +1,10 @@
 //! Input that is parked: the connection is not read until every reason is gone.
 
+use switchboard_link::Action;
 use switchboard_plane::ConnId;
 
 use super::Core;
 use crate::connection::InputReason;
-use crate::link::Action;
 
 impl Core {
     /// Does not read the connection for this reason.

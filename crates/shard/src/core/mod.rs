@@ -12,13 +12,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
-use switchboard_plane::{ConnId, Outgoing};
+use switchboard_link::{Action, Outgoing, Slab};
+use switchboard_plane::ConnId;
 
 use crate::config::Config;
-use crate::connection::{Pool, Slab, Then};
+use crate::connection::{Connection, Pool, Then};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
-use crate::link::Action;
 use crate::refusals::Refusals;
 use crate::time::Tick;
 
@@ -28,7 +28,7 @@ pub(crate) struct Core {
     pub(crate) config: Arc<Config>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) refusals: Arc<Refusals>,
-    pub(crate) slab: Slab,
+    pub(crate) slab: Slab<Connection>,
     /// The subscriptions of connections that have several.
     pub(crate) pool: Pool,
     pub(crate) hub: Hub,

@@ -4,12 +4,12 @@
 //! follow it, and its cursors, which are out of the fan-out. How it goes on is in
 //! `delivery::catch_up`.
 
+use switchboard_link::Action;
 use switchboard_plane::ConnId;
 
 use super::Core;
 use crate::connection::{InputReason, OutputReason};
 use crate::encoding::Partial;
-use crate::link::Action;
 
 /// Replies to one connection that may wait for its socket before it is not read any further.
 const REPLY_BYTES_MAX: usize = 64 << 10;

@@ -1,11 +1,11 @@
 //! Connections come, speak something else and go: the only place that changes a session, and the gauges
 //! with it.
 
+use switchboard_link::Action;
 use switchboard_plane::{Close, ConnId};
 
 use super::Core;
 use crate::connection::{Connection, Session};
-use crate::link::Action;
 use crate::time::Tick;
 
 impl Core {

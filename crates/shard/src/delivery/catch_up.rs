@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use switchboard_hub::{Publication, Pull};
+use switchboard_link::{Action, Sent};
 use switchboard_plane::{Close, ConnId, Plane};
 
 use crate::connection::{Delivery, Then};
 use crate::core::Core;
 use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
 use crate::lifecycle::ending;
-use crate::link::{Action, Link, Sent};
+use crate::link::Link;
 use crate::session;
 use crate::subscribe::{has_deleted_channel, position};
 
@@ -143,7 +144,7 @@ impl CatchUp {
         };
         position::write_header(core, id, nth, &mut self.header);
         let bytes = self.batch.fill(dialect, &self.publications, &self.header);
-        let sent = link.send(&mut core.exchange, id, bytes);
+        let sent = link.send_one(&mut core.exchange, id, bytes);
         let taken = match sent {
             Sent::All => bytes.len(),
             Sent::Part(taken) => taken,
@@ -181,7 +182,7 @@ fn drain_held<P: Plane>(core: &mut Core, link: &mut Link<P>, id: ConnId) -> Drai
             break;
         }
         let bytes = rest.len();
-        match link.send(&mut core.exchange, id, rest) {
+        match link.send_one(&mut core.exchange, id, rest) {
             Sent::All => partial.advance(bytes),
             Sent::Part(sent) => {
                 partial.advance(sent);
@@ -192,7 +193,7 @@ fn drain_held<P: Plane>(core: &mut Core, link: &mut Link<P>, id: ConnId) -> Drai
         progress = true;
     }
     if busy.output_sent < busy.output.len() {
-        match link.send(&mut core.exchange, id, &busy.output[busy.output_sent..]) {
+        match link.send_one(&mut core.exchange, id, &busy.output[busy.output_sent..]) {
             Sent::All => {
                 busy.output = Vec::new();
                 busy.output_sent = 0;

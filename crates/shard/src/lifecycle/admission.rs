@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
+use switchboard_link::Action;
 use switchboard_plane::{Close, ConnId};
 
 use crate::connection::{Connection, Session};
 use crate::core::Core;
-use crate::link::Action;
 
 /// Slots beyond `connections_max` that only answer 503. While they are taken, newcomers wait in
 /// the listener's queue.

@@ -1,10 +1,10 @@
 //! How connections end: after what is queued, at once, or when their time has run out.
 
+use switchboard_link::Action;
 use switchboard_plane::{Close, ConnId};
 
 use crate::connection::{Session, Then};
 use crate::core::Core;
-use crate::link::Action;
 use crate::subscribe;
 use crate::time::Tick;
 

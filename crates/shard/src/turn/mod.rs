@@ -10,7 +10,7 @@ mod sweep;
 use std::sync::Arc;
 
 use switchboard_hub::{Accounting, Hub, Router, ShardId};
-use switchboard_plane::{Event, Plane, SendException};
+use switchboard_plane::{Event, Plane};
 
 use self::sweep::Sweep;
 use crate::config::Config;
@@ -62,7 +62,6 @@ pub struct Shard<P> {
     link: Link<P>,
     core: Core,
     events: Vec<Event>,
-    exceptions: Vec<SendException>,
     fan_out: FanOut,
     catch_up: CatchUp,
     sweep: Sweep,
@@ -83,7 +82,6 @@ impl<P: Plane> Shard<P> {
             link: Link::new(plane),
             core: Core::new(id, config, counters, refusals, hub, exchange, now_ms),
             events: Vec::new(),
-            exceptions: Vec::new(),
             fan_out: FanOut::default(),
             catch_up: CatchUp::default(),
             sweep: Sweep::default(),

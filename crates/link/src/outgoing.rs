@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use crate::ConnId;
+use switchboard_plane::ConnId;
 
 /// Beyond this, what one large message took is given back by `clear`.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// What one stage of a turn has to send: bytes by connection, in one buffer, for
-/// [`Plane::send_batch`](crate::Plane::send_batch). It allocates nothing once it has grown.
+/// [`Link::send`](crate::Link::send). It allocates nothing once it has grown.
 #[derive(Debug, Default)]
 pub struct Outgoing {
     bytes: Vec<u8>,

@@ -1,28 +1,39 @@
-//! All connections of a shard, addressed by the plane's index.
+//! All connections of a thread, addressed by the plane's index.
 //!
 //! Pages instead of one growing array: no doubling, no stall when it grows, and what a burst took
 //! is given back when its pages are empty again.
 
 use switchboard_plane::ConnId;
 
-use super::slot::Connection;
+/// Connections in one page.
+const PAGE_SLOTS: usize = 256;
 
-/// Connections in one page, about 14 KiB.
-pub(crate) const PAGE_SLOTS: usize = 256;
+/// A connection knows its name.
+pub trait HasId {
+    /// Its name in the plane.
+    fn id(&self) -> ConnId;
+}
 
-#[derive(Debug, Default)]
-pub(crate) struct Slab {
-    pages: Vec<Option<Box<Page>>>,
+/// The connections of one thread.
+#[derive(Debug)]
+pub struct Slab<C> {
+    pages: Vec<Option<Box<Page<C>>>>,
     open: usize,
 }
 
 #[derive(Debug)]
-struct Page {
-    slots: [Option<Connection>; PAGE_SLOTS],
+struct Page<C> {
+    slots: [Option<C>; PAGE_SLOTS],
     open: usize,
 }
 
-impl Page {
+impl<C> Default for Slab<C> {
+    fn default() -> Self {
+        Self { pages: Vec::new(), open: 0 }
+    }
+}
+
+impl<C> Page<C> {
     fn boxed() -> Box<Self> {
         Box::new(Self { slots: [const { None }; PAGE_SLOTS], open: 0 })
     }
@@ -33,10 +44,10 @@ fn split(index: u32) -> (usize, usize) {
     (index / PAGE_SLOTS, index % PAGE_SLOTS)
 }
 
-impl Slab {
+impl<C: HasId> Slab<C> {
     /// Stores a connection under its id's index, which must be free.
-    pub(crate) fn insert(&mut self, connection: Connection) {
-        let (page, slot) = split(connection.id.index());
+    pub fn insert(&mut self, connection: C) {
+        let (page, slot) = split(connection.id().index());
         if page >= self.pages.len() {
             self.pages.resize_with(page + 1, || None);
         }
@@ -48,28 +59,29 @@ impl Slab {
     }
 
     /// The connection with exactly this id.
-    pub(crate) fn get(&self, id: ConnId) -> Option<&Connection> {
-        self.at(id.index()).filter(|connection| connection.id == id)
+    pub fn get(&self, id: ConnId) -> Option<&C> {
+        self.at(id.index()).filter(|connection| connection.id() == id)
     }
 
     /// The connection with exactly this id, to change.
-    pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
-        self.at_mut(id.index()).filter(|connection| connection.id == id)
+    pub fn get_mut(&mut self, id: ConnId) -> Option<&mut C> {
+        self.at_mut(id.index()).filter(|connection| connection.id() == id)
     }
 
     /// The connection at `index`, to change.
-    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Connection> {
+    pub fn at_mut(&mut self, index: u32) -> Option<&mut C> {
         let (page, slot) = split(index);
         self.pages.get_mut(page)?.as_mut()?.slots[slot].as_mut()
     }
 
     /// The connection at `index`.
-    pub(crate) fn at(&self, index: u32) -> Option<&Connection> {
+    pub fn at(&self, index: u32) -> Option<&C> {
         let (page, slot) = split(index);
         self.pages.get(page)?.as_ref()?.slots[slot].as_ref()
     }
 
-    pub(crate) fn remove(&mut self, id: ConnId) -> Option<Connection> {
+    /// Takes out the connection with exactly this id.
+    pub fn remove(&mut self, id: ConnId) -> Option<C> {
         self.get(id)?;
         let (page_index, slot) = split(id.index());
         let page = self.pages[page_index].as_mut()?;
@@ -83,38 +95,47 @@ impl Slab {
     }
 
     /// How many there are.
-    pub(crate) fn open(&self) -> usize {
+    pub fn open(&self) -> usize {
         self.open
     }
 
     /// How many pages a sweep has to look at.
-    pub(crate) fn page_count(&self) -> usize {
+    pub fn page_count(&self) -> usize {
         self.pages.len()
     }
 
     /// Who is on one page, for what changes them.
-    pub(crate) fn page_ids(&self, page: usize) -> Vec<ConnId> {
-        self.page(page).map(|connection| connection.id).collect()
+    pub fn page_ids(&self, page: usize) -> Vec<ConnId> {
+        self.page(page).map(HasId::id).collect()
     }
 
     /// The connections of one page.
-    pub(crate) fn page(&self, page: usize) -> impl Iterator<Item = &Connection> {
+    pub fn page(&self, page: usize) -> impl Iterator<Item = &C> {
         self.pages
             .get(page)
             .and_then(Option::as_ref)
             .into_iter()
             .flat_map(|page| page.slots.iter().flatten())
     }
+
+    /// All connections, in the order of their indices.
+    pub fn iter(&self) -> impl Iterator<Item = &C> {
+        (0..self.page_count()).flat_map(|page| self.page(page))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Tick;
 
-    fn connection(index: u32, generation: u32) -> Connection {
-        let peer = "127.0.0.1:1".parse().unwrap();
-        Connection::new(ConnId::new(index, generation), peer, Tick::at(0, 0), Tick::NEVER)
+    impl HasId for ConnId {
+        fn id(&self) -> ConnId {
+            *self
+        }
+    }
+
+    fn connection(index: u32, generation: u32) -> ConnId {
+        ConnId::new(index, generation)
     }
 
     #[test]
@@ -136,6 +157,7 @@ mod tests {
         for index in 0..1000 {
             slab.insert(connection(index, 1));
         }
+        assert!(slab.iter().map(|id| id.index()).eq(0..1000));
         assert_eq!(slab.page_count(), 4);
         assert_eq!(slab.page(3).count(), 1000 - 3 * PAGE_SLOTS);
         for index in 0..1000 {
