@@ -37,7 +37,7 @@ pub use accounting::Accounting;
 pub use forms::FormSlot;
 pub use hub::Hub;
 pub use limits::Limits;
-pub use message::{Message, Outbox};
+pub use message::{Message, Outbox, ReplyTo};
 pub use name::{ChannelName, NameError, parse_list};
 pub use namespaces::{NamespaceId, Namespaces};
 pub use policy::SlowPolicy;

@@ -2,10 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::{ChannelName, Draft, Epoch, Publication, ShardId};
+use crate::{ChannelName, Draft, Epoch, Publication, Receipt, ShardId};
 
 /// What the shard must carry to other shards; nothing for itself.
 pub type Outbox = Vec<(ShardId, Message)>;
+
+/// A client that waits for the receipt of its publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// The shard of its connection.
+    pub shard: ShardId,
+    /// The connection's slot in its shard.
+    pub conn: u32,
+    /// Which user of the slot it is: the client may have gone meanwhile.
+    pub generation: u32,
+    /// Which of its publications, as its session counts them.
+    pub request: u32,
+}
 
 /// A message from one hub to another.
 ///
@@ -77,6 +90,15 @@ pub enum Message {
         name: ChannelName,
         /// The draft to publish.
         draft: Draft,
+        /// Who gets the receipt, if anybody.
+        reply_to: Option<ReplyTo>,
+    },
+    /// From the home: what became of a publication. For the shard, not for its hub.
+    Published {
+        /// Who published.
+        to: ReplyTo,
+        /// The receipt.
+        receipt: Receipt,
     },
     /// From the home: the stream was deleted; one with a new epoch begins.
     Deleted {

@@ -39,7 +39,9 @@ use size_classes::SizeClasses;
 ///    shard's order. Do this before you serve clients: a client may come from another shard with a
 ///    position that such a message brings.
 /// 2. **Clients and publishers.** Call [`subscribe`](Hub::subscribe),
-///    [`unsubscribe`](Hub::unsubscribe) and [`publish`](Hub::publish) on any shard;
+///    [`unsubscribe`](Hub::unsubscribe) and [`publish`](Hub::publish) on any shard. A publisher that
+///    wants its receipt names itself: the receipt comes at once, or as
+///    [`Message::Published`] for its shard. Call
 ///    [`publish_home`](Hub::publish_home) and [`delete_home`](Hub::delete_home), which say what
 ///    became of it, only on the channel's home.
 /// 3. **Work out.** Call [`next_work`](Hub::next_work) until it returns false, or as often as time
@@ -84,7 +86,7 @@ use size_classes::SizeClasses;
 /// let news = ChannelName::new("news")?;
 /// let who = Subscriber { conn: 7, nth: 0 };
 /// let subscription = hub.subscribe(1_000, &news, who, &mut out);
-/// hub.publish(1_001, &news, Draft::new(Kind::Text, b"hello"), &mut out);
+/// hub.publish(1_001, &news, Draft::new(Kind::Text, b"hello"), None, &mut out);
 /// // Post `out` here; a server of one shard has nobody to post to.
 /// assert!(out.is_empty());
 ///
@@ -176,9 +178,12 @@ impl Hub {
             Message::Presence { from, name, generation, subscribers } => {
                 self.note_presence(now_ms, &name, from, generation, subscribers);
             }
-            Message::Publish { name, draft } => {
-                self.publish_home(now_ms, &name, draft, out);
+            Message::Publish { name, draft, reply_to } => {
+                let receipt = self.publish_home(now_ms, &name, draft, out);
+                out.extend(reply_to.map(|to| (to.shard, Message::Published { to, receipt })));
             }
+            // The shard reads it; a hub has asked for nothing.
+            Message::Published { .. } => {}
             Message::Joined { channel, generation, epoch, before, history, dropped_ms } => {
                 let log = Log::seeded(before, history, dropped_ms);
                 self.joined(now_ms, channel, generation, epoch, log, out);

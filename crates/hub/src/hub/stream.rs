@@ -7,17 +7,26 @@ use super::Hub;
 use super::budget::TRIM_MAX;
 use crate::channel::Role;
 use crate::log::Log;
-use crate::{ChannelName, Draft, Epoch, Message, Outbox, Position, Publication, Receipt};
+use crate::{ChannelName, Draft, Epoch, Message, Outbox, Position, Publication, Receipt, ReplyTo};
 
 impl Hub {
     /// Publishes: at once if this shard is the channel's home, otherwise by a message to the home.
-    pub fn publish(&mut self, now_ms: u64, name: &ChannelName, draft: Draft, out: &mut Outbox) {
+    /// Returns the receipt where it is known at once. Elsewhere the home sends it to `reply_to`, if
+    /// that is given, as [`Message::Published`].
+    pub fn publish(
+        &mut self,
+        now_ms: u64,
+        name: &ChannelName,
+        draft: Draft,
+        reply_to: Option<ReplyTo>,
+        out: &mut Outbox,
+    ) -> Option<Receipt> {
         let home = self.router.home(name);
         if home == self.id {
-            self.publish_home(now_ms, name, draft, out);
-        } else {
-            out.push((home, Message::Publish { name: name.clone(), draft }));
+            return Some(self.publish_home(now_ms, name, draft, out));
         }
+        out.push((home, Message::Publish { name: name.clone(), draft, reply_to }));
+        None
     }
 
     /// Publishes and returns the receipt. Only the channel's home can do that: calling it on

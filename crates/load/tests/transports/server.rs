@@ -141,9 +141,11 @@ fn serve(mut stream: TcpStream, manners: Manners, hub: &Hub) -> Option<()> {
         }
         if text(&request, "accept") == Some("text/event-stream") {
             let place = hub.len(&channel);
-            let (coding, wrap): (&str, fn(&[u8]) -> Vec<u8>) = match manners.chunked_and_closed {
-                true => ("Transfer-Encoding: chunked\r\n\r\n6\r\n: hi\n\n\r\n", event_in_chunks),
-                false => ("\r\n: hi\n\n", event),
+            let wrap = if manners.chunked_and_closed { event_in_chunks } else { event };
+            let coding = if manners.chunked_and_closed {
+                "Transfer-Encoding: chunked\r\n\r\n6\r\n: hi\n\n\r\n"
+            } else {
+                "\r\n: hi\n\n"
             };
             let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{coding}");
             stream.write_all(head.as_bytes()).ok()?;

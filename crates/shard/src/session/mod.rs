@@ -16,7 +16,7 @@
 //! 3. From then on, in any order: `on_bytes` for what arrives, until it says that all is taken;
 //!    publications, which `delivery` writes for [`Delivery::Stream`] and which the session answers with
 //!    (`on_publications`) for [`Delivery::Answer`]; `on_gap` when a slow subscriber was moved ahead, and
-//!    `on_slow` when it cannot be; `on_deleted`; `on_silent` and `on_due` from the sweep; `on_flushed` when
+//!    `on_slow` when it cannot be; `on_published` with the receipts it asked for; `on_deleted`; `on_silent` and `on_due` from the sweep; `on_flushed` when
 //!    a full socket has taken all.
 //! 4. `on_stop` asks for the end. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
 //!    the connection, and leaves its channels then.
@@ -46,7 +46,7 @@ mod v1;
 mod verbs;
 mod websocket;
 
-use switchboard_hub::{Subscription, Work};
+use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
 
 use crate::connection::Session;
@@ -110,6 +110,14 @@ pub(crate) fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &Work)
         on_deleted(core, id);
     } else if let Some(session) = of(core, id) {
         dispatch!(session, on_publications(core, id, nth, new));
+    }
+}
+
+/// A publication that it asked the receipt of has its place. `request` is the number that its session
+/// gave it.
+pub(crate) fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_published(core, id, request, receipt));
     }
 }
 

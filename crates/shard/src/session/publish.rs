@@ -1,6 +1,6 @@
 //! A client publishes on its WebSocket.
 
-use switchboard_hub::{Draft, Kind};
+use switchboard_hub::{Draft, Kind, Receipt, ReplyTo};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
@@ -11,23 +11,30 @@ use crate::rate::TokenBucket;
 
 /// A message of a subscriber: a publication to its channel.
 pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) {
-    if let Err(reason) = publish(core, id, kind, payload) {
+    if let Err(reason) = publish(core, id, kind, payload, None) {
         core.counters.closed_policy.add(1);
         // What else is in this read is looked at only for the peer's Close.
         websocket::close(core, id, close::POLICY, &reason);
     }
 }
 
-/// Publishes, if the namespace lets clients do so.
-fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<(), String> {
+/// Publishes, if the namespace lets clients do so. With a `request`, the session gets the receipt: from
+/// here, or later as `on_published` under this number.
+fn publish(
+    core: &mut Core,
+    id: ConnId,
+    kind: Kind,
+    payload: &[u8],
+    request: Option<u32>,
+) -> Result<Option<Receipt>, String> {
     let Some(subscription) = core.subscription(id, 0) else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(namespace) = core.hub.namespace(subscription.channel) else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(connection) = core.slab.get_mut(id) else {
-        return Ok(());
+        return Ok(None);
     };
     let namespaces = &core.config.namespaces;
     let rules = namespaces.rules(namespace);
@@ -52,12 +59,15 @@ fn publish(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) -> Result<()
         }
     }
     let Some(name) = core.hub.name(subscription.channel).cloned() else {
-        return Ok(());
+        return Ok(None);
     };
-    core.hub.publish(core.now_ms, &name, Draft::new(kind, payload), &mut core.exchange.outbox);
+    let (shard, conn, generation) = (core.shard, id.index(), id.generation());
+    let reply_to = request.map(|request| ReplyTo { shard, conn, generation, request });
+    let draft = Draft::new(kind, payload);
+    let receipt = core.hub.publish(core.now_ms, &name, draft, reply_to, &mut core.exchange.outbox);
     core.counters.published_by_clients.add(1);
     if core.exchange.is_over_bound() {
         core.park_input(id, InputReason::Mailbox);
     }
-    Ok(())
+    Ok(receipt)
 }

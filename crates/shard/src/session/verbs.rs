@@ -1,6 +1,6 @@
 //! What every session can be told.
 
-use switchboard_hub::{Subscription, Work};
+use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
@@ -31,6 +31,9 @@ pub(crate) trait Verbs {
 
     /// Publications for its `nth` subscription, for those who answer with them.
     fn on_publications(_core: &mut Core, _id: ConnId, _nth: u16, _new: &Work) {}
+
+    /// A publication that it asked the receipt of has its place.
+    fn on_published(_core: &mut Core, _id: ConnId, _request: u32, _receipt: &Receipt) {}
 
     /// Its cursor was moved over publications that the log has lost, as the namespace wants it.
     fn on_gap(_core: &mut Core, _id: ConnId, _subscription: Subscription, _missed: Missed) {}

@@ -1,18 +1,24 @@
 //! The mail of a turn: read and obeyed.
 
-use switchboard_plane::Plane;
+use switchboard_hub::Message;
+use switchboard_plane::{ConnId, Plane};
 
 use super::{Shard, inspect};
 use crate::command::Command;
 use crate::connection::InputReason;
 use crate::core::Core;
 use crate::exchange::Mail;
+use crate::session;
 
 impl<P: Plane> Shard<P> {
     /// Takes what other threads sent.
     pub(super) fn read_mail(&mut self) {
         while let Some(mail) = self.core.exchange.read() {
             match mail {
+                Mail::Hub(Message::Published { to, receipt }) => {
+                    let id = ConnId::new(to.conn, to.generation);
+                    session::on_published(&mut self.core, id, to.request, &receipt);
+                }
                 Mail::Hub(message) => {
                     let Core { hub, exchange, now_ms, .. } = &mut self.core;
                     hub.handle(*now_ms, message, &mut exchange.outbox);
@@ -22,7 +28,7 @@ impl<P: Plane> Shard<P> {
         }
         let Core { hub, exchange, announcements, now_ms, .. } = &mut self.core;
         for (channel, draft) in announcements.drain(..) {
-            hub.publish(*now_ms, &channel, draft, &mut exchange.outbox);
+            hub.publish(*now_ms, &channel, draft, None, &mut exchange.outbox);
         }
         exchange.end_reading();
         exchange.give_receipts();

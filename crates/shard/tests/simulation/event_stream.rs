@@ -124,7 +124,7 @@ impl Chunks {
                 return;
             };
             let line = str::from_utf8(&raw[..line_end]).unwrap();
-            let size = usize::from_str_radix(line, 16).expect("the size of a chunk");
+            let size = usize::from_str_radix(line, 16).unwrap();
             let end = line_end + 2 + size;
             if raw.len() < end + 2 {
                 return;

@@ -187,7 +187,7 @@ impl Mesh {
         payload.resize(payload.len() + bytes, b'x');
         let draft = Draft::new(Kind::Binary, &payload);
         self.at(hub, |hub, _, _, now, out| {
-            hub.publish(now, &name, draft, out);
+            hub.publish(now, &name, draft, None, out);
         });
     }
 

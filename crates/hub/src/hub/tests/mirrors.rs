@@ -200,7 +200,7 @@ fn a_publish_from_another_shard_goes_by_the_home() {
     pair.carry_to_a();
     pair.carry_to_b();
     let draft = Draft::new(Kind::Text, b"from b");
-    pair.b.publish(5, &pair.name, draft, &mut pair.to_a);
+    pair.b.publish(5, &pair.name, draft, None, &mut pair.to_a);
     assert_eq!(pair.received(), []);
     pair.carry_to_a();
     pair.carry_to_b();

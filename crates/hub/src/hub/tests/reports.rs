@@ -1,4 +1,6 @@
+use super::pair::{B, Pair};
 use super::*;
+use crate::ReplyTo;
 
 #[test]
 fn a_receipt_tells_what_became_of_a_publication() {
@@ -58,4 +60,31 @@ fn a_remote_listener_counts_as_a_request() {
     single.hub.handle(7000, presence(1), &mut single.out);
     let receipt = single.publish("a", b"x");
     assert_eq!((receipt.subscribers, receipt.last_requested_ms), (1, Some(6000)));
+}
+
+#[test]
+fn a_publisher_elsewhere_gets_its_receipt_from_the_home() {
+    let mut pair = Pair::new(&roomy());
+    pair.subscribe(0);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    let to = ReplyTo { shard: B, conn: 7, generation: 3, request: 41 };
+    let draft = || Draft::new(Kind::Text, b"x");
+    let name = pair.name.clone();
+    assert_eq!(pair.b.publish(0, &name, draft(), Some(to), &mut pair.to_a), None);
+    assert_eq!(pair.b.publish(0, &name, draft(), None, &mut pair.to_a), None);
+    pair.carry_to_a();
+    let receipts: Vec<_> = pair
+        .to_b
+        .iter()
+        .filter_map(|(shard, message)| match message {
+            Message::Published { to, receipt } => Some((*shard, *to, receipt.position.offset)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(receipts, [(B, to, 1)], "only who asks is answered");
+    let delivered = |(_, message): &(ShardId, Message)| matches!(message, Message::Deliver { .. });
+    assert!(delivered(&pair.to_b[0]), "the publication goes before its receipt");
+    let at_home = pair.a.publish(0, &name, draft(), None, &mut pair.to_b);
+    assert_eq!(at_home.map(|receipt| receipt.position.offset), Some(3), "known at once");
 }
