@@ -32,6 +32,13 @@ pub struct Draft {
     kind: Kind,
     header_bytes: u8,
     frame: Bytes,
+    /// What few publications have.
+    extras: Option<Box<Extras>>,
+}
+
+/// What few publications have, so that the others pay 8 B for it.
+#[derive(Clone, Debug, Default)]
+struct Extras {
     content_type: Option<Box<str>>,
     event: Option<Box<str>>,
 }
@@ -46,26 +53,20 @@ impl Draft {
         let mut frame = Vec::with_capacity(used + payload.len());
         frame.extend_from_slice(&header[..used]);
         frame.extend_from_slice(payload);
-        Self {
-            kind,
-            header_bytes: used as u8,
-            frame: Bytes::from(frame),
-            content_type: None,
-            event: None,
-        }
+        Self { kind, header_bytes: used as u8, frame: Bytes::from(frame), extras: None }
     }
 
     /// Adds the payload's media type, for clients that listen by HTTP.
     #[must_use]
     pub fn with_content_type(mut self, content_type: &str) -> Self {
-        self.content_type = Some(content_type.into());
+        self.extras.get_or_insert_default().content_type = Some(content_type.into());
         self
     }
 
     /// Adds the name of the event, for clients that listen to an event stream.
     #[must_use]
     pub fn with_event(mut self, event: &str) -> Self {
-        self.event = Some(event.into());
+        self.extras.get_or_insert_default().event = Some(event.into());
         self
     }
 
@@ -76,7 +77,10 @@ impl Draft {
 
     fn heap_bytes(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        self.frame.len() + text(&self.content_type) + text(&self.event)
+        let extras = self.extras.as_ref().map_or(0, |extras| {
+            size_of::<Extras>() + text(&extras.content_type) + text(&extras.event)
+        });
+        self.frame.len() + extras
     }
 }
 
@@ -127,12 +131,12 @@ impl Publication {
 
     /// The payload's media type, if the publisher named one.
     pub fn content_type(&self) -> Option<&str> {
-        self.draft.content_type.as_deref()
+        self.draft.extras.as_ref()?.content_type.as_deref()
     }
 
     /// The event's name, if the publisher named one.
     pub fn event(&self) -> Option<&str> {
-        self.draft.event.as_deref()
+        self.draft.extras.as_ref()?.event.as_deref()
     }
 
     /// The payload alone.
