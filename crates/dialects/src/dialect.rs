@@ -30,6 +30,13 @@ impl Dialect {
         }
     }
 
+    /// Publications carry the listener's position. Then those who listen to several channels get bytes
+    /// of their own; otherwise all listeners share the same ones, and none can be told of a gap.
+    #[inline]
+    pub fn has_positions(self) -> bool {
+        self != Self::Raw
+    }
+
     /// One of both kinds of event streams.
     pub fn is_event_stream(self) -> bool {
         self.framing().is_some()

@@ -237,7 +237,8 @@ fn a_preflight_is_answered_without_a_body() {
         assert_eq!(response.status, 204);
         assert_eq!(response.header("access-control-allow-origin"), cors);
         assert_eq!(response.header("access-control-allow-methods"), Some("GET"));
-        let headers = "If-None-Match, If-Modified-Since, Last-Event-ID, Cache-Control";
+        let headers =
+            "If-None-Match, If-Modified-Since, Last-Event-ID, Cache-Control, Authorization";
         assert_eq!(response.header("access-control-allow-headers"), Some(headers));
         assert_eq!(response.header("access-control-max-age"), Some("86400"));
         let connection = if keep_alive { "keep-alive" } else { "close" };

@@ -47,7 +47,7 @@ impl Group {
 
 /// It gets the same bytes as others that speak the same.
 fn is_alike(connection: &Connection, dialect: Dialect) -> bool {
-    dialect == Dialect::Raw || !connection.subscriptions.are_several()
+    !dialect.has_positions() || !connection.subscriptions.are_several()
 }
 
 /// Buffers of the fan-out, kept by the turn.

@@ -40,7 +40,7 @@ pub(super) fn tell_gap(
     if namespaces.slow_policy(&channel) == SlowPolicy::Disconnect {
         return false;
     }
-    if dialect == Dialect::Raw {
+    if !dialect.has_positions() {
         return namespaces.lossy_raw(&channel);
     }
     core.counters.gaps_announced.add(1);

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use switchboard_dialects::{Dialect, id::push_position};
+use switchboard_dialects::id::push_position;
 use switchboard_hub::Position;
 use switchboard_plane::ConnId;
 
@@ -34,8 +34,10 @@ pub(crate) fn write_header(core: &Core, id: ConnId, nth: u16, header: &mut Posit
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let is_raw = connection.session.delivery() == Delivery::Stream(Dialect::Raw);
-    if is_raw || !connection.subscriptions.are_several() {
+    let Delivery::Stream(dialect) = connection.session.delivery() else {
+        return;
+    };
+    if !dialect.has_positions() || !connection.subscriptions.are_several() {
         return;
     }
     for (at, subscription) in core.subscriptions(id) {
