@@ -22,7 +22,9 @@ def limited(descriptors):
 
 
 def start_program(plane, stderr, public=None, internal=None, **keys):
-    public, internal = public or free_port(), internal or free_port()
+    public = public or free_port()
+    # The public port is not bound yet, so it may be found again.
+    internal = internal or next(port for port in iter(free_port, None) if port != public)
     chosen = {
         "listen": f"127.0.0.1:{public}", "internal_listen": f"127.0.0.1:{internal}",
         "plane": plane, "cores": 1, **keys,

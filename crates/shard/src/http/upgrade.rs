@@ -15,15 +15,15 @@ use crate::time::Tick;
 #[derive(Debug)]
 pub(crate) struct Upgrade {
     response: Vec<u8>,
-    /// A subprotocol was chosen.
-    pub(crate) has_protocol: bool,
+    /// The subprotocol that was chosen.
+    pub(crate) protocol: Option<&'static str>,
 }
 
 /// Checks a handshake. `protocols` are those that the path speaks.
 pub(crate) fn upgrade(
     core: &Core,
     request: &Request<'_>,
-    protocols: &[&str],
+    protocols: &[&'static str],
 ) -> Result<Upgrade, Answer> {
     let rules = Rules { protocols, allowed_origins: &core.config.allowed_origins };
     let accept = handshake::check(request, &rules).map_err(|error| {
@@ -34,7 +34,8 @@ pub(crate) fn upgrade(
     })?;
     let mut response = Vec::with_capacity(HEAD_BYTES);
     accept.write_response(&mut response);
-    Ok(Upgrade { response, has_protocol: accept.protocol.is_some() })
+    let protocol = protocols.iter().copied().find(|name| accept.protocol == Some(*name));
+    Ok(Upgrade { response, protocol })
 }
 
 /// A handshake that came here without its Upgrade.

@@ -15,6 +15,9 @@ use crate::http::{Answer, upgrade};
 use crate::lifecycle::ending;
 use crate::subscribe::{self, Channels, presence, resume};
 
+/// The subprotocols, the preferred one first, and what speaks them.
+const PROTOCOLS: [(&str, Session); 1] = [(v1::PROTOCOL, Session::V1)];
+
 /// What a session does with a message of its client.
 pub(super) type OnMessage = fn(&mut Core, ConnId, Kind, &[u8]);
 
@@ -26,11 +29,12 @@ pub(super) fn open(
     channels: &Channels,
     listen: Listen,
 ) -> Answer {
-    let upgrade = match upgrade(core, request, &[v1::PROTOCOL]) {
+    let upgrade = match upgrade(core, request, &PROTOCOLS.map(|(name, _)| name)) {
         Ok(upgrade) => upgrade,
         Err(answer) => return answer,
     };
-    let session = if upgrade.has_protocol { Session::V1 } else { Session::Raw };
+    let spoken = PROTOCOLS.iter().find(|(name, _)| upgrade.protocol == Some(*name));
+    let session = spoken.map_or(Session::Raw, |(_, session)| *session);
     let from_now = listen.starts.iter().all(|start| *start == Start::Now);
     subscribe::subscribe(core, id, channels, ListenMode::default());
     presence::joined(core, id);
