@@ -40,7 +40,7 @@ impl Batch {
                     self.bytes.extend_from_slice(publication.frame());
                 }
             }
-            (Dialect::V1 | Dialect::ChunkedEventStream | Dialect::EventStream, _) => {
+            _ => {
                 for publication in publications {
                     self.push(dialect, publication, header);
                 }

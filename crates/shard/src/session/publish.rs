@@ -20,7 +20,7 @@ pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) {
 
 /// Publishes, if the namespace lets clients do so. With a `request`, the session gets the receipt: from
 /// here, or later as `on_published` under this number.
-fn publish(
+pub(super) fn publish(
     core: &mut Core,
     id: ConnId,
     kind: Kind,
