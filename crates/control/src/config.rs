@@ -59,6 +59,10 @@ pub struct ApiRules {
 /// How long the internal API waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
+    /// From the accept of a connection to its first request with access (the key, or without a key
+    /// from this machine); 3 s. Until then anybody could hold one of
+    /// [`ControlConfig::connections_max`] without saying a word.
+    pub access: Duration,
     /// For a whole request head, and between requests of a connection; 60 s.
     pub head: Duration,
     /// For a whole body; 30 s.
@@ -76,6 +80,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            access: Duration::from_secs(3),
             head: Duration::from_mins(1),
             body: Duration::from_secs(30),
             room: Duration::from_secs(1),

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use switchboard_ws::authority::Authority;
 
+use crate::access::Access;
 use crate::config::ApiKey;
 use crate::error::ApiError;
 use crate::state::ApiState;
@@ -20,10 +21,14 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Result<Response, ApiError> {
     match &state.config.api_key {
-        // Load balancers check health without a key; the answer gives nothing away.
-        Some(_) if request.uri().path() == "/health" => {}
+        // Load balancers check health without a key; the answer gives nothing away, and the
+        // connection counts as a stranger's.
+        Some(_) if request.uri().path() == "/health" => return Ok(next.run(request).await),
         Some(key) => check_key(key, request.headers())?,
         None => check_local(&request)?,
+    }
+    if let Some(access) = request.extensions().get::<Access>() {
+        access.grant();
     }
     Ok(next.run(request).await)
 }

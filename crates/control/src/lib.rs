@@ -7,6 +7,7 @@
 //! It does not serve clients: that is what the public listener is for.
 #![forbid(unsafe_code)]
 
+mod access;
 mod batch;
 mod body;
 mod broker;

@@ -3,11 +3,15 @@
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::num::NonZero;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -16,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
+use crate::access::Access;
 use crate::broker::Broker;
 use crate::config::ControlConfig;
 use crate::inspect::Inspect;
@@ -85,12 +90,12 @@ pub async fn serve(
     let slots = Arc::new(Semaphore::new(config.connections_max));
     let timeouts = config.timeouts;
     let state = ApiState::new(config, broker, inspect);
-    let service = TowerToHyperService::new(router(state));
+    let routes = TowerToHyperService::new(router(state));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(timeouts.head).max_buf_size(HEAD_BYTES_MAX);
 
-    let mut shutdown = std::pin::pin!(shutdown);
+    let mut shutdown = pin!(shutdown);
     loop {
         let (stream, slot) = tokio::select! {
             accepted = accept(&listener, &slots) => accepted,
@@ -100,11 +105,21 @@ pub async fn serve(
             tracing::debug!(%error, "a connection to the internal API closed at once");
             continue;
         }
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let access = Access::default();
+        let (routes, granted) = (routes.clone(), access.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(granted.clone());
+            routes.call(request)
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to the internal API ended early");
+            match until_end(connection, &access, timeouts.access).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "a connection to the internal API ended early");
+                }
+                None => tracing::debug!("a stranger's connection to the internal API was ended"),
             }
             drop(slot);
         });
@@ -114,6 +129,22 @@ pub async fn serve(
         tracing::warn!("the stop cut off requests to the internal API");
     }
     Ok(())
+}
+
+/// Drives a connection to its end, which is now (`None`) if nobody with access has spoken in time.
+/// Refusals and health checks do not move that time: whoever sends them in good time could hold the
+/// connection for ever.
+async fn until_end<C: Future>(
+    connection: C,
+    access: &Access,
+    within: Duration,
+) -> Option<C::Output> {
+    let mut connection = pin!(connection);
+    match timeout(within, connection.as_mut()).await {
+        Ok(ended) => Some(ended),
+        Err(_) if access.is_granted() => Some(connection.await),
+        Err(_) => None,
+    }
 }
 
 /// Bytes buffered per request, so the largest head.

@@ -100,6 +100,7 @@ impl Bench {
 fn short() -> Timeouts {
     let ms = std::time::Duration::from_millis;
     Timeouts {
+        access: ms(200),
         head: ms(200),
         body: ms(50),
         room: ms(20),

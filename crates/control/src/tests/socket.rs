@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Shards, short};
-use crate::config::ControlConfig;
+use crate::config::{ApiKey, ControlConfig, Timeouts};
 use crate::server::Control;
 
 fn start(config: ControlConfig) -> (Control, SocketAddr) {
@@ -56,6 +56,29 @@ fn slow_heads_and_idle_connections_are_cut_off() {
     until_end(slow);
     assert!(until_end(idle).ends_with(r#"{"status":"ok"}"#));
     assert!(begun.elapsed() < Duration::from_secs(5));
+    control.stop().unwrap();
+}
+
+#[test]
+fn strangers_are_cut_off_and_the_others_stay() {
+    let api_key = Some(ApiKey::new("correct horse"));
+    let timeouts = Timeouts { access: Duration::from_millis(200), ..Timeouts::default() };
+    let (control, address) = start(ControlConfig { api_key, timeouts, ..ControlConfig::default() });
+    let health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let begun = Instant::now();
+    for stranger in ["", "GET /health HTT", health, "GET /counters HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        until_end(connect(address, stranger));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "they had the time of a head");
+    let key = "X-API-Key: correct horse\r\n\r\n";
+    let request = health.replace("\r\n\r\n", &format!("\r\n{key}")).replace("health", "slow");
+    let mut friend = connect(address, &request);
+    let mut read = [0; 1024];
+    assert!(friend.read(&mut read).unwrap() > 0);
+    // One that came later is cut off first.
+    until_end(connect(address, ""));
+    friend.write_all(request.as_bytes()).unwrap();
+    assert!(friend.read(&mut read).unwrap() > 0);
     control.stop().unwrap();
 }
 
