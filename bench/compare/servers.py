@@ -76,7 +76,7 @@ def switchboard(plane: str, shards: int = 1, flags: tuple[str, ...] = ()) -> Ser
             *(switchboard_bin(), "--plane", plane, "--cores", str(shards), "--echo"),
             *("--listen", place.address, "--internal-listen", place.internal),
             # One publisher sends everything here.
-            *("--demo-publish-per-second", "0", "--log", "warn", *flags),
+            *("--demo", "--demo-publish-per-second", "0", "--log", "warn", *flags),
         ]
 
     return Server(

@@ -158,12 +158,13 @@ fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, pla
         Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
         _ => "",
     };
+    let reach = if config.is_local() { ", for this machine only" } else { "" };
     let shards = match config.cpus.len() {
         1 => "1 shard".to_owned(),
         count => format!("{count} shards"),
     };
     tracing::info!(
-        "listening on {}, internal API http://{internal}; {} on cores {:?}; plane \
+        "listening on {}{reach}, internal API http://{internal}; {} on cores {:?}; plane \
          {plane}; {} connections at most, {} B a client message, {} kept in channels{demo}",
         public.join(" and "),
         shards,

@@ -17,9 +17,10 @@ use super::table::Source;
 /// Checks everything; all problems are returned together.
 pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>> {
     let mut problems = raw.problems.clone();
-    let Some(settings) = Settings::collect(raw, &mut problems) else {
+    let Some(mut settings) = Settings::collect(raw, &mut problems) else {
         return Err(problems);
     };
+    settings.demo.get_or_insert(settings.listen.iter().all(is_loopback));
     let namespaces = namespaces::collect(raw, &settings, &mut problems);
     let mut checker = Checker { raw, machine, settings, problems, warnings: Vec::new() };
     let cpus = checker.cpus();
@@ -88,14 +89,16 @@ impl Checker<'_> {
     }
 
     fn listen(&mut self) {
-        if !self.machine.ipv6 {
-            if self.is_default("listen") {
+        if self.is_default("listen") {
+            if !self.machine.ipv6_loopback {
                 self.settings.listen.retain(SocketAddr::is_ipv4);
                 self.warnings.push("no IPv6 on this machine: listening on IPv4 only".to_owned());
-            } else if let Some(address) = self.settings.listen.iter().find(|a| a.is_ipv6()) {
-                let right = format!("this machine has no IPv6: leave {address} out");
-                self.refuse("listen", right);
             }
+        } else if !self.machine.ipv6
+            && let Some(address) = self.settings.listen.iter().find(|a| a.is_ipv6())
+        {
+            let right = format!("this machine has no IPv6: leave {address} out");
+            self.refuse("listen", right);
         }
         if self.settings.listen.is_empty() {
             self.refuse("listen", "must name at least one address");
@@ -110,7 +113,7 @@ impl Checker<'_> {
 
     fn internal_listen(&mut self) {
         let internal = self.settings.internal_listen;
-        if !internal.ip().to_canonical().is_loopback() && self.settings.api_key.is_none() {
+        if !is_loopback(&internal) && self.settings.api_key.is_none() {
             self.refuse(
                 "internal_listen",
                 "everyone who reaches this address could publish: set `api_key`, or listen on \
@@ -237,6 +240,11 @@ impl Checker<'_> {
 /// What helps where few connections are possible.
 const RAISE: &str = "raise the hard limit of open files (ulimit -Hn, LimitNOFILE= of systemd, \
                      --ulimit nofile= of containers) if it is that";
+
+/// Only this machine can connect.
+pub(super) fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
 
 /// Two listeners would get in each other's way. The families never do: IPv6 sockets take IPv6 only.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {

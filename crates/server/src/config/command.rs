@@ -69,8 +69,8 @@ const CHECK: &str = "check-config";
 const ABOUT: &str = "A push server: clients hold one connection open, a backend publishes a message \
                      once, and every subscriber receives it.";
 
-const START: &str = "Started without any option it serves clients on port 8000 and backends on \
-                     127.0.0.1:8001.\n\n  Listen:   open http://localhost:8000/ in a browser, or \
+const START: &str = "Started without any option it serves clients of this machine on port 8000 \
+                     (--listen opens it to others) and backends on 127.0.0.1:8001.\n\n  Listen:   open http://localhost:8000/ in a browser, or \
                      ws://localhost:8000/sub/demo:lobby\n  Publish:  curl -d hello \
                      http://127.0.0.1:8001/pub/demo:lobby";
 

@@ -13,8 +13,9 @@ settings! {
     struct Settings;
 
     "Listeners" {
-        /// Addresses that clients connect to, for every way to listen and for the page at `/`. On a
-        /// machine without IPv6, the default leaves out `[::]`.
+        /// Addresses that clients connect to, for every way to listen and for the page at `/`. By
+        /// default only this machine can connect; `0.0.0.0:8000`, `[::]:8000` are all addresses that
+        /// it has. On a machine without IPv6, the default leaves out `[::1]`.
         listen: Vec<SocketAddr> = default_listen();
         /// Address of the internal API, where backends publish and read counters. Any address other
         /// than loopback requires `api_key`.
@@ -51,9 +52,10 @@ settings! {
     }
 
     "Channels" {
-        /// Let every client publish to channels of the namespace `demo`. The page then works at
-        /// once; turn it off where strangers can connect.
-        demo: bool = true;
+        /// Let every client publish to channels of the namespace `demo`. When unset, only where every
+        /// address in `listen` is loopback: the page then works at once, and strangers cannot
+        /// connect.
+        demo: Option<bool> = None;
         /// Publications per second that one client may send in the namespace `demo`, unless
         /// `[namespace.demo]` says otherwise. 0 means no limit.
         demo_publish_per_second: u32 = 20, 0..=10_000_000;
@@ -159,11 +161,12 @@ settings! {
     }
 }
 
-/// Both families, each with its own socket.
+/// Both families, each with its own socket, and nobody but this machine: who is to connect from
+/// elsewhere, the person that starts the server decides.
 fn default_listen() -> Vec<SocketAddr> {
     const PORT: u16 = 8000;
     vec![
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT),
-        SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), PORT),
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
+        SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), PORT),
     ]
 }

@@ -19,6 +19,8 @@ pub(crate) struct Machine {
     pub files_free: u64,
     /// IPv6 sockets can be bound.
     pub ipv6: bool,
+    /// Also to `[::1]`, which a container may lack.
+    pub ipv6_loopback: bool,
     /// Memory of the machine or of the control groups, whichever is smaller, in bytes.
     pub memory_bytes: u64,
     /// Finds out whether and how `io_uring` can be used here. Called only if needed, since with
@@ -34,6 +36,7 @@ impl Machine {
             descriptors_max: raise_descriptor_limit(),
             files_free: files_free().unwrap_or(u64::MAX),
             ipv6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok(),
+            ipv6_loopback: UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok(),
             memory_bytes: memory_total().unwrap_or(u64::MAX).min(control_group::memory_limit()),
             io_uring: probe_io_uring,
         }

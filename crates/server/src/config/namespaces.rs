@@ -26,7 +26,7 @@ pub(crate) fn collect(
 ) -> Option<Namespaces<NamespaceSettings>> {
     let mut tables = raw.namespaces.clone();
     tables.entry(DEFAULT.to_owned()).or_default();
-    if settings.demo {
+    if settings.demo == Some(true) {
         let demo = tables.entry(DEMO.to_owned()).or_default();
         let rate = i64::from(settings.demo_publish_per_second);
         demo.entry("publish").or_insert(true.into());

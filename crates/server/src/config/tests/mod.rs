@@ -25,6 +25,7 @@ fn machine() -> Machine {
         descriptors_max: 20_000,
         files_free: 2_000_000,
         ipv6: true,
+        ipv6_loopback: true,
         memory_bytes: 8 << 30,
         io_uring: || Ok(DirectDescriptors::Work(Release::AtOnce)),
     }
@@ -79,6 +80,7 @@ fn defaults_work_on_a_common_machine() {
     assert_eq!(config.cpus, [0, 1, 4, 5]);
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     assert!(config.capacity.connections_max > 1_000_000);
+    assert!(config.settings.listen.iter().all(|address| address.ip().is_loopback()));
     let demo = config.namespaces.named("demo").unwrap();
     assert!(demo.publish && demo.publish_per_second > 0);
     assert!(!config.namespaces[NamespaceId::DEFAULT].publish);
@@ -114,7 +116,7 @@ fn lists_are_written_in_every_way() {
 fn switches_need_no_value_as_flags() {
     assert!(flags(&["--echo"]).unwrap().settings.echo);
     let config = flags(&["--demo=false", "--echo=true"]).unwrap();
-    assert!(config.settings.echo && !config.settings.demo);
+    assert!(config.settings.echo && config.settings.demo == Some(false));
     assert_eq!(config.namespaces.iter().count(), 1);
 }
 
@@ -273,11 +275,35 @@ fn origins_must_be_as_browsers_send_them() {
 }
 
 #[test]
+fn demo_is_for_this_machine_unless_it_is_set() {
+    let has_demo = |words: &[&str]| flags(words).unwrap().namespaces.named("demo").is_some();
+    for (listen, expected) in [
+        ("127.0.0.1:80", true),
+        ("127.9.9.9:80,[::1]:80", true),
+        ("[::ffff:127.0.0.1]:80", true),
+        ("0.0.0.0:80", false),
+        ("[::]:80", false),
+        ("10.1.2.3:80", false),
+        ("127.0.0.1:80,10.1.2.3:80", false),
+    ] {
+        let listen = format!("--listen={listen}");
+        assert_eq!(has_demo(&[&listen]), expected, "{listen}");
+        assert!(
+            has_demo(&[&listen, "--demo"]) && !has_demo(&[&listen, "--demo=false"]),
+            "{listen}"
+        );
+    }
+}
+
+#[test]
 fn without_ipv6_only_the_default_is_left_out() {
+    for ipv6 in [false, true] {
+        let machine = Machine { ipv6, ipv6_loopback: false, ..machine() };
+        let config = Words::default().check(&machine).unwrap();
+        assert!(config.settings.listen.iter().all(std::net::SocketAddr::is_ipv4));
+        assert!(config.warnings[0].contains("no IPv6"));
+    }
     let machine = Machine { ipv6: false, ..machine() };
-    let config = Words::default().check(&machine).unwrap();
-    assert!(config.settings.listen.iter().all(std::net::SocketAddr::is_ipv4));
-    assert!(config.warnings[0].contains("no IPv6"));
     let words = Words { file: "listen = ['[::]:8000']", ..Words::default() };
     assert!(problem(words.check(&machine)).contains("has no IPv6"));
 }
