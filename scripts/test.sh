@@ -97,7 +97,8 @@ run_pytest() {
 step_integration() {
     server_binary
     delay_binary
-    install_packages chromium=chromium chromedriver=chromium-driver node=nodejs npm=npm ip=iproute2
+    install_packages chromium=chromium chromedriver=chromium-driver node=nodejs npm=npm ip=iproute2 \
+        strace=strace
     # What stands in front of the server in docs/deploy.md, and its certificate.
     install_packages nginx=nginx haproxy=haproxy caddy=caddy apache2=apache2-bin openssl=openssl \
         systemd-analyze=systemd
