@@ -158,7 +158,7 @@ fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, pla
         Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
         _ => "",
     };
-    let reach = if config.is_local() { ", for this machine only" } else { "" };
+    let reach = if config.settings.is_local() { ", for this machine only" } else { "" };
     let shards = match config.cpus.len() {
         1 => "1 shard".to_owned(),
         count => format!("{count} shards"),

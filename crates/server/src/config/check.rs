@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use super::Config;
 use super::capacity::{Capacity, bytes};
 use super::error::{Problem, Value};
-use super::keys::Settings;
+use super::keys::{Settings, is_loopback};
 use super::machine::Machine;
 use super::namespaces;
 use super::raw::Raw;
@@ -20,7 +20,7 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
     let Some(mut settings) = Settings::collect(raw, &mut problems) else {
         return Err(problems);
     };
-    settings.demo.get_or_insert(settings.listen.iter().all(is_loopback));
+    settings.demo.get_or_insert(settings.is_local());
     let namespaces = namespaces::collect(raw, &settings, &mut problems);
     let mut checker = Checker { raw, machine, settings, problems, warnings: Vec::new() };
     let cpus = checker.cpus();
@@ -240,11 +240,6 @@ impl Checker<'_> {
 /// What helps where few connections are possible.
 const RAISE: &str = "raise the hard limit of open files (ulimit -Hn, LimitNOFILE= of systemd, \
                      --ulimit nofile= of containers) if it is that";
-
-/// Only this machine can connect.
-pub(super) fn is_loopback(address: &SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
-}
 
 /// Two listeners would get in each other's way. The families never do: IPv6 sockets take IPv6 only.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {

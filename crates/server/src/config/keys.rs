@@ -161,6 +161,18 @@ settings! {
     }
 }
 
+impl Settings {
+    /// Only this machine can connect to the public listener.
+    pub(crate) fn is_local(&self) -> bool {
+        self.listen.iter().all(is_loopback)
+    }
+}
+
+/// Only this machine can connect to the address.
+pub(super) fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
 /// Both families, each with its own socket, and nobody but this machine: who is to connect from
 /// elsewhere, the person that starts the server decides.
 fn default_listen() -> Vec<SocketAddr> {

@@ -49,11 +49,6 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Only this machine can connect to the public listener.
-    pub(crate) fn is_local(&self) -> bool {
-        self.settings.listen.iter().all(check::is_loopback)
-    }
-
     /// Connections that one shard may hold: its share, rounded up.
     pub(crate) fn connections_per_shard_max(&self) -> u32 {
         let shards = u32::try_from(self.cpus.len()).unwrap_or(u32::MAX).max(1);
