@@ -237,6 +237,7 @@ fn a_preflight_is_answered_without_a_body() {
         assert_eq!(response.status, 204);
         assert_eq!(response.header("access-control-allow-origin"), cors);
         assert_eq!(response.header("access-control-allow-methods"), Some("GET"));
+        assert_eq!(response.header("allow"), Some("GET, OPTIONS"));
         let headers =
             "If-None-Match, If-Modified-Since, Last-Event-ID, Cache-Control, Authorization";
         assert_eq!(response.header("access-control-allow-headers"), Some(headers));
