@@ -113,17 +113,6 @@ def test_if_modified_since_alone(server, channel):
         assert since(unreadable) == (304, b""), unreadable
 
 
-@pytest.mark.parametrize(
-    "tag",
-    ["*", "{p}", '"{p}', '{p}"', '""', '"{p}", "{p}"', '"x"', 'w/"{p}"', '"{p},{p}"', '"{p} "', "W/"],
-)
-def test_wrong_entity_tags(server, channel, tag):
-    position = server.publish(channel, "x")["position"]
-    header = f"If-None-Match: {tag.format(p=position)}"
-    answer = ask(server, get(server, f"/sub/{channel}?poll=1", header))
-    assert answer.status == 400 and answer.body.endswith(b"\n"), answer
-
-
 @pytest.mark.parametrize(("query", "status"), [("poll=1", 304), ("poll=2", 400), ("poll=", 400), ("poll=yes", 400)])
 def test_values_of_poll(server, channel, query, status):
     assert ask(server, get(server, f"/sub/{channel}?{query}")).status == status

@@ -45,7 +45,7 @@ pub fn parse(request: &Request<'_>, channels: usize) -> Result<Listen, ListenErr
     let is_poll = matches!(transport, Transport::LongPoll | Transport::IntervalPoll);
     Ok(Listen {
         transport,
-        starts: start::parse(request, transport, &query, channels)?,
+        starts: start::parse(request, transport, &query, channels),
         on_gap: query.on_gap,
         json: is_poll && accept::names(request, "application/json"),
     })

@@ -9,35 +9,45 @@ use super::ListenError;
 /// The known keys. All others are ignored, since many clients add one to get past caches.
 #[derive(Debug, Default)]
 pub(super) struct Query<'q> {
-    /// Where to begin: the key and the value of `since`, or of its other name `last_event_id`.
-    pub(super) start: Option<(&'static str, Cow<'q, str>)>,
+    /// The values of `since`.
+    pub(super) since: Vec<Cow<'q, str>>,
+    /// The values of its other names, which clients add when they reconnect.
+    pub(super) last_event_id: Vec<Cow<'q, str>>,
     pub(super) on_gap: OnGap,
     /// Whether the answer must not wait for messages.
     pub(super) poll: bool,
 }
 
+/// The names that clients of event streams have for the header `Last-Event-ID` where they cannot send
+/// it, whatever the case.
+const LAST_EVENT_ID: [&str; 3] = ["last_event_id", "lastEventId", "last-event-id"];
+
 impl<'q> Query<'q> {
     pub(super) fn parse(query: &'q str) -> Result<Self, ListenError> {
-        let (mut since, mut last_event_id, mut gap, mut poll) = (None, None, None, None);
+        let (mut gap, mut poll) = (None, None);
+        let mut this = Self::default();
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             let (key, place) = match &*key {
-                "since" => ("since", &mut since),
-                "last_event_id" => ("last_event_id", &mut last_event_id),
+                "since" => {
+                    this.since.push(value);
+                    continue;
+                }
                 "gap" => ("gap", &mut gap),
                 "poll" => ("poll", &mut poll),
-                _ => continue,
+                other => {
+                    if LAST_EVENT_ID.iter().any(|name| name.eq_ignore_ascii_case(other)) {
+                        this.last_event_id.push(value);
+                    }
+                    continue;
+                }
             };
             if place.replace(value).is_some() {
                 return Err(ListenError::KeyTwice(key));
             }
         }
-        let start = match (since, last_event_id) {
-            (Some(_), Some(_)) => return Err(ListenError::TwoStarts),
-            (since, last_event_id) => since
-                .map(|since| ("since", since))
-                .or(last_event_id.map(|last_event_id| ("last_event_id", last_event_id))),
-        };
-        Ok(Self { start, on_gap: on_gap(gap.as_deref())?, poll: is_poll(poll.as_deref())? })
+        this.on_gap = on_gap(gap.as_deref())?;
+        this.poll = is_poll(poll.as_deref())?;
+        Ok(this)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Every rule for a request to listen.
 
 use proptest::prelude::*;
-use switchboard_hub::{Epoch, Position, PositionError};
+use switchboard_hub::{Epoch, Position};
 use switchboard_ws::head::{self, HeadLimits, HeaderSlots};
 
 use super::*;
-use crate::id::push_position;
+use crate::id::{compact, push_position};
 
 const A: &str = "aaaaaaaa-7";
 const B: &str = "bbbbbbbb-18446744073709551615";
@@ -38,6 +38,11 @@ fn starts(channels: usize, query: &str, lines: &[&str]) -> Vec<Start> {
 
 fn after(position: &str) -> Start {
     Start::After(position.parse().unwrap())
+}
+
+/// A position that is none of ours.
+fn foreign() -> Start {
+    after("00000000-0")
 }
 
 #[test]
@@ -90,44 +95,88 @@ fn since_names_words_or_one_position_for_each_channel() {
 }
 
 #[test]
-fn the_number_of_positions_is_that_of_the_channels() {
-    for (channels, text, given) in
-        [(2, A.to_owned(), 1), (1, format!("{A},{B}"), 2), (3, "earliest,earliest".to_owned(), 2)]
+fn positions_of_another_number_of_channels_are_lost() {
+    for (channels, text) in
+        [(2, A.to_owned()), (1, format!("{A},{B}")), (3, "earliest,earliest".to_owned())]
     {
-        let count = |place| Err(ListenError::Count { place, given, channels });
-        assert_eq!(ask(channels, &format!("since={text}"), &[]), count("since"));
-        assert_eq!(ask(channels, &format!("last_event_id={text}"), &[]), count("last_event_id"));
+        let lost = vec![foreign(); channels];
+        assert_eq!(starts(channels, &format!("since={text}"), &[]), lost);
+        assert_eq!(starts(channels, &format!("last_event_id={text}"), &[UPGRADE]), lost);
         let header = format!("Last-Event-ID: {text}");
-        assert_eq!(ask(channels, "", &[EVENT_STREAM, &header]), count("Last-Event-ID"));
+        assert_eq!(starts(channels, "", &[EVENT_STREAM, &header]), lost);
         let header = format!("If-None-Match: \"{text}\"");
-        assert_eq!(ask(channels, "", &[&header]), count("If-None-Match"));
+        assert_eq!(starts(channels, "", &[&header]), vec![Start::Now; channels], "absent");
     }
     let many = format!("since={}", [A; 128].join(","));
     assert_eq!(starts(128, &many, &[]), [after(A); 128]);
 }
 
 #[test]
-fn malformed_positions_are_refused() {
-    for (text, reason) in [
-        ("", PositionError::Dash),
-        ("now", PositionError::Dash),
-        ("Earliest", PositionError::Dash),
-        ("aaaaaaaa", PositionError::Dash),
-        ("aaaa-1", PositionError::Epoch),
-        ("AAAAAAAA-1", PositionError::Epoch),
-        ("aaaaaaaa-", PositionError::Offset),
-        ("aaaaaaaa--1", PositionError::Offset),
-        ("aaaaaaaa-01", PositionError::Offset),
-        ("aaaaaaaa-99999999999999999999", PositionError::Offset),
-        ("aaaaaaaa-1%0d%0aX:%20y", PositionError::Offset),
-        ("aaaaaaaa-1+", PositionError::Offset),
+fn foreign_positions_are_lost_and_never_refused() {
+    for text in [
+        "now",
+        "Earliest",
+        "aaaaaaaa",
+        "aaaa-1",
+        "AAAAAAAA-1",
+        "aaaaaaaa-",
+        "aaaaaaaa--1",
+        "aaaaaaaa-01",
+        "aaaaaaaa-99999999999999999999",
+        "aaaaaaaa-1%0d%0aX:%20y",
+        "aaaaaaaa-1x",
+        "1472717586:0",
+        "~",
+        "%FF",
     ] {
-        let error = Err(ListenError::Position { place: "since", reason });
-        assert_eq!(ask(1, &format!("since={text}"), &[]), error, "{text}");
-        assert_eq!(ask(2, &format!("since={A},{text}"), &[UPGRADE]), error, "{text}");
+        let lines = [&[][..], &[EVENT_STREAM], &[UPGRADE]];
+        for lines in lines {
+            assert_eq!(starts(1, &format!("since={text}"), lines), [foreign()], "{text}");
+            let list = format!("since={A},{text}");
+            assert_eq!(starts(2, &list, lines), [after(A), foreign()], "{text}");
+        }
+        let header = format!("Last-Event-ID: {text}");
+        assert_eq!(starts(1, "since=earliest", &[EVENT_STREAM, &header]), [foreign()]);
     }
-    let error = Err(ListenError::Position { place: "Last-Event-ID", reason: PositionError::Dash });
-    assert_eq!(ask(1, "", &[EVENT_STREAM, "Last-Event-ID: 17"]), error);
+    // What says nothing.
+    for query in ["since=", "last_event_id=", "since=+", "lastEventId"] {
+        assert_eq!(starts(1, query, &[]), [Start::Now], "{query}");
+    }
+    let bytes =
+        b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nLast-Event-ID: \xff\r\n\r\n";
+    assert_eq!(ask_bytes(1, bytes).unwrap().starts, [foreign()]);
+}
+
+#[test]
+fn each_name_of_a_position_is_known_and_the_later_position_wins() {
+    let names = ["last_event_id", "lastEventId", "lastEventID", "Last-Event-ID", "last-event-id"];
+    for name in names {
+        for lines in [&[][..], &[EVENT_STREAM], &[UPGRADE], &["Accept: application/json"]] {
+            let query = format!("{name}={A}");
+            assert_eq!(starts(1, &query, lines), [after(A)], "{name}");
+            for word in ["earliest", "latest", "other"] {
+                let query = format!("since={word}&{name}={A}");
+                assert_eq!(starts(1, &query, lines), [after(A)], "{query}");
+            }
+            for (one, other, later) in [
+                ("aaaaaaaa-7", "aaaaaaaa-8", "aaaaaaaa-8"),
+                ("aaaaaaaa-8", "aaaaaaaa-7", "aaaaaaaa-8"),
+                // Of two streams, the one that the client added.
+                ("bbbbbbbb-9", "aaaaaaaa-1", "aaaaaaaa-1"),
+            ] {
+                let query = format!("since={one}&{name}={other}");
+                assert_eq!(starts(1, &query, lines), [after(later)], "{query}");
+                let query = format!("{name}={other}&since={one}");
+                assert_eq!(starts(1, &query, lines), [after(later)], "{query}");
+            }
+        }
+    }
+    assert_eq!(starts(1, &format!("since={A}&since=aaaaaaaa-9"), &[]), [after("aaaaaaaa-9")]);
+    let query = format!("since=earliest,{A}&lastEventId=aaaaaaaa-3,aaaaaaaa-3");
+    assert_eq!(starts(2, &query, &[]), [after("aaaaaaaa-3"), after(A)], "each by itself");
+    // A client that comes from another server hears of the gap, wherever its URL begins.
+    assert_eq!(starts(1, "since=earliest&lastEventId=17", &[]), [foreign()]);
+    assert_eq!(starts(1, "since=earliest&since=latest", &[]), [Start::Latest]);
 }
 
 #[test]
@@ -143,19 +192,10 @@ fn keys_have_few_values_and_are_given_once() {
         assert_eq!(gap(refused), Err(ListenError::Poll), "{refused}");
         assert_eq!(ask(1, refused, &[UPGRADE]), Err(ListenError::Poll), "{refused}");
     }
-    for (query, key) in [
-        ("since=latest&x=1&since=latest", "since"),
-        ("last_event_id=latest&last_event_id=", "last_event_id"),
-        ("gap=now&gap=now", "gap"),
-        ("poll=1&%70oll=1", "poll"),
-    ] {
+    for (query, key) in [("gap=now&gap=now", "gap"), ("poll=1&%70oll=1", "poll")] {
         assert_eq!(gap(query), Err(ListenError::KeyTwice(key)), "{query}");
     }
     assert_eq!(gap("x=1&x=2"), Ok(OnGap::Now));
-    for lines in [&[][..], &[EVENT_STREAM], &[UPGRADE]] {
-        let both = ask(1, "since=latest&last_event_id=latest", lines);
-        assert_eq!(both, Err(ListenError::TwoStarts));
-    }
 }
 
 #[test]
@@ -167,13 +207,13 @@ fn an_event_stream_follows_its_header_before_its_url() {
     assert_eq!(starts(1, &query, &[EVENT_STREAM, &header]), [after(A)]);
     assert_eq!(starts(1, "", &[EVENT_STREAM, "last-event-id: earliest"]), [Start::Earliest]);
     assert_eq!(starts(1, &query, &[EVENT_STREAM, "Last-Event-ID:"]), [after(B)]);
-    let twice = ask(1, "", &[EVENT_STREAM, &header, &header]);
-    assert_eq!(twice, Err(ListenError::LastEventId));
-    let twice = ask(1, "", &[EVENT_STREAM, "Last-Event-ID:", &header]);
-    assert_eq!(twice, Err(ListenError::LastEventId));
-    let bytes =
-        b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nLast-Event-ID: \xff\r\n\r\n";
-    assert_eq!(ask_bytes(1, bytes), Err(ListenError::LastEventId));
+    // Even a later one, which may be of the future.
+    assert_eq!(starts(1, "since=aaaaaaaa-8", &[EVENT_STREAM, &header]), [after(A)]);
+    let tag = format!("If-None-Match: \"{A}\"");
+    assert_eq!(starts(1, "since=aaaaaaaa-8", &[&tag]), [after(A)]);
+    let newer = "Last-Event-ID: aaaaaaaa-9";
+    assert_eq!(starts(1, "", &[EVENT_STREAM, &header, newer]), [after("aaaaaaaa-9")]);
+    assert_eq!(starts(1, "", &[EVENT_STREAM, "Last-Event-ID:", &header]), [after(A)]);
     // It ignores what polls repeat, and the other way round.
     let lines = [EVENT_STREAM, "If-None-Match: x", "If-Modified-Since: x"];
     assert_eq!(starts(1, "", &lines), [Start::Now]);
@@ -203,27 +243,71 @@ fn polls_follow_their_validators() {
         }
         assert_eq!(starts(1, poll, &[&modified, &modified]), [Start::Now]);
     }
-    for refused in ["", "*", A, "\"\"", "\"latest\"", "\"earliest\"", "\"17\"", "\"aaaaaaaa-1"] {
-        let line = format!("If-None-Match: {refused}");
-        assert_eq!(ask(1, "since=latest", &[&line]), Err(ListenError::IfNoneMatch), "{refused}");
-    }
-    let two = format!("If-None-Match: \"{A}\", \"{B}\"");
-    assert_eq!(ask(2, "", &[&two]), Err(ListenError::IfNoneMatch));
-    assert_eq!(ask(2, "", &[&tag, &tag]), Err(ListenError::IfNoneMatch));
 }
 
 #[test]
-fn refusals_are_sentences_that_name_the_place() {
-    let sentence = |query, lines| ask(1, query, lines).unwrap_err().to_string();
-    let refused = sentence("since=x", &[]);
-    assert!(refused.starts_with("since must be earliest, latest or the position"), "{refused}");
-    assert!(refused.ends_with("a position is written <epoch>-<offset>"), "{refused}");
-    let refused = sentence("last_event_id=latest,latest", &[]);
-    assert_eq!(
-        refused,
-        "last_event_id names 2 positions, but the number of channels is 1; give one for each, \
-         in their order"
-    );
+fn a_validator_is_read_through_what_was_done_to_it() {
+    let tag = format!("{A},{B}");
+    let short = compact(&tag).unwrap();
+    for tag in [&tag, &short] {
+        for value in [
+            format!("\"{tag}\""),
+            format!("W/\"{tag}\""),
+            format!("\"{tag}-gzip\""),
+            format!("\"{tag}--gzip\""),
+            format!("W/\"{tag}-br\""),
+            format!("\"{tag};gzip\""),
+            format!("\"{tag}\"-gzip"),
+            tag.clone(),
+            format!("\"other\", W/\"{tag}\", \"x-1\""),
+            format!("\"{A}\", \"{tag}\""),
+        ] {
+            let line = format!("If-None-Match: {value}");
+            assert_eq!(
+                starts(2, "poll=1&since=earliest", &[&line]),
+                [after(A), after(B)],
+                "{line}"
+            );
+        }
+        assert_eq!(starts(2, &format!("since={tag}"), &[UPGRADE]), [after(A), after(B)]);
+        let header = format!("Last-Event-ID: {tag}");
+        assert_eq!(starts(2, "", &[EVENT_STREAM, &header]), [after(A), after(B)]);
+    }
+    let lines = ["If-None-Match: \"aaaaaaaa-9-gzip\", \"aaaaaaaa-4\"", "If-None-Match: \"x\""];
+    assert_eq!(starts(1, "", &lines), [after("aaaaaaaa-9")], "the latest of a list");
+}
+
+#[test]
+fn a_validator_that_is_none_of_ours_counts_as_absent() {
+    let modified = format!("If-Modified-Since: {DATE}");
+    for value in [
+        "",
+        " ",
+        "*",
+        "\"\"",
+        "\"latest\"",
+        "\"earliest\"",
+        "\"17\"",
+        "\"aaaaaaaa-1",
+        "\"aaaaaaaa-1x\"",
+        "\"aaaaaaaa-1,bbbbbbbb-2\"",
+        "\"aaaaaaaa-18446744073709551616\"",
+        "\"5d8c72a5edda8d6a:3239\"",
+        "W/\"0815-abc\"",
+        "\"~AAAA\"",
+    ] {
+        let line = format!("If-None-Match: {value}");
+        assert_eq!(starts(1, "since=latest", &[&line]), [Start::Latest], "{value}");
+        assert_eq!(starts(1, "", &[&line, &modified]), [SECOND], "{value}");
+        assert_eq!(starts(1, "poll=1", &[&line]), [Start::Now], "{value}");
+    }
+}
+
+#[test]
+fn refusals_are_sentences() {
+    let sentence = |query| ask(1, query, &[]).unwrap_err().to_string();
+    assert_eq!(sentence("gap=now&gap=now"), "gap is given twice; give it once");
+    assert!(sentence("gap=later").starts_with("gap must be now or earliest"));
 }
 
 fn position() -> impl Strategy<Value = Position> {
@@ -318,6 +402,8 @@ proptest! {
             (format!("last_event_id={}", id.replace(',', "%2C")), vec![EVENT_STREAM.to_owned()]),
             (String::new(), vec![EVENT_STREAM.to_owned(), format!("Last-Event-ID: {id}")]),
             (String::new(), vec![format!("If-None-Match: \"{id}\"")]),
+            (String::new(), vec![format!("If-None-Match: \"{}\"", compact(&id).unwrap())]),
+            (format!("lastEventId={}", compact(&id).unwrap()), vec![EVENT_STREAM.to_owned()]),
         ] {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             prop_assert_eq!(&ask(channels, &query, &lines).unwrap().starts, &expected);

@@ -8,10 +8,14 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use switchboard_dialects::id::push_position;
+use switchboard_dialects::parse;
 use switchboard_dialects::poll::{
-    Answer, Item, write_json, write_json_head, write_news_head, write_nothing, write_preflight,
+    Answer, HEAD_BYTES_MAX, Item, write_json, write_json_head, write_news_head, write_nothing,
+    write_preflight,
 };
-use switchboard_hub::{ChannelName, Gap, Kind, Publication};
+use switchboard_hub::{ChannelName, Epoch, Gap, GapReason, Kind, Position, Publication, Start};
+use switchboard_ws::head::{HeadLimits, HeaderSlots};
 
 use crate::given;
 use crate::read::{self, http};
@@ -246,5 +250,52 @@ fn a_preflight_is_answered_without_a_body() {
         assert_eq!(response.header("connection"), Some(connection));
         assert_eq!(response.header("content-length"), None);
         assert!(response.rest.is_empty());
+    }
+}
+
+/// Every answer's head with 128 channels of the longest names, all with gaps, fits what the smallest
+/// proxies take, and says where to go on.
+#[test]
+fn no_head_is_too_long_for_a_proxy() {
+    let channel =
+        |nth: usize| ChannelName::new(&format!("{nth:03}{}", "\u{e4}".repeat(126))).unwrap();
+    let gap = || Gap { reason: GapReason::Evicted, missed: Some(1..=1 << 40) };
+    for (channels, offset) in [(1, 7), (20, 7), (110, 1), (128, 1 << 40)] {
+        let gaps: Vec<_> = (0..channels).map(|nth| (channel(nth), gap())).collect();
+        let mut id = String::new();
+        for nth in 0..channels {
+            let epoch = Epoch::from_random(nth as u64 * 12_345_678_901);
+            push_position(&mut id, Position { epoch, offset });
+        }
+        let answer = Answer { keep_alive: true, cors: Some(ORIGIN), id: &id, gaps: &gaps };
+        let event = "\u{e4}".repeat(127);
+        let content_type = format!("text/html; {}", "x".repeat(244));
+        let publication =
+            given::publish(Kind::Text, b"news", Some(&content_type), Some(&event), TIME_MS);
+        let item = Item { id: &id, channel: &gaps[0].0, publication: &publication };
+
+        let mut heads = [Vec::new(), Vec::new(), Vec::new()];
+        write_news_head(&answer, &publication, Some(&gaps[0].0), &mut heads[0]);
+        write_nothing(&answer, 304, TIME_MS, &mut heads[1]);
+        write_json(&answer, &id, &[item], TIME_MS, &mut heads[2]);
+        for head in heads {
+            let response = http::response(&head);
+            let bytes = head.len() - response.rest.len();
+            assert!(bytes <= HEAD_BYTES_MAX, "{bytes} with {channels} channels");
+            let tag = response.header("etag").unwrap();
+            let line = format!("GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: {tag}\r\n\r\n");
+            let mut slots = HeaderSlots::new();
+            let limits = HeadLimits::default();
+            let request = switchboard_ws::head::parse(line.as_bytes(), &mut slots, &limits);
+            let starts = parse(&request.unwrap(), channels).unwrap().starts;
+            let expected: Vec<_> =
+                id.split(',').map(|one| Start::After(one.parse().unwrap())).collect();
+            assert_eq!(starts, expected);
+            let Some(gaps) = response.header("switchboard-gap") else { continue };
+            let told = gaps.split(", ").filter(|gap| !gap.starts_with('*')).count();
+            let more = gaps.split_once("*; more=").map_or(0, |(_, more)| more.parse().unwrap());
+            assert!(told > 0 || channels > 20);
+            assert_eq!(told + more, channels, "each is told or counted");
+        }
     }
 }
