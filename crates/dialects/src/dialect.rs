@@ -2,6 +2,7 @@
 
 use switchboard_hub::{ChannelName, Gap, Publication};
 
+use crate::date::Date;
 use crate::event_stream::{self, Framing};
 use crate::shape::{Label, Shape};
 use crate::{raw, v1};
@@ -84,9 +85,14 @@ pub fn write_gap(dialect: Dialect, channel: &ChannelName, gap: &Gap, id: &str, o
 }
 
 /// Appends the head of the response that an event stream begins with; nothing for a WebSocket.
-pub fn write_event_stream_head(dialect: Dialect, cors: Option<&str>, out: &mut Vec<u8>) {
+pub fn write_event_stream_head(
+    dialect: Dialect,
+    date: Date,
+    cors: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     if let Some(framing) = dialect.framing() {
-        event_stream::write_response_head(framing, cors, out);
+        event_stream::write_response_head(framing, date, cors, out);
     }
 }
 

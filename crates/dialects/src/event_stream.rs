@@ -12,6 +12,7 @@ use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use crate::chunk::{self, CHUNK_END, LAST_CHUNK};
 use crate::cors;
+use crate::date::Date;
 use crate::field::{event, push_name, push_number};
 use crate::json::{Bounds, push_json};
 use crate::shape::{Body, LINES, Label, Shape};
@@ -51,7 +52,12 @@ const CHUNKED_TAIL: &[u8] = b"\n\n\r\n";
 
 const _: () = assert!(CHUNKED_TAIL.len() == TAIL.len() + CHUNK_END.len());
 
-pub(crate) fn write_response_head(framing: Framing, cors: Option<&str>, out: &mut Vec<u8>) {
+pub(crate) fn write_response_head(
+    framing: Framing,
+    date: Date,
+    cors: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(
         b"HTTP/1.1 200 OK\r\n\
           Content-Type: text/event-stream\r\n\
@@ -61,6 +67,7 @@ pub(crate) fn write_response_head(framing: Framing, cors: Option<&str>, out: &mu
     if framing == Framing::Chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
+    date.push_line(out);
     cors::write_cors_lines(out, cors);
     out.extend_from_slice(b"Connection: close\r\n\r\n");
 }

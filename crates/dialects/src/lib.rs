@@ -16,6 +16,7 @@ pub mod v1;
 
 mod chunk;
 mod cors;
+mod date;
 mod dialect;
 mod event_stream;
 mod field;
@@ -25,6 +26,7 @@ mod request;
 mod shape;
 
 pub use cors::write_cors_lines;
+pub use date::{Date, WallTime};
 pub use dialect::{
     Dialect, write_end, write_event_stream_head, write_gap, write_head, write_keep_alive,
     write_start,

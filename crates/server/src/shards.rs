@@ -129,7 +129,7 @@ fn run_on<P: Plane>(
 ) -> Ended {
     let seed = getrandom::u64().map_err(io::Error::other)?;
     let shard = Shard::new(plane, id, &launch.common, seed, launch.clock.now_ms());
-    run::run(shard, driver, launch.clock, ready)
+    run::run(shard, driver, launch.clock.clone(), ready)
 }
 
 fn pin(cpu: usize) -> io::Result<()> {

@@ -32,6 +32,7 @@ mod session;
 mod subscribe;
 mod time;
 mod turn;
+mod wall;
 
 pub use command::{Command, Reply};
 pub use config::{ClientRules, Config, ECHO_LIMITS, NamespaceRules, Timeouts};

@@ -9,29 +9,42 @@ use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use switchboard_plane::Plane;
 
 use crate::turn::{Next, Shard};
+use crate::wall::Correction;
 
 /// A busy shard goes through monoio's park at least this often.
 const PARK_EVERY: Duration = Duration::from_millis(5);
 
 /// Milliseconds since 1970 that only grow: the wall clock when the clock was made, and monotonic
-/// time from then on.
-#[derive(Clone, Copy, Debug)]
+/// time from then on. All that is ordered or waited for goes by it. It also knows what the wall clock
+/// shows now, which may have been corrected; its clones agree on that.
+#[derive(Clone, Debug)]
 pub struct Clock {
     start: Instant,
     start_unix_ms: u64,
+    correction: Correction,
 }
 
 impl Clock {
     /// A clock that agrees with the wall clock now.
     pub fn new() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { start: Instant::now(), start_unix_ms: to_ms(since_epoch) }
+        let correction = Correction::default();
+        Self { start: Instant::now(), start_unix_ms: wall_unix_ms(), correction }
     }
 
     /// The time now.
     pub fn now_ms(&self) -> u64 {
         self.start_unix_ms + to_ms(self.start.elapsed())
     }
+
+    /// Tells a shard what the wall clock shows at `now_ms` of this clock.
+    fn tell<P: Plane>(&self, now_ms: u64, shard: &mut Shard<P>) {
+        let unix_ms = wall_unix_ms();
+        shard.set_wall(unix_ms, self.correction.look(unix_ms, now_ms));
+    }
+}
+
+fn wall_unix_ms() -> u64 {
+    to_ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 impl Default for Clock {
@@ -85,7 +98,9 @@ async fn turn_until_stopped<P: Plane>(
     ready();
     let mut parked_at = Instant::now();
     loop {
-        match shard.turn(clock.now_ms())? {
+        let now_ms = clock.now_ms();
+        clock.tell(now_ms, &mut shard);
+        match shard.turn(now_ms)? {
             Next::Ended => return Ok(()),
             Next::Now if parked_at.elapsed() < PARK_EVERY => continue,
             Next::Now => {

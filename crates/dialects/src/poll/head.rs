@@ -1,12 +1,10 @@
 //! The head of an answer, which is bounded: proxies and clients refuse longer ones, and would again
 //! when the request is repeated.
 
-use std::io::Write as _;
-use std::time::{Duration, UNIX_EPOCH};
-
-use httpdate::HttpDate;
 use switchboard_hub::{ChannelName, Gap};
 
+use super::Answer;
+use crate::date::Date;
 use crate::field::{push_name, push_number, push_range};
 use crate::{cors, id};
 
@@ -68,21 +66,19 @@ pub(super) fn push_content(out: &mut Vec<u8>, content_type: &str, charset: &str,
     out.extend_from_slice(b"\r\n");
 }
 
-pub(super) fn push_validators(out: &mut Vec<u8>, form: HeadForm, id: &str, time_ms: u64) {
-    let compact = if form >= HeadForm::CompactTag { id::compact(id) } else { None };
+/// Where to resume after the answer. `stamp_ms` is that of the last publication before it.
+pub(super) fn push_validators(
+    out: &mut Vec<u8>,
+    form: HeadForm,
+    answer: &Answer<'_>,
+    stamp_ms: u64,
+) {
+    let compact = if form >= HeadForm::CompactTag { id::compact(answer.id) } else { None };
     out.extend_from_slice(b"ETag: \"");
-    out.extend_from_slice(compact.as_deref().unwrap_or(id).as_bytes());
-    out.extend_from_slice(b"\"\r\n");
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "Last-Modified: {}\r\n", http_date(time_ms));
-    out.extend_from_slice(b"Cache-Control: no-store\r\n");
-}
-
-/// The last second in an HTTP date: the end of the year 9999.
-const SECOND_MAX: u64 = 253_402_300_799;
-
-fn http_date(time_ms: u64) -> HttpDate {
-    (UNIX_EPOCH + Duration::from_secs((time_ms / 1000).min(SECOND_MAX))).into()
+    out.extend_from_slice(compact.as_deref().unwrap_or(answer.id).as_bytes());
+    out.extend_from_slice(b"\"\r\nLast-Modified: ");
+    Date::of_unix_ms(answer.wall.of_stamp_ms(stamp_ms)).push(out);
+    out.extend_from_slice(b"\r\nCache-Control: no-store\r\n");
 }
 
 /// `Switchboard-Gap: news; reason=evicted; missed=18-39, chat; reason=epoch`, and where they are too
@@ -134,7 +130,8 @@ pub(super) fn push_encoded_line(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-pub(super) fn end_head(out: &mut Vec<u8>, cors: Option<&str>, keep_alive: bool) {
+pub(super) fn end_head(out: &mut Vec<u8>, date: Date, cors: Option<&str>, keep_alive: bool) {
+    date.push_line(out);
     cors::write_cors_lines(out, cors);
     out.extend_from_slice(if keep_alive {
         b"Connection: keep-alive\r\n\r\n"

@@ -5,12 +5,13 @@ use switchboard_hub::{Kind, Publication};
 
 use super::head::{end_head, push_content, push_validators, write_bounded};
 use super::{Answer, Item};
+use crate::date::WallTime;
 use crate::field::{content_type, event};
 use crate::json::{Base64, Bounds, push_json};
 use crate::shape::{Body, MEMBER, Shape};
 
 /// Appends a whole answer in JSON: the gaps, then the publications. `begin_id` is where the items
-/// begin, after the gaps; `last_modified_ms` the time of the last item, in Unix milliseconds.
+/// begin, after the gaps; `last_modified_ms` the time of the last item, as it was stamped.
 pub fn write_json(
     answer: &Answer<'_>,
     begin_id: &str,
@@ -20,7 +21,7 @@ pub fn write_json(
 ) {
     let mut body = open_array(answer, begin_id);
     for item in items {
-        open_item(&mut body, item);
+        open_item(&mut body, answer.wall, item);
         push_member(&mut body, item.publication);
         body.push(b'}');
     }
@@ -38,7 +39,7 @@ pub fn write_json_head(
     out: &mut Vec<u8>,
 ) -> Shape {
     let mut start = open_array(answer, begin_id);
-    open_item(&mut start, item);
+    open_item(&mut start, answer.wall, item);
     let body = match item.publication.form(MEMBER, member) {
         Ok(_) => Body::Member,
         Err(member) => {
@@ -64,8 +65,8 @@ fn push_json_head(answer: &Answer<'_>, bytes: usize, last_modified_ms: u64, out:
     write_bounded(out, |form, out| {
         out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
         push_content(out, "application/json", "", bytes);
-        push_validators(out, form, answer.id, last_modified_ms);
-        end_head(out, answer.cors, answer.keep_alive);
+        push_validators(out, form, answer, last_modified_ms);
+        end_head(out, answer.wall.date, answer.cors, answer.keep_alive);
     });
 }
 
@@ -82,14 +83,14 @@ fn open_array(answer: &Answer<'_>, begin_id: &str) -> Vec<u8> {
 }
 
 /// Writes an item up to its payload.
-fn open_item(body: &mut Vec<u8>, item: &Item<'_>) {
+fn open_item(body: &mut Vec<u8>, wall: WallTime, item: &Item<'_>) {
     part(body);
     push_json(
         body,
         &JsonLabels {
             position: item.id,
             channel: item.channel.as_str(),
-            time: item.publication.time_ms(),
+            time: wall.of_stamp_ms(item.publication.time_ms()),
             content_type: content_type(item.publication),
             event: event(item.publication),
         },

@@ -6,6 +6,7 @@ mod json;
 
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
+use crate::date::{Date, WallTime};
 use crate::field::{content_type, event};
 use charset::charset;
 use head::{end_head, push_content, push_encoded_line, push_gaps, push_validators, write_bounded};
@@ -24,6 +25,8 @@ pub struct Answer<'a> {
     pub id: &'a str,
     /// What was missed before this answer's publications.
     pub gaps: &'a [(ChannelName, Gap)],
+    /// The time now.
+    pub wall: WallTime,
 }
 
 /// One publication of a JSON answer.
@@ -53,7 +56,7 @@ pub fn write_news_head(
     write_bounded(out, |form, out| {
         out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
         push_content(out, content_type, charset, publication.payload().len());
-        push_validators(out, form, answer.id, publication.time_ms());
+        push_validators(out, form, answer, publication.time_ms());
         if let Some(channel) = channel {
             push_encoded_line(out, "Switchboard-Channel", channel.as_str());
         }
@@ -61,12 +64,12 @@ pub fn write_news_head(
             push_encoded_line(out, "Switchboard-Event", event);
         }
         push_gaps(out, form, answer.gaps);
-        end_head(out, answer.cors, answer.keep_alive);
+        end_head(out, answer.wall.date, answer.cors, answer.keep_alive);
     });
 }
 
 /// Appends a whole answer without messages; `status` is 304 or 408. `last_modified_ms` is the time
-/// of the last publication before the answer's position, in Unix milliseconds.
+/// of the last publication before the answer's position, as it was stamped.
 pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, out: &mut Vec<u8>) {
     debug_assert!(matches!(status, 304 | 408), "{status} is no answer without news");
     write_bounded(out, |form, out| {
@@ -76,14 +79,14 @@ pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, ou
             // A 304 never has a body, and a length in it would be that of the messages.
             out.extend_from_slice(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n");
         }
-        push_validators(out, form, answer.id, last_modified_ms);
+        push_validators(out, form, answer, last_modified_ms);
         push_gaps(out, form, answer.gaps);
-        end_head(out, answer.cors, answer.keep_alive);
+        end_head(out, answer.wall.date, answer.cors, answer.keep_alive);
     });
 }
 
 /// Appends the answer to a browser that asks whether a page may send what polls send.
-pub fn write_preflight(cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) {
+pub fn write_preflight(date: Date, cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(
         b"HTTP/1.1 204 No Content\r\n\
           Allow: GET, OPTIONS\r\n\
@@ -92,5 +95,5 @@ pub fn write_preflight(cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) 
           Cache-Control, Authorization\r\n\
           Access-Control-Max-Age: 86400\r\n",
     );
-    end_head(out, cors, keep_alive);
+    end_head(out, date, cors, keep_alive);
 }

@@ -226,7 +226,7 @@ fn the_head_says_how_the_stream_ends() {
     for (dialect, coding) in DIALECTS.into_iter().zip([Some("chunked"), None]) {
         for cors in [None, Some(origin), Some("https://a\r\nSet-Cookie: b=c")] {
             let mut head = Vec::new();
-            write_event_stream_head(dialect, cors, &mut head);
+            write_event_stream_head(dialect, given::wall().date, cors, &mut head);
             let response = http::response(&head);
             assert_eq!(response.status, 200);
             assert_eq!(response.header("content-type"), Some("text/event-stream"));
@@ -237,7 +237,7 @@ fn the_head_says_how_the_stream_ends() {
             assert_eq!(response.header("content-length"), None);
             let allowed = cors.filter(|cors| *cors == origin);
             assert_eq!(response.header("access-control-allow-origin"), allowed);
-            let lines = 4 + 3 * usize::from(allowed.is_some()) + usize::from(coding.is_some());
+            let lines = 5 + 3 * usize::from(allowed.is_some()) + usize::from(coding.is_some());
             assert_eq!(response.headers.len(), lines);
             assert!(response.rest.is_empty());
         }
@@ -264,7 +264,8 @@ fn without_room_for_other_forms_the_bytes_are_the_same() {
             for dialect in DIALECTS {
                 bytes.extend(written(dialect, &publication, label));
             }
-            let answer = Answer { keep_alive: true, cors: None, id: "a-1", gaps: &[] };
+            let answer =
+                Answer { keep_alive: true, cors: None, id: "a-1", gaps: &[], wall: given::wall() };
             let item = Item { id: "a-1", channel: &channel, publication: &publication };
             let shape = write_json_head(&answer, "a-0", &item, &mut bytes);
             bytes.extend_from_slice(shape.body.of(&publication));

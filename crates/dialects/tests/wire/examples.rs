@@ -6,7 +6,7 @@ use switchboard_dialects::{
 };
 use switchboard_hub::{ChannelName, Gap, GapReason, Kind};
 
-use crate::given::{publish, written};
+use crate::given::{publish, wall, written};
 
 const ID: &str = "4xk2c9aa-19,0m1n2o3p-7";
 const TIME_MS: u64 = 784_111_777_123;
@@ -47,7 +47,8 @@ fn switchboard_v1() {
 #[test]
 fn an_event_stream() {
     let mut out = Vec::new();
-    write_event_stream_head(Dialect::EventStream, Some("https://app.example.org"), &mut out);
+    let cors = Some("https://app.example.org");
+    write_event_stream_head(Dialect::EventStream, wall().date, cors, &mut out);
     write_gap(Dialect::EventStream, &room(), &evicted(), "4xk2c9aa-39", &mut out);
     write_start(Dialect::EventStream, "4xk2c9aa-39", Some(2_000), &mut out);
     let price = publish(Kind::Text, b"12.50\n13.00", None, Some("price"), TIME_MS);
@@ -57,7 +58,7 @@ fn an_event_stream() {
     assert_eq!(
         text(out),
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
-         X-Accel-Buffering: no\r\nAccess-Control-Allow-Origin: https://app.example.org\r\n\
+         X-Accel-Buffering: no\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccess-Control-Allow-Origin: https://app.example.org\r\n\
          Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, Last-Modified, \
          Switchboard-Channel, Switchboard-Event, Switchboard-Gap\r\nConnection: close\r\n\r\n\
          id: 4xk2c9aa-39\nevent: gap\ndata: {\"channel\":\"chat:room one\",\"reason\":\"evicted\",\
@@ -72,7 +73,7 @@ fn an_event_stream() {
 fn an_event_stream_in_chunks() {
     let dialect = Dialect::ChunkedEventStream;
     let mut out = Vec::new();
-    write_event_stream_head(dialect, None, &mut out);
+    write_event_stream_head(dialect, wall().date, None, &mut out);
     write_start(dialect, "4xk2c9aa-39", Some(2_000), &mut out);
     let price = publish(Kind::Text, b"12.50", None, None, TIME_MS);
     out.extend(written(dialect, &price, Label { id: "4xk2c9aa-40", channel: None }));
@@ -81,7 +82,8 @@ fn an_event_stream_in_chunks() {
     assert_eq!(
         text(out),
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
-         X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+         X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\
+         Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\r\n\
          1d\r\nretry: 2000\nid: 4xk2c9aa-39\n\n\r\n\
          1d\r\nid: 4xk2c9aa-40\ndata: 12.50\n\n\r\n\
          3\r\n:\n\n\r\n\
@@ -94,7 +96,7 @@ fn polls() {
     let room = room();
     let gaps = [(room.clone(), evicted())];
     let publication = publish(Kind::Text, b"12.50", None, Some("price"), TIME_MS);
-    let answer = Answer { keep_alive: true, cors: None, id: ID, gaps: &gaps };
+    let answer = Answer { keep_alive: true, cors: None, id: ID, gaps: &gaps, wall: wall() };
     let mut out = Vec::new();
     write_news_head(&answer, &publication, Some(&room), &mut out);
     assert_eq!(
@@ -105,17 +107,17 @@ fn polls() {
          Cache-Control: no-store\r\nSwitchboard-Channel: chat:room%20one\r\n\
          Switchboard-Event: price\r\n\
          Switchboard-Gap: chat:room%20one; reason=evicted; missed=18-39\r\n\
-         Connection: keep-alive\r\n\r\n"
+         Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: keep-alive\r\n\r\n"
     );
 
     let mut out = Vec::new();
-    let answer = Answer { keep_alive: false, cors: None, id: ID, gaps: &[] };
+    let answer = Answer { keep_alive: false, cors: None, id: ID, gaps: &[], wall: wall() };
     write_nothing(&answer, 304, TIME_MS, &mut out);
     assert_eq!(
         text(out),
         "HTTP/1.1 304 Not Modified\r\nETag: \"4xk2c9aa-19,0m1n2o3p-7\"\r\n\
          Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nCache-Control: no-store\r\n\
-         Connection: close\r\n\r\n"
+         Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\r\n"
     );
 
     let item = Item { id: ID, channel: &room, publication: &publication };

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use switchboard_dialects::{Dialect, Label, id, write_head};
+use switchboard_dialects::{Date, Dialect, Label, WallTime, id, write_head};
 use switchboard_hub::{
     Accounting, ChannelName, Draft, Epoch, Gap, GapReason, Kind, Position, Publication,
 };
@@ -115,6 +115,11 @@ pub(crate) fn publish(
     }
     let position = Position { epoch: Epoch::from_random(1), offset: 7 };
     Publication::new(position, time_ms, draft, &Arc::new(Accounting::default()))
+}
+
+/// A clock that has not been corrected.
+pub(crate) fn wall() -> WallTime {
+    WallTime { date: Date::of_unix_ms(784_111_777_999), ahead_s: 0 }
 }
 
 /// A publication on the wire to a listener that stays connected.

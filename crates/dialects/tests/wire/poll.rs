@@ -9,11 +9,11 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use switchboard_dialects::id::push_position;
-use switchboard_dialects::parse;
 use switchboard_dialects::poll::{
     Answer, HEAD_BYTES_MAX, Item, write_json, write_json_head, write_news_head, write_nothing,
     write_preflight,
 };
+use switchboard_dialects::{WallTime, parse};
 use switchboard_hub::{ChannelName, Epoch, Gap, GapReason, Kind, Position, Publication, Start};
 use switchboard_ws::head::{HeadLimits, HeaderSlots};
 
@@ -25,7 +25,7 @@ const TIME_MS: u64 = 784_111_777_999;
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 /// Every header that an answer may have.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "Content-Type",
     "Content-Security-Policy",
     "X-Content-Type-Options",
@@ -39,6 +39,7 @@ const NAMES: [&str; 14] = [
     "Access-Control-Allow-Origin",
     "Vary",
     "Access-Control-Expose-Headers",
+    "Date",
     "Connection",
 ];
 
@@ -49,6 +50,7 @@ fn check_common(response: &http::Response<'_>, answer: &Answer<'_>) {
     }
     assert_eq!(response.header("etag"), Some(format!("\"{}\"", answer.id).as_str()));
     assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("date"), Some(DATE));
     let connection = if answer.keep_alive { "keep-alive" } else { "close" };
     assert_eq!(response.header("connection"), Some(connection));
     let cors = answer.cors.filter(|cors| *cors == ORIGIN);
@@ -156,7 +158,7 @@ proptest! {
         (id, gaps_given, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
     ) {
         let answer =
-            Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps_given };
+            Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps_given, wall: given::wall() };
         let mut bytes = Vec::new();
         write_news_head(&answer, &publication, channel.as_ref(), &mut bytes);
         bytes.extend_from_slice(publication.payload());
@@ -179,7 +181,7 @@ proptest! {
             .map(|(publication, id, channel)| Item { id, channel, publication })
             .collect();
         let id = items.last().map_or(begin.as_str(), |item| item.id);
-        let answer = Answer { keep_alive, cors: cors.as_deref(), id, gaps: &gaps_given };
+        let answer = Answer { keep_alive, cors: cors.as_deref(), id, gaps: &gaps_given, wall: given::wall() };
         let mut bytes = Vec::new();
         write_json(&answer, &begin, &items, TIME_MS, &mut bytes);
         bytes.extend_from_slice(b"next");
@@ -202,7 +204,7 @@ proptest! {
         (begin, gaps, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
     ) {
         let item = Item { id: &id, channel: &channel, publication: &publication };
-        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps };
+        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps, wall: given::wall() };
         let (mut whole, mut parts) = (Vec::new(), Vec::new());
         write_json(&answer, &begin, &[item], publication.time_ms(), &mut whole);
         let shape = write_json_head(&answer, &begin, &item, &mut parts);
@@ -217,7 +219,7 @@ proptest! {
         time_ms in any::<u64>(),
         (id, gaps_given, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
     ) {
-        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps_given };
+        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps_given, wall: given::wall() };
         let mut bytes = Vec::new();
         write_nothing(&answer, status, time_ms, &mut bytes);
         let response = http::response(&bytes);
@@ -236,7 +238,7 @@ proptest! {
 fn a_preflight_is_answered_without_a_body() {
     for (cors, keep_alive) in [(Some(ORIGIN), true), (None, false)] {
         let mut bytes = Vec::new();
-        write_preflight(cors, keep_alive, &mut bytes);
+        write_preflight(given::wall().date, cors, keep_alive, &mut bytes);
         let response = http::response(&bytes);
         assert_eq!(response.status, 204);
         assert_eq!(response.header("access-control-allow-origin"), cors);
@@ -267,7 +269,13 @@ fn no_head_is_too_long_for_a_proxy() {
             let epoch = Epoch::from_random(nth as u64 * 12_345_678_901);
             push_position(&mut id, Position { epoch, offset });
         }
-        let answer = Answer { keep_alive: true, cors: Some(ORIGIN), id: &id, gaps: &gaps };
+        let answer = Answer {
+            keep_alive: true,
+            cors: Some(ORIGIN),
+            id: &id,
+            gaps: &gaps,
+            wall: given::wall(),
+        };
         let event = "\u{e4}".repeat(127);
         let content_type = format!("text/html; {}", "x".repeat(244));
         let publication =
@@ -298,4 +306,25 @@ fn no_head_is_too_long_for_a_proxy() {
             assert_eq!(told + more, channels, "each is told or counted");
         }
     }
+}
+
+/// A clock that was an hour behind when the server started.
+#[test]
+fn what_is_shown_follows_the_corrected_clock() {
+    let wall = WallTime { ahead_s: 3_600, ..given::wall() };
+    let answer = Answer { keep_alive: true, cors: None, id: "a-1", gaps: &[], wall };
+    let publication = given::publish(Kind::Text, b"x", None, None, TIME_MS);
+    let mut head = Vec::new();
+    write_news_head(&answer, &publication, None, &mut head);
+    let response = http::response(&head);
+    assert_eq!(response.header("last-modified"), Some("Sun, 06 Nov 1994 09:49:37 GMT"));
+    assert_eq!(response.header("date"), Some(DATE));
+    let channel = ChannelName::new("a").unwrap();
+    let item = Item { id: "a-1", channel: &channel, publication: &publication };
+    let mut bytes = Vec::new();
+    write_json(&answer, "a-0", &[item], TIME_MS, &mut bytes);
+    let response = http::response(&bytes);
+    assert_eq!(response.header("last-modified"), Some("Sun, 06 Nov 1994 09:49:37 GMT"));
+    let items: Value = serde_json::from_slice(response.rest).unwrap();
+    assert_eq!(items[0]["time"], TIME_MS + 3_600_000);
 }

@@ -21,6 +21,7 @@ use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::refusals::Refusals;
 use crate::time::Tick;
+use crate::wall::Wall;
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -54,6 +55,7 @@ pub(crate) struct Core {
     pub(crate) start_ms: u64,
     pub(crate) now_ms: u64,
     pub(crate) now: Tick,
+    pub(crate) wall: Wall,
 }
 
 impl Core {
@@ -87,6 +89,7 @@ impl Core {
             start_ms: now_ms,
             now_ms,
             now: Tick::at(now_ms, now_ms),
+            wall: Wall::at(now_ms),
         }
     }
 

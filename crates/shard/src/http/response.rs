@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use switchboard_dialects::write_cors_lines;
+use switchboard_dialects::{Date, write_cors_lines};
 
 /// Enough for any head written here.
 pub(crate) const HEAD_BYTES: usize = 512;
@@ -85,7 +85,7 @@ impl<'a> Response<'a> {
     }
 
     /// Appends the answer. `head_only` is for HEAD: the length, but no body.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, keep_alive: bool, head_only: bool) {
+    pub(crate) fn write(&self, date: Date, out: &mut Vec<u8>, keep_alive: bool, head_only: bool) {
         let connection = match (keep_alive, self.upgrade) {
             (true, true) => "Upgrade, keep-alive",
             (false, true) => "Upgrade, close",
@@ -104,11 +104,10 @@ impl<'a> Response<'a> {
                  Content-Length: {length}\r\n"
             );
         }
-        let _ = write!(
-            out,
-            "Cache-Control: no-store\r\nConnection: {connection}\r\n{}\r\n",
-            self.extra
-        );
+        let _ =
+            write!(out, "Cache-Control: no-store\r\nConnection: {connection}\r\n{}", self.extra);
+        date.push_line(out);
+        out.extend_from_slice(b"\r\n");
         if !head_only {
             out.extend_from_slice(&self.body);
         }
@@ -143,7 +142,7 @@ mod tests {
 
     fn written(response: &Response<'_>, keep_alive: bool, head_only: bool) -> String {
         let mut out = Vec::new();
-        response.write(&mut out, keep_alive, head_only);
+        response.write(Date::of_unix_ms(0), &mut out, keep_alive, head_only);
         String::from_utf8(out).unwrap()
     }
 

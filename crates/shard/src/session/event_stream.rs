@@ -36,7 +36,8 @@ pub(super) fn open(
     subscribe::subscribe(core, id, channels, ListenMode::default());
     presence::joined(core, id);
     core.await_home(id);
-    core.reply(id, |out| write_event_stream_head(dialect, config.origin(cors), out));
+    let date = core.wall.time().date;
+    core.reply(id, |out| write_event_stream_head(dialect, date, config.origin(cors), out));
     core.counters.event_streams_opened.add(1);
     core.enter(id, session, Tick::NEVER);
     resume::request(core, id, listen);

@@ -128,7 +128,8 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
                 core.counters.refused_request.add(1);
             }
             let head_only = request.method() == "HEAD";
-            core.reply(id, |out| response.write(out, keep_alive, head_only));
+            let date = core.wall.time().date;
+            core.reply(id, |out| response.write(date, out, keep_alive, head_only));
         }
     }
     if !keep_alive {
@@ -159,7 +160,8 @@ fn refuse(core: &mut Core, id: ConnId, status: u16, sentence: &str) -> Taken {
 }
 
 fn answer_and_end(core: &mut Core, id: ConnId, response: &Response<'_>) -> Taken {
-    core.reply(id, |out| response.write(out, false, false));
+    let date = core.wall.time().date;
+    core.reply(id, |out| response.write(date, out, false, false));
     ending::linger(core, id);
     Taken::All
 }

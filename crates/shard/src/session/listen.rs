@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use switchboard_dialects::{self as dialects, Transport, poll::write_preflight};
+use switchboard_dialects::{self as dialects, Listen, Transport, poll::write_preflight};
+use switchboard_hub::Start;
 use switchboard_plane::ConnId;
 use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
@@ -37,7 +38,7 @@ fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8)
         Err(refusal) => return refusal.into(),
     };
     let listen = match dialects::parse(request, channels.names.len()) {
-        Ok(listen) => listen,
+        Ok(listen) => by_stamps(core, listen),
         Err(error) => return Answer::refuse(400, error.to_string()),
     };
     // What is held back goes out behind what is still to be sent, never before it. And a position
@@ -58,10 +59,21 @@ fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8)
     }
 }
 
+/// Clients name the seconds that they are shown, and publications have stamps.
+fn by_stamps(core: &Core, mut listen: Listen) -> Listen {
+    for start in &mut listen.starts {
+        if let Start::AfterSecond(second) = start {
+            *second = core.wall.time().to_stamp_s(*second);
+        }
+    }
+    listen
+}
+
 /// A browser asks whether its page may send what it is about to send.
 fn preflight(core: &mut Core, id: ConnId, request: &Request<'_>, cors: u8) -> Answer {
     let keep_alive = keeps_alive(core, request);
     let config = Arc::clone(&core.config);
-    core.reply(id, |out| write_preflight(config.origin(cors), keep_alive, out));
+    let date = core.wall.time().date;
+    core.reply(id, |out| write_preflight(date, config.origin(cors), keep_alive, out));
     Answer::Done
 }

@@ -1,5 +1,6 @@
 //! The mail of a turn: read and obeyed.
 
+use switchboard_dialects::WallTime;
 use switchboard_hub::Message;
 use switchboard_plane::{ConnId, Plane};
 
@@ -35,14 +36,23 @@ impl<P: Plane> Shard<P> {
     }
 
     fn obey(&mut self, command: Command) {
+        let wall = self.core.wall.time();
         let Core { hub, exchange, now_ms, .. } = &mut self.core;
         match command {
             Command::Publish { name, draft, reply } => {
-                let receipt = hub.publish_home(*now_ms, &name, draft, &mut exchange.outbox);
+                let mut receipt = hub.publish_home(*now_ms, &name, draft, &mut exchange.outbox);
+                show(wall, &mut receipt.last_requested_ms);
                 exchange.owe(reply, receipt);
             }
             Command::Delete { name, reply } => reply(hub.delete_home(&name, &mut exchange.outbox)),
-            Command::Report { name, reply } => reply(hub.report(*now_ms, &name)),
+            Command::Report { name, reply } => {
+                let mut report = hub.report(*now_ms, &name);
+                show(wall, &mut report.last_requested_ms);
+                if let Some(home) = &mut report.home {
+                    show(wall, &mut home.last_publication_ms);
+                }
+                reply(report);
+            }
             Command::Subscribers { name, max, reply } => {
                 reply(inspect::list(&self.core, &name, max));
             }
@@ -60,4 +70,9 @@ impl<P: Plane> Shard<P> {
             self.end_stage();
         }
     }
+}
+
+/// The internal API compares it with the wall clock.
+fn show(wall: WallTime, stamp_ms: &mut Option<u64>) {
+    *stamp_ms = stamp_ms.map(|stamp_ms| wall.of_stamp_ms(stamp_ms));
 }

@@ -112,6 +112,12 @@ impl<P: Plane> Shard<P> {
         Ok(self.next(more_work))
     }
 
+    /// What the wall clock shows (Unix milliseconds), and how far it is ahead of the time of the turns, in
+    /// seconds. Without it, the time of the turns is shown.
+    pub fn set_wall(&mut self, unix_ms: u64, ahead_s: i64) {
+        self.core.wall.set(unix_ms, ahead_s);
+    }
+
     /// Call right before parking, after a turn that said [`Next::At`]. False when mail came meanwhile:
     /// then turn again.
     pub fn try_sleep(&self) -> bool {

@@ -190,6 +190,7 @@ impl<'a> PollAnswer<'a> {
             cors: core.config.origin(self.mode.cors),
             id: position,
             gaps: self.gaps,
+            wall: core.wall.time(),
         }
     }
 

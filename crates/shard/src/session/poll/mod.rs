@@ -237,7 +237,8 @@ fn deleted(core: &mut Core, id: ConnId) {
     let keep_alive = connection.mode.has(PollFlag::KeepAlive);
     let gone = Response::refusal(410, "the channel was deleted".to_owned())
         .with_cors(core.config.origin(connection.mode.cors));
-    core.reply(id, |out| gone.write(out, keep_alive, false));
+    let date = core.wall.time().date;
+    core.reply(id, |out| gone.write(date, out, keep_alive, false));
     released(core, id);
 }
 
