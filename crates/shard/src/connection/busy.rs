@@ -19,7 +19,9 @@ pub(crate) struct ResumeRequest {
 pub(crate) struct Busy {
     /// Bytes received and not yet used: a partial head, or requests that wait for the output.
     pub(crate) input: Vec<u8>,
-    /// How much of `input` has been searched for the end of the head.
+    /// How much of `input` has been used up.
+    pub(crate) input_used: usize,
+    /// How much of the rest has been searched for the end of the head.
     pub(crate) scanned: usize,
     /// A frame or message in the middle.
     pub(crate) receiver: Option<Receiver>,
@@ -67,6 +69,11 @@ impl Busy {
             self.output.drain(..self.output_sent);
             self.output_sent = 0;
         }
+    }
+
+    /// Input that waits.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.input.len() - self.input_used
     }
 
     /// Nothing is in it.

@@ -5,7 +5,7 @@
 
 use switchboard_plane::{Close, ConnId};
 
-use crate::connection::{Busy, InputReason, Then};
+use crate::connection::{InputReason, Then};
 use crate::core::Core;
 use crate::lifecycle::ending;
 use crate::session::{self, Taken};
@@ -27,7 +27,7 @@ pub(crate) fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
         input.extend_from_slice(bytes);
         use_held(core, id);
     } else if let Some(Rest { from, scanned, .. }) = consume(core, id, bytes, 0) {
-        hold(core, id, bytes[from..].to_vec(), scanned);
+        hold(core, id, bytes[from..].to_vec(), 0, scanned);
     }
 }
 
@@ -42,10 +42,12 @@ pub(crate) fn go_on(core: &mut Core, id: ConnId) {
     if use_held(core, id) {
         return;
     }
-    let peer_ended = |busy: &Busy| busy.peer_ended;
     let busy = core.slab.get(id).and_then(|connection| connection.busy.as_deref());
-    if busy.is_some_and(peer_ended) {
+    if busy.is_some_and(|busy| busy.peer_ended) {
         core.finish(id, Then::Close);
+    } else if busy.is_some_and(|busy| busy.held_bytes() > core.config.head.bytes_max) {
+        // More would only be held, too: the answer that is owed looks at it again.
+        core.unpark_input(id, &[InputReason::Later]);
     } else {
         // A send that falls short at the end of this stage parks it anew.
         core.unpark_input(id, &[InputReason::Output, InputReason::Later]);
@@ -60,14 +62,15 @@ fn use_held(core: &mut Core, id: ConnId) -> bool {
         return false;
     };
     let mut input = std::mem::take(&mut busy.input);
+    let used = std::mem::take(&mut busy.input_used);
     let scanned = std::mem::take(&mut busy.scanned);
     let mut waits = false;
     if !input.is_empty()
-        && let Some(Rest { from, scanned, is_for_later }) = consume(core, id, &mut input, scanned)
+        && let Some(Rest { from, scanned, is_for_later }) =
+            consume(core, id, &mut input[used..], scanned)
     {
         waits = is_for_later;
-        input.drain(..from);
-        hold(core, id, input, scanned);
+        hold(core, id, input, used + from, scanned);
     }
     let now_ms = core.now_ms;
     if let Some(connection) = core.slab.get_mut(id) {
@@ -109,10 +112,17 @@ fn consume(core: &mut Core, id: ConnId, bytes: &mut [u8], mut scanned: usize) ->
     None
 }
 
-fn hold(core: &mut Core, id: ConnId, input: Vec<u8>, scanned: usize) {
+/// Holds input of which `used` bytes have been used. They are dropped once they are the larger part:
+/// to move what is behind each of many requests would cost more than the requests.
+fn hold(core: &mut Core, id: ConnId, mut input: Vec<u8>, mut used: usize, scanned: usize) {
+    if used >= input.len() / 2 {
+        input.drain(..used);
+        used = 0;
+    }
     if let Some(connection) = core.slab.get_mut(id) {
         let busy = connection.busy();
         busy.input = input;
+        busy.input_used = used;
         busy.scanned = scanned;
     }
 }

@@ -63,12 +63,21 @@ pub(super) fn open(
 }
 
 impl Verbs for Poll {
-    /// The requests behind the one that is held wait for its answer.
+    /// The requests behind the one that is held wait for its answer. They are refused beyond the bound:
+    /// a client that is not read any further could be gone without anybody noticing, and keep its place
+    /// for as long as a poll is held.
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
-        if bytes.len() > core.config.head.bytes_max {
-            core.park_input(id, InputReason::Output);
+        if bytes.len() <= core.config.head.bytes_max {
+            return Taken::Keep { scanned: 0 };
         }
-        Taken::Keep { scanned: 0 }
+        if core.slab.get(id).is_some_and(|connection| connection.gates.awaits_home()) {
+            // Not for long, and then it is known what to answer.
+            core.park_input(id, InputReason::Output);
+            return Taken::Keep { scanned: 0 };
+        }
+        core.counters.refused_request.add(1);
+        refuse_more(core, id);
+        Taken::All
     }
 
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
@@ -154,6 +163,10 @@ fn start(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
         return ending::remove(core, id, Close::Fin);
     }
     connection.settle(now_ms);
+    if connection.gates.is_input_parked() {
+        // More is held behind it than may be.
+        core.revisit(id);
+    }
 }
 
 /// News in the channel in which the poll has its `nth` subscription.
@@ -225,6 +238,18 @@ fn timed_out(core: &mut Core, id: ConnId) {
     }
     if let Some(poll) = PollAnswer::of_subscriptions(core, id, &[]) {
         poll.answer_nothing(core, status);
+        released(core, id);
+    }
+}
+
+/// Too much is held behind a poll that waits: it has its answer now, which is that there is nothing, and
+/// the connection ends. The client asks again for what it has not seen.
+fn refuse_more(core: &mut Core, id: ConnId) {
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.mode.set(PollFlag::KeepAlive, false);
+    }
+    if let Some(poll) = PollAnswer::of_subscriptions(core, id, &[]) {
+        poll.answer_nothing(core, 304);
         released(core, id);
     }
 }
