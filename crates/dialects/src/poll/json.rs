@@ -1,57 +1,101 @@
 //! Answers in JSON: an array of gaps and publications.
 
+use std::sync::Arc;
+
 use serde::Serialize;
-use switchboard_hub::{Kind, Publication};
+use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use super::head::{end_head, push_content, push_validators, write_bounded};
 use super::{Answer, Item};
 use crate::date::WallTime;
 use crate::field::{content_type, event};
 use crate::json::{Base64, Bounds, push_json};
-use crate::shape::{Body, MEMBER, Shape};
+use crate::shape::MEMBER;
 
-/// Appends a whole answer in JSON: the gaps, then the publications. `begin_id` is where the items
-/// begin, after the gaps; `last_modified_ms` the time of the last item, as it was stamped.
-pub fn write_json(
-    answer: &Answer<'_>,
-    begin_id: &str,
-    items: &[Item<'_>],
-    last_modified_ms: u64,
-    out: &mut Vec<u8>,
-) {
-    let mut body = open_array(answer, begin_id);
-    for item in items {
-        open_item(&mut body, answer.wall, item);
-        push_member(&mut body, item.publication);
-        body.push(b'}');
-    }
-    body.push(b']');
-    push_json_head(answer, body.len(), last_modified_ms, out);
-    out.extend_from_slice(&body);
+/// A form of a payload from this length on goes out from where the publication keeps it.
+const SHARED_BYTES_MIN: usize = 4 << 10;
+
+/// Payloads from this length on are encoded once for all answers, and so is the first of an answer,
+/// which is the only one where many wait for it.
+const KEPT_BYTES_MIN: usize = 1 << 10;
+
+/// The body of an answer in JSON, item by item.
+#[derive(Debug)]
+pub struct JsonBody {
+    own: Vec<u8>,
+    /// Where in `own` what publications keep is put in.
+    shared: Vec<(usize, Arc<Publication>)>,
+    shared_bytes: usize,
+    has_items: bool,
 }
 
-/// Appends what precedes the payload of an answer in JSON with a single publication. The
-/// publication keeps the form of the payload that follows, and all answers share it.
-pub fn write_json_head(
-    answer: &Answer<'_>,
-    begin_id: &str,
-    item: &Item<'_>,
-    out: &mut Vec<u8>,
-) -> Shape {
-    let mut start = open_array(answer, begin_id);
-    open_item(&mut start, answer.wall, item);
-    let body = match item.publication.form(MEMBER, member) {
-        Ok(_) => Body::Member,
-        Err(member) => {
-            start.extend_from_slice(&member);
-            Body::Nothing
+/// A whole answer in JSON, in pieces.
+#[derive(Debug)]
+pub struct JsonAnswer {
+    /// All bytes but those that publications keep.
+    pub own: Vec<u8>,
+    /// Where in `own` the [member](crate::Body::Member) of a publication is put in.
+    pub shared: Vec<(usize, Arc<Publication>)>,
+}
+
+impl JsonBody {
+    /// With the gaps, after which the items begin at `begin_id`.
+    pub fn open(begin_id: &str, gaps: &[(ChannelName, Gap)]) -> Self {
+        let own = open_array(begin_id, gaps);
+        Self { own, shared: Vec::new(), shared_bytes: 0, has_items: false }
+    }
+
+    /// Appends an item. False, and nothing is changed, where the body would be longer than `bytes_max`,
+    /// unless the item is the first.
+    #[must_use]
+    pub fn push(&mut self, wall: WallTime, item: &Item<'_>, bytes_max: usize) -> bool {
+        let (start, is_first) = (self.own.len(), !self.has_items);
+        let payload_bytes = item.publication.payload().len();
+        // No payload gets shorter, so what cannot fit is not even encoded.
+        if !is_first && self.bytes() + payload_bytes > bytes_max {
+            return false;
         }
-    };
-    let shape = Shape { body, tail: b"}]" };
-    let bytes = start.len() + shape.body.of(item.publication).len() + shape.tail.len();
-    push_json_head(answer, bytes, item.publication.time_ms(), out);
-    out.extend_from_slice(&start);
-    shape
+        open_item(&mut self.own, wall, item);
+        let mut shared = None;
+        if is_first || payload_bytes >= KEPT_BYTES_MIN {
+            match item.publication.form(MEMBER, member) {
+                Ok(member) if member.len() >= SHARED_BYTES_MIN => shared = Some(member.len()),
+                Ok(member) => self.own.extend_from_slice(member),
+                Err(member) => self.own.extend_from_slice(&member),
+            }
+        } else {
+            push_member(&mut self.own, item.publication);
+        }
+        let at = self.own.len();
+        self.own.push(b'}');
+        let shared_bytes = shared.unwrap_or_default();
+        if !is_first && self.bytes() + shared_bytes > bytes_max {
+            self.own.truncate(start);
+            return false;
+        }
+        if shared.is_some() {
+            self.shared.push((at, Arc::clone(item.publication)));
+            self.shared_bytes += shared_bytes;
+        }
+        self.has_items = true;
+        true
+    }
+
+    /// How long the whole body is, once it is closed.
+    fn bytes(&self) -> usize {
+        self.own.len() + self.shared_bytes + 1
+    }
+
+    /// The whole answer. `last_modified_ms` is the time of the last item, as it was stamped.
+    pub fn close(mut self, answer: &Answer<'_>, last_modified_ms: u64) -> JsonAnswer {
+        self.own.push(b']');
+        let mut own = Vec::with_capacity(512 + self.own.len());
+        push_json_head(answer, self.own.len() + self.shared_bytes, last_modified_ms, &mut own);
+        let head_bytes = own.len();
+        own.append(&mut self.own);
+        let moved = self.shared.into_iter().map(|(at, publication)| (at + head_bytes, publication));
+        JsonAnswer { own, shared: moved.collect() }
+    }
 }
 
 /// The payload as the last member of an item.
@@ -70,9 +114,9 @@ fn push_json_head(answer: &Answer<'_>, bytes: usize, last_modified_ms: u64, out:
     });
 }
 
-fn open_array(answer: &Answer<'_>, begin_id: &str) -> Vec<u8> {
+fn open_array(begin_id: &str, gaps: &[(ChannelName, Gap)]) -> Vec<u8> {
     let mut body = vec![b'['];
-    for (channel, gap) in answer.gaps {
+    for (channel, gap) in gaps {
         let missed = gap.missed.as_ref().map(Bounds::of);
         let channel = channel.as_str();
         let gap = gap.reason.as_str();

@@ -4,6 +4,8 @@ mod charset;
 mod head;
 mod json;
 
+use std::sync::Arc;
+
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use crate::date::{Date, WallTime};
@@ -12,7 +14,7 @@ use charset::charset;
 use head::{end_head, push_content, push_encoded_line, push_gaps, push_validators, write_bounded};
 
 pub use head::HEAD_BYTES_MAX;
-pub use json::{write_json, write_json_head};
+pub use json::{JsonAnswer, JsonBody};
 
 /// What all answers to one request have in common.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +39,7 @@ pub struct Item<'a> {
     /// Its channel.
     pub channel: &'a ChannelName,
     /// The publication.
-    pub publication: &'a Publication,
+    pub publication: &'a Arc<Publication>,
 }
 
 /// Appends the head of an answer with one publication; its payload follows as it is. `channel` is

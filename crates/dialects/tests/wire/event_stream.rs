@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
-use switchboard_dialects::poll::{Answer, Item, write_json_head};
+use switchboard_dialects::poll::{Answer, Item};
 use switchboard_dialects::{
     Body, Dialect, Label, write_end, write_event_stream_head, write_gap, write_head,
     write_keep_alive, write_start,
@@ -267,9 +267,7 @@ fn without_room_for_other_forms_the_bytes_are_the_same() {
             let answer =
                 Answer { keep_alive: true, cors: None, id: "a-1", gaps: &[], wall: given::wall() };
             let item = Item { id: "a-1", channel: &channel, publication: &publication };
-            let shape = write_json_head(&answer, "a-0", &item, &mut bytes);
-            bytes.extend_from_slice(shape.body.of(&publication));
-            bytes.extend_from_slice(shape.tail);
+            bytes.extend(given::in_json(&answer, "a-0", &[item], 0));
             if form_bytes_max == 0 {
                 assert_eq!(accounting.bytes(), publication.cost_bytes());
             }

@@ -1,12 +1,12 @@
 //! One example of everything, byte for byte as the documentation shows it.
 
-use switchboard_dialects::poll::{Answer, Item, write_json, write_news_head, write_nothing};
+use switchboard_dialects::poll::{Answer, Item, write_news_head, write_nothing};
 use switchboard_dialects::{
     Dialect, Label, write_end, write_event_stream_head, write_gap, write_keep_alive, write_start,
 };
 use switchboard_hub::{ChannelName, Gap, GapReason, Kind};
 
-use crate::given::{publish, wall, written};
+use crate::given::{in_json, publish, wall, written};
 
 const ID: &str = "4xk2c9aa-19,0m1n2o3p-7";
 const TIME_MS: u64 = 784_111_777_123;
@@ -121,9 +121,8 @@ fn polls() {
     );
 
     let item = Item { id: ID, channel: &room, publication: &publication };
-    let mut out = Vec::new();
-    write_json(&Answer { gaps: &gaps, ..answer }, "4xk2c9aa-39", &[item], TIME_MS, &mut out);
-    let out = text(out);
+    let answer = Answer { gaps: &gaps, ..answer };
+    let out = text(in_json(&answer, "4xk2c9aa-39", &[item], TIME_MS));
     let (_, body) = out.split_once("\r\n\r\n").unwrap();
     assert_eq!(
         body,

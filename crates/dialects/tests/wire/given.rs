@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use switchboard_dialects::{Date, Dialect, Label, WallTime, id, write_head};
+use switchboard_dialects::poll::{Answer, Item, JsonAnswer, JsonBody};
+use switchboard_dialects::{Body, Date, Dialect, Label, WallTime, id, write_head};
 use switchboard_hub::{
     Accounting, ChannelName, Draft, Epoch, Gap, GapReason, Kind, Position, Publication,
 };
@@ -129,6 +130,32 @@ pub(crate) fn written(dialect: Dialect, publication: &Publication, label: Label<
     out.extend_from_slice(shape.body.of(publication));
     out.extend_from_slice(shape.tail);
     out
+}
+
+/// A whole answer in JSON, put together.
+pub(crate) fn in_json(
+    answer: &Answer<'_>,
+    begin_id: &str,
+    items: &[Item<'_>],
+    stamp_ms: u64,
+) -> Vec<u8> {
+    let mut body = JsonBody::open(begin_id, answer.gaps);
+    for item in items {
+        assert!(body.push(answer.wall, item, usize::MAX), "without a bound");
+    }
+    joined(&body.close(answer, stamp_ms))
+}
+
+/// An answer's own bytes, with what publications keep put in.
+pub(crate) fn joined(answer: &JsonAnswer) -> Vec<u8> {
+    let (mut bytes, mut from) = (Vec::new(), 0);
+    for (at, publication) in &answer.shared {
+        bytes.extend_from_slice(&answer.own[from..*at]);
+        bytes.extend_from_slice(Body::Member.of(publication));
+        from = *at;
+    }
+    bytes.extend_from_slice(&answer.own[from..]);
+    bytes
 }
 
 /// The bytes in pieces of such lengths, in turn.

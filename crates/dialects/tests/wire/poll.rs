@@ -10,8 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use switchboard_dialects::id::push_position;
 use switchboard_dialects::poll::{
-    Answer, HEAD_BYTES_MAX, Item, write_json, write_json_head, write_news_head, write_nothing,
-    write_preflight,
+    Answer, HEAD_BYTES_MAX, Item, JsonBody, write_news_head, write_nothing, write_preflight,
 };
 use switchboard_dialects::{WallTime, parse};
 use switchboard_hub::{ChannelName, Epoch, Gap, GapReason, Kind, Position, Publication, Start};
@@ -182,8 +181,7 @@ proptest! {
             .collect();
         let id = items.last().map_or(begin.as_str(), |item| item.id);
         let answer = Answer { keep_alive, cors: cors.as_deref(), id, gaps: &gaps_given, wall: given::wall() };
-        let mut bytes = Vec::new();
-        write_json(&answer, &begin, &items, TIME_MS, &mut bytes);
+        let mut bytes = given::in_json(&answer, &begin, &items, TIME_MS);
         bytes.extend_from_slice(b"next");
         let response = http::response(&bytes);
         let (body, next) = response.body();
@@ -199,18 +197,38 @@ proptest! {
     }
 
     #[test]
-    fn one_publication_in_json_is_the_same_in_parts_that_are_shared(
-        (publication, id, channel) in (given::publication(), given::id(), given::channel()),
-        (begin, gaps, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
+    fn an_answer_in_json_is_bounded_by_what_is_encoded(
+        sizes in vec(prop_oneof![0_usize..100, 900_usize..1_200, 3_000_usize..20_000], 1..40),
+        payload in proptest::sample::select(&["\u{1}", "\"", "x", "\u{e4}"][..]),
+        bytes_max in prop_oneof![Just(0_usize), 1_000_usize..100_000],
     ) {
-        let item = Item { id: &id, channel: &channel, publication: &publication };
-        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps, wall: given::wall() };
-        let (mut whole, mut parts) = (Vec::new(), Vec::new());
-        write_json(&answer, &begin, &[item], publication.time_ms(), &mut whole);
-        let shape = write_json_head(&answer, &begin, &item, &mut parts);
-        parts.extend_from_slice(shape.body.of(&publication));
-        parts.extend_from_slice(shape.tail);
-        prop_assert_eq!(parts, whole);
+        let channel = ChannelName::new("a").unwrap();
+        let news: Vec<_> = sizes
+            .iter()
+            .map(|size| given::publish(Kind::Text, payload.repeat(*size).as_bytes(), None, None, 0))
+            .collect();
+        let answer =
+            Answer { keep_alive: true, cors: None, id: "a-1", gaps: &[], wall: given::wall() };
+        let item = |publication| Item { id: "a-1", channel: &channel, publication };
+        let mut body = JsonBody::open("a-0", &[]);
+        let count = news.iter().take_while(|news| body.push(answer.wall, &item(news), bytes_max)).count();
+        let json = body.close(&answer, 0);
+        prop_assert!(json.own.len() < bytes_max.max(4 << 10) + 8_000, "the rest is shared");
+        let bytes = given::joined(&json);
+        let response = http::response(&bytes);
+        let (body, rest) = response.body();
+        prop_assert!(rest.is_empty());
+        let items: Vec<Value> = serde_json::from_slice(body).unwrap();
+        prop_assert_eq!(items.len(), count);
+        prop_assert!(count >= 1, "the first one always");
+        prop_assert!(body.len() <= bytes_max || count == 1, "{} of {bytes_max}", body.len());
+        for (item, size) in items.iter().zip(&sizes) {
+            prop_assert_eq!(item["data"].as_str().unwrap(), payload.repeat(*size));
+        }
+        // One more would have been too much.
+        let whole: Vec<Item<'_>> = news[..(count + 1).min(news.len())].iter().map(item).collect();
+        let whole = given::in_json(&answer, "a-0", &whole, 0);
+        prop_assert!(count == news.len() || http::response(&whole).body().0.len() > bytes_max);
     }
 
     #[test]
@@ -285,7 +303,7 @@ fn no_head_is_too_long_for_a_proxy() {
         let mut heads = [Vec::new(), Vec::new(), Vec::new()];
         write_news_head(&answer, &publication, Some(&gaps[0].0), &mut heads[0]);
         write_nothing(&answer, 304, TIME_MS, &mut heads[1]);
-        write_json(&answer, &id, &[item], TIME_MS, &mut heads[2]);
+        heads[2] = given::in_json(&answer, &id, &[item], TIME_MS);
         for head in heads {
             let response = http::response(&head);
             let bytes = head.len() - response.rest.len();
@@ -321,8 +339,7 @@ fn what_is_shown_follows_the_corrected_clock() {
     assert_eq!(response.header("date"), Some(DATE));
     let channel = ChannelName::new("a").unwrap();
     let item = Item { id: "a-1", channel: &channel, publication: &publication };
-    let mut bytes = Vec::new();
-    write_json(&answer, "a-0", &[item], TIME_MS, &mut bytes);
+    let bytes = given::in_json(&answer, "a-0", &[item], TIME_MS);
     let response = http::response(&bytes);
     assert_eq!(response.header("last-modified"), Some("Sun, 06 Nov 1994 09:49:37 GMT"));
     let items: Value = serde_json::from_slice(response.rest).unwrap();

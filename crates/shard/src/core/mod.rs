@@ -56,6 +56,8 @@ pub(crate) struct Core {
     pub(crate) now_ms: u64,
     pub(crate) now: Tick,
     pub(crate) wall: Wall,
+    /// Answers in JSON that were built in this turn.
+    pub(crate) json_bytes: usize,
 }
 
 impl Core {
@@ -90,11 +92,13 @@ impl Core {
             now_ms,
             now: Tick::at(now_ms, now_ms),
             wall: Wall::at(now_ms),
+            json_bytes: 0,
         }
     }
 
-    /// Time goes on; it never goes back.
+    /// A turn begins. Time goes on; it never goes back.
     pub(crate) fn set_now(&mut self, now_ms: u64) {
+        self.json_bytes = 0;
         self.now_ms = self.now_ms.max(now_ms);
         self.now = Tick::at(self.start_ms, self.now_ms);
     }

@@ -169,7 +169,7 @@ impl CatchUp {
     }
 }
 
-/// The rest of a publication and then the replies.
+/// The rest of a publication or an answer, and then the replies.
 fn drain_held<P: Plane>(core: &mut Core, link: &mut Link<P>, id: ConnId) -> Drain {
     let Some(busy) = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut()) else {
         return Drain::Done;
@@ -178,8 +178,8 @@ fn drain_held<P: Plane>(core: &mut Core, link: &mut Link<P>, id: ConnId) -> Drai
     while let Some(partial) = &mut busy.partial {
         let rest = partial.next();
         if rest.is_empty() {
-            busy.partial = None;
-            break;
+            busy.partial = partial.take_next();
+            continue;
         }
         let bytes = rest.len();
         match link.send_one(&mut core.exchange, id, rest) {

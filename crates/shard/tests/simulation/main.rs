@@ -20,6 +20,7 @@ mod client;
 mod course;
 mod event_stream;
 mod http;
+mod json_turns;
 mod mid_turn;
 mod plan;
 mod poll;
@@ -74,4 +75,10 @@ fn who_publishes_elsewhere_as_soon_as_it_has_its_101_gets_it() {
 #[test]
 fn who_catches_up_in_the_middle_of_a_turn_is_not_told_before_other_shards() {
     seeds().for_each(mid_turn::catch_up);
+}
+
+#[test]
+fn a_turn_builds_a_bounded_part_of_many_answers_in_json() {
+    json_turns::run(false);
+    json_turns::run(true);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use switchboard_dialects::poll::{
-    Answer as Common, Item, write_json, write_json_head, write_news_head, write_nothing,
+    Answer as Common, Item, JsonBody, write_news_head, write_nothing,
 };
 use switchboard_dialects::{Body, Shape};
 use switchboard_hub::{ChannelName, Gap, Publication};
@@ -18,13 +18,18 @@ use crate::subscribe::position;
 /// is shared.
 const COPIED_BYTES_MAX: usize = 4 << 10;
 
-/// About the length of one JSON answer, unless a single publication is larger.
+/// The length of a body in JSON, unless a single publication is longer.
 const JSON_BYTES_MAX: usize = 64 << 10;
 
-/// What stands in it beside each payload, and for each channel: without them, a history of many short
-/// publications in many channels would make an answer of hundreds of megabytes.
-const ITEM_BYTES: usize = 128;
-const POSITION_BYTES: usize = 24;
+/// What is built of answers in JSON in one turn. Requests beyond it wait for the next, and polls that
+/// were held get little: they ask again for the rest.
+const JSON_TURN_BYTES_MAX: usize = 1 << 20;
+const JSON_BYTES_BEYOND: usize = 4 << 10;
+
+/// Enough answers in JSON were built in this turn.
+pub(super) fn has_built_enough(core: &Core) -> bool {
+    core.json_bytes >= JSON_TURN_BYTES_MAX
+}
 
 /// Where a poll stands in one channel.
 #[derive(Clone, Copy, Debug)]
@@ -103,41 +108,38 @@ impl<'a> PollAnswer<'a> {
 
     /// All that follows, oldest first, as much as one answer may have.
     fn answer_json(&mut self, core: &mut Core) -> bool {
-        let begin = self.position(core);
-        let (mut news, mut ids, mut bytes) = (Vec::new(), Vec::new(), 0);
-        while let Some((nth, publication)) = self.next(core) {
-            bytes += publication.payload().len() + ITEM_BYTES + self.places.len() * POSITION_BYTES;
-            if bytes > JSON_BYTES_MAX && !news.is_empty() {
+        let bytes_max = if has_built_enough(core) { JSON_BYTES_BEYOND } else { JSON_BYTES_MAX };
+        let mut body = JsonBody::open(&self.position(core), self.gaps);
+        let mut next: Vec<_> = (0..self.places.len()).map(|nth| self.next_of(core, nth)).collect();
+        let mut deliveries = 0;
+        while let Some(nth) = oldest(&next)
+            && let Some(publication) = &next[nth]
+        {
+            let Place { channel, cursor } = self.places[nth];
+            self.places[nth].cursor = publication.offset();
+            let id = self.position(core);
+            let is_in = core.hub.name(channel).is_some_and(|channel| {
+                let item = Item { id: &id, channel, publication };
+                body.push(core.wall.time(), &item, bytes_max)
+            });
+            if !is_in {
+                self.places[nth].cursor = cursor;
                 break;
             }
-            self.places[nth].cursor = publication.offset();
-            ids.push(self.position(core));
-            news.push((nth, publication));
+            deliveries += 1;
+            next[nth] = self.next_of(core, nth);
         }
-        if news.is_empty() && self.gaps.is_empty() {
+        if deliveries == 0 && self.gaps.is_empty() {
             return false;
         }
-        let names: Vec<ChannelName> =
-            self.places.iter().filter_map(|place| core.hub.name(place.channel).cloned()).collect();
-        let items: Vec<Item<'_>> = news
-            .iter()
-            .zip(&ids)
-            .filter_map(|((nth, publication), id)| {
-                Some(Item { id, channel: names.get(*nth)?, publication })
-            })
-            .collect();
         let position = self.position(core);
-        let last_modified_ms = self.last_modified_ms(core);
-        let mut answer = Vec::with_capacity(1024);
-        let common = self.common(core, &position);
-        core.counters.deliveries.add(news.len() as u64);
+        let answer = body.close(&self.common(core, &position), self.last_modified_ms(core));
+        core.json_bytes += answer.own.len();
+        core.counters.deliveries.add(deliveries);
         core.counters.delivery_sends.add(1);
-        if let ([item], [(_, publication)]) = (&items[..], &news[..]) {
-            let shape = write_json_head(&common, &begin, item, &mut answer);
-            send(core, self.id, Partial::behind(answer, shape, publication));
-        } else {
-            write_json(&common, &begin, &items, last_modified_ms, &mut answer);
-            core.reply(self.id, |out| out.extend_from_slice(&answer));
+        match Partial::of_json(&answer) {
+            Some(partial) => send_later(core, self.id, partial),
+            None => core.reply(self.id, |out| out.extend_from_slice(&answer.own)),
         }
         true
     }
@@ -145,15 +147,8 @@ impl<'a> PollAnswer<'a> {
     /// What follows next in its channels: the oldest by time, and by their order where times are the
     /// same.
     fn next(&self, core: &Core) -> Option<(usize, Arc<Publication>)> {
-        let mut next: Option<(usize, Arc<Publication>)> = None;
-        for nth in 0..self.places.len() {
-            if let Some(first) = self.next_of(core, nth)
-                && next.as_ref().is_none_or(|(_, next)| first.time_ms() < next.time_ms())
-            {
-                next = Some((nth, first));
-            }
-        }
-        next
+        let next = (0..self.places.len()).filter_map(|nth| Some((nth, self.next_of(core, nth)?)));
+        next.min_by_key(|(nth, publication)| (publication.time_ms(), *nth))
     }
 
     /// What follows next in its `nth` channel.
@@ -212,13 +207,24 @@ impl<'a> PollAnswer<'a> {
     }
 }
 
+/// Which is the oldest by time, and the first of them where times are the same.
+fn oldest(next: &[Option<Arc<Publication>>]) -> Option<usize> {
+    let times =
+        next.iter().enumerate().filter_map(|(nth, one)| Some((one.as_ref()?.time_ms(), nth)));
+    times.min().map(|(_, nth)| nth)
+}
+
 /// Sends an answer: a short one with the batch of this stage; of a long one the rest of the turn sends
 /// what the socket takes.
 fn send(core: &mut Core, id: ConnId, answer: Partial) {
     if answer.bytes() <= COPIED_BYTES_MAX {
         core.reply(id, |out| answer.write(out));
-        return;
+    } else {
+        send_later(core, id, answer);
     }
+}
+
+fn send_later(core: &mut Core, id: ConnId, answer: Partial) {
     if let Some(connection) = core.slab.get_mut(id) {
         connection.busy().partial = Some(answer);
     }

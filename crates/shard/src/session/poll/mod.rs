@@ -41,6 +41,9 @@ pub(super) fn open(
     listen: Listen,
     mode: ListenMode,
 ) -> Answer {
+    if listen.json && answer::has_built_enough(core) {
+        return Answer::Later;
+    }
     if let Some((places, gaps)) = visit(core, channels, &listen) {
         let mut poll = PollAnswer { id, mode, places, gaps: &gaps, handed: None };
         if poll.answer_news(core) {
