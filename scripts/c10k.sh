@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Ten thousand connections, held and served: starts the server, opens 10,000 WebSockets and holds
 # them, then fans messages out to 10,000 subscribers and verifies every delivery, stops the server.
-# Under two minutes for both planes.
+# Under two minutes for both planes, which a table at the end shows side by side.
 #
 #   scripts/c10k.sh                    on io_uring, then on epoll
 #   scripts/c10k.sh --plane epoll      on one of them
@@ -46,22 +46,28 @@ done
 reports=${reports:-$(default_reports)}
 
 build_programs
+version=$("$server_bin" --version | sed 's/.* //')
 started=$SECONDS failed=0
 for plane in "${planes[@]}"; do
     # A fresh server for each run: memory that an earlier run left behind would hide what the next
     # one takes.
     start_server "$plane"
     say "$plane: server $server_pid on $public"
+    # The addresses are others next time, so this script is what repeats the run.
+    described=(--label "Switchboard $version on $plane" --command "scripts/c10k.sh --plane $plane")
     "$load_bin" idle "ws://$public/sub/{channel}" --connections $CONNECTIONS \
-        --connect-rate 5000 --hold 5s --pid "$server_pid" --report "$reports/$plane/idle" || failed=1
+        --connect-rate 5000 --hold 5s --pid "$server_pid" "${described[@]}" \
+        --report "$reports/$plane/idle" || failed=1
     stop_server
     start_server "$plane"
     "$load_bin" fanout "ws://$public/sub/{channel}" --publish-url "http://$internal/pub/{channel}" \
-        --connections $CONNECTIONS --rate 5 --duration 10s --pid "$server_pid" \
+        --connections $CONNECTIONS --rate 5 --duration 10s --pid "$server_pid" "${described[@]}" \
         --report "$reports/$plane/fanout" || failed=1
     stop_server
 done
 
+say
+python3 "$scripts/c10k_table.py" "$reports" "${planes[@]}"
 say
 say "reports, after $((SECONDS - started)) s:"
 for plane in "${planes[@]}"; do

@@ -6,8 +6,8 @@
 #   scripts/test.sh STEP...          only these: fmt structure lint clippy unit doc build
 #                                    integration autobahn instructions
 #
-# SWITCHBOARD_BIN names another binary to test than the one that `build` makes, and
-# SWITCHBOARD_DELAY_BIN another delay-proxy than the one that `integration` makes.
+# SWITCHBOARD_BIN names another binary to test than the one that `build` makes, SWITCHBOARD_DELAY_BIN
+# and SWITCHBOARD_LOAD_BIN another delay-proxy and load tool than those that `integration` makes.
 # SWITCHBOARD_TEST_PLANES=epoll leaves io_uring out where the kernel has none.
 set -euo pipefail
 
@@ -57,6 +57,14 @@ server_binary() {
     export SWITCHBOARD_BIN
 }
 
+load_binary() {
+    if [ -z "${SWITCHBOARD_LOAD_BIN:-}" ]; then
+        cargo build --release --locked -p switchboard-load
+        SWITCHBOARD_LOAD_BIN="$(target_dir)/release/switchboard-load"
+    fi
+    export SWITCHBOARD_LOAD_BIN
+}
+
 delay_binary() {
     if [ -z "${SWITCHBOARD_DELAY_BIN:-}" ]; then
         # By itself: built together, the server would get features of tokio that only this needs.
@@ -97,6 +105,7 @@ run_pytest() {
 step_integration() {
     server_binary
     delay_binary
+    load_binary
     install_packages chromium=chromium chromedriver=chromium-driver node=nodejs npm=npm ip=iproute2 \
         strace=strace
     # What stands in front of the server in docs/deploy.md, and its certificate.

@@ -1,5 +1,8 @@
 //! `switchboard-load`: puts load on a WebSocket server and reports how it coped.
 
+// They panic where the stream is closed.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 mod cli;
 mod engine;
 mod http;
@@ -43,10 +46,16 @@ fn main() -> ExitCode {
             return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) };
         }
     };
+    if let Some(dir) = &cli.mode.common().report
+        && let Err(error) = report::prepare(dir)
+    {
+        complain(&format!("--report {}: {error}", dir.display()));
+        return ExitCode::from(EXIT_USAGE);
+    }
     match run::run(&cli.mode) {
         Ok(record) => finish(&record, cli.mode.common()),
         Err(failure) => {
-            eprintln!("switchboard-load {}: {failure}", cli.mode.name());
+            say(&format!("switchboard-load {}: {failure}", cli.mode.name()));
             ExitCode::from(match failure {
                 Failure::Usage(_) => EXIT_USAGE,
                 Failure::Unavailable(_) => EXIT_UNAVAILABLE,
@@ -62,16 +71,16 @@ fn finish(record: &Record, common: &Common) -> ExitCode {
     match shown {
         // A reader that closed the pipe has seen what it wanted.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("switchboard-load: the result cannot be written: {error}");
+            complain(&format!("the result cannot be written: {error}"));
             return ExitCode::from(EXIT_SYSTEM);
         }
         _ => {}
     }
     if let Some(dir) = &common.report {
         match report::write(record, dir) {
-            Ok(path) => eprintln!("report: {}", path.display()),
+            Ok(path) => say(&format!("report: {}", path.display())),
             Err(error) => {
-                eprintln!("switchboard-load: --report {}: {error}", dir.display());
+                complain(&format!("--report {}: {error}", dir.display()));
                 return ExitCode::from(EXIT_SYSTEM);
             }
         }
@@ -80,6 +89,15 @@ fn finish(record: &Record, common: &Common) -> ExitCode {
         Verdict::Passed => ExitCode::SUCCESS,
         Verdict::Failed(_) => ExitCode::from(EXIT_FAILED),
     }
+}
+
+/// A line on standard error. Where that is closed or full, the run and its exit code still count.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn complain(about: &str) {
+    say(&format!("switchboard-load: {about}"));
 }
 
 fn print_json(record: &Record) -> io::Result<()> {

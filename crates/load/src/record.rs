@@ -11,8 +11,10 @@ use crate::machine::Machine;
 pub(crate) struct Record {
     /// The subcommand.
     pub(crate) mode: &'static str,
-    /// The command line, as it could be typed again.
+    /// The command line, as it could be typed again, without secrets.
     pub(crate) command: String,
+    /// What was measured, such as `Switchboard 0.4.0 on io_uring`, where that is known.
+    pub(crate) server: Option<String>,
     /// The URL that was given, templates and all.
     pub(crate) target: String,
     /// When the run began, in milliseconds since 1970.

@@ -3,7 +3,7 @@
 
 use switchboard_hub::{ChannelName, Gap};
 
-use super::Answer;
+use super::answer::Answer;
 use crate::date::Date;
 use crate::field::{push_name, push_number, push_range};
 use crate::{cors, id};

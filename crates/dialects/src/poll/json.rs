@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
+use super::answer::{Answer, Item};
 use super::head::{end_head, push_content, push_validators, write_bounded};
-use super::{Answer, Item};
 use crate::date::WallTime;
 use crate::field::{content_type, event};
 use crate::json::{Base64, Bounds, push_json};

@@ -1,46 +1,20 @@
 //! Answers to polls, long and interval.
 
+mod answer;
 mod charset;
 mod head;
 mod json;
 
-use std::sync::Arc;
+use switchboard_hub::{ChannelName, Kind, Publication};
 
-use switchboard_hub::{ChannelName, Gap, Kind, Publication};
-
-use crate::date::{Date, WallTime};
+use crate::date::Date;
 use crate::field::{content_type, event};
 use charset::charset;
 use head::{end_head, push_content, push_encoded_line, push_gaps, push_validators, write_bounded};
 
+pub use answer::{Answer, Item};
 pub use head::HEAD_BYTES_MAX;
 pub use json::{JsonAnswer, JsonBody};
-
-/// What all answers to one request have in common.
-#[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
-    /// Whether another request may follow on the connection.
-    pub keep_alive: bool,
-    /// The value of `Access-Control-Allow-Origin`, if any.
-    pub cors: Option<&'a str>,
-    /// Where to resume after this answer ([`crate::id`]).
-    pub id: &'a str,
-    /// What was missed before this answer's publications.
-    pub gaps: &'a [(ChannelName, Gap)],
-    /// The time now.
-    pub wall: WallTime,
-}
-
-/// One publication of a JSON answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Item<'a> {
-    /// Where to resume after it ([`crate::id`]).
-    pub id: &'a str,
-    /// Its channel.
-    pub channel: &'a ChannelName,
-    /// The publication.
-    pub publication: &'a Arc<Publication>,
-}
 
 /// Appends the head of an answer with one publication; its payload follows as it is. `channel` is
 /// given if the request names several.

@@ -73,9 +73,19 @@ pub(crate) struct Common {
     #[arg(long, value_name = "HEADER")]
     pub(crate) header: Vec<String>,
 
-    /// The server's process, to watch its memory and CPU
-    #[arg(long)]
-    pub(crate) pid: Option<u32>,
+    /// The server's processes, to watch their memory and CPU together, such as 12 or 12,15; may be
+    /// repeated
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub(crate) pid: Vec<u32>,
+
+    /// What is measured, for the report. Without it, the version and plane that Switchboard gives at
+    /// /counters beside --publish-url
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+
+    /// The command that repeats this run, for the report, where a script started it
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
 
     /// Longest time for the whole run; without it, what the settings should take and some more
     #[arg(long, value_name = "TIME")]

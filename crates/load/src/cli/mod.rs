@@ -56,6 +56,17 @@ impl Mode {
         }
     }
 
+    /// How it publishes, if it does.
+    pub(crate) fn publish(&self) -> Option<&Publish> {
+        match self {
+            Self::Fanout(fanout) => Some(&fanout.publish),
+            Self::Storm(storm) => Some(&storm.publish),
+            Self::Slow(slow) => Some(&slow.publish),
+            Self::CompareTransports(compare) => Some(&compare.publish),
+            Self::Idle(_) | Self::Echo(_) | Self::Churn(_) => None,
+        }
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Idle(_) => "idle",
@@ -90,11 +101,12 @@ mod tests {
     fn a_long_line_is_read() {
         let line = "switchboard-load fanout ws://127.0.0.1:9/x/{k} -c 500 --channels 10 --window 4 \
                     --size 64:90%,4096:10% --publish-url http://127.0.0.1:9/p --duration 1500ms \
-                    --plane epoll --header A:b --header C:d --pid 7 --json --report out";
+                    --plane epoll --header A:b --header C:d --pid 7,8 --pid 9 --json --report out";
         let Mode::Fanout(fanout) = parse(line).unwrap().mode else { panic!("another mode") };
         assert_eq!((fanout.common.connections, fanout.common.channels), (500, 10));
         assert_eq!((fanout.window, fanout.duration.ms()), (Some(4), 1_500));
         assert_eq!(fanout.common.header, ["A:b", "C:d"]);
+        assert_eq!(fanout.common.pid, [7, 8, 9]);
         assert_eq!(fanout.common.plane, PlaneChoice::Epoll);
         assert_eq!(fanout.publish.publish_ws, None);
     }

@@ -20,8 +20,10 @@ pub(crate) enum End {
     HandshakeTimeout,
     /// The Close handshake took too long.
     CloseTimeout,
-    /// The answer to the handshake is none, or a refusal.
+    /// The answer to the handshake is none.
     Response(ResponseError),
+    /// The answer to the handshake is a refusal: its status, with the server's sentence.
+    Refused(String),
     /// The answer is no HTTP.
     Head(HeadError),
     /// The server broke the WebSocket protocol.
@@ -38,11 +40,15 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotBegun(errno) => write!(f, "connect: {}", error_of(*errno)),
+            Self::Broken(errno) if error_of(*errno).kind() == io::ErrorKind::ConnectionRefused => {
+                write!(f, "{}: is the server running?", error_of(*errno))
+            }
             Self::Broken(errno) => write!(f, "{}", error_of(*errno)),
             Self::Eof => f.write_str("the server ended the TCP connection"),
             Self::HandshakeTimeout => f.write_str("no answer to the handshake in time"),
             Self::CloseTimeout => f.write_str("no end after the Close frame in time"),
             Self::Response(error) => error.fmt(f),
+            Self::Refused(refusal) => write!(f, "the server answered with {refusal}"),
             Self::Head(error) => write!(f, "the answer is no HTTP response: {error}"),
             Self::Protocol(error) => write!(f, "the server broke the protocol: {error}"),
             Self::Closed(None, _) => f.write_str("closed by the server without a code"),

@@ -3,12 +3,13 @@
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 use switchboard_ws::frame::{self, Opcode};
-use switchboard_ws::handshake::check_response;
+use switchboard_ws::handshake::{ResponseError, check_response};
 use switchboard_ws::head::{HeadLimits, find_end};
 use switchboard_ws::message::{Event, MessageLimits, Receiver, Role};
 
 use super::stats::{Counter, Measure};
 use super::{Core, End, Job, State};
+use crate::http;
 
 /// What a server may send.
 const LIMITS: MessageLimits =
@@ -54,19 +55,23 @@ fn handshake<J: Job>(
         Err(error) => return Some(End::Head(error)),
     };
     let (head, rest) = whole.split_at_mut(end);
-    if let Some(failure) = check(core, id, head) {
+    if let Some(failure) = check(core, id, head, rest) {
         return Some(failure);
     }
     opened(core, job, id);
     if rest.is_empty() { None } else { frames(core, job, id, rest) }
 }
 
-fn check<D>(core: &Core<D>, id: ConnId, head: &[u8]) -> Option<End> {
+/// `rest` is what came behind the head: a refusal says why there.
+fn check<D>(core: &Core<D>, id: ConnId, head: &[u8], rest: &[u8]) -> Option<End> {
     let upgrade = core.endpoint.upgrade.as_ref()?;
     let key = upgrade.key(id);
     let protocols: Vec<&str> = upgrade.protocols.iter().map(String::as_str).collect();
     let key = str::from_utf8(&key).unwrap_or_default();
-    check_response(head, key, &protocols).err().map(End::Response)
+    check_response(head, key, &protocols).err().map(|error| match error {
+        ResponseError::Status(status) => End::Refused(http::refusal(status, rest)),
+        other => End::Response(other),
+    })
 }
 
 /// The connection is open from now on.

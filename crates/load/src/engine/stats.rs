@@ -43,6 +43,8 @@ pub(crate) enum Counter {
     Sent,
     /// Publications that the server confirmed.
     Acknowledged,
+    /// Confirmed with 202: by the server's account nobody listens to their channel.
+    Unheard,
     /// Publications that the server refused, or whose fate is unknown.
     Refused,
     /// Publications that were due and never sent.

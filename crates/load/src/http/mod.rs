@@ -4,10 +4,12 @@
 mod events;
 mod head;
 mod reader;
+mod sentence;
 
 pub(crate) use events::EventStream;
 pub(crate) use head::Head;
 pub(crate) use reader::{Part, Reader};
+pub(crate) use sentence::refusal;
 
 /// The peer does not speak HTTP as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

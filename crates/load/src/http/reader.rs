@@ -112,6 +112,11 @@ impl Reader {
         }
     }
 
+    /// What has come and was not given out yet.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.held[self.used..]
+    }
+
     /// Whether the end of the connection, now, completes a response.
     pub(crate) fn is_until_end(&self) -> bool {
         self.state == State::UntilEnd

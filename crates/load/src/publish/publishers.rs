@@ -12,7 +12,7 @@ use crate::engine::clock::{NS_PER_MS, NS_PER_S};
 use crate::engine::random::Random;
 use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Connection, Core, End, Job, Orders};
-use crate::http::{Malformed, Part, Reader};
+use crate::http::{self, Malformed, Part, Reader};
 use crate::load::Sizes;
 use crate::target::{Template, Values};
 use crate::verify::{Excused, Progress, Stamp};
@@ -28,6 +28,12 @@ pub(crate) enum Means {
 
 /// Pause before a publisher's connection is tried again.
 const RETRY_NS: u64 = 100 * NS_PER_MS;
+
+/// Bytes of a refusal that are kept, to quote it.
+const REFUSAL_BYTES_MAX: usize = 1_024;
+
+/// The status of a publication that reached nobody, at this server and at nchan.
+const NOBODY_LISTENS: u16 = 202;
 
 /// Publications taken from the schedule in one step at most.
 const BURST_MAX: usize = 256;
@@ -192,9 +198,11 @@ impl Publishers {
         let status = self.members[number].head.status;
         if (200..300).contains(&status) {
             core.stats.add(Counter::Acknowledged, 1);
+            core.stats.add(Counter::Unheard, u64::from(status == NOBODY_LISTENS));
         } else {
             core.stats.add(Counter::Refused, 1);
-            let what = format!("publish: the server answered with {status}");
+            let refusal = http::refusal(status, &self.members[number].refusal);
+            let what = format!("publish: the server answered with {refusal}");
             core.stats.error(Counter::Refused, what);
             self.excuse(pending);
         }
@@ -269,8 +277,16 @@ impl Job for Publishers {
             let publisher = &mut self.members[number];
             match publisher.reader.next() {
                 Ok(None) => return true,
-                Ok(Some(Part::Head(head))) => publisher.head = head,
-                Ok(Some(Part::Body(_))) => {}
+                Ok(Some(Part::Head(head))) => {
+                    publisher.head = head;
+                    publisher.refusal.clear();
+                }
+                Ok(Some(Part::Body(bytes))) => {
+                    if !(200..300).contains(&publisher.head.status) {
+                        let wanted = REFUSAL_BYTES_MAX.saturating_sub(publisher.refusal.len());
+                        publisher.refusal.extend(bytes.iter().take(wanted));
+                    }
+                }
                 Ok(Some(Part::End)) => {
                     let is_last = publisher.head.is_last;
                     if !self.answered(core, number) {

@@ -32,6 +32,8 @@ pub(super) struct Publisher {
     pub(super) reader: Reader,
     /// The head of the answer that is being read.
     pub(super) head: Head,
+    /// The beginning of its body, where it is a refusal.
+    pub(super) refusal: Vec<u8>,
 }
 
 impl Publisher {

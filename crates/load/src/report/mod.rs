@@ -18,6 +18,15 @@ use std::path::{Path, PathBuf};
 
 use crate::record::Record;
 
+/// Makes the folder, when it is missing, and sees that files can be written there: before the run,
+/// which would be in vain.
+pub(crate) fn prepare(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let probe = dir.join(".switchboard-load");
+    fs::write(&probe, "")?;
+    fs::remove_file(probe)
+}
+
 /// Writes the page, the JSON and the CSV files into a folder, which is made when it is missing.
 /// Returns where the page is.
 pub(crate) fn write(record: &Record, dir: &Path) -> io::Result<PathBuf> {

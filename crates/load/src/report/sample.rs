@@ -11,6 +11,7 @@ pub(crate) fn empty() -> Record {
     Record {
         mode: "idle",
         command: "switchboard-load idle ws://127.0.0.1:1/".into(),
+        server: None,
         target: "ws://127.0.0.1:1/".into(),
         started_unix_ms: 0,
         duration_s: 0.0,
@@ -35,6 +36,7 @@ pub(crate) fn fanout() -> Record {
         command: "switchboard-load fanout ws://127.0.0.1:41233/sub/demo:bench --connections 10000 \
                   --publish-url 'http://127.0.0.1:41234/pub/demo:bench' --messages 50"
             .into(),
+        server: Some("Switchboard 0.4.0 on io_uring".into()),
         target: "ws://127.0.0.1:41233/sub/demo:bench".into(),
         started_unix_ms: 1_795_380_070_459,
         duration_s: 14.2,

@@ -48,6 +48,9 @@ fn render(record: &Record) -> String {
 
 fn body(record: &Record) -> String {
     let mut out = format!("\n{}  {}\n", record.mode, record.target);
+    if let Some(server) = &record.server {
+        let _ = writeln!(out, "{server}");
+    }
     let machine = record.machine.in_short();
     if !machine.is_empty() {
         let _ = writeln!(out, "{machine}");

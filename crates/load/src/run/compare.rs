@@ -298,7 +298,8 @@ fn record(
     }
     let mut record = Record {
         mode: "compare-transports",
-        command: figures::command(std::env::args()),
+        command: String::new(),
+        server: None,
         target: options.common.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned()),
         started_unix_ms,
         duration_s: elapsed.as_secs_f64(),

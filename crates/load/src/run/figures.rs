@@ -63,7 +63,8 @@ pub(super) fn record(mut session: Session, mut extra: Extra) -> Result<Record, s
     let verdict = if reasons.is_empty() { Verdict::Passed } else { Verdict::Failed(reasons) };
     Ok(Record {
         mode: session.setup.mode,
-        command: command(std::env::args()),
+        command: String::new(),
+        server: None,
         target: session.setup.target.url.clone(),
         started_unix_ms: session.started_unix_ms,
         duration_s: seconds(session.end_ns - session.start_ns),
@@ -110,6 +111,14 @@ pub(super) fn reasons(session: &Session) -> Vec<String> {
             let why = from.main_error(counter).map_or(String::new(), |why| format!(" ({why})"));
             reasons.push(format!("{count} {what}{why}"));
         }
+    }
+    // Many servers answer with 202 whoever listens; it means something where something is lost.
+    let unheard = published.count(Counter::Unheard);
+    if unheard > 0 && stats.findings.count(Kind::Lost) > 0 {
+        reasons.push(format!(
+            "{unheard} publications were answered with 202: nobody listens there. Are the target \
+             and the publish URL the same channel of the same server?"
+        ));
     }
     reasons
 }
@@ -160,7 +169,8 @@ fn memory_figures(session: &Session, full: &MemoryNow) -> Vec<Figure> {
     add(&format!("kernel TCP buffers, {ends}"), now.tcp_bytes, then.tcp_bytes);
     add("client resident (RSS)", full.client.rss_bytes, before.client.rss_bytes);
     figures.push(figure("Memory", "TCP sockets in our namespace", now.tcp_sockets as f64, ""));
-    if let Some(sockets) = session.setup.common.pid.and_then(Kernel::sockets_of) {
+    // Processes of one server are in one namespace.
+    if let Some(sockets) = session.setup.common.pid.first().copied().and_then(Kernel::sockets_of) {
         figures.push(figure("Memory", "TCP sockets in the server's", sockets as f64, ""));
     }
     for (name, count) in
@@ -221,24 +231,12 @@ pub(super) fn parameters(session: &Session, more: Vec<(String, String)>) -> Vec<
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    if let Some(pid) = common.pid {
-        all.push(("pid".to_owned(), pid.to_string()));
+    if !common.pid.is_empty() {
+        let pids: Vec<String> = common.pid.iter().map(u32::to_string).collect();
+        all.push(("pid".to_owned(), pids.join(",")));
     }
     all.extend(more);
     all
-}
-
-/// The command line as it could be typed again.
-pub(super) fn command(arguments: impl Iterator<Item = String>) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    let quoted = arguments.map(|argument| {
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument
-        } else {
-            format!("'{}'", argument.replace('\'', r"'\''"))
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -251,14 +249,5 @@ mod tests {
         for open in [0, 1, 99] {
             assert_eq!(per_connection(4e6, open), None, "{open}");
         }
-    }
-
-    #[test]
-    fn the_command_can_be_typed_again() {
-        let arguments = ["load", "ws://h/{channel}", "it's", "", "--size=64:90%"];
-        assert_eq!(
-            command(arguments.map(str::to_owned).into_iter()),
-            r"load 'ws://h/{channel}' 'it'\''s' '' --size=64:90%"
-        );
     }
 }

@@ -15,7 +15,7 @@ const MEANINGFUL_S: f64 = 0.5;
 /// A stretch of time over which CPU and rates are averaged.
 #[derive(Debug)]
 pub(super) struct Window {
-    pid: Option<String>,
+    pids: Vec<u32>,
     tids: Vec<i32>,
     begin_ns: u64,
     end_ns: u64,
@@ -36,12 +36,11 @@ pub(super) struct Window {
 
 impl Window {
     /// From `begin_ns` on, which may be a moment from now.
-    pub(super) fn begin(pid: Option<u32>, tids: Vec<i32>, stats: &Stats, begin_ns: u64) -> Self {
-        let pid = pid.map(|pid| pid.to_string());
+    pub(super) fn begin(pids: &[u32], tids: Vec<i32>, stats: &Stats, begin_ns: u64) -> Self {
         Self {
             client_before: Threads::read("self"),
-            server_before: pid.as_deref().map(Threads::read),
-            pid,
+            server_before: Threads::of_all(pids),
+            pids: pids.to_vec(),
             tids,
             begin_ns,
             end_ns: begin_ns,
@@ -59,8 +58,7 @@ impl Window {
         self.received = stats.count(Counter::Received) - self.received_before;
         let client = Threads::read("self").since(&self.client_before);
         self.client = client.into_iter().filter(|busy| self.tids.contains(&busy.tid)).collect();
-        if let (Some(pid), Some(before)) = (&self.pid, &self.server_before) {
-            let now = Threads::read(pid);
+        if let (Some(now), Some(before)) = (Threads::of_all(&self.pids), &self.server_before) {
             self.server = Some(now.since(before));
             self.server_cpu_s = Some(now.cpu_seconds_since(before));
         }
@@ -126,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_short_window_blames_nobody() {
-        let mut window = Window::begin(None, Vec::new(), &Stats::default(), 0);
+        let mut window = Window::begin(&[], Vec::new(), &Stats::default(), 0);
         window.client = vec![busy(1.0, 0.0)];
         window.end_ns = nanoseconds(MEANINGFUL_S) - 1;
         assert_eq!((window.is_meaningful(), window.verdict()), (false, None));

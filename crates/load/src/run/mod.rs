@@ -1,6 +1,7 @@
 //! A run from its beginning to its record.
 
 mod churn;
+mod command;
 mod compare;
 mod echo;
 mod failure;
@@ -10,6 +11,7 @@ mod limits;
 mod pin;
 mod publishing;
 mod sampler;
+mod server;
 mod session;
 mod setup;
 mod storm;
@@ -18,10 +20,12 @@ pub(crate) use failure::Failure;
 
 use crate::cli::Mode;
 use crate::record::Record;
+use crate::watch;
 
 /// Runs a mode and returns what it measured.
 pub(crate) fn run(mode: &Mode) -> Result<Record, Failure> {
-    match mode {
+    let server = server::described(mode.common(), mode.publish());
+    let mut record = match mode {
         Mode::Idle(options) => idle::run(options),
         Mode::Fanout(options) => publishing::fanout(options),
         Mode::Slow(options) => publishing::slow(options),
@@ -29,5 +33,16 @@ pub(crate) fn run(mode: &Mode) -> Result<Record, Failure> {
         Mode::Storm(options) => storm::run(options),
         Mode::Churn(options) => churn::run(options),
         Mode::CompareTransports(options) => compare::run(options),
+    }?;
+    record.server = server;
+    record.command = mode
+        .common()
+        .command
+        .clone()
+        .unwrap_or_else(|| command::recorded(std::env::args(), watch::name));
+    record.target = command::without_secrets(&record.target);
+    for (_, value) in &mut record.parameters {
+        *value = command::without_secrets(value);
     }
+    Ok(record)
 }

@@ -271,6 +271,10 @@ pub(super) fn deliveries(session: &Session, progress: &Progress) -> Vec<Figure> 
         figure("Deliveries", "delivered", delivered, ""),
         figure("Deliveries", "payload", session.stats.count(Counter::ReceivedBytes) as f64, "B"),
     ];
+    if session.published.count(Counter::Unheard) > 0 {
+        let name = "answered with 202, nobody listens";
+        figures.push(figure("Publications", name, count(Counter::Unheard), ""));
+    }
     if let Some(window) = &session.window {
         let seconds = window.seconds().max(1e-3);
         let per_s = count(Counter::Sent) / window.work_s.max(1e-3);

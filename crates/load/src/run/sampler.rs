@@ -57,7 +57,8 @@ impl Look {
 #[derive(Debug)]
 pub(super) struct Sampler {
     start_ns: u64,
-    server: Option<String>,
+    /// The server's processes.
+    pids: Vec<u32>,
     /// The threads of this program that matter.
     tids: Vec<i32>,
     next_level_ns: u64,
@@ -78,8 +79,7 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    pub(super) fn new(start_ns: u64, pid: Option<u32>, tids: Vec<i32>) -> Self {
-        let server = pid.map(|pid| pid.to_string());
+    pub(super) fn new(start_ns: u64, pids: &[u32], tids: Vec<i32>) -> Self {
         Self {
             start_ns,
             tids,
@@ -89,8 +89,8 @@ impl Sampler {
             last_point: Look::default(),
             fewest: None,
             client: Threads::read("self"),
-            server_threads: server.as_deref().map(Threads::read),
-            server,
+            server_threads: Threads::of_all(pids),
+            pids: pids.to_vec(),
             latency: histogram(),
             client_cpu: 0.0,
             server_cpu: None,
@@ -162,7 +162,7 @@ impl Sampler {
             // A storm may be over between two points.
             self.push(OPEN, "", then_s, Some(fewest as f64));
         }
-        self.server_rss_bytes = self.server.as_deref().and_then(Memory::rss);
+        self.server_rss_bytes = Memory::rss_of_all(&self.pids);
         let kernel = Kernel::read();
         for (name, unit, value) in [
             (OPEN, "", Some(open as f64)),
@@ -213,8 +213,7 @@ impl Sampler {
         let ours = |busy: &&Busy| self.tids.contains(&busy.tid);
         self.client_cpu = now.since(&self.client).iter().find(ours).map_or(0.0, |busy| busy.cpu);
         self.client = now;
-        if let (Some(pid), Some(before)) = (&self.server, &self.server_threads) {
-            let now = Threads::read(pid);
+        if let (Some(now), Some(before)) = (Threads::of_all(&self.pids), &self.server_threads) {
             self.server_cpu = now.since(before).first().map(|busy| busy.cpu);
             self.server_threads = Some(now);
         }
@@ -251,7 +250,7 @@ mod tests {
 
     #[test]
     fn levels_begin_at_once_and_come_often_in_the_first_half_minute() {
-        let mut sampler = Sampler::new(NS_PER_S, None, Vec::new());
+        let mut sampler = Sampler::new(NS_PER_S, &[], Vec::new());
         for at_ms in (0..=40_000).step_by(20) {
             sampler.sample(NS_PER_S + at_ms * NS_PER_MS, &Stats::default(), 0);
         }
@@ -271,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_dip_between_two_points_gets_one_of_its_own() {
-        let mut sampler = Sampler::new(0, None, Vec::new());
+        let mut sampler = Sampler::new(0, &[], Vec::new());
         for (at_ms, open) in [(0, 0), (20, 9), (250, 90), (500, 90), (520, 3), (540, 40), (750, 90)]
         {
             let mut total = Stats::default();
@@ -291,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_run_shorter_than_a_second_has_rates_too() {
-        let mut sampler = Sampler::new(0, None, Vec::new());
+        let mut sampler = Sampler::new(0, &[], Vec::new());
         sampler.sample(0, &Stats::default(), 0);
         sampler.finish(600 * NS_PER_MS, &Stats::default(), 300);
         let sent = sampler.series.iter().find(|series| series.name == "sent per second").unwrap();
@@ -301,7 +300,7 @@ mod tests {
 
     #[test]
     fn latencies_stand_where_they_were_measured() {
-        let mut sampler = Sampler::new(0, None, Vec::new());
+        let mut sampler = Sampler::new(0, &[], Vec::new());
         let mut latencies = histogram();
         latencies.record(100).unwrap();
         for at_ms in (0..=3_000).step_by(50) {

@@ -85,7 +85,7 @@ impl Session {
         let start_ns = now_ns();
         let tids = workers.iter().chain(&publisher).map(|thread| thread.tid).collect();
         let mut session = Self {
-            sampler: Sampler::new(start_ns, setup.common.pid, tids),
+            sampler: Sampler::new(start_ns, &setup.common.pid, tids),
             live: Some(Live::new(setup.common.quiet)),
             limit_ns: start_ns + time_limit_ns(&setup, expected),
             setup,
@@ -263,7 +263,7 @@ impl Session {
     pub(super) fn begin_window(&mut self, begin_ns: u64) {
         self.collect();
         let tids = self.workers.iter().chain(&self.publisher).map(|thread| thread.tid).collect();
-        self.window = Some(Window::begin(self.setup.common.pid, tids, &self.stats, begin_ns));
+        self.window = Some(Window::begin(&self.setup.common.pid, tids, &self.stats, begin_ns));
     }
 
     /// It ends now, or when the last message has come that is still on its way.
@@ -280,7 +280,7 @@ impl Session {
     pub(super) fn memory(&mut self) -> MemoryNow {
         self.collect();
         MemoryNow {
-            server: self.setup.common.pid.map(|pid| Memory::read(&pid.to_string())),
+            server: Memory::of_all(&self.setup.common.pid),
             client: Memory::read("self"),
             kernel: Kernel::read(),
             open: self.stats.open,

@@ -44,7 +44,7 @@ impl Setup {
         default_url: &str,
     ) -> Result<Self, Failure> {
         positive("--connect-rate", common.connect_rate)?;
-        if let Some(pid) = common.pid.filter(|pid| !watch::exists(*pid)) {
+        if let Some(pid) = common.pid.iter().find(|pid| !watch::exists(**pid)) {
             return Err(usage(format!("--pid: there is no process {pid}")));
         }
         let url = common.url.as_deref().unwrap_or(default_url);

@@ -5,5 +5,5 @@ mod process;
 mod threads;
 
 pub(crate) use kernel::Kernel;
-pub(crate) use process::{Memory, exists};
+pub(crate) use process::{Memory, exists, name};
 pub(crate) use threads::{Busy, Threads};

@@ -26,6 +26,20 @@ impl Memory {
         )
     }
 
+    /// Of all of these processes together; nothing where there are none.
+    pub(crate) fn of_all(pids: &[u32]) -> Option<Self> {
+        pids.iter().map(|pid| Self::read(&pid.to_string())).reduce(|a, b| Self {
+            rss_bytes: a.rss_bytes + b.rss_bytes,
+            pss_bytes: a.pss_bytes + b.pss_bytes,
+            dirty_bytes: a.dirty_bytes + b.dirty_bytes,
+        })
+    }
+
+    /// The resident size of all of these together, of those that are still there.
+    pub(crate) fn rss_of_all(pids: &[u32]) -> Option<u64> {
+        pids.iter().filter_map(|pid| Self::rss(&pid.to_string())).reduce(|a, b| a + b)
+    }
+
     fn parse(rollup: &str) -> Self {
         let value = |name: &str| {
             let rest = rollup.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -53,6 +67,12 @@ pub(crate) fn exists(pid: u32) -> bool {
     Path::new("/proc").join(pid.to_string()).exists()
 }
 
+/// What a process calls itself, as `pgrep -x` compares it.
+pub(crate) fn name(pid: u32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +87,15 @@ mod tests {
         assert_eq!(memory.dirty_bytes, 100 << 10);
         assert!(Memory::read("self").rss_bytes > 0 && Memory::rss("self").unwrap() > 0);
         assert!(exists(std::process::id()) && !exists(u32::MAX));
+    }
+
+    #[test]
+    fn several_processes_are_added_up() {
+        let (own, other) = (std::process::id(), std::os::unix::process::parent_id());
+        let one = Memory::rss_of_all(&[own]).unwrap();
+        assert!(Memory::rss_of_all(&[own, other]).unwrap() > one);
+        assert!(Memory::of_all(&[own, other]).unwrap().rss_bytes > 0);
+        assert_eq!((Memory::of_all(&[]), Memory::rss_of_all(&[])), (None, None));
+        assert!(name(own).is_some_and(|name| !name.is_empty()));
     }
 }

@@ -47,6 +47,14 @@ impl Threads {
         Self { at_ns: clock::now_ns(), threads }
     }
 
+    /// Reads all threads of several processes; nothing where there are none.
+    pub(crate) fn of_all(pids: &[u32]) -> Option<Self> {
+        pids.iter().map(|pid| Self::read(&pid.to_string())).reduce(|mut all, more| {
+            all.threads.extend(more.threads);
+            all
+        })
+    }
+
     /// How busy each was since `earlier`, the busiest first.
     pub(crate) fn since(&self, earlier: &Self) -> Vec<Busy> {
         let elapsed_ns = self.at_ns.saturating_sub(earlier.at_ns).max(1) as f64;
@@ -97,5 +105,9 @@ mod tests {
         let busiest = &after.since(&before)[0];
         assert!(busiest.cpu > 0.1 && busiest.cpu < 1.2, "{busiest:?}");
         assert!(after.cpu_seconds_since(&before) > 0.005);
+        let own = std::process::id();
+        let all = Threads::of_all(&[own, std::os::unix::process::parent_id()]).unwrap();
+        assert!(all.threads.len() > after.threads.len().min(1));
+        assert!(Threads::of_all(&[]).is_none());
     }
 }

@@ -105,7 +105,7 @@ fn a_way_that_the_server_does_not_have_is_no_failure_of_the_others() {
     let (code, record) = compare(Manners { websocket_only: true, ..GOOD }, &[]);
     assert_eq!(code, 0, "{record:#}");
     for way in &WAYS[..3] {
-        assert_eq!(row(&record, way)["unavailable"], "HTTP 426", "{record:#}");
+        assert_eq!(row(&record, way)["unavailable"], "HTTP 426: no", "{record:#}");
     }
     assert_eq!(row(&record, "WebSocket")["unavailable"], Value::Null);
     assert_eq!(figure(&record, "WebSocket", "delivered"), CLIENTS * NEWS / 2.0);
@@ -116,7 +116,7 @@ fn a_server_that_has_none_of_them_fails_the_run() {
     let (code, record) = compare(Manners { deaf: true, ..GOOD }, &[]);
     assert_eq!(code, 1, "{record:#}");
     for way in WAYS {
-        assert_eq!(row(&record, way)["unavailable"], "HTTP 404", "{record:#}");
+        assert_eq!(row(&record, way)["unavailable"], "HTTP 404: no", "{record:#}");
     }
     let reasons = record["verdict"]["failed"].to_string();
     assert!(reasons.contains("none of the transports is available"), "{reasons}");

@@ -38,7 +38,7 @@ pub(crate) fn run(held: bool) {
     let mut turn = |times| {
         (0..times).for_each(|_| {
             shard.turn(1_000).unwrap();
-        })
+        });
     };
     let since = if held { "" } else { "?since=earliest" };
     let head =

@@ -8,7 +8,6 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use switchboard_plane::{Close, ConnId};
-use switchboard_ws::handshake::ResponseError;
 
 use self::client::{Client, Stage};
 use super::Transport;
@@ -16,7 +15,7 @@ use super::deliveries::{Deliveries, Subscriber};
 use crate::engine::clock::NS_PER_S;
 use crate::engine::stats::Counter;
 use crate::engine::{Connection, Core, End, Job, Orders, Ramp};
-use crate::http::{Malformed, Part};
+use crate::http::{self, Malformed, Part};
 
 pub(crate) use client::Asking;
 
@@ -143,7 +142,7 @@ impl Listeners {
                 return true;
             }
             204 | 304 | 408 if !is_stream => return true,
-            _ => format!("HTTP {status}"),
+            _ => format!("HTTP {}", http::refusal(status, client.reader.rest())),
         };
         self.lose(core, index, why);
         false
@@ -290,7 +289,7 @@ impl Job for Listeners {
             client.disconnected();
         } else {
             let why = match end {
-                End::Response(ResponseError::Status(status)) => format!("HTTP {status}"),
+                End::Refused(refusal) => format!("HTTP {refusal}"),
                 other => other.to_string(),
             };
             self.lose(core, index, why);

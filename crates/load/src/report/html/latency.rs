@@ -94,7 +94,11 @@ pub(super) fn latency_over_time(record: &Record, end: f64) -> Option<Chart> {
             name: name.into(),
             class,
             points: measured.iter().map(|point| (point.at_s, pick(point) as f64)).collect(),
-            remark: String::new(),
+            remark: measured
+                .iter()
+                .map(|point| pick(point))
+                .max()
+                .map_or(String::new(), |peak| format!("peak {}", units::micros(peak as f64))),
             style: Style::Line,
         })
         .collect();

@@ -67,8 +67,11 @@ fn header(record: &Record, m: &mut Markup) {
         m.element("p", &[("class", "lead")], |m| {
             m.text(headline::about(record.mode));
             let machine = record.machine.in_short();
-            if !machine.is_empty() {
-                m.text(&format!(" Measured on {machine}."));
+            match (&record.server, machine.is_empty()) {
+                (Some(server), true) => m.text(&format!(" Measured: {server}.")),
+                (Some(server), false) => m.text(&format!(" Measured: {server}, on {machine}.")),
+                (None, true) => {}
+                (None, false) => m.text(&format!(" Measured on {machine}.")),
             }
         });
         m.line_end();
@@ -197,6 +200,7 @@ mod tests {
         let evil = "</style></title><script>alert(1)</script><img src=x onerror=alert(1)>\"'";
         let mut record = sample::fanout();
         record.command = evil.into();
+        record.server = Some(evil.into());
         record.target = evil.into();
         record.parameters.push((evil.into(), evil.into()));
         record.verdict = Verdict::Failed(vec![evil.into()]);

@@ -181,7 +181,7 @@ impl Frame<'_> {
         }
     }
 
-    /// Marks every tick and names those that have room.
+    /// Marks and names the ticks that have room for their names.
     fn x_labels(&self, m: &mut Markup) {
         let (bottom, mark) = (coordinate(self.bottom()), coordinate(self.bottom() + 4.0));
         let baseline = coordinate(self.bottom() + 17.0);
@@ -189,14 +189,13 @@ impl Frame<'_> {
         for (value, label) in &self.chart.x.ticks {
             let x = self.x(*value);
             let at = coordinate(x);
-            m.void(
-                "line",
-                &[("class", "mark"), ("x1", &at), ("x2", &at), ("y1", &bottom), ("y2", &mark)],
-            );
             let half = label.chars().count() as f64 * CHARACTER / 2.0;
             // A label must not leave the picture either.
             let x = x.min(self.layout.width - half - 1.0);
             if x - half >= free_from {
+                let ends = [("x1", &at), ("x2", &at), ("y1", &bottom), ("y2", &mark)];
+                let ends = ends.map(|(name, value)| (name, value.as_str()));
+                m.void("line", &[&[("class", "mark")], &ends[..]].concat());
                 let at = coordinate(x);
                 m.leaf("text", &[("class", "x"), ("x", &at), ("y", &baseline)], label);
                 free_from = x + half + 8.0;

@@ -111,3 +111,25 @@ fn long_series_have_few_tips() {
     assert!(figure.matches("<title>").count() <= TIPS_MAX);
     check(&figure);
 }
+
+#[test]
+fn every_tick_and_every_line_has_its_name() {
+    let count = 1_000_000;
+    let long = Chart { x: Axis::nines(count), ..chart(vec![(0.0, 1.0), (6.0, 2.0)]) };
+    let mut m = Markup::default();
+    long.write(&mut m);
+    let figure = m.finish();
+    // In the wide and in the narrow drawing alike, however few names have room.
+    for picture in figure.split("<svg").skip(1) {
+        let marks = picture.matches("class=\"mark\"").count();
+        let names = picture.matches("class=\"x\"").count();
+        assert!(marks == names && names >= 4, "{marks} marks, {names} names");
+        assert_eq!(
+            picture.matches("class=\"grid\"").count(),
+            picture.matches("class=\"y\"").count()
+        );
+    }
+    for line in &long.lines {
+        assert!(figure.contains(&line.name.replace('&', "&amp;")), "{}", line.name);
+    }
+}
