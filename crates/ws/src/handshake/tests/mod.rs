@@ -76,10 +76,16 @@ fn other_requests_are_no_upgrade() {
         "Upgrade: websocket/13\r\nConnection: Upgrade\r\n",
         "Upgrade: web socket\r\nConnection: Upgrade\r\n",
     ] {
-        let error = plain(&format!("{fields}{VERSION}{SAMPLE_KEY}")).unwrap_err();
-        assert_eq!(error, HandshakeError::UpgradeMissing, "{fields}");
-        assert_eq!(error.status(), 426);
-        assert!(error.headers().contains("Sec-WebSocket-Version: 13\r\n"));
+        // With a key it was a handshake before somebody took its Upgrade away.
+        for (key, expected) in
+            [(SAMPLE_KEY, HandshakeError::UpgradeLost), ("", HandshakeError::UpgradeMissing)]
+        {
+            let error = plain(&format!("{fields}{VERSION}{key}")).unwrap_err();
+            assert_eq!(error, expected, "{fields}");
+            assert_eq!(error.to_string().contains("proxy"), !key.is_empty());
+            assert_eq!(error.status(), 426);
+            assert!(error.headers().contains("Sec-WebSocket-Version: 13\r\n"));
+        }
     }
     for connection in ["", "Connection: keep-alive\r\n", "Connection: Upgrades\r\n"] {
         let fields = format!("Upgrade: websocket\r\n{connection}{VERSION}{SAMPLE_KEY}");
