@@ -192,7 +192,7 @@ def test_who_gets_a_stream(server, channel, accept, is_stream):
         connection.send(get(server, f"/sub/{channel}?poll=1", f"Accept: {accept}"))
         answer = connection.read_answer(head_only=True)
         assert (answer.status, answer.header("Content-Type")) == (
-            (200, "text/event-stream") if is_stream else (304, None)
+            (200, "text/event-stream; charset=utf-8") if is_stream else (304, None)
         )
 
 

@@ -124,7 +124,7 @@ class EventStream(RawConnection):
         self.send(get(server, path, "Accept: text/event-stream", *headers, version=version))
         self.head = self.read_answer(head_only=True)
         assert self.head.status == 200, (self.head, self.buffer)
-        assert self.head.header("Content-Type") == "text/event-stream", self.head
+        assert self.head.header("Content-Type") == "text/event-stream; charset=utf-8", self.head
         is_chunked = self.head.header("Transfer-Encoding") == "chunked"
         assert is_chunked == (version == "HTTP/1.1"), self.head
         if is_chunked:

@@ -60,7 +60,7 @@ pub(crate) fn write_response_head(
 ) {
     out.extend_from_slice(
         b"HTTP/1.1 200 OK\r\n\
-          Content-Type: text/event-stream\r\n\
+          Content-Type: text/event-stream; charset=utf-8\r\n\
           Cache-Control: no-store\r\n\
           X-Accel-Buffering: no\r\n",
     );

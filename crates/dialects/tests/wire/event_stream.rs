@@ -229,7 +229,7 @@ fn the_head_says_how_the_stream_ends() {
             write_event_stream_head(dialect, given::wall().date, cors, &mut head);
             let response = http::response(&head);
             assert_eq!(response.status, 200);
-            assert_eq!(response.header("content-type"), Some("text/event-stream"));
+            assert_eq!(response.header("content-type"), Some("text/event-stream; charset=utf-8"));
             assert_eq!(response.header("cache-control"), Some("no-store"));
             assert_eq!(response.header("x-accel-buffering"), Some("no"));
             assert_eq!(response.header("connection"), Some("close"));

@@ -57,8 +57,9 @@ fn an_event_stream() {
     out.extend(written(Dialect::EventStream, &bytes, Label { id: ID, channel: None }));
     assert_eq!(
         text(out),
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
-         X-Accel-Buffering: no\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccess-Control-Allow-Origin: https://app.example.org\r\n\
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
+         Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n\
+         Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccess-Control-Allow-Origin: https://app.example.org\r\n\
          Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, Last-Modified, \
          Switchboard-Channel, Switchboard-Event, Switchboard-Gap\r\nConnection: close\r\n\r\n\
          id: 4xk2c9aa-39\nevent: gap\ndata: {\"channel\":\"chat:room one\",\"reason\":\"evicted\",\

@@ -66,7 +66,7 @@ impl EventStream {
         if !self.is_open {
             let Some(head) = Head::take(&mut self.raw) else { return };
             assert_eq!(head.status, 200, "{head:?} to {course:?}");
-            assert_eq!(head.get("content-type"), Some("text/event-stream"));
+            assert_eq!(head.get("content-type"), Some("text/event-stream; charset=utf-8"));
             let coding = self.chunks.as_ref().map(|_| "chunked");
             assert_eq!(head.get("transfer-encoding"), coding);
             self.is_open = true;
