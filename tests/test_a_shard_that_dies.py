@@ -43,6 +43,7 @@ def test_it_ends_the_server_with_its_reason(tmp_path, plane, shards, dies):
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     server = Server(tmp_path, plane=plane, cores=shards)
+    server.start_up_line()  # Said when all shards run; one of them may answer before.
     call = CALLS[plane]
     command = [
         *("strace", "-qq", "-o", str(tmp_path / "trace"), "-p", thread_of(server, f"shard-{dies}")),
