@@ -82,7 +82,7 @@ fn an_event_stream_in_chunks() {
     write_end(dialect, &mut out);
     assert_eq!(
         text(out),
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n\
          X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\
          Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\r\n\
          1d\r\nretry: 2000\nid: 4xk2c9aa-39\n\n\r\n\

@@ -173,7 +173,8 @@ mod tests {
     fn what_a_path_allows_has_no_content() {
         let text = written(&Response::options("GET"), true, false);
         let expected = "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\
-                        Connection: keep-alive\r\nAllow: GET\r\n\r\n";
+                        Connection: keep-alive\r\nAllow: GET\r\n\
+                        Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
         assert_eq!(text, expected);
     }
 
