@@ -3,7 +3,8 @@
 import shlex
 import subprocess
 
-from support.page import Page
+from support.page import Page, refusal_of
+from support.proxy import CuttingProxy
 
 
 def test_listens_at_once_and_hears_a_backend(server, browser):
@@ -46,8 +47,8 @@ def test_several_channels(server, browser):
     page.wait_for_state("open")
     server.publish("demo:a", "to a")
     server.publish("demo:b", "to b")
-    page.wait_for_message("to a")
-    page.wait_for_message("to b")
+    page.wait_for_message("demo:a", "to a")
+    page.wait_for_message("demo:b", "to b")
     assert not page.element("publish").is_enabled()
     assert page.text("hint")
 
@@ -77,6 +78,81 @@ def test_publishing_where_it_is_not_allowed(server, browser):
     page.click("publish")
     page.wait_for_state("closed")
     assert "1008" in page.text("close") and "not allowed" in page.text("close")
+
+
+def test_rows_say_their_channel(server, browser):
+    """Also those of a channel that is not listened to any more."""
+    page = Page(browser, server)
+    page.wait_for_state("open")
+    server.publish("demo:lobby", "before")
+    page.wait_for_message("demo:lobby", "before")
+    page.write("channel", "demo:\u00fc, other")
+    page.click("subscribe")
+    server.wait_for_subscribers("demo:%C3%BC", 1)
+    server.publish("demo:%C3%BC", b"\x00\xff", "application/octet-stream")
+    server.publish("other", "after")
+    page.wait_for_message("demo:\u00fc", "binary", "00 ff")
+    page.wait_for_message("other", "after")
+    assert any("demo:lobby" in message and "before" in message for message in page.messages())
+    page.screenshot("page-several-channels")
+
+
+def test_misses_nothing_when_the_connection_breaks(server, browser):
+    with CuttingProxy(server) as proxy:
+        page = Page(browser, proxy, "#news")
+        page.wait_for_state("open")
+        server.publish("news", "one")
+        page.wait_for_message("one")
+        proxy.cut()
+        server.publish("news", "two")
+        page.wait_for_message("two")
+        assert len(page.messages()) == 2
+
+
+def test_tells_of_a_gap(start, plane, browser, namespaces):
+    """A row of its own, which does not count as a message."""
+    config = namespaces("[namespace.short]\nhistory_publications = 1\nlog_publications_max = 1\n")
+    server = start(plane, config=config)
+    with CuttingProxy(server) as proxy:
+        page = Page(browser, proxy, "#short:x")
+        page.wait_for_state("open")
+        server.publish("short:x", "one")
+        page.wait_for_message("one")
+        page.browser.execute_script("Math.random = () => 1")  # long enough to publish meanwhile
+        proxy.cut()
+        server.publish_all("short:x", ["two", "three", "four"])
+        page.wait_for_message("short:x", "missed 2-")
+        assert page.text("count") == "1"
+
+
+def test_a_refused_channel(start, plane, browser):
+    """The page shows the server's sentence, and does not ask again and again."""
+    server = start(plane, strict_namespaces=True)
+    page = Page(browser, server, "#nowhere:x")
+    page.wait("the refusal", lambda: page.text("state") == "refused")
+    page.wait_for_state("closed")
+    status, sentence = refusal_of(server, "nowhere:x")
+    assert status == 404 and sentence
+    assert "Refused with 404 at" in page.text("close") and sentence in page.text("close")
+    page.screenshot("page-refused")
+    # Another channel is tried at once.
+    page.write("channel", "demo:lobby")
+    page.click("subscribe")
+    page.wait_for_state("open")
+    assert page.text("close") == ""
+
+
+def test_the_documentation_is_there(server, browser):
+    page = Page(browser, server)
+    page.wait_for_state("open")
+    browser.find_element("css selector", "a[href='#docs']").click()
+    page.wait("the view", lambda: page.element("view-docs").is_displayed())
+    assert "switchboard.v1" in page.text("view-docs") and "Last-Event-ID" in page.text("view-docs")
+    assert page.element("tab-docs").get_attribute("aria-selected") == "true"
+    page.screenshot("page-docs")
+    page.click("tab-connection")
+    assert page.element("state").get_attribute("data-state") == "open"
+    assert page.complaints() == []
 
 
 def test_says_that_the_server_stops_and_comes_back(start, plane, browser):

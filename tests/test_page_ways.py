@@ -7,7 +7,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from support.page import Page
+from support.page import Page, refusal_of
 from support.proxy import CuttingProxy
 
 WAYS = ["interval", "long", "stream", "websocket"]
@@ -36,7 +36,7 @@ class Ways(Page):
 
     def all_news(self):
         # In one go: each question costs the browser as much as a picture.
-        script = "return arguments[0].map((w) => +document.querySelector(`.way[data-way=${w}]`).dataset.news || 0)"
+        script = "return arguments[0].map((w) => +document.querySelector(`.way[data-way=${w}]`).dataset.messages || 0)"
         return self.browser.execute_script(script, WAYS)
 
     def wait_for_news(self, count):
@@ -70,6 +70,7 @@ def test_four_ways_side_by_side(server, browser):
     for way in HELD:
         assert (page.number(way, "requests"), page.number(way, "empty")) == (1, 0)
     assert page.number("long", "requests") >= count
+    assert page.number("websocket", "cost") <= page.number("stream", "cost"), "both carry a position"
     for way in HELD:
         assert page.number(way, "cost") < page.number("long", "cost")
         assert page.number(way, "cost") < page.number("interval", "cost")
@@ -91,25 +92,25 @@ def test_tabs(server, browser, moving):
     page = Ways(browser, server, "")
     assert not browser.execute_script("return matchMedia('(prefers-reduced-motion: reduce)').matches")
     page.wait_for_state("open")
-    assert page.element("view-line").is_displayed() and not page.element("view-ways").is_displayed()
+    assert page.element("view-connection").is_displayed() and not page.element("view-ways").is_displayed()
     page.click("tab-ways")
-    assert page.element("view-ways").is_displayed() and not page.element("view-line").is_displayed()
+    assert page.element("view-ways").is_displayed() and not page.element("view-connection").is_displayed()
     assert page.browser.current_url.endswith("/#four-ways")
     assert page.element("tab-ways").get_attribute("aria-selected") == "true"
     page.wait_for_news(1)
     page.element("tab-ways").send_keys(Keys.ARROW_LEFT)
-    assert page.element("view-line").is_displayed()
+    assert page.element("view-connection").is_displayed()
     assert page.browser.current_url.endswith("/#demo:lobby")
-    assert page.browser.switch_to.active_element.get_attribute("id") == "tab-line"
+    assert page.browser.switch_to.active_element.get_attribute("id") == "tab-connection"
     assert page.element("state").get_attribute("data-state") == "open", "its connection was open all the time"
     assert page.complaints() == []
 
 
-def test_the_line_opens_when_it_is_looked_at(server, browser):
+def test_the_connection_opens_when_it_is_looked_at(server, browser):
     page = Ways(browser, server)
     page.wait_for_news(1)
     assert server.subscribers("demo:lobby") == 0
-    page.click("tab-line")
+    page.click("tab-connection")
     page.wait_for_state("open")
     server.wait_for_subscribers("demo:lobby", 1)
 
@@ -119,7 +120,7 @@ def test_nobody_looks_nobody_waits(server, browser):
     page = Ways(browser, server)
     page.wait_for_news(2)
     page.settle()
-    page.click("tab-line")
+    page.click("tab-connection")
     page.wait_for_state("open")
     page.wait("its sockets are closed", lambda: server.counter("websockets_open") == 1)
     page.click("tab-ways")
@@ -141,7 +142,7 @@ def test_interval(server, browser):
     assert page.number("interval", "requests") <= before + 1
 
 
-def test_count_anew(server, browser):
+def test_reset_counters(server, browser):
     page = Ways(browser, server)
     page.wait_for_news(2)
     page.click("automatic")
@@ -150,7 +151,7 @@ def test_count_anew(server, browser):
     assert page.number("websocket", "requests") == 0 and page.field("websocket", "age") == "\u2013"
     page.say(2)
     page.wait_for_news(2)
-    assert page.number("websocket", "requests") == 0, "its line is the one from before"
+    assert page.number("websocket", "requests") == 0, "its connection is the one from before"
 
 
 def test_where_pages_may_not_publish(start, plane, browser):
@@ -161,6 +162,27 @@ def test_where_pages_may_not_publish(start, plane, browser):
     assert not page.element("say").is_enabled()
     page.wait("it asks on", lambda: page.number("interval", "requests") >= 3)
     assert page.field("websocket", "cost") == "\u2013"
+
+
+def test_a_refused_channel(start, plane, browser):
+    """Each way says so in the server's words, and none asks again."""
+    server = start(plane, strict_namespaces=True, demo=False)
+    page = Ways(browser, server)
+    status, sentence = refusal_of(server, "demo:ways")
+    words = f"Refused with {status}: {sentence}"
+
+    def notes():
+        script = "return [...document.querySelectorAll('.way .what p')].map((p) => p.textContent)"
+        # The channel is another one each time.
+        return [re.sub(r"demo:ways-[0-9-]+", "demo:ways", note) for note in browser.execute_script(script)]
+
+    page.wait("the sentence in every row", lambda: notes() == [words] * 4)
+    page.wait("the state", lambda: "The server refuses" in page.text("ways-state"))
+    requests = page.number("interval", "requests")
+    time.sleep(2.5)  # longer than any of them waits before it tries again
+    assert page.number("interval", "requests") == requests == 1
+    assert notes() == [words] * 4
+    page.screenshot("page-ways-refused")
 
 
 def test_bytes_are_those_of_the_wire(server, browser):
@@ -194,23 +216,23 @@ def test_server_stops_and_comes_back(start, plane, browser):
     page.wait("the words", lambda: "broken" in page.text("ways-state"))
     start(plane, port=first.port)
     count = page.news("websocket")
-    page.wait("the line", lambda: "Listening" in page.text("ways-state"))
+    page.wait("the connection", lambda: "Listening" in page.text("ways-state"))
     page.wait_for_news(count + 1)
 
 
-@pytest.mark.parametrize("width", [360, 800, 1_280])
-def test_small_screens(server, browser, width):
-    """Nothing is wider than the screen."""
-    page = Ways(browser, server)
-    try:
-        browser.set_window_size(max(width, 500), 900)
-        browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
-        )
+@pytest.mark.parametrize("view", ["four-ways", "demo:a,demo:b", "docs"])
+def test_screens(shared, browser, view):
+    """Nothing is wider than the screen, on whatever device."""
+    page = Ways(browser, shared, f"#{view}")
+    if view == "four-ways":
         page.wait_for_news(1)
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-        page.screenshot(f"page-four-ways-{width}")
+    try:
+        for width in (320, 360, 389, 480, 769, 800, 830, 1_280):
+            browser.execute_cdp_cmd(
+                "Emulation.setDeviceMetricsOverride",
+                {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+            )
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+            page.screenshot(f"page-{view[:4]}-{width}")
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        browser.set_window_size(1_280, 900)

@@ -5,8 +5,16 @@ import pathlib
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from .raw_http import ask, get
+
 OUT = pathlib.Path(__file__).resolve().parents[1] / "out"
 WAIT_S = 20
+
+
+def refusal_of(server, channel):
+    """Status and sentence with which a server refuses a channel."""
+    answer = ask(server, get(server, f"/sub/{channel}?poll=1"))
+    return answer.status, answer.body.decode().strip()
 
 
 class Page:

@@ -1,5 +1,7 @@
 //! The page at `GET /`: small clients for people, in one document, without anything from outside.
 
+mod document;
+
 use crate::config::Config;
 
 /// The document, in which `{{name}}` marks the place of each part.
@@ -7,12 +9,16 @@ const PAGE: &str = include_str!("index.html");
 /// What the document is put together from. The scripts share one scope, in this order.
 const PARTS: [(&str, &str); 6] = [
     ("{{style.css}}", include_str!("style.css")),
-    ("{{line.js}}", include_str!("line.js")),
+    ("{{connection.js}}", include_str!("connection.js")),
     ("{{tally.js}}", include_str!("tally.js")),
     ("{{ways.js}}", include_str!("ways.js")),
     ("{{picture.js}}", include_str!("picture.js")),
     ("{{views.js}}", include_str!("views.js")),
 ];
+/// How a client listens. It belongs to the page, whose readers may have nothing but a browser.
+const DOCUMENTATION: &str = include_str!("../../../../docs/transports.md");
+/// The placeholder of the documentation.
+const DOCUMENT: &str = "{{transports.md}}";
 /// The placeholder for the command that publishes, up to the channel.
 const COMMAND: &str = "{{publish-command}}";
 
@@ -33,7 +39,8 @@ pub(crate) fn render(config: &Config) -> &'static str {
 
 /// The document with its parts.
 fn document() -> String {
-    PARTS.iter().fold(PAGE.to_owned(), |page, (place, part)| page.replace(place, part))
+    let page = PARTS.iter().fold(PAGE.to_owned(), |page, (place, part)| page.replace(place, part));
+    page.replace(DOCUMENT, &document::html(DOCUMENTATION))
 }
 
 #[cfg(test)]
@@ -63,11 +70,20 @@ mod tests {
     #[test]
     fn needs_nothing_from_outside_and_builds_no_markup() {
         let page = document();
-        let addresses = page.matches("http://").count() + page.matches("https://").count();
+        // The documentation shows addresses, as text: nothing is fetched from them.
+        let own = page.replace(&document::html(DOCUMENTATION), "");
+        let addresses = own.matches("http://").count() + own.matches("https://").count();
         // The one is the name of the SVG language in the icon.
-        assert_eq!(addresses, page.matches("http://www.w3.org/2000/svg").count());
-        for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "src="]
-        {
+        assert_eq!(addresses, own.matches("http://www.w3.org/2000/svg").count());
+        assert!(own.len() < page.len());
+        for forbidden in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "src=",
+            "href=\"http",
+        ] {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
     }

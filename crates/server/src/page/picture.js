@@ -1,5 +1,5 @@
 "use strict";
-// The second view: says the news, lets four clients wait for it, and shows what that cost.
+// The second view: publishes messages, lets four clients wait for them, and shows what that cost.
 const picture = (() => {
   const WINDOW_MS = 20000, SAID_MAX = 1000, SAY_PAUSE_MS = 100;
   const CHANNEL = "demo:ways-" + crypto.getRandomValues(new Uint32Array(2)).join("-");
@@ -20,11 +20,12 @@ const picture = (() => {
   const rows = WAYS.map(row);
   let publisher = null, automatic = true, running = false, number = 0, sayTimer = 0, showTimer = 0, frame = 0;
 
-  function row([name, title, words]) {
+  function row([name, title, words, way]) {
     const item = $("way").content.firstElementChild.cloneNode(true);
     item.dataset.way = name;
     item.querySelector("h3").textContent = title;
     item.querySelector("p").textContent = words;
+    way.onrefused = (sentence) => { item.querySelector("p").textContent = sentence || words; };
     $("ways").append(item);
     return item;
   }
@@ -39,10 +40,18 @@ const picture = (() => {
       $("say").disabled = false;
       sayLater();
     };
-    publisher.onclose = ({ code }) => {
-      publisher = null;
+    publisher.onclose = async ({ code }) => {
+      const closing = publisher;
       $("say").disabled = true;
       clearTimeout(sayTimer);
+      const why = code === 1006 ? await refusal(PATH) : null;
+      // The view was left meanwhile, and may be back with another one.
+      if (publisher !== closing) return;
+      publisher = null;
+      if (why && why.isFinal) {
+        state(`The server refuses the channel of this view, so there is nothing to compare: ${why.sentence}`);
+        return;
+      }
       if (code === 1008) {
         state("Pages may not publish on this server (its key demo is off), so there are no messages: you see what waiting alone costs.");
         return;
@@ -92,7 +101,7 @@ const picture = (() => {
         const share = most[name] ? 100 * (tally[name] || 0) / most[name] : 0;
         rows[n].querySelector(`[data-bar=${name}]`).style.width = `${share}%`;
       }
-      rows[n].dataset.news = tally.news;
+      rows[n].dataset.messages = tally.messages;
     });
   }
 
@@ -115,7 +124,7 @@ const picture = (() => {
     });
   }
 
-  // One way in time: what was said, when it was heard, what was asked in vain, when a line was held.
+  // One way in time: messages published and received, empty requests, connections held open.
   function lane(canvas, tally, now, { live, soft, wait }) {
     const scale = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
     if (canvas.width !== Math.round(width * scale)) {

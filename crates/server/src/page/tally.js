@@ -4,9 +4,9 @@ class Tally {
   constructor() { this.reset(); }
 
   reset() {
-    this.requests = this.empty = this.sent = this.received = this.news = 0;
+    this.requests = this.empty = this.sent = this.received = this.opening = this.messages = 0;
     this.ages = [];
-    // What the picture shows: answers, and spans in which a line was held open.
+    // What the picture shows: answers, and spans in which a connection was held open.
     this.dots = [];
     this.spans = [];
   }
@@ -14,6 +14,14 @@ class Tally {
   asked(bytes) {
     this.requests += 1;
     this.sent += bytes;
+  }
+
+  // A connection that stays open is there: what that takes once is no part of a message's cost.
+  opened(sent, received) {
+    this.asked(sent);
+    this.received += received;
+    this.opening += sent + received;
+    this.hold();
   }
 
   hold() { this.spans.push({ from: performance.now(), to: null }); }
@@ -28,16 +36,18 @@ class Tally {
     this.dots.push({ at: performance.now(), said: null });
   }
 
-  // News that this page said at `said`, by the same clock.
+  // A message that this page published at `said`, by the same clock.
   heard(said) {
     const at = performance.now();
-    this.news += 1;
+    this.messages += 1;
     this.ages.push(at - said);
     if (this.ages.length > 200) this.ages.shift();
     this.dots.push({ at, said });
   }
 
-  get cost() { return this.news ? (this.sent + this.received) / this.news : null; }
+  get cost() {
+    return this.messages ? (this.sent + this.received - this.opening) / this.messages : null;
+  }
 
   get age() {
     if (!this.ages.length) return null;
@@ -64,6 +74,7 @@ const wire = {
       Referer: location.origin + "/",
       ...headers,
     };
+    if (known.Origin) delete known.Referer; // a handshake has the one, a request the other
     return this.text(`GET ${path} HTTP/1.1\r\n`) + this.headers(known);
   },
 
@@ -76,6 +87,12 @@ const wire = {
   head(response) {
     const line = `HTTP/1.1 ${response.status} ${response.statusText}\r\n`;
     return this.text(line) + this.headers(Object.fromEntries(response.headers));
+  },
+
+  // A chunk of the server around a text.
+  chunk(text) {
+    const bytes = this.text(text);
+    return bytes + bytes.toString(16).length + 4;
   },
 
   // A frame of the server around so many bytes.

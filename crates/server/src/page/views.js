@@ -1,23 +1,24 @@
 "use strict";
-// Two views of one page. The address says which: `#four-ways`, or the channels of the line.
+// Three views of one page. The address says which: `#four-ways`, `#docs`, or the channels of the
+// connection.
 {
-  const WAYS = "#four-ways";
-  const tabs = [$("tab-line"), $("tab-ways")];
-  let lineIsOpen = false;
+  const WAYS = "#four-ways", DOCS = "#docs";
+  const views = { connection: $("tab-connection"), ways: $("tab-ways"), docs: $("tab-docs") };
+  const tabs = Object.values(views);
+  let isOpen = false;
 
-  function select(tab, names) {
-    for (const one of tabs) {
-      const chosen = one === tab;
-      one.setAttribute("aria-selected", chosen);
-      one.tabIndex = chosen ? 0 : -1;
-      $(one.getAttribute("aria-controls")).hidden = !chosen;
+  function select(view, names) {
+    for (const [name, tab] of Object.entries(views)) {
+      tab.setAttribute("aria-selected", name === view);
+      tab.tabIndex = name === view ? 0 : -1;
+      $(tab.getAttribute("aria-controls")).hidden = name !== view;
     }
-    document.body.dataset.view = tab === $("tab-ways") ? "ways" : "line";
-    if (tab === $("tab-ways")) {
-      history.replaceState(null, "", WAYS);
-    } else if (names || !lineIsOpen) {
-      lineIsOpen = true;
-      openLine(names);
+    document.body.dataset.view = view;
+    if (view !== "connection") {
+      history.replaceState(null, "", view === "ways" ? WAYS : DOCS);
+    } else if (names || !isOpen) {
+      isOpen = true;
+      openConnection(names);
     } else {
       history.replaceState(null, "", "#" + channels.map(encode).join(","));
     }
@@ -29,20 +30,27 @@
     if (!$("view-ways").hidden && !document.hidden) picture.start(); else picture.stop();
   }
 
-  for (const tab of tabs) {
-    tab.onclick = () => select(tab);
+  for (const [view, tab] of Object.entries(views)) {
+    tab.onclick = () => select(view);
     tab.onkeydown = ({ key }) => {
-      if (key !== "ArrowLeft" && key !== "ArrowRight") return;
-      const other = tabs[1 - tabs.indexOf(tab)];
-      select(other);
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+      if (!step) return;
+      const other = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+      other.click();
       other.focus();
     };
   }
+
+  function selectByAddress() {
+    if (location.hash === WAYS) select("ways");
+    else if (location.hash === DOCS) select("docs");
+    else select("connection", location.hash.slice(1));
+  }
+
   addEventListener("hashchange", () => {
-    if (location.hash === WAYS) select($("tab-ways"));
-    else if (!$("view-ways").hidden) select($("tab-line"), location.hash.slice(1));
+    const isChannel = location.hash !== WAYS && location.hash !== DOCS;
+    if (!isChannel || $("view-connection").hidden) selectByAddress();
   });
   document.addEventListener("visibilitychange", attend);
-  if (location.hash === WAYS) select($("tab-ways"));
-  else select($("tab-line"), location.hash.slice(1));
+  selectByAddress();
 }

@@ -1,7 +1,7 @@
 "use strict";
 // Four clients of one channel. Each has a tally, starts where it stood, and can be stopped.
 
-// A client that is told of each news with its text.
+// A client that is told of each message with its text.
 class Way {
   constructor(path, listen) {
     this.path = path;
@@ -9,11 +9,14 @@ class Way {
     this.tally = new Tally();
     this.position = null;
     this.running = false;
+    // Called with the server's sentence when it refuses the channel, and with nothing at a start.
+    this.onrefused = () => {};
   }
 
   start() {
     if (this.running) return;
     this.running = true;
+    this.onrefused("");
     this.open();
   }
 
@@ -27,6 +30,20 @@ class Way {
   hear(text) {
     const said = this.listen(text);
     if (said !== undefined) this.tally.heard(said);
+  }
+
+  // It could not be opened, or was lost: again, unless the server refuses the channel. `client` is
+  // what failed; another may have been opened by the time the answer is there.
+  async recover(client) {
+    const why = await refusal(this.path);
+    if (!this.running || client !== this.client) return;
+    if (why && why.isFinal) this.refuse(why); else this.later(RETRY_MS);
+  }
+
+  // Trying again would end the same way.
+  refuse({ status, sentence }) {
+    this.stop();
+    this.onrefused(`Refused with ${status}: ${sentence}`);
   }
 
   // As a browser's own EventSource does: again, after a little while.
@@ -49,8 +66,9 @@ class Poll extends Way {
     this.request = new AbortController();
     this.tally.asked(wire.request(this.path + query, headers));
     const response = await fetch(this.path + query, { headers, signal: this.request.signal, cache: "no-store" });
+    const why = await refusalIn(response);
+    if (why) throw Object.assign(new Error(response.statusText), { why });
     const body = await response.text();
-    if (response.status !== 200 && response.status !== 304) throw new Error(response.statusText);
     this.tally.received += wire.head(response) + wire.text(body);
     this.position = response.headers.get("ETag");
     if (response.status === 304) this.tally.heardNothing();
@@ -64,6 +82,7 @@ class Poll extends Way {
     try {
       pause = await this.turn();
     } catch (error) {
+      if (run === this.run && error.why && error.why.isFinal) return this.refuse(error.why);
       // Stopped, or the server cannot be reached now.
     }
     if (run !== this.run) return;
@@ -88,7 +107,7 @@ class IntervalPoll extends Poll {
 
 class LongPoll extends Poll {
   async turn() {
-    // The first question is where the channel stands: what is said later is news.
+    // The first question is where the channel stands: what is published later is awaited.
     if (!this.position) {
       await this.ask("?poll=1", "*/*");
       return 0;
@@ -102,45 +121,42 @@ class LongPoll extends Poll {
 
 class Stream extends Way {
   // As this server writes it; a page does not see the head of an EventSource.
-  static HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n" +
-    "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nd\r\nretry: 2000\n\n\r\n";
+  static HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n" +
+    "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n" +
+    "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\r\n" +
+    "1c\r\nretry: 2000\nid: 12345678-1\n\n\r\n";
 
   open() {
     const query = this.position ? `?last_event_id=${this.position}` : "";
-    this.source = new EventSource(this.path + query);
-    this.source.onopen = () => {
+    const source = this.client = new EventSource(this.path + query);
+    source.onopen = () => {
       const headers = { Accept: "text/event-stream", "Cache-Control": "no-cache" };
       if (this.position) headers["Last-Event-ID"] = this.position;
-      this.tally.asked(wire.request(this.path + query, headers));
-      this.tally.received += wire.text(Stream.HEAD);
-      this.tally.hold();
+      this.tally.opened(wire.request(this.path + query, headers), wire.text(Stream.HEAD));
     };
-    this.source.onmessage = ({ data, lastEventId }) => {
+    source.onmessage = ({ data, lastEventId }) => {
       this.position = lastEventId;
-      const bytes = wire.text(`id: ${lastEventId}\ndata: ${data}\n\n`);
-      // A chunk: the size, a line end before the data and one behind it.
-      this.tally.received += bytes.toString(16).length + 2 + bytes + 2;
+      this.tally.received += wire.chunk(`id: ${lastEventId}\ndata: ${data}\n\n`);
       this.hear(data);
     };
-    this.source.onerror = () => {
+    source.onerror = () => {
       this.tally.release();
       // The browser comes back by itself unless the answer was no event stream.
-      if (this.source.readyState === EventSource.CLOSED && this.running) this.later(RETRY_MS);
+      if (source.readyState === EventSource.CLOSED) this.recover(source);
     };
   }
 
   close() {
     clearTimeout(this.timer);
-    this.source.close();
+    this.client.close();
   }
 }
 
 class Socket extends Way {
-  static PROTOCOL = "switchboard.v1";
+  // As for the other ways, without what browsers add of their own, such as extensions.
   static HANDSHAKE = {
-    Upgrade: "websocket", Connection: "Upgrade", "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": Socket.PROTOCOL,
-    "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits",
+    Origin: location.origin, Upgrade: "websocket", Connection: "Upgrade", "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": PROTOCOL,
   };
   static ANSWER = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: switchboard.v1\r\n\r\n";
@@ -148,28 +164,28 @@ class Socket extends Way {
   open() {
     const query = this.position ? `?since=${this.position}` : "";
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    this.socket = new WebSocket(`${scheme}//${location.host}${this.path}${query}`, Socket.PROTOCOL);
-    this.socket.onopen = () => {
-      this.tally.asked(wire.request(this.path + query, Socket.HANDSHAKE));
-      this.tally.received += wire.text(Socket.ANSWER);
-      this.tally.hold();
+    const socket = this.client = new WebSocket(`${scheme}//${location.host}${this.path}${query}`, PROTOCOL);
+    socket.onopen = () => {
+      this.tally.opened(wire.request(this.path + query, Socket.HANDSHAKE), wire.text(Socket.ANSWER));
     };
-    this.socket.onmessage = ({ data }) => {
-      this.tally.received += wire.frame(wire.text(data));
+    socket.onmessage = ({ data }) => {
+      const bytes = wire.frame(wire.text(data));
       const end = data.indexOf("\n\n");
       const [kind, position] = data.slice(0, end).split("\n")[0].split(": ");
       this.position = position;
+      this.tally.received += bytes;
+      if (kind === "start") this.tally.opening += bytes;
       if (kind === "position") this.hear(data.slice(end + 2));
     };
-    this.socket.onclose = () => {
+    socket.onclose = () => {
       this.tally.release();
-      if (this.running) this.later(RETRY_MS);
+      this.recover(socket);
     };
   }
 
   close() {
     clearTimeout(this.timer);
-    this.socket.onclose = null;
-    this.socket.close(1000);
+    this.client.onclose = null;
+    this.client.close(1000);
   }
 }

@@ -22,20 +22,27 @@ const FINAL = new Set([1000, 1002, 1007, 1008, 1009, 4401]);
 const [, curl, publishUrl] = $("curl").textContent.match(/^(.*) (\S+)$/);
 const encoder = new TextEncoder();
 
-let socket = null, channels = [], attempts = 0, openedAt = 0, retry = 0, dueAt = 0;
+const PROTOCOL = "switchboard.v1";
+const decoder = new TextDecoder();
+
+let socket = null, channels = [], position = null, attempts = 0, openedAt = 0, retry = 0, dueAt = 0;
 let own = [], waiting = [], count = 0, bytes = 0, rateCount = 0, paused = false, drawing = false;
 
-// The line
+// The connection
+
+function path() {
+  return "/sub/" + channels.map(encode).join(",");
+}
 
 function connect() {
   clearTimeout(retry);
   drop();
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const path = channels.map(encode).join(",");
+  const since = position ? `?since=${position}` : "";
   own = [];
   show("connecting", "connecting");
   try {
-    socket = new WebSocket(`${scheme}//${location.host}/sub/${path}`);
+    socket = new WebSocket(`${scheme}//${location.host}${path()}${since}`, PROTOCOL);
   } catch (error) {
     show("closed", "not connected");
     return;
@@ -45,11 +52,11 @@ function connect() {
     openedAt = performance.now();
     show("open", `listening to ${channels.join(", ")}`);
   };
-  socket.onmessage = (event) => receive(event.data);
+  socket.onmessage = (event) => read(event.data);
   socket.onclose = (event) => closed(event.code, event.reason);
 }
 
-// Hangs up without hearing the rest.
+// Closes it without waiting for the rest.
 function drop() {
   if (!socket) return;
   socket.onopen = socket.onmessage = socket.onclose = null;
@@ -57,22 +64,49 @@ function drop() {
   socket = null;
 }
 
-function closed(code, reason) {
-  socket = null;
-  // A line that held for a while was a good one: begin again with short waits.
-  if (openedAt && performance.now() - openedAt > 10000) attempts = 0;
+async function closed(code, reason) {
+  const closing = socket;
+  const wasOpen = openedAt > 0;
+  // A connection that held for a while was a good one: begin again with short waits.
+  if (wasOpen && performance.now() - openedAt > 10000) attempts = 0;
   openedAt = 0;
+  const why = wasOpen ? null : await refusal(path());
+  // Another connection, or none, was asked for meanwhile.
+  if (socket !== closing) return;
+  socket = null;
   const words = CODES[code] || "unknown code";
-  const says = reason ? ` The server says: ${reason}` : "";
-  $("close").textContent = `Closed with ${code} at ${clock(new Date())}: ${words}.${says}`;
-  if (FINAL.has(code)) {
-    show("closed", "closed");
+  const said = reason || (why && why.sentence);
+  const says = said ? ` The server says: ${said}` : "";
+  $("close").textContent = why && why.isFinal
+    ? `Refused with ${why.status} at ${clock(new Date())}.${says}`
+    : `Closed with ${code} at ${clock(new Date())}: ${words}.${says}`;
+  if (FINAL.has(code) || (why && why.isFinal)) {
+    show("closed", why ? "refused" : "closed");
     return;
   }
   // Random, so that clients that lost the same server do not come back in step.
   const longest = Math.min(20000, 500 * 2 ** attempts++);
   dueAt = performance.now() + 250 + Math.random() * longest;
   countDown();
+}
+
+// Why the server refuses a channel, or null if it does not. Browsers hide the answer to a handshake
+// from pages, but not that to a poll of the same channel.
+async function refusal(path) {
+  try {
+    const response = await fetch(`${path}?poll=1`, { cache: "no-store" });
+    return await refusalIn(response);
+  } catch (error) {
+    return null; // the server cannot be reached now
+  }
+}
+
+async function refusalIn(response) {
+  const { status } = response;
+  if (status < 400) return null;
+  const sentence = (await response.text()).trim().slice(0, TEXT_MAX);
+  // After other statuses, such as 503, the same request may succeed later.
+  return { status, sentence, isFinal: [400, 401, 403, 404, 414, 431].includes(status) };
 }
 
 function countDown() {
@@ -108,13 +142,30 @@ function subscribe() {
   history.replaceState(null, "", "#" + channels.map(encode).join(","));
   $("curl").textContent = `${curl} -d 'Hello, everyone' \\\n${quote(publishUrl + encode(channels[0]))}`;
   attempts = 0;
+  position = null;
   $("close").textContent = "";
   connect();
 }
 
 // Messages
 
-function receive(data) {
+// A message of switchboard.v1: lines `name: value`, an empty line, and the payload.
+function read(data) {
+  const isText = typeof data === "string";
+  const end = isText ? data.indexOf("\n\n") : emptyLineIn(new Uint8Array(data));
+  const header = isText ? data.slice(0, end) : decoder.decode(data.slice(0, end));
+  const fields = Object.fromEntries(header.split("\n").map((line) => line.split(": ")));
+  const channel = fields.channel ? decodeURIComponent(fields.channel) : channels[0];
+  position = fields.position || fields.start || fields.gap;
+  if (fields.position) receive(data.slice(end + 2), channel);
+  if (fields.gap) note(`missed ${fields.missed || "an unknown number of messages"} (${fields.reason})`, channel);
+}
+
+function emptyLineIn(bytes) {
+  return bytes.findIndex((byte, at) => byte === 10 && bytes[at + 1] === 10);
+}
+
+function receive(data, channel) {
   const now = performance.now();
   const text = typeof data === "string" ? data : null;
   const size = text === null ? data.byteLength : encoder.encode(text).length;
@@ -123,8 +174,17 @@ function receive(data) {
   rateCount += 1;
   const took = text === null ? null : takeOwn(text, now);
   if (took !== null) $("latency").textContent = `${took.toFixed(1)} ms`;
+  add({ channel, text, size, took, head: text === null ? hex(data) : "" });
+}
+
+// A row that is no message, such as a gap.
+function note(text, channel) {
+  add({ channel, text, size: 0, took: null, head: "", isNote: true });
+}
+
+function add(row) {
   if (!paused) {
-    waiting.push({ at: new Date(), text, size, took, head: text === null ? hex(data) : "" });
+    waiting.push({ at: new Date(), ...row });
     // A page in the background draws nothing: what waits is bounded as well.
     if (waiting.length > LIST_MAX) waiting.shift();
   }
@@ -159,10 +219,12 @@ function draw() {
   pulse();
 }
 
-function item({ at, text, size, took, head }) {
+function item({ at, channel, text, size, took, head, isNote }) {
   const li = document.createElement("li");
   const time = document.createElement("time");
+  const name = document.createElement("em");
   const body = document.createElement("span");
+  name.textContent = channel;
   time.dateTime = at.toISOString();
   time.textContent = `${clock(at)}.${String(at.getMilliseconds()).padStart(3, "0")}`;
   if (text === null) {
@@ -171,7 +233,8 @@ function item({ at, text, size, took, head }) {
   } else {
     body.textContent = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)} \u2026 (${amount(size)})` : text;
   }
-  li.append(time, body);
+  if (isNote) li.className = "gap";
+  li.append(time, name, body);
   if (took !== null) {
     const tag = document.createElement("b");
     tag.textContent = `yours, ${took.toFixed(1)} ms`;
@@ -193,10 +256,10 @@ function amount(size) {
 }
 
 function pulse() {
-  const line = $("pulse");
-  if (line.classList.contains("run")) return;
-  line.classList.add("run");
-  setTimeout(() => line.classList.remove("run"), 720);
+  const path = $("pulse");
+  if (path.classList.contains("run")) return;
+  path.classList.add("run");
+  setTimeout(() => path.classList.remove("run"), 720);
 }
 
 // Controls
@@ -251,8 +314,8 @@ setInterval(() => {
   rateCount = 0;
 }, 1000);
 
-// Opens the line, to the channels that the address names if it names some.
-function openLine(names) {
+// Opens the connection, to the channels that the address names if it names some.
+function openConnection(names) {
   if (names) {
     try { $("channel").value = names.split(",").map(decodeURIComponent).join(","); } catch (error) { /* not ours */ }
   }
