@@ -9,13 +9,14 @@ import subprocess
 import httpx
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
-from websockets.sync.client import connect
 
 from support.documents import blocks_of
 from support.front import BLOCKS, FRONTS, HTTP2
 from support.page import Page
 from support.ports import free_port
+from support.raw_websocket import PING, PONG, frame
 from support.server import BINARY, ROOT, run_to_end
+from support.v1 import V1
 from support.waiting import wait_until
 
 WAIT_S = 20
@@ -41,8 +42,8 @@ def http_client(front, **options):
 
 def socket_of(front, path):
     """A WebSocket through the proxy, past the message that says where it starts."""
-    socket = connect(front.ws(path), ssl=front.context, subprotocols=["switchboard.v1"], proxy=None)
-    assert socket.recv(WAIT_S).startswith("start: ")
+    socket = V1(front, path)
+    assert socket.begin() == []
     return socket
 
 
@@ -94,11 +95,11 @@ def test_every_way_to_listen_through(behind, name):
             lines = stream.iter_lines()
             for text in ("third", "fourth"):
                 server.publish("news", text)
-                assert socket.recv(WAIT_S).endswith(f"\n\n{text}")
+                assert socket.payload() == text
                 assert next_data(lines) == text
-            position = socket.close() or server.publish("news", "missed")["position"]
+            before = socket.position
+        server.publish("news", "missed")
         # What a browser's EventSource would send when it reconnects.
-        before = position.rpartition("-")[0] + f"-{int(position.rpartition('-')[2]) - 1}"
         accept["Last-Event-ID"] = before
         with client.stream("GET", front.url("/sub/news"), headers=accept) as stream:
             assert next_data(stream.iter_lines()) == "missed"
@@ -133,15 +134,19 @@ def test_silent_clients_outlive_the_idle_timeouts(behind, name):
             client.stream("GET", front.url("/sub/news"), headers=accept) as stream,
         ):
             lines = stream.iter_lines()
-            # The client answers pings by itself, and comments say that the stream is alive.
-            silent = 0
-            while silent < 6:
-                silent += next(lines) == ":"
+            # Comments and pings say that both are alive, each of them five times.
+            for _ in range(5):
+                fin, opcode, payload = socket.read_frame()
+                assert (fin, opcode) == (True, PING), (opcode, payload)
+                socket.send(frame(PONG, payload))
+            comments = 0
+            while comments < 5:
+                comments += next(lines) == ":"
             for _ in range(3):
                 assert client.get(front.url("/sub/news")).status_code == 304
             server.wait_for_subscribers("news", 2)
             server.publish("news", "still here")
-            assert socket.recv(WAIT_S).endswith("\n\nstill here")
+            assert socket.payload() == "still here"
             assert next_data(lines) == "still here"
 
 
@@ -158,7 +163,7 @@ def test_clients_come_back_after_a_restart(behind, name):
         wait_until("the proxy has noticed", lambda: front.health() == 200, within_s=8)
         with socket_of(front, "/sub/news") as socket:
             again.publish("news", "back")
-            assert socket.recv(WAIT_S).endswith("\n\nback")
+            assert socket.payload() == "back"
 
 
 def logged(browser):

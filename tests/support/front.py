@@ -46,7 +46,7 @@ class Certificate:
 
 
 class Front:
-    """A running proxy. `port`, `host` and `url` are as a server's, by HTTPS."""
+    """A running proxy. `port`, `host` and `url` are as a server's, so clients can be sent to it, by TLS."""
 
     program: str
     # The idle timeouts in the document, and some 2.5 s in the same words.
@@ -145,9 +145,6 @@ class Front:
 
     def url(self, path):
         return f"https://{self.host}{path}"
-
-    def ws(self, path):
-        return f"wss://{self.host}{path}"
 
     def stop(self):
         if self.process is not None:

@@ -46,6 +46,9 @@ class RawConnection:
         self.socket.settimeout(TIMEOUT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.connect(("127.0.0.1", server.port))
+        # A proxy in front of a server speaks TLS.
+        if context := getattr(server, "context", None):
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.server = server
         self.buffer = bytearray()
 
