@@ -46,15 +46,13 @@ done
 reports=${reports:-$(default_reports)}
 
 build_programs
-version=$("$server_bin" --version | sed 's/.* //')
 started=$SECONDS failed=0
 for plane in "${planes[@]}"; do
     # A fresh server for each run: memory that an earlier run left behind would hide what the next
     # one takes.
     start_server "$plane"
     say "$plane: server $server_pid on $public"
-    # The addresses are others next time, so this script is what repeats the run.
-    described=(--label "Switchboard $version on $plane" --command "scripts/c10k.sh --plane $plane")
+    describe "$plane" "scripts/c10k.sh --plane $plane"
     "$load_bin" idle "ws://$public/sub/{channel}" --connections $CONNECTIONS \
         --connect-rate 5000 --hold 5s --pid "$server_pid" "${described[@]}" \
         --report "$reports/$plane/idle" || failed=1

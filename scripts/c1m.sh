@@ -206,8 +206,10 @@ failed=0
 hold_idle() {
     start_server io_uring --cores "$server_cores" --ping-interval-ms $PING_INTERVAL_MS --pong-timeout-ms $PONG_TIMEOUT_MS
     say "server $server_pid on $public, io_uring; $(grouped "$connections") connections to its $server_cores shard(s), silent for $idle_s s; a ping every $((PING_INTERVAL_MS / 1000)) s of silence"
+    describe io_uring "scripts/c1m.sh $connections --idle $idle_s"
     "$load_bin" idle "ws://$public/sub/{channel}" --plane io_uring --connections "$connections" \
-        --connect-timeout 30s --hold "${idle_s}s" --pid "$server_pid" --report "$reports" || failed=$?
+        --connect-timeout 30s --hold "${idle_s}s" --pid "$server_pid" "${described[@]}" \
+        --report "$reports" || failed=$?
 }
 
 fan_out() {
@@ -216,13 +218,14 @@ fan_out() {
     [ $ping_interval_ms -gt $PING_INTERVAL_MS ] || ping_interval_ms=$PING_INTERVAL_MS
     start_server io_uring --cores "$server_cores" --ping-interval-ms $ping_interval_ms --pong-timeout-ms $PONG_TIMEOUT_MS
     say "server $server_pid on $public, io_uring; $(grouped "$connections") connections to its $server_cores shard(s), then $messages messages to all; a ping every $((ping_interval_ms / 1000)) s of silence"
+    describe io_uring "scripts/c1m.sh $connections --messages $messages"
     rate=$(awk -v n="$connections" -v p=$PACE 'BEGIN { r = p / n; if (r > 5) r = 5; printf "%.4g", r }')
     # A little more than the messages take; their number ends the publishing.
     duration=$(awk -v m="$messages" -v r="$rate" 'BEGIN { printf "%ds", m / r + 5 }')
     "$load_bin" fanout "ws://$public/sub/{channel}" --publish-url "http://$internal/pub/{channel}" \
         --plane io_uring --connections "$connections" --connect-timeout 30s --rate "$rate" \
         --publications "$messages" --duration "$duration" --drain 60s \
-        --pid "$server_pid" --report "$reports" || failed=$?
+        --pid "$server_pid" "${described[@]}" --report "$reports" || failed=$?
 }
 
 if [ -n "$idle_s" ]; then hold_idle; else fan_out; fi

@@ -48,6 +48,13 @@ default_reports() {
     printf '%s/switchboard-reports/%s-%s' "${TMPDIR:-/tmp}" "$name" "$(date +%Y%m%d-%H%M%S)"
 }
 
+# describe PLANE COMMAND: sets described to options for the load tool: what its report is of, and what
+# repeats the run, since the addresses of start_server are others next time.
+describe() {
+    # shellcheck disable=SC2034 # of the scripts
+    described=(--label "Switchboard $("$server_bin" --version | sed 's/.* //') on $1" --command "$2")
+}
+
 server_pid='' server_log=''
 # Where the server listens, and a command to start it with, such as one that enters a namespace.
 server_address=127.0.0.1 server_within=()
