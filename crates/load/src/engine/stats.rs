@@ -105,6 +105,10 @@ pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed"))
 }
 
+/// Errors that are told apart by their words; beyond it they are counted together.
+const ERRORS_MAX: usize = 256;
+const OTHER_ERRORS: &str = "other errors";
+
 /// What one thread has measured: since the start, or since the coordinator last took it.
 #[derive(Debug, Clone)]
 pub(crate) struct Stats {
@@ -157,7 +161,16 @@ impl Stats {
 
     /// Notes why something counts as `counter`; the counting is the caller's.
     pub(crate) fn error(&mut self, counter: Counter, what: String) {
-        *self.errors.entry((counter, what)).or_default() += 1;
+        self.note(counter, what, 1);
+    }
+
+    /// Servers word their refusals as they like, so only so many different ones are kept apart.
+    fn note(&mut self, counter: Counter, what: String, count: u64) {
+        let mut key = (counter, what);
+        if self.errors.len() >= ERRORS_MAX && !self.errors.contains_key(&key) {
+            OTHER_ERRORS.clone_into(&mut key.1);
+        }
+        *self.errors.entry(key).or_default() += count;
     }
 
     /// All errors, the most frequent first.
@@ -196,8 +209,8 @@ impl Stats {
                 theirs.reset();
             }
         }
-        for (what, count) in other.errors.drain() {
-            *self.errors.entry(what).or_default() += count;
+        for ((counter, what), count) in other.errors.drain() {
+            self.note(counter, what, count);
         }
         self.findings.merge(&std::mem::take(&mut other.findings));
         self.open += other.open;
@@ -230,6 +243,21 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_in_many_words_are_bounded_and_all_counted() {
+        let (mut local, mut total) = (Stats::default(), Stats::default());
+        for number in 0..1_000 {
+            local.error(Counter::Refused, format!("refusal {number}"));
+            if number % 300 == 0 {
+                total.absorb(&mut local);
+            }
+        }
+        total.absorb(&mut local);
+        assert!(total.errors.len() <= ERRORS_MAX + 1, "{}", total.errors.len());
+        assert_eq!(total.error_count(), 1_000);
+        assert_eq!(total.main_error(Counter::Refused), Some(OTHER_ERRORS));
+    }
 
     #[test]
     fn everything_is_handed_over_once() {
