@@ -26,8 +26,8 @@ pub(super) fn parse(
         Transport::EventStream => last_event_ids(request, channels),
         Transport::LongPoll | Transport::IntervalPoll => entity_tags(request, channels),
     };
-    // A client that reconnects repeats its URL, `since` and all, and adds where it is now.
-    let texts = query.last_event_id.iter().chain(&query.since);
+    // A client that reconnects repeats its URL, `since` and all, and adds where it is now at the end.
+    let texts = query.last_event_id.iter().rev().chain(query.since.iter().rev());
     let query = texts.filter_map(|text| starts(text, channels)).reduce(|a, b| of_each(later, a, b));
     let header = header.into_iter().reduce(|a, b| of_each(later, a, b));
     match (header, query) {

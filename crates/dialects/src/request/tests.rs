@@ -172,6 +172,8 @@ fn each_name_of_a_position_is_known_and_the_later_position_wins() {
         }
     }
     assert_eq!(starts(1, &format!("since={A}&since=aaaaaaaa-9"), &[]), [after("aaaaaaaa-9")]);
+    let query = format!("lastEventId={A}&lastEventId={B}");
+    assert_eq!(starts(1, &query, &[EVENT_STREAM]), [after(B)], "what was added last");
     let query = format!("since=earliest,{A}&lastEventId=aaaaaaaa-3,aaaaaaaa-3");
     assert_eq!(starts(2, &query, &[]), [after("aaaaaaaa-3"), after(A)], "each by itself");
     // A client that comes from another server hears of the gap, wherever its URL begins.
