@@ -14,6 +14,9 @@ use crate::wall::Correction;
 /// A busy shard goes through monoio's park at least this often.
 const PARK_EVERY: Duration = Duration::from_millis(5);
 
+/// Looks at two clocks that are further apart say nothing of how they differ.
+const LOOKS_APART_MS: u64 = 100;
+
 /// Milliseconds since 1970 that only grow: the wall clock when the clock was made, and monotonic
 /// time from then on. All that is ordered or waited for goes by it. It also knows what the wall clock
 /// shows now, which may have been corrected; its clones agree on that.
@@ -36,10 +39,17 @@ impl Clock {
         self.start_unix_ms + to_ms(self.start.elapsed())
     }
 
-    /// Tells a shard what the wall clock shows at `now_ms` of this clock.
-    fn tell<P: Plane>(&self, now_ms: u64, shard: &mut Shard<P>) {
-        let unix_ms = wall_unix_ms();
-        shard.set_wall(unix_ms, self.correction.look(unix_ms, now_ms));
+    /// Tells a shard what the wall clock shows; returns the time of this clock.
+    fn tell<P: Plane>(&self, shard: &mut Shard<P>) -> u64 {
+        let (before_ms, unix_ms, now_ms) = (self.now_ms(), wall_unix_ms(), self.now_ms());
+        // Where the thread was stopped between the looks, they are of different moments.
+        let ahead_s = if now_ms - before_ms < LOOKS_APART_MS {
+            self.correction.look(unix_ms, now_ms)
+        } else {
+            self.correction.known_s()
+        };
+        shard.set_wall(unix_ms, ahead_s);
+        now_ms
     }
 }
 
@@ -98,8 +108,7 @@ async fn turn_until_stopped<P: Plane>(
     ready();
     let mut parked_at = Instant::now();
     loop {
-        let now_ms = clock.now_ms();
-        clock.tell(now_ms, &mut shard);
+        let now_ms = clock.tell(&mut shard);
         match shard.turn(now_ms)? {
             Next::Ended => return Ok(()),
             Next::Now if parked_at.elapsed() < PARK_EVERY => continue,

@@ -15,9 +15,14 @@ const STEP_MS: u64 = 750;
 pub(crate) struct Correction(Arc<AtomicI64>);
 
 impl Correction {
+    /// As far as anybody has seen.
+    pub(crate) fn known_s(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Looks at both clocks.
     pub(crate) fn look(&self, unix_ms: u64, now_ms: u64) -> i64 {
-        let known_s = self.0.load(Ordering::Relaxed);
+        let known_s = self.known_s();
         let ahead_ms = unix_ms.cast_signed().wrapping_sub(now_ms.cast_signed());
         if ahead_ms.abs_diff(known_s.saturating_mul(1000)) < STEP_MS {
             return known_s;
