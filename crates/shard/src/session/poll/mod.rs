@@ -78,7 +78,6 @@ impl Verbs for Poll {
             core.park_input(id, InputReason::Output);
             return Taken::Keep { scanned: 0 };
         }
-        core.counters.refused_request.add(1);
         refuse_more(core, id);
         Taken::All
     }
