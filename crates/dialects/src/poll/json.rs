@@ -19,6 +19,9 @@ const SHARED_BYTES_MIN: usize = 4 << 10;
 /// which is the only one where many wait for it.
 const KEPT_BYTES_MIN: usize = 1 << 10;
 
+/// The position is that of all channels, and each gap has it. Where that is longer, only the last has it.
+const GAP_POSITIONS_BYTES_MAX: usize = 16 << 10;
+
 /// The body of an answer in JSON, item by item.
 #[derive(Debug)]
 pub struct JsonBody {
@@ -116,12 +119,14 @@ fn push_json_head(answer: &Answer<'_>, bytes: usize, last_modified_ms: u64, out:
 
 fn open_array(begin_id: &str, gaps: &[(ChannelName, Gap)]) -> Vec<u8> {
     let mut body = vec![b'['];
-    for (channel, gap) in gaps {
+    let is_long = gaps.len() * begin_id.len() > GAP_POSITIONS_BYTES_MAX;
+    for (nth, (channel, gap)) in gaps.iter().enumerate() {
+        let position = (!is_long || nth + 1 == gaps.len()).then_some(begin_id);
         let missed = gap.missed.as_ref().map(Bounds::of);
         let channel = channel.as_str();
         let gap = gap.reason.as_str();
         part(&mut body);
-        push_json(&mut body, &JsonGap { position: begin_id, channel, gap, missed });
+        push_json(&mut body, &JsonGap { position, channel, gap, missed });
     }
     body
 }
@@ -169,7 +174,8 @@ fn part(body: &mut Vec<u8>) {
 
 #[derive(Serialize)]
 struct JsonGap<'a> {
-    position: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<&'a str>,
     channel: &'a str,
     gap: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

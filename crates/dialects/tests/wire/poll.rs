@@ -326,6 +326,27 @@ fn no_head_is_too_long_for_a_proxy() {
     }
 }
 
+/// The position of all channels in each of their gaps would be 200 KB.
+#[test]
+fn many_gaps_in_json_have_one_position() {
+    let lost = |nth: usize| {
+        let name = ChannelName::new(&format!("{nth:03}{}", "x".repeat(252))).unwrap();
+        (name, Gap { reason: GapReason::Epoch, missed: None })
+    };
+    for (channels, has_all) in [(20, true), (128, false)] {
+        let gaps: Vec<_> = (0..channels).map(lost).collect();
+        let id = vec!["aaaaaaaa-12345"; channels].join(",");
+        let answer =
+            Answer { keep_alive: true, cors: None, id: &id, gaps: &gaps, wall: given::wall() };
+        let bytes = given::in_json(&answer, &id, &[], 0);
+        assert!(bytes.len() < 64 << 10, "{}", bytes.len());
+        let items: Vec<Value> = serde_json::from_slice(http::response(&bytes).body().0).unwrap();
+        assert_eq!(items.len(), channels);
+        assert!(items[..channels - 1].iter().all(|item| item.get("position").is_some() == has_all));
+        assert_eq!(items[channels - 1]["position"], *id);
+    }
+}
+
 /// A clock that was an hour behind when the server started.
 #[test]
 fn what_is_shown_follows_the_corrected_clock() {
