@@ -2,9 +2,13 @@
 
 import pytest
 
+from support.event_stream import EventStream
 from support.polling import Poller, gaps_of, items_of
 from support.positions import at, missed, offset, other_epoch
+from support.raw_http import RawConnection, get, upgrade
 from support.raw_websocket import TEXT, RawWebSocket
+from support.v1 import PROTOCOL, V1
+from support.waiting import wait_until
 from support.ways import WAYS
 
 # The last three publications are kept.
@@ -192,3 +196,57 @@ def test_if_modified_since_before_what_was_evicted(server, name):
     with Poller(server, name, "poll=1&gap=earliest", [header]) as poller:
         answer = poller.poll()
         assert answer.body == b"7" and gaps_of(answer) == [(name, "evicted", None)]
+
+
+CHANNELS_MAX = 128
+UNREADING = 150
+
+
+def many(channel):
+    return [f"{channel}-{n:03}" for n in range(CHANNELS_MAX)]
+
+
+@pytest.mark.parametrize("way", ["v1", "event_stream"])
+def test_each_of_many_gaps_has_a_notice(server, channel, way):
+    """Each has the position to resume from if it is the last that arrives; those after it come again."""
+    names = many(channel)
+    old = ",".join(f"aaaaaaaa-{n}" for n in range(CHANNELS_MAX))
+    path = f"/sub/{','.join(names)}?since={old}"
+    gaps = [(name, "epoch", None) for name in names]
+    if way == "v1":
+        with V1(server, path) as line:
+            assert line.begin() == gaps
+            server.publish(names[5], "news")
+            assert line.payload() == "news"
+    else:
+        with EventStream(server, path, receive_buffer=4_096) as stream:
+            assert [stream.read_block().gap for _ in range(80)] == gaps[:80]
+            position = stream.position
+        with EventStream(server, f"/sub/{','.join(names)}", f"Last-Event-ID: {position}") as stream:
+            assert stream.begin()[0] == gaps[80:]
+            server.publish(names[5], "news")
+            stream.expect("news")
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("way", ["v1", "event_stream"])
+def test_notices_wait_for_room(start, plane, channel, way):
+    """All of one client have 200 to 400 KB, and it does not read them."""
+    server = start(plane)
+    path = f"/sub/{','.join(many(channel))}?since=17"
+    if way == "v1":
+        request = upgrade(server, path, f"Sec-WebSocket-Protocol: {PROTOCOL}")
+    else:
+        request = get(server, path, "Accept: text/event-stream")
+    with RawConnection(server) as first:
+        first.send(request)
+        first.read_until(b"\r\n\r\n")
+    before = server.resident_kib()
+    clients = [RawConnection(server, receive_buffer=2_048).send(request) for _ in range(UNREADING)]
+    opened = "handshakes" if way == "v1" else "event_streams_opened"
+    wait_until("all listen", lambda: server.counter(opened) == UNREADING + 1)
+    wait_until("they are held back", lambda: server.counter("connections_blocked") == UNREADING)
+    grown = server.resident_kib() - before
+    assert grown < UNREADING * 96, f"{grown} KiB for {UNREADING} clients"
+    for client in clients:
+        client.close()

@@ -1,6 +1,6 @@
 //! What a connection needs only while it is busy.
 
-use switchboard_hub::{OnGap, Start};
+use switchboard_hub::{ChannelName, Gap, OnGap, Start};
 use switchboard_ws::message::Receiver;
 
 use crate::encoding::Partial;
@@ -12,6 +12,24 @@ pub(crate) struct ResumeRequest {
     /// The subscriptions that have not begun, and where each is to begin.
     pub(crate) starts: Vec<(u16, Start)>,
     pub(crate) on_gap: OnGap,
+}
+
+/// What a subscriber cannot have in one of its channels.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) nth: u16,
+    pub(crate) channel: ChannelName,
+    pub(crate) gap: Gap,
+    /// Where it asked to begin.
+    pub(crate) asked: Start,
+}
+
+/// What a subscriber has lost, and from which on it has not been told. Each notice has the positions of
+/// all its channels, so those of many are not made before the socket has room for them.
+#[derive(Debug)]
+pub(crate) struct Untold {
+    pub(crate) lost: Vec<Lost>,
+    pub(crate) next: usize,
 }
 
 /// What a connection needs only while it is busy.
@@ -27,6 +45,8 @@ pub(crate) struct Busy {
     pub(crate) receiver: Option<Receiver>,
     /// Where it wants to begin, while that cannot be said yet.
     pub(crate) resume: Option<Box<ResumeRequest>>,
+    /// What it is told before its first publication, as its socket has room.
+    pub(crate) untold: Option<Box<Untold>>,
     /// Its place in the shard's list of those whose output is parked.
     pub(crate) parked_place: u32,
     pub(crate) parked_since_ms: u64,
@@ -81,6 +101,7 @@ impl Busy {
         self.input.is_empty()
             && self.receiver.is_none()
             && self.resume.is_none()
+            && self.untold.is_none()
             && self.is_flushed()
             && self.then == Then::Go
             && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))

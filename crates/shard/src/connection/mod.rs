@@ -13,7 +13,7 @@ mod session;
 mod slot;
 mod subscriptions;
 
-pub(crate) use busy::{ResumeRequest, Then};
+pub(crate) use busy::{Lost, ResumeRequest, Then, Untold};
 pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenMode, PollFlag};
 pub(crate) use pool::{Pool, Relocated};

@@ -89,6 +89,12 @@ impl CatchUp {
             session::on_deleted(core, id);
             return drain_held(core, link, id);
         }
+        while session::tell_more(core, id) {
+            match drain_held(core, link, id) {
+                Drain::Done => {}
+                other => return other,
+            }
+        }
         let mut nth = 0;
         let bytes_before = self.turn_bytes;
         loop {

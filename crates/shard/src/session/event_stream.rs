@@ -75,8 +75,12 @@ impl Verbs for EventStream {
 
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
         if let Some(dialect) = dialect(core, id) {
-            stream::start(core, id, dialect, &lost);
+            stream::start(core, id, dialect, lost);
         }
+    }
+
+    fn tell_more(core: &mut Core, id: ConnId) -> bool {
+        dialect(core, id).is_some_and(|dialect| stream::tell_more(core, id, dialect))
     }
 
     fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {

@@ -12,7 +12,8 @@
 //! 2. Where the session is to begin elsewhere than at the next publication, or this shard does not
 //!    know all its channels, the output is parked first ([`Core::await_home`]) and the request is kept
 //!    ([`resume::request`]). The driver calls [`resume`] at once and whenever a home has answered; it
-//!    ends in `on_started` or `on_deleted`, once.
+//!    ends in `on_started` or `on_deleted`, once. Before its first publication, `tell_more` asks for what
+//!    it could not be told at once.
 //! 3. From then on, in any order: `on_bytes` for what arrives, until it says that all is taken;
 //!    publications, which `delivery` writes for [`Delivery::Stream`] and which the session answers with
 //!    (`on_publications`) for [`Delivery::Answer`]; `on_gap` when a slow subscriber was moved ahead, and
@@ -102,6 +103,12 @@ pub(crate) fn resume(core: &mut Core, id: ConnId) {
             }
         }
     }
+}
+
+/// All that was said to a subscriber has gone out, and its publications come next: says what else goes
+/// before them. False when there is none.
+pub(crate) fn tell_more(core: &mut Core, id: ConnId) -> bool {
+    of(core, id).is_some_and(|session| dispatch!(session, tell_more(core, id)))
 }
 
 /// Publications of the `nth` channel of a connection that answers with them.

@@ -23,7 +23,7 @@ impl Verbs for Raw {
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
         let may_miss = |lost: &Lost| core.config.namespaces.lossy_raw(&lost.channel);
         if lost.iter().all(may_miss) {
-            return stream::start(core, id, Dialect::Raw, &lost);
+            return stream::start(core, id, Dialect::Raw, lost);
         }
         core.counters.closed_lost.add(1);
         websocket::close(core, id, close::POSITION_LOST, "the position is lost");

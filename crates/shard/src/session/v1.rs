@@ -19,7 +19,11 @@ impl Verbs for V1 {
     }
 
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
-        stream::start(core, id, Dialect::V1, &lost);
+        stream::start(core, id, Dialect::V1, lost);
+    }
+
+    fn tell_more(core: &mut Core, id: ConnId) -> bool {
+        stream::tell_more(core, id, Dialect::V1)
     }
 
     fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {

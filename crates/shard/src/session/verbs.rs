@@ -29,6 +29,11 @@ pub(crate) trait Verbs {
     /// The homes of all its channels have answered; `lost` is what it cannot have.
     fn on_started(_core: &mut Core, _id: ConnId, _lost: Vec<Lost>) {}
 
+    /// All that was said has gone out, before any publication: says more. False when there is none.
+    fn tell_more(_core: &mut Core, _id: ConnId) -> bool {
+        false
+    }
+
     /// Publications for its `nth` subscription, for those who answer with them.
     fn on_publications(_core: &mut Core, _id: ConnId, _nth: u16, _new: &Work) {}
 

@@ -7,6 +7,7 @@ pub(crate) mod presence;
 pub(crate) mod resume;
 mod subscriptions;
 
+pub(crate) use crate::connection::Lost;
 pub(crate) use channels::{Channels, Refusal};
-pub(crate) use resume::{Lost, Missed, Resumed};
+pub(crate) use resume::{Missed, Resumed};
 pub(crate) use subscriptions::{has_deleted_channel, leave, subscribe};

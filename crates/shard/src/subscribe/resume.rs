@@ -7,26 +7,16 @@
 use std::ops::RangeInclusive;
 
 use switchboard_dialects::{Listen, id::push_position};
-use switchboard_hub::{Begin, ChannelName, Gap, Start, Subscription};
+use switchboard_hub::{Begin, Start, Subscription};
 use switchboard_plane::ConnId;
 
 use super::position;
 use super::subscriptions::has_deleted_channel;
-use crate::connection::ResumeRequest;
+use crate::connection::{Lost, ResumeRequest};
 use crate::core::Core;
 
 /// Offsets that a subscriber will never get.
 pub(crate) type Missed = RangeInclusive<u64>;
-
-/// What a subscriber cannot have in one of its channels.
-#[derive(Debug)]
-pub(crate) struct Lost {
-    nth: u16,
-    pub(crate) channel: ChannelName,
-    pub(crate) gap: Gap,
-    /// Where it asked to begin.
-    asked: Start,
-}
 
 /// How far a subscriber is that waits for the homes of its channels.
 #[derive(Debug)]
