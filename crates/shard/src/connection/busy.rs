@@ -51,7 +51,7 @@ pub(crate) struct Busy {
     pub(crate) parked_place: u32,
     pub(crate) parked_since_ms: u64,
     /// The rest of a publication that the socket did not take whole.
-    pub(crate) partial: Option<Partial>,
+    pub(crate) partial: Option<Box<Partial>>,
     /// Bytes to send after it: replies and control frames, never publications.
     pub(crate) output: Vec<u8>,
     /// How much of `output` has been sent.

@@ -181,7 +181,7 @@ impl Core {
             return;
         };
         if partial.is_some() {
-            connection.busy().partial = partial;
+            connection.busy().partial = partial.map(Box::new);
         }
         self.await_room(id, Some((channel, cursor)));
     }

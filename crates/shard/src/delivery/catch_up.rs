@@ -169,7 +169,7 @@ impl CatchUp {
         {
             let publication = &self.publications[whole];
             let rest = Partial::new(dialect, publication, &self.header, offset);
-            connection.busy().partial = Some(rest);
+            connection.busy().partial = Some(Box::new(rest));
         }
         sent
     }

@@ -91,8 +91,8 @@ impl Partial {
     }
 
     /// What follows once all of it is sent.
-    pub(crate) fn take_next(&mut self) -> Option<Self> {
-        self.then.take().map(|next| *next)
+    pub(crate) fn take_next(&mut self) -> Option<Box<Self>> {
+        self.then.take()
     }
 
     /// What is to be sent next; empty when all is sent.

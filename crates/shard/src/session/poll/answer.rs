@@ -226,7 +226,7 @@ fn send(core: &mut Core, id: ConnId, answer: Partial) {
 
 fn send_later(core: &mut Core, id: ConnId, answer: Partial) {
     if let Some(connection) = core.slab.get_mut(id) {
-        connection.busy().partial = Some(answer);
+        connection.busy().partial = Some(Box::new(answer));
     }
     core.await_room(id, None);
 }
