@@ -141,11 +141,10 @@ fn serve(mut stream: TcpStream, manners: Manners, hub: &Hub) -> Option<()> {
         }
         if text(&request, "accept") == Some("text/event-stream") {
             let place = hub.len(&channel);
-            let wrap = if manners.chunked_and_closed { event_in_chunks } else { event };
-            let coding = if manners.chunked_and_closed {
-                "Transfer-Encoding: chunked\r\n\r\n6\r\n: hi\n\n\r\n"
+            let (coding, wrap) = if manners.chunked_and_closed {
+                ("Transfer-Encoding: chunked\r\n\r\n6\r\n: hi\n\n\r\n", event_in_chunks as Wrap)
             } else {
-                "\r\n: hi\n\n"
+                ("\r\n: hi\n\n", event as Wrap)
             };
             let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{coding}");
             stream.write_all(head.as_bytes()).ok()?;
@@ -198,13 +197,16 @@ fn poll(
     stream.write_all(&answer).ok()
 }
 
+/// How a payload is sent.
+type Wrap = fn(&[u8]) -> Vec<u8>;
+
 /// Everything from a place on, until the client is gone.
 fn push(
     stream: &mut TcpStream,
     hub: &Hub,
     channel: &str,
     mut place: usize,
-    wrap: fn(&[u8]) -> Vec<u8>,
+    wrap: Wrap,
 ) -> Option<()> {
     loop {
         // A thread without news looks now and then whether its client is still there.
