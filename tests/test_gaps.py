@@ -17,7 +17,7 @@ SHORT = """
 history_publications = 3
 [namespace.lossy]
 history_publications = 3
-lossy_raw = true
+lossy_plain = true
 [namespace.none]
 history_publications = 0
 """

@@ -19,7 +19,7 @@ POLICIES = "".join(
     f"""
 [namespace.{name}]
 slow_policy = "{policy}"
-lossy_raw = {lossy}
+lossy_plain = {lossy}
 log_publications_max = 20
 history_publications = 20
 """
@@ -128,7 +128,7 @@ def test_told_exactly_what_was_missed(server, channel, policy, way):
 
 
 @pytest.mark.parametrize("policy", ["skip", "latest"])
-def test_raw_with_lossy_raw(server, channel, policy):
+def test_raw_with_lossy_plain(server, channel, policy):
     """It gets no notice, and asked for that: messages are in order, end with the newest, and some are missing."""
     name = f"{policy}-lossy:{channel}"
     with RawWebSocket(server, f"/sub/{name}", SMALL) as line:
@@ -153,7 +153,7 @@ def read_until_close(line):
 
 
 @pytest.mark.parametrize("policy", ["skip", "latest", "disconnect"])
-def test_raw_without_lossy_raw(server, channel, policy):
+def test_raw_without_lossy_plain(server, channel, policy):
     """It cannot be told, so it is closed."""
     name = f"{policy}:{channel}"
     with RawWebSocket(server, f"/sub/{name}", SMALL) as line:

@@ -104,8 +104,12 @@ impl SimShard {
 }
 
 fn config(connections_max: u32) -> Config {
-    let clients =
-        ClientRules { publish: false, publish_per_second: 0, lossy_raw: false, join_leave: false };
+    let clients = ClientRules {
+        publish: false,
+        publish_per_second: 0,
+        lossy_plain: false,
+        join_leave: false,
+    };
     let namespaces = Namespaces::new((Rules::default(), clients), [], false);
     Config {
         connections_max,

@@ -5,14 +5,14 @@ use switchboard_hub::{ChannelName, Gap, Publication};
 use crate::date::Date;
 use crate::event_stream::{self, Framing};
 use crate::shape::{Label, Shape};
-use crate::{raw, v1};
+use crate::{plain, v1};
 
 /// How publications are written to a listener that stays connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Dialect {
     /// A WebSocket that gets bare payloads.
-    Raw,
+    Plain,
     /// A WebSocket with the subprotocol [`v1::PROTOCOL`].
     V1,
     /// An event stream on HTTP/1.1: each publication is a chunk.
@@ -25,7 +25,7 @@ impl Dialect {
     /// Of an event stream.
     fn framing(self) -> Option<Framing> {
         match self {
-            Self::Raw | Self::V1 => None,
+            Self::Plain | Self::V1 => None,
             Self::ChunkedEventStream => Some(Framing::Chunked),
             Self::EventStream => Some(Framing::UntilClose),
         }
@@ -35,7 +35,7 @@ impl Dialect {
     /// of their own; otherwise all listeners share the same ones, and none can be told of a gap.
     #[inline]
     pub fn has_positions(self) -> bool {
-        self != Self::Raw
+        self != Self::Plain
     }
 
     /// One of both kinds of event streams.
@@ -54,7 +54,7 @@ pub fn write_head(
     head: &mut Vec<u8>,
 ) -> Shape {
     match dialect {
-        Dialect::Raw => raw::SHAPE,
+        Dialect::Plain => plain::SHAPE,
         Dialect::V1 => v1::write_head(publication, label, head),
         Dialect::ChunkedEventStream => {
             event_stream::write_head(Framing::Chunked, publication, label, head)

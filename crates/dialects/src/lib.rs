@@ -21,7 +21,7 @@ mod dialect;
 mod event_stream;
 mod field;
 mod json;
-mod raw;
+mod plain;
 mod request;
 mod shape;
 

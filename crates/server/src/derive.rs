@@ -101,7 +101,7 @@ fn client_rules(namespace: &NamespaceSettings) -> ClientRules {
     ClientRules {
         publish: namespace.publish,
         publish_per_second: namespace.publish_per_second,
-        lossy_raw: namespace.lossy_raw,
+        lossy_plain: namespace.lossy_plain,
         join_leave: namespace.join_leave,
     }
 }

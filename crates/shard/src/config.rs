@@ -80,8 +80,8 @@ pub struct ClientRules {
     pub publish: bool,
     /// Publications per second one client may make, with a burst of as many; 0 = no bound.
     pub publish_per_second: u32,
-    /// Clients that speak raw WebSocket may miss publications without being told.
-    pub lossy_raw: bool,
+    /// Plain WebSockets may miss publications without being told.
+    pub lossy_plain: bool,
     /// Who comes and goes is published in `presence:NAME`.
     pub join_leave: bool,
 }
@@ -119,9 +119,9 @@ impl NamespaceRules {
         self.hub[self.hub.resolve(channel).unwrap_or(NamespaceId::DEFAULT)].slow_policy
     }
 
-    /// Whether raw clients of the channel may miss publications without being told.
-    pub(crate) fn lossy_raw(&self, channel: &ChannelName) -> bool {
-        self.clients.of(channel).is_some_and(|rules| rules.lossy_raw)
+    /// Whether plain WebSockets of the channel may miss publications without being told.
+    pub(crate) fn lossy_plain(&self, channel: &ChannelName) -> bool {
+        self.clients.of(channel).is_some_and(|rules| rules.lossy_plain)
     }
 
     /// Whether some namespace publishes who comes and goes.

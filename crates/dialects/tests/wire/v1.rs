@@ -83,12 +83,12 @@ proptest! {
         let name = ChannelName::new("news").unwrap();
         let label = Label { id: "aaaaaaaa-1", channel: Some(&name) };
         let mut bytes = Vec::new();
-        write_start(Dialect::Raw, label.id, Some(5), &mut bytes);
+        write_start(Dialect::Plain, label.id, Some(5), &mut bytes);
         for publication in &news {
             let mut head = Vec::new();
-            write_head(Dialect::Raw, publication, label, &mut head);
+            write_head(Dialect::Plain, publication, label, &mut head);
             prop_assert!(head.is_empty());
-            bytes.extend(written(Dialect::Raw, publication, label));
+            bytes.extend(written(Dialect::Plain, publication, label));
         }
         let expected: Vec<(bool, Vec<u8>)> = news
             .iter()

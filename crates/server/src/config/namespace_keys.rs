@@ -31,11 +31,11 @@ settings! {
         /// What happens to a client that falls behind what its channel keeps: `disconnect` closes
         /// it with code 4008, `skip` moves it to the oldest publication that is kept, `latest` to
         /// the newest. With the last two, the client receives a notice of what it missed. A plain
-        /// WebSocket has no such notice, so it is closed unless `lossy_raw` is set.
+        /// WebSocket has no such notice, so it is closed unless `lossy_plain` is set.
         slow_policy: SlowPolicy = SlowPolicy::Disconnect;
         /// Let a plain WebSocket miss publications without notice, instead of closing it with 4008
         /// when it is slow or with 4010 when it resumes from a position that is lost.
-        lossy_raw: bool = false;
+        lossy_plain: bool = false;
         /// List the subscribers of its channels in the internal API (`GET /subscribers/{channel}`).
         presence_list: bool = false;
         /// Publish each join and leave of a channel NAME, by WebSocket or event stream, in the

@@ -14,7 +14,7 @@ pub(crate) enum Session {
     /// A WebSocket on `/echo`.
     Echo,
     /// A plain WebSocket on `/sub`.
-    Raw,
+    Plain,
     /// A WebSocket on `/sub` that speaks `switchboard.v1`.
     V1,
     /// An event stream on `/sub`, in chunks (HTTP/1.1).
@@ -72,7 +72,7 @@ impl Session {
         match self {
             Self::Refusing | Self::Http => facts("http", Role::Requests, Delivery::None, None),
             Self::Echo => facts("websocket", Role::WebSocket, Delivery::None, websockets),
-            Self::Raw => facts("websocket", Role::WebSocket, stream(Dialect::Raw), websockets),
+            Self::Plain => facts("websocket", Role::WebSocket, stream(Dialect::Plain), websockets),
             Self::V1 => facts("websocket", Role::WebSocket, stream(Dialect::V1), websockets),
             Self::ChunkedEventStream => {
                 facts("event_stream", Role::Stream, stream(Dialect::ChunkedEventStream), streams)

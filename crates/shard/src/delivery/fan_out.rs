@@ -98,8 +98,8 @@ impl FanOut {
             served |= group.bit();
             let sends = match group {
                 // The commonest of all, told by one byte.
-                Group::Shared(Session::Raw, dialect) => {
-                    self.send_shared(core, link, dialect, |it| it.session == Session::Raw)
+                Group::Shared(Session::Plain, dialect) => {
+                    self.send_shared(core, link, dialect, |it| it.session == Session::Plain)
                 }
                 Group::Shared(session, dialect) => self.send_shared(core, link, dialect, |it| {
                     it.session == session && is_alike(it, dialect)

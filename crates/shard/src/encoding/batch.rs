@@ -34,8 +34,8 @@ impl Batch {
         self.bytes.shrink_to(KEPT_BYTES_MAX);
         self.ends.clear();
         match (dialect, publications) {
-            (Dialect::Raw, [single]) => return single.frame(),
-            (Dialect::Raw, _) => {
+            (Dialect::Plain, [single]) => return single.frame(),
+            (Dialect::Plain, _) => {
                 for publication in publications {
                     self.bytes.extend_from_slice(publication.frame());
                 }
@@ -83,7 +83,7 @@ mod tests {
     use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
 
     const DIALECTS: [Dialect; 4] =
-        [Dialect::Raw, Dialect::V1, Dialect::ChunkedEventStream, Dialect::EventStream];
+        [Dialect::Plain, Dialect::V1, Dialect::ChunkedEventStream, Dialect::EventStream];
 
     fn publications() -> Vec<Arc<Publication>> {
         let accounting = Arc::new(Accounting::default());

@@ -39,9 +39,9 @@ mod echo;
 mod event_stream;
 mod http;
 mod listen;
+mod plain;
 mod poll;
 mod publish;
-mod raw;
 mod stream;
 mod v1;
 mod verbs;
@@ -62,7 +62,7 @@ macro_rules! dispatch {
         match $session {
             Session::Refusing | Session::Http => http::Http::$verb($($argument),*),
             Session::Echo => echo::Echo::$verb($($argument),*),
-            Session::Raw => raw::Raw::$verb($($argument),*),
+            Session::Plain => plain::Plain::$verb($($argument),*),
             Session::V1 => v1::V1::$verb($($argument),*),
             Session::ChunkedEventStream | Session::EventStream => {
                 event_stream::EventStream::$verb($($argument),*)

@@ -63,7 +63,7 @@ pub(super) fn tell_gap(
         return false;
     }
     if !dialect.has_positions() {
-        return namespaces.lossy_raw(&channel);
+        return namespaces.lossy_plain(&channel);
     }
     core.counters.gaps_announced.add(1);
     let position = position::text(core, id);

@@ -34,11 +34,11 @@ pub(super) fn open(
         Err(answer) => return answer,
     };
     let spoken = PROTOCOLS.iter().find(|(name, _)| upgrade.protocol == Some(*name));
-    let session = spoken.map_or(Session::Raw, |(_, session)| *session);
+    let session = spoken.map_or(Session::Plain, |(_, session)| *session);
     let from_now = listen.starts.iter().all(|start| *start == Start::Now);
     subscribe::subscribe(core, id, channels, ListenMode::default());
     presence::joined(core, id);
-    if session == Session::Raw && from_now {
+    if session == Session::Plain && from_now {
         upgrade.complete(core, id, session);
     } else {
         core.await_home(id);

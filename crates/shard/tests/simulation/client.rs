@@ -15,7 +15,7 @@ use crate::websocket::{MASK, WebSocket};
 /// How it listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    Raw,
+    Plain,
     V1,
     EventStream,
     Poll { waits: bool, json: bool },
@@ -52,7 +52,7 @@ impl Client {
         let json = random.one_in(2);
         let way = match nth % 6 {
             // Somebody publishes.
-            0 | 1 => Way::Raw,
+            0 | 1 => Way::Plain,
             2 => Way::V1,
             3 => Way::EventStream,
             4 => Way::Poll { waits: true, json },
@@ -81,7 +81,7 @@ impl Client {
     ) {
         let id = net.connect(([127, 0, 0, 1], port).into());
         let (speaks, request) = match self.way {
-            Way::Raw | Way::V1 => {
+            Way::Plain | Way::V1 => {
                 self.course.ask(self.next_start(random, now_ms), facts.record);
                 let (websocket, request) = WebSocket::new(&self.course, self.way == Way::V1);
                 (Speaks::WebSocket(Box::new(websocket)), request)

@@ -46,7 +46,7 @@ pub(crate) struct Course {
     asked: Vec<Option<Position>>,
     /// How far the channels were when it asked.
     heads: Vec<Option<Position>>,
-    /// Raw clients: nothing has come since it asked.
+    /// Plain clients: nothing has come since it asked.
     fresh: Vec<bool>,
 }
 
@@ -215,8 +215,8 @@ impl Course {
         self.at[nth] = Some(ids[nth]);
     }
 
-    /// A raw client gets a publication: all it knows is what it is.
-    pub(crate) fn deliver_raw(&mut self, nth: usize, serial: u64, facts: Facts<'_>) {
+    /// A plain client gets a publication: all it knows is what it is.
+    pub(crate) fn deliver_plain(&mut self, nth: usize, serial: u64, facts: Facts<'_>) {
         let position = facts.record.position(serial).unwrap();
         let channel = &self.channels[nth];
         let context = || format!("{channel}: {position} after {self:?}");
@@ -238,7 +238,7 @@ impl Course {
         self.at[nth] = Some(position);
     }
 
-    /// Whether a raw client may be told that what it asked for is lost.
+    /// Whether a plain client may be told that what it asked for is lost.
     pub(crate) fn check_lost(&self, facts: Facts<'_>) {
         assert_eq!(self.start, Start::Seen);
         let lost = self.channels.iter().zip(&self.asked).any(|(channel, asked)| {

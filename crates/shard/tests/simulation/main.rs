@@ -4,7 +4,7 @@
 //!
 //! Checked on the way: every client gets in each of its channels exactly the publications that
 //! follow what it has seen, in order, with the positions that name them and without a foreign byte;
-//! what it does not get is announced, exactly; raw clients that cannot be told are closed. Checked
+//! what it does not get is announced, exactly; plain clients that cannot be told are closed. Checked
 //! at the end: everybody got to the last publication; no subscription, no gauge and no byte of a
 //! publication is left when all are gone.
 //!

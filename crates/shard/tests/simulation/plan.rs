@@ -3,7 +3,7 @@
 use switchboard_hub::{Bounds, Limits, Namespaces, OnGap, Rules, SlowPolicy};
 use switchboard_shard::{ClientRules, Config, HeadLimits, MessageLimits, NamespaceRules, Timeouts};
 
-/// Namespace `demo` lets its clients publish, `lossy` has raw clients that need not be told.
+/// Namespace `demo` lets its clients publish, `lossy` has plain clients that need not be told.
 pub(crate) const CHANNELS: [&str; 6] =
     ["news", "sport:a", "skip:a", "latest:b", "lossy:a", "demo:lobby"];
 
@@ -96,7 +96,7 @@ impl Plan {
         let clients = |name: &str| ClientRules {
             publish: name == "demo",
             publish_per_second: 0,
-            lossy_raw: name == "lossy",
+            lossy_plain: name == "lossy",
             join_leave: name == "skip",
         };
         let rules = |name: &str| Rules {
@@ -154,7 +154,7 @@ pub(crate) fn policy(name: &str) -> SlowPolicy {
     }
 }
 
-/// Whether raw clients may miss publications of the channel without being told.
+/// Whether plain clients may miss publications of the channel without being told.
 pub(crate) fn is_lossy(channel: &str) -> bool {
     channel.starts_with("lossy:")
 }

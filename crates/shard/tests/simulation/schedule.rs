@@ -70,7 +70,7 @@ impl World {
         for round in 0..500 {
             self.come_back();
             if round % 50 == 0 {
-                // Raw clients that come back without a position know where they are by this only.
+                // Plain clients that come back without a position know where they are by this only.
                 self.publish_everywhere();
             }
             if self.clients.iter().all(|client| self.has_everything(client)) {

@@ -1,4 +1,4 @@
-//! A WebSocket, raw or `switchboard.v1`, from the client's side.
+//! A WebSocket, plain or `switchboard.v1`, from the client's side.
 
 use switchboard_ws::frame::{self, Opcode};
 use switchboard_ws::message::{Event, MessageLimits, Receiver, Role};
@@ -80,7 +80,7 @@ impl WebSocket {
     fn message(&mut self, text: &str, course: &mut Course, facts: Facts<'_>) {
         if !self.is_v1 {
             let (nth, serial) = serial_of(&course.channels, text);
-            return course.deliver_raw(nth, serial, facts);
+            return course.deliver_plain(nth, serial, facts);
         }
         let (header, payload) = text.split_once("\n\n").unwrap();
         let mut lines = header.lines().map(|line| line.split_once(": ").unwrap());

@@ -17,7 +17,7 @@ fn namespaces_keep_their_rules() {
     assert!(!namespaces.named("news").unwrap().publish);
     assert_eq!(namespaces.named("ticks").unwrap().slow_policy, SlowPolicy::Latest);
     assert_eq!(namespaces.named("demo").unwrap().publish_per_second, 5);
-    assert!(!namespaces.named("ticks").unwrap().lossy_raw);
+    assert!(!namespaces.named("ticks").unwrap().lossy_plain);
     // The file may change the built-in namespace in part.
     let config = file("[namespace.demo]\npublish_per_second = 0").unwrap();
     let demo = config.namespaces.named("demo").unwrap();

@@ -10,10 +10,10 @@ use super::{publish, stream, websocket};
 use crate::core::Core;
 use crate::subscribe::{Lost, Missed};
 
-/// [`Session::Raw`](crate::connection::Session::Raw).
-pub(super) struct Raw;
+/// [`Session::Plain`](crate::connection::Session::Plain).
+pub(super) struct Plain;
 
-impl Verbs for Raw {
+impl Verbs for Plain {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
         let limits = core.config.message;
         websocket::receive(core, id, bytes, &limits, publish::message)
@@ -21,9 +21,9 @@ impl Verbs for Raw {
 
     /// It goes on without what is lost only where its namespace says so.
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
-        let may_miss = |lost: &Lost| core.config.namespaces.lossy_raw(&lost.channel);
+        let may_miss = |lost: &Lost| core.config.namespaces.lossy_plain(&lost.channel);
         if lost.iter().all(may_miss) {
-            return stream::start(core, id, Dialect::Raw, lost);
+            return stream::start(core, id, Dialect::Plain, lost);
         }
         core.counters.closed_lost.add(1);
         websocket::close(core, id, close::POSITION_LOST, "the position is lost");
@@ -31,7 +31,7 @@ impl Verbs for Raw {
     }
 
     fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, missed: Missed) {
-        if !stream::tell_gap(core, id, Dialect::Raw, subscription, missed) {
+        if !stream::tell_gap(core, id, Dialect::Plain, subscription, missed) {
             websocket::close_slow(core, id);
         }
     }
