@@ -83,7 +83,7 @@ def test_no_answer_is_taken_for_another_type(shared):
     requests = [
         get(shared, f"/{script}"),
         get(shared, f"/sub/{script}"),
-        get(shared, "/sub/news?since=<script>"),
+        get(shared, "/sub/news?gap=<script>"),
         get(shared, "/", method="DELETE"),
         get(shared, "/health"),
         get(shared, "/echo"),
