@@ -59,17 +59,17 @@ server_binary() {
 
 load_binary() {
     if [ -z "${SWITCHBOARD_LOAD_BIN:-}" ]; then
-        cargo build --release --locked -p switchboard-load
-        SWITCHBOARD_LOAD_BIN="$(target_dir)/release/switchboard-load"
+        # Not for release, as the proxy below: nothing is measured here, and `unit` has built the most.
+        cargo build --locked -p switchboard-load
+        SWITCHBOARD_LOAD_BIN="$(target_dir)/debug/switchboard-load"
     fi
     export SWITCHBOARD_LOAD_BIN
 }
 
 delay_binary() {
     if [ -z "${SWITCHBOARD_DELAY_BIN:-}" ]; then
-        # By itself: built together, the server would get features of tokio that only this needs.
-        cargo build --release --locked -p switchboard-delay
-        SWITCHBOARD_DELAY_BIN="$(target_dir)/release/delay-proxy"
+        cargo build --locked -p switchboard-delay
+        SWITCHBOARD_DELAY_BIN="$(target_dir)/debug/delay-proxy"
     fi
     export SWITCHBOARD_DELAY_BIN
 }
