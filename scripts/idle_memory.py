@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Measures what idle subscribed connections cost, and that one message reaches all of them.
 
-usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] COUNT...
+usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] [--channels N] COUNT...
 
-For each COUNT: starts the server, opens COUNT WebSocket subscriptions of one channel from helper
-processes, lets them settle, and prints one row: user memory of the server (growth of its resident
-set and of its own dirty pages) and kernel memory (growth of the slab, both ends of each connection
+For each COUNT: starts the server, opens COUNT WebSockets that listen to one channel (with --channels
+to so many) from helper processes, lets them settle, and prints one row: user memory of the server
+(growth of its resident set and of its own dirty pages) and kernel memory (growth of the slab, both ends of each connection
 together, since both are on this machine; as root also its largest caches) for each connection, and
 the descriptors the server has open. With --churn so many clients more come to the same channel and
 go again, by the load tool, and the growth of the resident set is read. Then one message is
@@ -79,14 +79,15 @@ class Server:
 
 
 class Clients:
-    def __init__(self, port, count):
+    def __init__(self, port, count, channel_count):
         self.processes = []
+        channels = ",".join([CHANNEL, *(f"{CHANNEL}-{n}" for n in range(1, channel_count))])
         source = 2
         while count > 0:
             share = min(count, CLIENTS_PER_PROCESS)
             self.processes.append(
                 subprocess.Popen(
-                    [sys.executable, f"{HERE}/idle_clients.py", str(port), str(share), CHANNEL, f"127.0.0.{source}"],
+                    [sys.executable, f"{HERE}/idle_clients.py", str(port), str(share), channels, f"127.0.0.{source}"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -160,13 +161,13 @@ def measure(arguments, count):
     churned = "-"
     try:
         # The first connection makes what all share.
-        warm = Clients(server.public, 100)
+        warm = Clients(server.public, 100, arguments.channels)
         warm.wait_for("ready")
         warm.leave()
         time.sleep(SETTLE_S)
         before, caches_before = (server.rss(), server.dirty(), slab()), slab_caches()
         started = time.monotonic()
-        clients = Clients(server.public, count)
+        clients = Clients(server.public, count, arguments.channels)
         held = clients.wait_for("ready")
         connect_s = time.monotonic() - started
         time.sleep(SETTLE_S)
@@ -204,6 +205,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plane", default="io_uring", choices=["io_uring", "epoll"])
     parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--channels", type=int, default=1, metavar="N")
     parser.add_argument("--churn", type=int, default=0, metavar="CLIENTS")
     parser.add_argument("--server", default=os.path.join(HERE, "..", "target", "release", "switchboard"))
     parser.add_argument("--load", default=os.path.join(HERE, "..", "target", "release", "switchboard-load"))
