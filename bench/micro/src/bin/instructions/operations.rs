@@ -167,37 +167,30 @@ fn turn_idle() -> u64 {
     })
 }
 
+const FAN_OUT_SUBSCRIBERS: usize = 10_000;
+
 fn turn_fan_out() -> u64 {
-    const SUBSCRIBERS: u64 = 10_000;
-    let mut shard = SimShard::new(SUBSCRIBERS as usize, "/sub/news");
-    let name = ChannelName::new("news").unwrap();
-    let draft = sample::draft(64);
-    let mut round = || {
-        let before = shard.bytes_sent();
-        shard.publish(&name, &draft);
-        shard.run();
-        assert_eq!(shard.bytes_sent() - before, SUBSCRIBERS * 66, "a frame to each");
-    };
-    round();
-    counted_by_callgrind(2, round) * SUBSCRIBERS
+    // A frame to each.
+    count_fan_out(SimShard::new(FAN_OUT_SUBSCRIBERS, "/sub/news"), 66)
 }
 
 fn turn_fan_out_events() -> u64 {
-    const SUBSCRIBERS: u64 = 10_000;
-    let mut shard =
-        SimShard::with_clients(SUBSCRIBERS as usize, &sample::event_stream("/sub/news"));
+    let shard = SimShard::with_clients(FAN_OUT_SUBSCRIBERS, &sample::event_stream("/sub/news"));
+    // A chunk to each: `56\r\n`, id, `data: `, the payload, two line ends, the end of the chunk.
+    count_fan_out(shard, 4 + "id: 12345678-1\n".len() + 6 + 64 + 2 + 2)
+}
+
+fn count_fan_out(mut shard: SimShard, bytes_each: usize) -> u64 {
     let name = ChannelName::new("news").unwrap();
     let draft = sample::draft(64);
     let mut round = || {
         let before = shard.bytes_sent();
         shard.publish(&name, &draft);
         shard.run();
-        // `56\r\n`, id, `data: `, the payload, two line ends, the end of the chunk.
-        let bytes = 4 + "id: 12345678-1\n".len() + 6 + 64 + 2 + 2;
-        assert_eq!(shard.bytes_sent() - before, SUBSCRIBERS * bytes as u64, "a chunk to each");
+        assert_eq!(shard.bytes_sent() - before, (FAN_OUT_SUBSCRIBERS * bytes_each) as u64);
     };
     round();
-    counted_by_callgrind(2, round) * SUBSCRIBERS
+    counted_by_callgrind(2, round) * FAN_OUT_SUBSCRIBERS as u64
 }
 
 /// With what the simulated network costs: it copies the message twice.
