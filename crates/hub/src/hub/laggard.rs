@@ -98,31 +98,33 @@ impl Hub {
     /// and after a deletion. To take a subscription out of fan-out as it is, block it at its own
     /// cursor, for a socket that is full because of another channel.
     pub fn cursor(&self, subscription: Subscription) -> u64 {
-        self.mark(subscription).saturating_sub(self.table[subscription.channel].base)
+        self.known_cursor(subscription).unwrap_or(0)
     }
 
     /// The stream that the subscriber listened to was deleted, and it has not left yet.
     pub fn is_deleted(&self, subscription: Subscription) -> bool {
-        self.mark(subscription) < self.table[subscription.channel].base
+        self.known_cursor(subscription).is_none()
     }
 
     /// How far a subscriber is behind. Looks at each publication between.
     pub fn lag(&self, subscription: Subscription) -> Lag {
-        let channel = &self.table[subscription.channel];
-        match self.mark(subscription).checked_sub(channel.base) {
-            Some(cursor) => Lag {
-                publications: channel.log.len_after(cursor),
-                bytes: channel.log.frame_bytes_after(cursor),
-            },
-            None => Lag::default(),
+        let log = &self.table[subscription.channel].log;
+        let cursor = self.known_cursor(subscription);
+        Lag {
+            publications: self.publications_behind(subscription),
+            bytes: cursor.map_or(0, |cursor| log.frame_bytes_after(cursor)),
         }
     }
 
     /// The publications of [`lag`](Hub::lag) alone, which needs no look at each of them.
     pub fn publications_behind(&self, subscription: Subscription) -> u64 {
-        let channel = &self.table[subscription.channel];
-        let cursor = self.mark(subscription).checked_sub(channel.base);
-        cursor.map_or(0, |cursor| channel.log.len_after(cursor))
+        let log = &self.table[subscription.channel].log;
+        self.known_cursor(subscription).map_or(0, |cursor| log.len_after(cursor))
+    }
+
+    /// A subscriber's cursor in the stream as it is now; none after a deletion.
+    fn known_cursor(&self, subscription: Subscription) -> Option<u64> {
+        self.mark(subscription).checked_sub(self.table[subscription.channel].base)
     }
 
     fn mark(&self, subscription: Subscription) -> u64 {
