@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use switchboard_dialects::Dialect;
 use switchboard_link::HasId;
 use switchboard_plane::ConnId;
 
@@ -56,6 +57,13 @@ impl Connection {
     /// The busy part, made when it is not there.
     pub(crate) fn busy(&mut self) -> &mut Busy {
         self.busy.get_or_insert_default()
+    }
+
+    /// It gets the same bytes as all others that listen to the channel in this dialect: it is told no
+    /// position in several channels.
+    #[inline]
+    pub(crate) fn shares_bytes(&self, dialect: Dialect) -> bool {
+        !dialect.has_positions() || !self.subscriptions.are_several()
     }
 
     /// Drops the busy part when nothing is in it.

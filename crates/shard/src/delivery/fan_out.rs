@@ -29,7 +29,7 @@ impl Group {
     fn of(connection: &Connection) -> Option<Self> {
         match connection.session.delivery() {
             Delivery::None => None,
-            Delivery::Stream(dialect) if is_alike(connection, dialect) => {
+            Delivery::Stream(dialect) if connection.shares_bytes(dialect) => {
                 Some(Self::Shared(connection.session, dialect))
             }
             Delivery::Stream(_) | Delivery::Answer => Some(Self::Own),
@@ -43,11 +43,6 @@ impl Group {
             Self::Own => 1 << 15,
         }
     }
-}
-
-/// It gets the same bytes as others that speak the same.
-fn is_alike(connection: &Connection, dialect: Dialect) -> bool {
-    !dialect.has_positions() || !connection.subscriptions.are_several()
 }
 
 /// Buffers of the fan-out, kept by the turn.
@@ -102,7 +97,7 @@ impl FanOut {
                     self.send_shared(core, link, dialect, |it| it.session == Session::Plain)
                 }
                 Group::Shared(session, dialect) => self.send_shared(core, link, dialect, |it| {
-                    it.session == session && is_alike(it, dialect)
+                    it.session == session && it.shares_bytes(dialect)
                 }),
                 Group::Own => self.send_each(core, link),
             };

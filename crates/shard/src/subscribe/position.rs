@@ -37,7 +37,7 @@ pub(crate) fn write_header(core: &Core, id: ConnId, nth: u16, header: &mut Posit
     let Delivery::Stream(dialect) = connection.session.delivery() else {
         return;
     };
-    if !dialect.has_positions() || !connection.subscriptions.are_several() {
+    if connection.shares_bytes(dialect) {
         return;
     }
     for (at, subscription) in core.subscriptions(id) {
