@@ -1,4 +1,4 @@
-//! Whether somebody with access has spoken on a connection.
+//! Remembers whether a client with access has spoken on a connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

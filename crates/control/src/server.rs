@@ -132,8 +132,8 @@ pub async fn serve(
 }
 
 /// Drives a connection to its end, which is now (`None`) if nobody with access has spoken in time.
-/// Refusals and health checks do not move that time: whoever sends them in good time could hold the
-/// connection for ever.
+/// Refusals and health checks do not move that time: otherwise a stranger could hold the connection for
+/// ever with them.
 async fn until_end<C: Future>(
     connection: C,
     access: &Access,

@@ -105,7 +105,7 @@ pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed"))
 }
 
-/// Errors that are told apart by their words; beyond it they are counted together.
+/// How many different error messages are counted separately; all others are counted together.
 const ERRORS_MAX: usize = 256;
 const OTHER_ERRORS: &str = "other errors";
 

@@ -141,7 +141,7 @@ impl Reader {
     }
 }
 
-/// Reads the line before a chunk; ignores what follows a semicolon.
+/// Reads the size line of a chunk and ignores its extensions.
 fn chunk_size(line: &[u8]) -> Result<u64, Malformed> {
     let line = str::from_utf8(line).map_err(|_| Malformed)?;
     let size = line.split(';').next().unwrap_or_default().trim();

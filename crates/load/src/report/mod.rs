@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use crate::record::Record;
 
-/// Makes the folder, when it is missing, and sees that files can be written there: before the run,
-/// which would be in vain.
+/// Makes the folder where it is missing, and checks that files can be written there. Call before the
+/// run, so that no run is lost for want of a report.
 pub(crate) fn prepare(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let probe = dir.join(".switchboard-load");

@@ -112,7 +112,7 @@ pub(super) fn reasons(session: &Session) -> Vec<String> {
             reasons.push(format!("{count} {what}{why}"));
         }
     }
-    // Many servers answer with 202 whoever listens; it means something where something is lost.
+    // Many servers always answer with 202, so it says something only where messages were lost.
     let unheard = published.count(Counter::Unheard);
     if unheard > 0 && stats.findings.count(Kind::Lost) > 0 {
         reasons.push(format!(
