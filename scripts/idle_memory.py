@@ -3,14 +3,15 @@
 
 usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] [--channels N] COUNT...
 
-For each COUNT: starts the server, opens COUNT WebSockets that listen to one channel (with --channels
-to so many) from helper processes, lets them settle, and prints one row: user memory of the server
-(growth of its resident set and of its own dirty pages) and kernel memory (growth of the slab, both ends of each connection
-together, since both are on this machine; as root also its largest caches) for each connection, and
-the descriptors the server has open. With --churn so many clients more come to the same channel and
-go again, by the load tool, and the growth of the resident set is read. Then one message is
-published and must arrive everywhere exactly once, everybody leaves, and the resident set is read
-again. It ends with an error when a message or a connection is missing.
+For each COUNT: starts the server, opens COUNT WebSockets that listen to one channel (with
+--channels to so many) from helper processes, lets them settle, and prints one row: user memory of
+the server (growth of its resident set and of its own dirty pages) and kernel memory (growth of the
+slab, both ends of each connection together, since both are on this machine; as root also its
+largest caches) for each connection, and the descriptors the server has open. With --churn so many
+clients more come to the same channel and go again, by the load tool, and the growth of the resident
+set is read. Then one message is published and must arrive everywhere exactly once, everybody
+leaves, and the resident set is read again. It ends with an error when a message or a connection is
+missing.
 """
 
 import argparse
