@@ -24,6 +24,7 @@ mod listen;
 mod named;
 mod plane;
 mod ready;
+mod shares;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod slots;
@@ -36,4 +37,5 @@ pub use descriptors::{DescriptorChoice, Descriptors, UnknownDescriptors};
 pub use event::{Chunk, Close, Event, SendException, SendResult};
 pub use listen::{Keepalive, ListenOptions, listen, listen_alone, local_addr};
 pub use plane::{Plane, PlaneConfig, PlaneStats};
+pub use shares::Reserved;
 pub use wake::Waker;

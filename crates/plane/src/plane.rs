@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use crate::{Chunk, Close, ConnId, Descriptors, Event, SendException, SendResult, Waker};
+use crate::{Chunk, Close, ConnId, Descriptors, Event, Reserved, SendException, SendResult, Waker};
 
 /// Moves the bytes of one shard's connections.
 ///
@@ -82,8 +82,10 @@ pub trait Plane {
 pub struct PlaneConfig {
     /// Listening sockets, bound with `SO_REUSEPORT` when other planes listen on the same port.
     pub listeners: Vec<OwnedFd>,
-    /// Connections at most, accepted and connected together.
+    /// Connections at most, accepted and connected together, beside those in reserved slots.
     pub connections_max: u32,
+    /// Slots that are kept for the last listeners.
+    pub reserved: Reserved,
     /// `io_uring` only: what names the sockets.
     pub descriptors: Descriptors,
     /// `io_uring` only: connections of each ring, None = min(`RLIMIT_NOFILE`, 16,384).
@@ -100,6 +102,7 @@ impl PlaneConfig {
         Self {
             listeners,
             connections_max,
+            reserved: Reserved::NONE,
             descriptors: Descriptors::default(),
             slots_per_ring: None,
             receives_max: 128,

@@ -27,6 +27,8 @@ impl Flags {
     pub(crate) const POLLED: u32 = 1 << 8;
     /// A shutdown is under way; it finds its socket by the slot, so the slot must not be freed yet.
     pub(crate) const SHUTTING: u32 = 1 << 9;
+    /// Counts towards the reserved slots.
+    pub(crate) const RESERVED: u32 = 1 << 10;
 
     pub(crate) fn has(self, bits: u32) -> bool {
         self.0 & bits != 0
@@ -45,6 +47,31 @@ impl Flags {
         let had = self.has(bits);
         self.clear(bits);
         had
+    }
+}
+
+/// What a connection counts towards.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub(crate) enum Share {
+    /// The bound of all connections.
+    Common,
+    /// The slots that are kept for some listeners.
+    Reserved,
+}
+
+impl Share {
+    pub(crate) const ALL: [Self; 2] = [Self::Common, Self::Reserved];
+
+    /// The bit of a slot that remembers it.
+    pub(crate) fn flag(self) -> u32 {
+        match self {
+            Self::Common => 0,
+            Self::Reserved => Flags::RESERVED,
+        }
+    }
+
+    pub(crate) fn of(flags: Flags) -> Self {
+        if flags.has(Flags::RESERVED) { Self::Reserved } else { Self::Common }
     }
 }
 
@@ -93,7 +120,7 @@ impl Slots {
     pub(crate) fn close(&mut self, slot: u32) {
         let slot = &mut self.0[slot as usize];
         slot.generation = if slot.generation == GENERATION_MAX { 0 } else { slot.generation + 1 };
-        slot.flags = Flags(Flags::CLOSING | slot.flags.0 & Flags::SHUTTING);
+        slot.flags = Flags(Flags::CLOSING | slot.flags.0 & (Flags::SHUTTING | Flags::RESERVED));
     }
 
     /// A shutdown has ended. True when the close of the slot has waited for it.
@@ -102,9 +129,11 @@ impl Slots {
         slot.is_some_and(|s| s.flags.take(Flags::SHUTTING) && s.flags.has(Flags::CLOSING))
     }
 
-    /// Makes a closed slot usable again; false when it was not closed.
-    pub(crate) fn free(&mut self, slot: u32) -> bool {
-        self.0.get_mut(slot as usize).is_some_and(|s| s.flags.take(Flags::CLOSING))
+    /// Makes a closed slot usable again, and says what its connection counted towards; None when it was
+    /// not closed.
+    pub(crate) fn free(&mut self, slot: u32) -> Option<Share> {
+        let slot = self.0.get_mut(slot as usize)?;
+        slot.flags.take(Flags::CLOSING).then(|| Share::of(slot.flags))
     }
 }
 
@@ -138,10 +167,6 @@ impl FreeSlots {
     pub(crate) fn used(&self) -> u32 {
         self.fresh - self.returned.len() as u32
     }
-
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.used() == self.max
-    }
 }
 
 #[cfg(test)]
@@ -155,11 +180,13 @@ mod tests {
         assert!(slots.is_open(1, first));
         slots.close(1);
         assert!(slots.get(1, first).is_none());
-        assert!(slots.free(1) && !slots.free(1));
-        let second = slots.open(1, Flags::PAUSED);
+        assert_eq!((slots.free(1), slots.free(1)), (Some(Share::Common), None));
+        let second = slots.open(1, Flags::PAUSED | Share::Reserved.flag());
         assert_ne!(first, second);
         assert!(slots.get(1, second).unwrap().has(Flags::PAUSED));
         assert!(slots.get(1, first).is_none() && slots.get(9, first).is_none());
+        slots.close(1);
+        assert_eq!(slots.free(1), Some(Share::Reserved));
         assert_eq!(size_of::<Slot>(), 8);
     }
 
@@ -187,7 +214,6 @@ mod tests {
     fn free_slots_are_dense_and_end() {
         let mut free = FreeSlots::new(2);
         assert_eq!((free.take(), free.take(), free.take()), (Some(0), Some(1), None));
-        assert!(free.is_exhausted());
         free.put(0);
         assert_eq!((free.used(), free.take()), (1, Some(0)));
     }

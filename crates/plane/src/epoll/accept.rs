@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::set::{EpollSet, Token};
 use crate::PlaneStats;
 use crate::backoff::{AcceptError, Backoff};
+use crate::shares::Shares;
 use crate::socket;
 
 #[derive(Debug)]
@@ -49,20 +50,29 @@ impl Acceptor {
     }
 
     /// Whether `accept` would do something now.
-    pub(super) fn has_more(&self) -> bool {
-        !self.backoff.is_pausing() && self.listeners.iter().any(|listener| listener.waiting)
+    pub(super) fn has_more(&self, shares: &Shares) -> bool {
+        !self.backoff.is_pausing() && (0..self.listeners.len()).any(|it| self.is_due(it, shares))
+    }
+
+    /// Clients may wait at the listener, and there is room for them.
+    fn is_due(&self, which: usize, shares: &Shares) -> bool {
+        self.listeners[which].waiting && shares.free(shares.of_listener(which)) > 0
     }
 
     /// The next client, from the listeners in turn, and which of them; None when nobody waits or accepting
     /// pauses.
-    pub(super) fn accept(&mut self, stats: &mut PlaneStats) -> Option<(OwnedFd, SocketAddr, u16)> {
+    pub(super) fn accept(
+        &mut self,
+        shares: &Shares,
+        stats: &mut PlaneStats,
+    ) -> Option<(OwnedFd, SocketAddr, u16)> {
         if self.backoff.is_paused() {
             return None;
         }
         let count = self.listeners.len();
         for turn in 0..count {
             let which = (self.next + turn) % count;
-            if !self.listeners[which].waiting {
+            if !self.is_due(which, shares) {
                 continue;
             }
             self.next = which + 1;

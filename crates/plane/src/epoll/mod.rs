@@ -13,7 +13,8 @@ use std::sync::Arc;
 use crate::arena::Arena;
 use crate::limits::descriptors_max;
 use crate::ready::{self, ReadyQueue};
-use crate::slots::{Flags, FreeSlots, Slots};
+use crate::shares::Shares;
+use crate::slots::{Flags, FreeSlots, Share, Slots};
 use crate::socket;
 use crate::wake::EventFd;
 use crate::{
@@ -38,6 +39,7 @@ pub struct EpollPlane {
     acceptor: Acceptor,
     slots: Slots,
     free: FreeSlots,
+    shares: Shares,
     sockets: Box<[Option<OwnedFd>]>,
     ready: ReadyQueue,
     arena: Arena,
@@ -50,14 +52,16 @@ impl EpollPlane {
         let set = EpollSet::new(EVENTS_MAX)?;
         let wake = Arc::new(EventFd::new()?);
         set.add(wake.as_fd(), Token::Wake, libc::EPOLLIN)?;
-        let connections_max = config.connections_max.min(descriptors_max());
+        let shares = Shares::new(config.connections_max.min(descriptors_max()), config.reserved);
+        let slots = shares.slots();
         Ok(Self {
             acceptor: Acceptor::new(config.listeners, &set)?,
             set,
             wake,
-            slots: Slots::new(connections_max),
-            free: FreeSlots::new(connections_max),
-            sockets: (0..connections_max).map(|_| None).collect(),
+            slots: Slots::new(slots),
+            free: FreeSlots::new(slots),
+            shares,
+            sockets: (0..slots).map(|_| None).collect(),
             ready: ReadyQueue::default(),
             arena: Arena::new(config.receives_max, config.receive_bytes_max),
             stats: PlaneStats::default(),
@@ -65,10 +69,20 @@ impl EpollPlane {
     }
 
     /// Puts a socket into a slot and into the set.
-    fn adopt(&mut self, socket: OwnedFd, interest: i32, flags: u32) -> io::Result<ConnId> {
-        let slot = self.free.take();
-        let slot = slot.ok_or_else(|| io::Error::from_raw_os_error(libc::ENFILE))?;
-        let conn = ConnId::new(slot, self.slots.open(slot, flags));
+    fn adopt(
+        &mut self,
+        socket: OwnedFd,
+        interest: i32,
+        flags: u32,
+        share: Share,
+    ) -> io::Result<ConnId> {
+        let full = || io::Error::from_raw_os_error(libc::ENFILE);
+        if self.shares.free(share) == 0 {
+            return Err(full());
+        }
+        let slot = self.free.take().ok_or_else(full)?;
+        self.shares.take(share);
+        let conn = ConnId::new(slot, self.slots.open(slot, flags | share.flag()));
         if let Err(error) = self.set.add(socket.as_fd(), Token::Conn(conn), interest) {
             self.release(conn);
             return Err(error);
@@ -79,7 +93,9 @@ impl EpollPlane {
 
     fn release(&mut self, conn: ConnId) {
         self.slots.close(conn.index());
-        self.slots.free(conn.index());
+        if let Some(share) = self.slots.free(conn.index()) {
+            self.shares.give_back(share);
+        }
         self.free.put(conn.index());
         self.sockets[conn.index() as usize] = None;
     }
@@ -136,13 +152,12 @@ impl EpollPlane {
 
     fn accept(&mut self, events: &mut Vec<Event>) {
         for _ in 0..ACCEPTS_MAX {
-            if self.free.is_exhausted() {
-                return;
-            }
-            let Some((socket, peer, listener)) = self.acceptor.accept(&mut self.stats) else {
+            let accepted = self.acceptor.accept(&self.shares, &mut self.stats);
+            let Some((socket, peer, listener)) = accepted else {
                 return;
             };
-            match self.adopt(socket, READ, 0) {
+            let share = self.shares.of_listener(listener.into());
+            match self.adopt(socket, READ, 0, share) {
                 Ok(conn) => events.push(Event::Accepted { conn, peer, listener }),
                 Err(_) => self.stats.accepts_failed += 1,
             }
@@ -198,7 +213,7 @@ impl Plane for EpollPlane {
     }
 
     fn has_more(&self) -> bool {
-        !self.ready.is_empty() || (self.acceptor.has_more() && !self.free.is_exhausted())
+        !self.ready.is_empty() || self.acceptor.has_more(&self.shares)
     }
 
     fn send_batch<'b, I>(&mut self, sends: I, exceptions: &mut Vec<SendException>)
@@ -268,7 +283,7 @@ impl Plane for EpollPlane {
 
     fn connect(&mut self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<ConnId> {
         let socket = socket::begin_connect(&to, from)?;
-        let conn = self.adopt(socket, READ | libc::EPOLLOUT, Flags::CONNECTING)?;
+        let conn = self.adopt(socket, READ | libc::EPOLLOUT, Flags::CONNECTING, Share::Common)?;
         self.stats.connects += 1;
         Ok(conn)
     }

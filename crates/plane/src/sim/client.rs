@@ -33,6 +33,8 @@ pub(super) enum InboundEnd {
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) peer: SocketAddr,
+    /// Where it connected to.
+    pub(super) listener: u16,
     pub(super) state: ClientState,
     /// The server's name for it while the server has not closed it.
     pub(super) conn: Option<ConnId>,
@@ -54,9 +56,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(peer: SocketAddr) -> Self {
+    pub(super) fn new(peer: SocketAddr, listener: u16) -> Self {
         Self {
             peer,
+            listener,
             state: ClientState::Waiting,
             conn: None,
             answer: None,

@@ -30,7 +30,7 @@ pub use config::SimConfig;
 pub use net::SimNet;
 
 use crate::arena::Arena;
-use crate::slots::Flags;
+use crate::slots::{Flags, Share};
 use crate::wake::EventFd;
 use crate::{Chunk, Close, ConnId, Event, Plane, PlaneStats, SendException, SendResult, Waker};
 use client::Client;
@@ -162,8 +162,8 @@ impl Plane for SimPlane {
 
     fn connect(&mut self, to: SocketAddr, _from: Option<IpAddr>) -> io::Result<ConnId> {
         let mut world = self.world.borrow_mut();
-        let client = world.add(Client::new(to));
-        let conn = world.open(client, Flags::CONNECTING);
+        let client = world.add(Client::new(to, 0));
+        let conn = world.open(client, Flags::CONNECTING, Share::Common);
         let conn = conn.ok_or_else(|| io::Error::from_raw_os_error(libc::ENFILE))?;
         world.dialled.push_back(client);
         world.stats.connects += 1;

@@ -25,8 +25,13 @@ impl SimNet {
     /// A client connects and waits to be accepted; it is reset when the server has stopped
     /// accepting. It may write at once.
     pub fn connect(&self, peer: SocketAddr) -> ClientId {
+        self.connect_to(0, peer)
+    }
+
+    /// The same, to one of the server's listeners.
+    pub fn connect_to(&self, listener: u16, peer: SocketAddr) -> ClientId {
         let mut world = self.0.borrow_mut();
-        let client = world.add(Client::new(peer));
+        let client = world.add(Client::new(peer, listener));
         world.enqueue(client);
         client
     }

@@ -8,7 +8,8 @@ use super::config::SimConfig;
 use super::hook::Hook;
 use super::random::Random;
 use crate::arena::Arena;
-use crate::slots::{Flags, FreeSlots, Slots};
+use crate::shares::Shares;
+use crate::slots::{Flags, FreeSlots, Share, Slots};
 use crate::wake::EventFd;
 use crate::{ConnId, Event, PlaneStats, SendResult};
 
@@ -31,6 +32,7 @@ pub(super) struct World {
     owners: Vec<ClientId>,
     slots: Slots,
     free: FreeSlots,
+    shares: Shares,
     pub(super) accepting: bool,
     pub(super) wake: Arc<EventFd>,
     pub(super) stats: PlaneStats,
@@ -39,6 +41,7 @@ pub(super) struct World {
 impl World {
     #[allow(clippy::expect_used, reason = "the simulated network is a tool of tests")]
     pub(super) fn new(seed: u64, config: SimConfig) -> Self {
+        let shares = Shares::new(config.connections_max, config.reserved);
         Self {
             random: Random::new(seed),
             clients: Vec::new(),
@@ -46,9 +49,10 @@ impl World {
             dialled: VecDeque::new(),
             on_send: None,
             active: BTreeSet::new(),
-            owners: vec![ClientId(u32::MAX); config.connections_max as usize],
-            slots: Slots::new(config.connections_max),
-            free: FreeSlots::new(config.connections_max),
+            owners: vec![ClientId(u32::MAX); shares.slots() as usize],
+            slots: Slots::new(shares.slots()),
+            free: FreeSlots::new(shares.slots()),
+            shares,
             accepting: true,
             wake: Arc::new(EventFd::new().expect("a test may open one more descriptor")),
             stats: PlaneStats::default(),
@@ -97,7 +101,7 @@ impl World {
     }
 
     pub(super) fn has_more(&self) -> bool {
-        !self.active.is_empty() || (!self.queue.is_empty() && !self.free.is_exhausted())
+        !self.active.is_empty() || self.next_to_accept().is_some()
     }
 
     pub(super) fn stop_accepting(&mut self) {
@@ -107,10 +111,14 @@ impl World {
         }
     }
 
-    /// Gives the client a slot; None when all are used.
-    pub(super) fn open(&mut self, client: ClientId, flags: u32) -> Option<ConnId> {
+    /// Gives the client a slot; None when all of its share are used.
+    pub(super) fn open(&mut self, client: ClientId, flags: u32, share: Share) -> Option<ConnId> {
+        if self.shares.free(share) == 0 {
+            return None;
+        }
         let slot = self.free.take()?;
-        let conn = ConnId::new(slot, self.slots.open(slot, flags));
+        self.shares.take(share);
+        let conn = ConnId::new(slot, self.slots.open(slot, flags | share.flag()));
         self.owners[slot as usize] = client;
         self.client(client).conn = Some(conn);
         Some(conn)
@@ -127,8 +135,18 @@ impl World {
         let id = self.owners[conn.index() as usize];
         self.active.remove(&id);
         self.slots.close(conn.index());
-        self.slots.free(conn.index());
+        if let Some(share) = self.slots.free(conn.index()) {
+            self.shares.give_back(share);
+        }
         self.free.put(conn.index());
+    }
+
+    /// The place in the queue of the first client for which there is a slot.
+    fn next_to_accept(&self) -> Option<usize> {
+        self.queue.iter().position(|client| {
+            let listener = self.clients[client.0 as usize].listener;
+            self.shares.free(self.shares.of_listener(listener.into())) > 0
+        })
     }
 
     fn fault(&mut self) -> bool {
@@ -138,18 +156,21 @@ impl World {
     /// Accepts waiting clients, as far as there are slots.
     pub(super) fn accept(&mut self, events: &mut Vec<Event>, events_max: usize) {
         while events.len() < events_max && !self.queue.is_empty() && !self.fault() {
-            let Some(&client) = self.queue.front() else {
+            let Some(place) = self.next_to_accept() else {
                 return;
             };
-            let Some(conn) = self.open(client, 0) else {
+            let Some(client) = self.queue.remove(place) else {
                 return;
             };
-            self.queue.pop_front();
+            let listener = self.client(client).listener;
+            let Some(conn) = self.open(client, 0, self.shares.of_listener(listener.into())) else {
+                return;
+            };
             self.active.insert(client);
             self.stats.accepts += 1;
             let client = self.client(client);
             client.state = ClientState::Open;
-            events.push(Event::Accepted { conn, peer: client.peer, listener: 0 });
+            events.push(Event::Accepted { conn, peer: client.peer, listener });
         }
     }
 

@@ -6,6 +6,8 @@ use std::ptr::NonNull;
 
 use crate::address::RawAddress;
 use crate::backoff::Backoff;
+use crate::shares::Shares;
+use crate::slots::Share;
 
 /// Accepts in flight for one listener at most. Each fails when the process runs out of descriptors.
 const IN_FLIGHT_MAX: u32 = 32;
@@ -13,6 +15,16 @@ const IN_FLIGHT_MAX: u32 = 32;
 struct Listener {
     fd: OwnedFd,
     in_flight: u32,
+}
+
+/// An accept that is complete.
+pub(super) struct Landed {
+    /// The listener it was posted for.
+    pub(super) which: usize,
+    /// The address that the kernel wrote.
+    pub(super) peer: SocketAddr,
+    /// The listener, if it is still there.
+    pub(super) listener: Option<u16>,
 }
 
 /// The listeners, and one address buffer for each accept that may be in flight.
@@ -41,18 +53,24 @@ impl Acceptor {
         self.posted.len() as u32 - self.unused.len() as u32
     }
 
-    /// The listener that should have one more accept in flight, given that `free` slots are
-    /// neither used nor promised. Listeners share the last slots evenly.
-    pub(super) fn due(&self, free: u32) -> Option<usize> {
+    /// The listener that should have one more accept in flight, given which slots are neither used nor
+    /// promised. Listeners of a share have its last slots evenly.
+    pub(super) fn due(&self, shares: &Shares) -> Option<usize> {
+        Share::ALL.into_iter().find_map(|share| self.due_of(share, shares))
+    }
+
+    fn due_of(&self, share: Share, shares: &Shares) -> Option<usize> {
+        let free = shares.free(share);
         if free == 0 {
             return None;
         }
-        let in_flight: u32 = self.listeners.iter().map(|listener| listener.in_flight).sum();
-        let share = (free + in_flight).div_ceil(self.listeners.len().max(1) as u32);
-        let fewest = (0..self.listeners.len()).min_by_key(|&i| self.listeners[i].in_flight)?;
+        let own = (0..self.listeners.len()).filter(|&i| shares.of_listener(i) == share);
+        let in_flight = |i: &usize| self.listeners[*i].in_flight;
+        let fewest = own.clone().min_by_key(in_flight)?;
+        let all: u32 = own.clone().map(|i| in_flight(&i)).sum();
+        let even = (free + all).div_ceil(own.count() as u32);
         let most = if self.backoff.is_recovering() { 1 } else { IN_FLIGHT_MAX };
-        let due = self.listeners[fewest].in_flight < share.min(most);
-        due.then_some(fewest)
+        (in_flight(&fewest) < even.min(most)).then_some(fewest)
     }
 
     /// Takes a buffer for an accept: the listener, the buffer's pointers, and its number.
@@ -68,15 +86,15 @@ impl Acceptor {
         Some((listener.fd.as_raw_fd(), self.buffers.prepare(number as usize), number))
     }
 
-    /// An accept is complete: the address that the kernel wrote, and the listener if it is still there.
-    pub(super) fn land(&mut self, number: u32) -> Option<(SocketAddr, Option<u16>)> {
+    /// An accept is complete.
+    pub(super) fn land(&mut self, number: u32) -> Option<Landed> {
         let (which, _) = self.posted.get_mut(number as usize)?.take()?;
         self.unused.push(number);
         let listener = self.listeners.get_mut(which).map(|listener| {
             listener.in_flight -= 1;
             which as u16
         });
-        Some((self.buffers.read(number as usize), listener))
+        Some(Landed { which, peer: self.buffers.read(number as usize), listener })
     }
 
     /// Closes the listeners. The accepts that [`posted`](Self::posted) names hold them open until

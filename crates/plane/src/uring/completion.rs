@@ -3,6 +3,7 @@
 use io_uring::cqueue;
 
 use super::UringPlane;
+use super::accept::Landed;
 use super::operation::{BROKEN, HANGUP};
 use super::tag::{Op, Tag};
 use crate::backoff::AcceptError;
@@ -42,9 +43,9 @@ impl UringPlane {
             Op::Connect => self.on_connect(ring, tag, result),
             Op::Accept => self.on_accept(ring, tag.index, result),
             Op::Close => {
-                if self.rings[ring].slots.free(tag.index) {
+                if let Some(share) = self.rings[ring].slots.free(tag.index) {
                     self.rings[ring].sockets.release(tag.index);
-                    self.give_slot_back(ring);
+                    self.give_slot_back(ring, share);
                 }
             }
             Op::Reset => self.stats.resets_refused += u64::from(result < 0),
@@ -127,19 +128,20 @@ impl UringPlane {
     }
 
     fn on_accept(&mut self, ring: usize, buffer: u32, result: i32) {
-        let Some((peer, listener)) = self.acceptor.land(buffer) else {
+        let Some(Landed { which, peer, listener }) = self.acceptor.land(buffer) else {
             return;
         };
+        let share = self.shares.of_listener(which);
         let Ok(accepted) = u32::try_from(result) else {
-            self.give_slot_back(ring);
+            self.give_slot_back(ring, share);
             self.on_accept_error(-result, listener.is_some());
             return;
         };
         let Some(slot) = self.rings[ring].sockets.adopt_accepted(accepted) else {
-            self.give_slot_back(ring);
+            self.give_slot_back(ring, share);
             return;
         };
-        let generation = self.rings[ring].slots.open(slot, 0);
+        let generation = self.rings[ring].slots.open(slot, share.flag());
         let conn = self.conn(ring, slot, generation);
         let Some(listener) = listener else {
             self.close(conn, Close::Reset);

@@ -36,7 +36,8 @@ use io_uring::{cqueue, squeue};
 use crate::arena::Arena;
 use crate::limits::descriptors_max;
 use crate::ready::ReadyQueue;
-use crate::slots::Flags;
+use crate::shares::Shares;
+use crate::slots::{Flags, Share};
 use crate::socket;
 use crate::wake::EventFd;
 use crate::{ConnId, Descriptors, Event, Plane as _, PlaneConfig, PlaneStats, SendException};
@@ -58,9 +59,8 @@ pub struct UringPlane {
     rings: Vec<Ring>,
     size: RingSize,
     descriptors: Descriptors,
-    connections_max: u32,
     /// Slots of all rings that are open, closing, or promised to an accept.
-    taken: u32,
+    shares: Shares,
     acceptor: Acceptor,
     ready: ReadyQueue,
     arena: Arena,
@@ -97,15 +97,15 @@ impl UringPlane {
             // With O_NONBLOCK the kernel would fail an accept instead of waiting for a client.
             socket::set_nonblocking(listener.as_fd(), false)?;
         }
+        let connections_max = match config.descriptors {
+            Descriptors::Direct => config.connections_max,
+            Descriptors::Process => config.connections_max.min(descriptors_max()),
+        };
         let mut plane = Self {
             rings: Vec::new(),
             size,
             descriptors: config.descriptors,
-            connections_max: match config.descriptors {
-                Descriptors::Direct => config.connections_max,
-                Descriptors::Process => config.connections_max.min(descriptors_max()),
-            },
-            taken: 0,
+            shares: Shares::new(connections_max, config.reserved),
             acceptor: Acceptor::new(config.listeners),
             ready: ReadyQueue::default(),
             arena: Arena::new(config.receives_max, config.receive_bytes_max),
@@ -136,18 +136,14 @@ impl UringPlane {
         }
     }
 
-    fn free(&self) -> u32 {
-        self.connections_max.saturating_sub(self.taken)
-    }
-
-    fn take_slot(&mut self, ring: usize) {
+    fn take_slot(&mut self, ring: usize, share: Share) {
         self.rings[ring].taken += 1;
-        self.taken += 1;
+        self.shares.take(share);
     }
 
-    fn give_slot_back(&mut self, ring: usize) {
+    fn give_slot_back(&mut self, ring: usize, share: Share) {
         self.rings[ring].taken -= 1;
-        self.taken -= 1;
+        self.shares.give_back(share);
     }
 
     fn conn(&self, ring: usize, slot: u32, generation: u32) -> ConnId {
@@ -186,7 +182,7 @@ impl UringPlane {
         if self.acceptor.backoff.is_paused() {
             return;
         }
-        while let Some(listener) = self.acceptor.due(self.free()) {
+        while let Some(listener) = self.acceptor.due(&self.shares) {
             let Ok(ring) = self.ring_with_room() else {
                 self.pause_accepts();
                 return;
@@ -194,7 +190,7 @@ impl UringPlane {
             let Some((fd, address, buffer)) = self.acceptor.launch(listener, ring) else {
                 return;
             };
-            self.take_slot(ring);
+            self.take_slot(ring, self.shares.of_listener(listener));
             let entry = operation::accept(fd, address, buffer, self.descriptors);
             // SAFETY: the buffer belongs to this accept until it lands; a plane that is dropped
             // before leaks the buffers.

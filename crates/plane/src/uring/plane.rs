@@ -9,7 +9,7 @@ use super::operation;
 use super::ring::Ring;
 use super::tag::{Op, Tag};
 use super::{EVENTS_MAX, ROUNDS_MAX, UringPlane};
-use crate::slots::Flags;
+use crate::slots::{Flags, Share};
 use crate::socket;
 use crate::{Chunk, Close, ConnId, Event, Plane, PlaneStats, SendException, SendResult, Waker};
 
@@ -58,7 +58,7 @@ impl Plane for UringPlane {
         !self.pending.is_empty()
             || !self.ready.is_empty()
             || self.rings.iter().any(Ring::has_more)
-            || (!self.acceptor.backoff.is_pausing() && self.acceptor.due(self.free()).is_some())
+            || (!self.acceptor.backoff.is_pausing() && self.acceptor.due(&self.shares).is_some())
     }
 
     fn send_batch<'b, I>(&mut self, sends: I, exceptions: &mut Vec<SendException>)
@@ -150,13 +150,13 @@ impl Plane for UringPlane {
     }
 
     fn connect(&mut self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<ConnId> {
-        if self.free() == 0 {
+        if self.shares.free(Share::Common) == 0 {
             return Err(io::Error::from_raw_os_error(libc::ENFILE));
         }
         let ring = self.ring_with_room()?;
         let socket = socket::begin_connect(&to, from)?;
         let slot = self.adopt(ring, socket)?;
-        self.take_slot(ring);
+        self.take_slot(ring, Share::Common);
         let generation = self.rings[ring].slots.open(slot, Flags::CONNECTING);
         let target = self.rings[ring].sockets.target(slot);
         self.push(ring, &operation::poll_out(Op::Connect, target, slot, generation));
@@ -174,7 +174,7 @@ impl Plane for UringPlane {
 
     fn stats(&self) -> PlaneStats {
         PlaneStats {
-            connections: u64::from(self.taken - self.acceptor.in_flight()),
+            connections: u64::from(self.shares.taken() - self.acceptor.in_flight()),
             rings: self.rings.len() as u64,
             completion_overflows: self.rings.iter().map(Ring::overflows).sum(),
             ..self.stats

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use switchboard_plane::{Close, ListenOptions, Plane as _, listen, local_addr};
+use switchboard_plane::{Close, ListenOptions, Plane as _, Reserved, listen, local_addr};
 
 use crate::harness::{Bench, Make, Seen, write};
 
@@ -149,4 +149,39 @@ pub(crate) fn two_listeners_share_the_last_slots<P: Make>() {
         });
         assert_eq!(listener, Some(nth as u16 % 2), "the event names the listener");
     }
+}
+
+pub(crate) fn reserved_slots_are_for_the_last_listeners<P: Make>() {
+    let other = listen("127.0.0.1:0".parse().unwrap(), &ListenOptions::default()).unwrap();
+    let reserved: SocketAddr = local_addr(other.as_fd()).unwrap();
+    let mut bench = Bench::<P>::with(|config| {
+        config.listeners.push(other);
+        config.connections_max = 3;
+        config.reserved = Reserved { first_listener: 1, slots: 2 };
+    });
+    let of = |seen: &Seen, listener| matches!(seen, Seen::Accepted(_, _, it) if *it == listener);
+    let count =
+        |bench: &Bench<P>, listener| bench.seen.iter().filter(|seen| of(seen, listener)).count();
+    // More come to each than there is room for.
+    let crowd: Vec<_> = (0..6).map(|_| bench.client()).collect();
+    bench.until("three of the crowd", |bench| count(bench, 0) == 3);
+    let few: Vec<_> = (0..4).map(|_| TcpStream::connect(reserved).unwrap()).collect();
+    bench.until("two at the other listener", |bench| count(bench, 1) == 2);
+    bench.watch(Duration::from_millis(10));
+    assert_eq!((count(&bench, 0), count(&bench, 1)), (3, 2));
+    // A slot goes to whom it belongs.
+    let close_one = |bench: &mut Bench<P>, listener| {
+        let at = bench.seen.iter().position(|seen| of(seen, listener)).unwrap();
+        if let Seen::Accepted(conn, ..) = bench.seen.remove(at) {
+            bench.plane.close(conn, Close::Fin);
+        }
+    };
+    close_one(&mut bench, 1);
+    bench.until("the next at the other listener", |bench| count(bench, 1) == 2);
+    close_one(&mut bench, 0);
+    bench.until("the next of the crowd", |bench| count(bench, 0) == 3);
+    bench.watch(Duration::from_millis(10));
+    assert_eq!((count(&bench, 0), count(&bench, 1)), (3, 2));
+    assert_eq!(bench.plane.stats().connections, 5);
+    drop((crowd, few));
 }

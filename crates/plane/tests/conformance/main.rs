@@ -50,7 +50,8 @@ on_all_planes! {
         forty_connections_on_tables_of_eight
         a_batch_of_thousands_reaches_everyone
         thousands_of_connections_leave_no_slots_behind
-        two_listeners_share_the_last_slots;
+        two_listeners_share_the_last_slots
+        reserved_slots_are_for_the_last_listeners;
     close:
         fin_comes_after_what_was_sent
         reset_reaches_the_peer
