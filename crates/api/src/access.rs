@@ -1,0 +1,221 @@
+//! Access: with the key, or without a key for anything but web pages.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use subtle::ConstantTimeEq;
+use switchboard_ws::authority::Authority;
+use switchboard_ws::head::Request;
+
+use crate::ApiError;
+
+/// Who may use the internal API.
+#[derive(Clone, Debug, Default)]
+pub struct AccessRules {
+    /// The secret that requests must carry. Without one the API serves only programs on this
+    /// machine, and the listener must be bound to loopback.
+    pub key: Option<ApiKey>,
+}
+
+/// What a request that is not refused has shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Granted {
+    /// It has access to everything.
+    Access,
+    /// Nothing: it asks what everybody may know.
+    Public,
+}
+
+/// The paths that load balancers ask without a key; the answers give nothing away.
+const PUBLIC_PATHS: [&str; 2] = ["/health", "/ready"];
+
+impl AccessRules {
+    /// Admits or refuses a request by its head.
+    ///
+    /// # Errors
+    /// 401 without the key that is needed; 403 where no key is needed and a web page may have sent it.
+    pub fn check(&self, request: &Request<'_>) -> Result<Granted, ApiError> {
+        match &self.key {
+            Some(_) if PUBLIC_PATHS.contains(&request.path()) => Ok(Granted::Public),
+            Some(key) => check_key(key, request),
+            None => check_local(request),
+        }
+    }
+}
+
+fn check_key(key: &ApiKey, request: &Request<'_>) -> Result<Granted, ApiError> {
+    let own = request.header("x-api-key");
+    let bearer = request.header("authorization").and_then(bearer);
+    if own.into_iter().chain(bearer).any(|given| key.matches(given)) {
+        return Ok(Granted::Access);
+    }
+    Err(ApiError::new(
+        401,
+        "unauthorized",
+        "send the API key as `X-API-Key` or `Authorization: Bearer`",
+    ))
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer ";
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
+}
+
+/// A web page open on this machine could reach the API on loopback. Browsers reveal it by `Origin`,
+/// or by a `Host` that an attacker's name server points to 127.0.0.1.
+fn check_local(request: &Request<'_>) -> Result<Granted, ApiError> {
+    if request.header("origin").is_some() {
+        let message = "requests from web pages (with `Origin`) need an API key (api_key)";
+        return Err(ApiError::new(403, "forbidden_origin", message));
+    }
+    // The Host header, or the authority of an absolute target, which were checked to be the same.
+    if request.host().is_none_or(is_loopback) {
+        return Ok(Granted::Access);
+    }
+    let message = "without an API key (api_key) `Host` must be localhost, 127.0.0.1 or [::1]";
+    Err(ApiError::new(403, "forbidden_host", message))
+}
+
+/// Whether a `Host` names this machine's loopback: `localhost`, 127.0.0.0/8 or `[::1]`, with any
+/// port.
+fn is_loopback(host: &str) -> bool {
+    let Some(name) = Authority::parse(host.as_bytes()).map(|authority| authority.host()) else {
+        return false;
+    };
+    let address = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        Some(v6) => v6.parse().map(IpAddr::V6).ok(),
+        None => name.parse().map(IpAddr::V4).ok(),
+    };
+    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback())
+}
+
+/// The secret of the internal API; never printed.
+#[derive(Clone)]
+pub struct ApiKey(Box<[u8]>);
+
+impl ApiKey {
+    /// Wraps a secret.
+    pub fn new(key: &str) -> Self {
+        Self(key.as_bytes().into())
+    }
+
+    /// Compares in a time that depends only on the lengths.
+    fn matches(&self, given: &[u8]) -> bool {
+        self.0.ct_eq(given).into()
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchboard_ws::head::{self, HeadLimits, HeaderSlots};
+
+    use super::*;
+
+    /// What the rules say of `GET {path}` with these header lines.
+    fn check(rules: &AccessRules, path: &str, lines: &str) -> Result<Granted, (u16, &'static str)> {
+        let head = format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n");
+        let mut slots = HeaderSlots::new();
+        let request = head::parse(head.as_bytes(), &mut slots, &HeadLimits::default()).unwrap();
+        rules.check(&request).map_err(|error| (error.status, error.code))
+    }
+
+    fn with_key() -> AccessRules {
+        AccessRules { key: Some(ApiKey::new("correct horse")) }
+    }
+
+    #[test]
+    fn the_key_is_needed_everywhere_but_for_health() {
+        let rules = with_key();
+        for line in [
+            "Host: a",
+            "Host: a\r\nX-API-Key: correct hors",
+            "Host: a\r\nX-API-Key:",
+            "Host: a\r\nAuthorization: correct horse",
+            "Host: a\r\nAuthorization: Basic correct horse",
+            "Host: a\r\nAuthorization: Bearer correct horses",
+        ] {
+            for path in ["/pub/a", "/pub", "/publish", "/counters", "/metrics", "/nowhere"] {
+                assert_eq!(check(&rules, path, line), Err((401, "unauthorized")), "{line} {path}");
+            }
+            assert_eq!(check(&rules, "/health", line), Ok(Granted::Public));
+            assert_eq!(check(&rules, "/ready", line), Ok(Granted::Public));
+        }
+        assert!(!format!("{rules:?}").contains("horse"));
+    }
+
+    #[test]
+    fn with_the_key_web_pages_and_other_hosts_are_welcome() {
+        let others = "Host: example.org\r\nOrigin: https://example.org";
+        for key in ["X-API-Key: correct horse", "Authorization: bearer correct horse"] {
+            let lines = format!("{others}\r\n{key}");
+            assert_eq!(check(&with_key(), "/pub/a", &lines), Ok(Granted::Access));
+        }
+    }
+
+    #[test]
+    fn without_a_key_web_pages_are_refused() {
+        let rules = AccessRules::default();
+        for origin in ["null", "http://127.0.0.1:8001", "https://evil.example"] {
+            let lines = format!("Host: localhost\r\nOrigin: {origin}");
+            assert_eq!(check(&rules, "/pub/a", &lines), Err((403, "forbidden_origin")));
+        }
+        for host in ["evil.example", "127.0.0.1.evil.example:8001", "192.168.0.1"] {
+            let line = format!("Host: {host}");
+            assert_eq!(check(&rules, "/health", &line), Err((403, "forbidden_host")));
+            let target = format!("http://{host}/pub/a");
+            assert_eq!(check(&rules, &target, &line), Err((403, "forbidden_host")));
+        }
+        assert_eq!(check(&rules, "/pub/a", "Host: localhost:8001"), Ok(Granted::Access));
+        assert_eq!(check(&rules, "http://[::1]:1/", "Host: [::1]:1"), Ok(Granted::Access));
+    }
+
+    #[test]
+    fn loopback_hosts_are_known_by_their_whole_name() {
+        for host in [
+            "localhost",
+            "localhost:",
+            "LOCALHOST:80",
+            "127.0.0.1",
+            "127.0.0.1:",
+            "127.9.9.9:8001",
+            "[::1]",
+            "[::1]:1",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            ":",
+            "localhost.",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "[::1",
+            "::1",
+            "[::2]",
+            "[::1]x",
+            "[127.0.0.1]",
+            "localhost:x",
+            "a@localhost",
+            "0.0.0.0",
+            "localhost:1:2",
+            "127.1",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn bearer_scheme_is_case_insensitive() {
+        assert_eq!(bearer(b"BEARER  abc "), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"Basic abc"), None);
+        assert_eq!(bearer(b"bear"), None);
+    }
+}

@@ -1,0 +1,125 @@
+//! Refusals, as `{"error":{"code","message"}}`.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use switchboard_hub::{ChannelName, NameError};
+
+/// The code of a body with a Content-Encoding.
+const ENCODED: &str = "unsupported_content_encoding";
+
+/// Why a request was refused.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// The status of HTTP.
+    #[serde(skip)]
+    pub status: u16,
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// One sentence, for people.
+    pub message: Cow<'static, str>,
+}
+
+impl ApiError {
+    /// A refusal with this status, code and sentence.
+    pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// 400.
+    pub fn bad_request(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, code, message)
+    }
+
+    /// 413: `what` has more than `bytes_max` bytes, which the configuration key `key` sets.
+    pub fn too_large(what: &str, bytes_max: usize, key: &str) -> Self {
+        let message = format!("{what} may have at most {bytes_max} bytes ({key})");
+        Self::new(413, "too_large", message)
+    }
+
+    /// 413: a batch with more lines than it may have.
+    pub fn too_many_lines(lines_max: usize) -> Self {
+        let message = format!("a batch may have at most {lines_max} lines");
+        Self::new(413, "too_many_lines", message)
+    }
+
+    /// 415: a body that is encoded, by gzip for example.
+    pub fn encoded() -> Self {
+        Self::new(415, ENCODED, "a body with a Content-Encoding is not accepted: send it as it is")
+    }
+
+    /// 415: a batch that is not NDJSON.
+    pub fn not_ndjson() -> Self {
+        Self::new(
+            415,
+            "unsupported_media_type",
+            "send a batch as application/x-ndjson; one publication goes to /pub/{channel}",
+        )
+    }
+
+    /// 404: the channel is in no namespace of a strict configuration.
+    pub fn unknown_namespace(name: &ChannelName) -> Self {
+        let namespace = name.namespace().unwrap_or_default();
+        let message = format!("no [namespace.NAME] is named {namespace:?} (strict_namespaces)");
+        Self::new(404, "unknown_namespace", message)
+    }
+
+    /// 404: nobody knows the channel.
+    pub fn unknown_channel() -> Self {
+        Self::new(404, "unknown_channel", "no such channel")
+    }
+
+    /// 503: no room for more bytes.
+    pub fn busy() -> Self {
+        Self::new(503, "busy", "too many bytes are in flight to the shards; try again")
+    }
+
+    /// 503: a shard or the control side is silent.
+    pub fn no_answer() -> Self {
+        Self::new(
+            503,
+            "no_answer",
+            "a shard did not answer in time; a publication may still happen",
+        )
+    }
+
+    /// 503: the lines behind one that a shard did not answer.
+    pub fn not_tried() -> Self {
+        Self::new(503, "not_tried", "not tried, since a shard did not answer an earlier line")
+    }
+
+    /// 408: the body took too long.
+    pub fn body_timeout() -> Self {
+        Self::new(408, "body_timeout", "the body did not arrive in time")
+    }
+
+    /// The body of the answer.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Numbers and strings written to memory: nothing can fail.
+        serde_json::to_vec(&Wrapped { error: self }).unwrap_or_default()
+    }
+
+    /// The further header line of the answer, if it has one: its name and value.
+    pub fn header(&self) -> Option<(&'static str, &'static str)> {
+        match (self.status, self.code) {
+            (503, _) => Some(("Retry-After", "1")),
+            (401, _) => Some(("WWW-Authenticate", "Bearer")),
+            // What is accepted instead (RFC 9110 section 12.5.3).
+            (_, ENCODED) => Some(("Accept-Encoding", "identity")),
+            _ => None,
+        }
+    }
+}
+
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> Self {
+        Self::bad_request("bad_channel", error.to_string())
+    }
+}
+
+/// The object around an error.
+#[derive(Debug, Serialize)]
+struct Wrapped<'a> {
+    error: &'a ApiError,
+}

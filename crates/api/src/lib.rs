@@ -1,0 +1,28 @@
+//! What backends say to the internal API and what they are answered: bytes in, values out.
+//!
+//! It has no socket, clock or thread. The shards read publications with it and write receipts, and the
+//! control side answers everything else in the same words: who has access ([`AccessRules`]), what a
+//! publication is ([`Meta`], [`lines`], [`frames`]), how a refusal reads ([`ApiError`]) and what is told
+//! of a channel ([`ChannelInfo`]).
+#![forbid(unsafe_code)]
+
+mod access;
+mod channel;
+mod encoding;
+mod error;
+pub mod frames;
+mod item;
+pub mod lines;
+mod meta;
+mod outcome;
+
+pub use access::{AccessRules, ApiKey, Granted};
+pub use channel::{ChannelInfo, accepts_json, channel_in};
+pub use encoding::check_encoding;
+pub use error::ApiError;
+pub use item::{Item, ItemLimits};
+pub use meta::{Meta, media_type};
+pub use outcome::write_outcome;
+
+/// The media type of batches and their results.
+pub const NDJSON: &str = "application/x-ndjson";
