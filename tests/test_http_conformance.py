@@ -14,8 +14,6 @@ HOST = "Host: 127.0.0.1\r\n"
 NEXT = "GET /health HTTP/1.1\r\n" + HOST + "\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 
-MOVES = "the internal API reads requests with a library; this waits for its move to the shards"
-
 
 def request(line="GET /health HTTP/1.1", headers="", body="", host=HOST):
     return f"{line}\r\n{host}{headers}\r\n{body}"
@@ -24,20 +22,18 @@ def request(line="GET /health HTTP/1.1", headers="", body="", host=HOST):
 class Row:
     """One request, and the status that each listener answers."""
 
-    def __init__(self, data, status, internal=None, waits=False):
+    def __init__(self, data, status, internal=None):
         self.data = data
         self.public = status
         self.internal = internal or status
-        # The internal API does not do this yet.
-        self.waits = waits
 
 
 # Served, and the next request too.
 SERVED = {
     "plain": Row(request(), 200),
     "one empty line before": Row("\r\n" + request(), 200),
-    "later minor version": Row(request("GET /health HTTP/1.2"), 200, waits=True),
-    "last minor version": Row(request("GET /health HTTP/1.9"), 200, waits=True),
+    "later minor version": Row(request("GET /health HTTP/1.2"), 200),
+    "last minor version": Row(request("GET /health HTTP/1.9"), 200),
     "Host with an empty port": Row(request(host="Host: 127.0.0.1:\r\n"), 200),
     "Host with a port": Row(request(host="Host: 127.0.0.1:8000\r\n"), 200),
     "Host of IPv6": Row(request(host="Host: [::1]:8000\r\n"), 200),
@@ -79,11 +75,11 @@ SERVED = {
 # Refused, and the connection ends: nobody knows whose the next bytes are.
 REFUSED = {
     # Line ends and what comes before a request (RFC 9112 section 2.2).
-    "two empty lines before": Row("\r\n\r\n" + request(), 400, waits=True),
-    "bare line feed before": Row("\n" + request(), 400, waits=True),
-    "bare line feeds": Row(request().replace("\r\n", "\n"), 400, waits=True),
-    "one bare line feed": Row(request(headers="X: y\nZ: z\r\n"), 400, waits=True),
-    "bare line feed at the end": Row(request()[:-2] + "\n", 400, waits=True),
+    "two empty lines before": Row("\r\n\r\n" + request(), 400),
+    "bare line feed before": Row("\n" + request(), 400),
+    "bare line feeds": Row(request().replace("\r\n", "\n"), 400),
+    "one bare line feed": Row(request(headers="X: y\nZ: z\r\n"), 400),
+    "bare line feed at the end": Row(request()[:-2] + "\n", 400),
     "bare carriage return": Row(request(headers="X: y\rZ: z\r\n"), 400),
     "bare carriage return before": Row("\r" + request(), 400),
     "space before": Row(" " + request(), 400),
@@ -96,12 +92,12 @@ REFUSED = {
     "space at the end": Row(request("GET /health HTTP/1.1 "), 400),
     "minor version of two digits": Row(request("GET /health HTTP/1.10"), 400),
     "minor version that is a letter": Row(request("GET /health HTTP/1.a"), 400),
-    "HTTP/0.9": Row(request("GET /health HTTP/0.9"), 505, waits=True),
-    "HTTP/2.0": Row(request("GET /health HTTP/2.0"), 505, waits=True),
-    "preface of HTTP/2": Row("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, waits=True),
+    "HTTP/0.9": Row(request("GET /health HTTP/0.9"), 505),
+    "HTTP/2.0": Row(request("GET /health HTTP/2.0"), 505),
+    "preface of HTTP/2": Row("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "method that is no token": Row(request("G(T /health HTTP/1.1"), 400),
     # The target (section 3.2).
-    "fragment": Row(request("GET /health#x HTTP/1.1"), 400, waits=True),
+    "fragment": Row(request("GET /health#x HTTP/1.1"), 400),
     "target without a slash": Row(request("GET health HTTP/1.1"), 400),
     "target that is a star": Row(request("GET * HTTP/1.1"), 400),
     "target beyond ASCII": Row(request("GET /é HTTP/1.1"), 400),
@@ -149,15 +145,15 @@ REFUSED = {
     "two Content-Lengths": Row(
         request(headers="Content-Length: 0\r\nContent-Length: 1\r\n", body="x"), 400
     ),
-    "two equal Content-Lengths": Row(request(headers="Content-Length: 0\r\n" * 2), 400, waits=True),
+    "two equal Content-Lengths": Row(request(headers="Content-Length: 0\r\n" * 2), 400),
     "space before the colon of Content-Length": Row(
         request(headers="Content-Length : 1\r\n", body="x"), 400
     ),
     "Content-Length, then Transfer-Encoding": Row(
-        request(headers="Content-Length: 5\r\n" + CHUNKED, body="0\r\n\r\n"), 400, waits=True
+        request(headers="Content-Length: 5\r\n" + CHUNKED, body="0\r\n\r\n"), 400
     ),
     "Transfer-Encoding, then Content-Length": Row(
-        request(headers=CHUNKED + "Content-Length: 5\r\n", body="0\r\n\r\n"), 400, waits=True
+        request(headers=CHUNKED + "Content-Length: 5\r\n", body="0\r\n\r\n"), 400
     ),
     "Transfer-Encoding on 1.0": Row(request("GET /health HTTP/1.0", CHUNKED, "0\r\n\r\n"), 400),
     "empty Transfer-Encoding": Row(request(headers="Transfer-Encoding:\r\n"), 400),
@@ -235,15 +231,6 @@ def rows(table):
     return pytest.mark.parametrize("row", table.values(), ids=table.keys())
 
 
-def rows_of_internal(table):
-    """What the internal API does not do yet must fail, so that nobody forgets to say that it does."""
-    marks = pytest.mark.xfail(strict=True, reason=MOVES)
-    params = [
-        pytest.param(row, id=name, marks=[marks] if row.waits else []) for name, row in table.items()
-    ]
-    return pytest.mark.parametrize("row", params)
-
-
 def check_served(listener, data, status):
     with RawConnection(listener) as connection:
         connection.send((data + NEXT).encode("latin-1"))
@@ -270,7 +257,7 @@ def test_the_public_listener_serves(public, row):
     check_served(public, row.data, row.public)
 
 
-@rows_of_internal(SERVED)
+@rows(SERVED)
 def test_the_internal_api_serves(internal, row):
     check_served(internal, row.data, row.internal)
 
@@ -280,7 +267,7 @@ def test_the_public_listener_refuses(public, row):
     check_refused(public, row.data, row.public)
 
 
-@rows_of_internal(REFUSED)
+@rows(REFUSED)
 def test_the_internal_api_refuses(internal, row):
     check_refused(internal, row.data, row.internal)
 
@@ -288,8 +275,7 @@ def test_the_internal_api_refuses(internal, row):
 @pytest.mark.parametrize(("data", "status"), TOO_LARGE.values(), ids=TOO_LARGE.keys())
 def test_limits(public, internal, data, status):
     check_refused(public, data, status)
-    if len(data) < 32_000:
-        check_served(internal, data, 200)
+    check_refused(internal, data, status)
 
 
 @pytest.mark.parametrize(("data", "status"), BODIES.values(), ids=BODIES.keys())

@@ -8,7 +8,6 @@ from support.raw_http import RawConnection
 
 KEY = "correct-horse-battery-staple"
 PLACES = 64
-MOVES = "strangers and friends share the places; this waits for the move to the shards"
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a.example\r\n\r\n"
 WRONG = b"POST /pub/a HTTP/1.1\r\nHost: a.example\r\nX-API-Key: wrong\r\nContent-Length: 1\r\n\r\nx"
@@ -77,12 +76,10 @@ def test_a_crowd_does_not_close_the_api(crowded):
 
 
 @pytest.mark.alone
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason=MOVES)
 def test_a_crowd_takes_no_place_of_those_with_a_key(crowded):
     assert publish(crowded, within_s=1).status == 202
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason=MOVES)
 def test_bodies_that_do_not_end_take_no_room_of_others(start, plane):
     """Three bodies, whole but for their last byte, hold all that may be on its way to the shards.
 

@@ -9,8 +9,8 @@ use switchboard_hub::{Accounting, ChannelName, Draft, Limits, Namespaces, Router
 use switchboard_plane::sim::{ClientId, SimConfig, SimNet, SimPlane};
 use switchboard_plane::{Chunk, Close, ConnId, Event, Plane, PlaneStats, SendException, Waker};
 use switchboard_shard::{
-    ClientRules, Command, Common, Config, HeadLimits, MessageLimits, NamespaceRules, Next, Shard,
-    Timeouts,
+    Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Command, Common, Config, HeadLimits,
+    MessageLimits, NamespaceRules, Next, Reply, RequestHandler, Shard, Timeouts,
 };
 
 use crate::sample;
@@ -55,6 +55,7 @@ impl SimShard {
             config: Arc::new(config(connections_max as u32)),
             handles: switchboard_shard::Handle::set(1),
             router: Router::new(1),
+            api: Arc::new(Api::new(ApiConfig::default(), Box::new(Nobody))),
             accounting: Arc::new(Accounting::default()),
         };
         let slots = connections_max as u32 + switchboard_shard::RESERVED_SLOTS;
@@ -103,6 +104,13 @@ impl SimShard {
     }
 }
 
+/// There is no internal API here.
+struct Nobody;
+
+impl RequestHandler for Nobody {
+    fn handle(&self, _request: ApiRequest, _reply: Reply<ApiResponse>) {}
+}
+
 fn config(connections_max: u32) -> Config {
     let clients = ClientRules {
         publish: false,
@@ -113,6 +121,7 @@ fn config(connections_max: u32) -> Config {
     let namespaces = Namespaces::new((Rules::default(), clients), [], false);
     Config {
         connections_max,
+        first_internal_listener: None,
         head: HeadLimits::default(),
         message: MessageLimits::default(),
         channels_per_connection_max: 128,

@@ -26,8 +26,8 @@ pub enum Granted {
     Public,
 }
 
-/// The paths that load balancers ask without a key; the answers give nothing away.
-const PUBLIC_PATHS: [&str; 2] = ["/health", "/ready"];
+/// What load balancers ask without a key; the answer gives nothing away.
+const PUBLIC_PATH: &str = "/health";
 
 impl AccessRules {
     /// Admits or refuses a request by its head.
@@ -36,7 +36,7 @@ impl AccessRules {
     /// 401 without the key that is needed; 403 where no key is needed and a web page may have sent it.
     pub fn check(&self, request: &Request<'_>) -> Result<Granted, ApiError> {
         match &self.key {
-            Some(_) if PUBLIC_PATHS.contains(&request.path()) => Ok(Granted::Public),
+            Some(_) if request.path() == PUBLIC_PATH => Ok(Granted::Public),
             Some(key) => check_key(key, request),
             None => check_local(request),
         }
@@ -145,7 +145,6 @@ mod tests {
                 assert_eq!(check(&rules, path, line), Err((401, "unauthorized")), "{line} {path}");
             }
             assert_eq!(check(&rules, "/health", line), Ok(Granted::Public));
-            assert_eq!(check(&rules, "/ready", line), Ok(Granted::Public));
         }
         assert!(!format!("{rules:?}").contains("horse"));
     }

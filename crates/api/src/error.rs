@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use switchboard_hub::{ChannelName, NameError};
+use switchboard_ws::head::HeadError;
 
 /// The code of a body with a Content-Encoding.
 const ENCODED: &str = "unsupported_content_encoding";
@@ -68,6 +69,24 @@ impl ApiError {
     /// 404: nobody knows the channel.
     pub fn unknown_channel() -> Self {
         Self::new(404, "unknown_channel", "no such channel")
+    }
+
+    /// A head that breaks a rule of HTTP or a limit.
+    pub fn of_head(error: HeadError) -> Self {
+        let code = match error.status() {
+            408 => "head_timeout",
+            413 | 414 | 431 => "head_too_large",
+            501 => "unknown_transfer_coding",
+            505 => "unknown_version",
+            _ => "bad_head",
+        };
+        Self::new(error.status(), code, error.to_string())
+    }
+
+    /// 501: nobody knows the method.
+    pub fn unknown_method() -> Self {
+        let message = "this server does not know the method of the request";
+        Self::new(501, "unknown_method", message)
     }
 
     /// 503: no room for more bytes.

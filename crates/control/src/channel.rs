@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use switchboard_api::{ApiError, ChannelInfo, accepts_json, channel_in};
 use switchboard_hub::ChannelName;
 
 use crate::clock::unix_ms;
-use crate::error::ApiError;
-use crate::info::ChannelInfo;
-use crate::pending::{Answer, Held};
+use crate::error::Refused;
+use crate::question::Answer;
 use crate::state::ApiState;
 
 /// Exact counts, by asking every shard.
@@ -18,60 +18,39 @@ pub(crate) async fn report(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refused> {
     let name = name_in(&uri, PUB, &state)?;
     let question = |shard, reply| state.inspect.report(shard, name.clone(), reply);
     let reports = state.ask_all(question).await?;
-    let info = ChannelInfo::of_reports(&reports, unix_ms()).ok_or_else(unknown_channel)?;
-    Ok(info.respond(StatusCode::OK, &headers))
+    let info =
+        ChannelInfo::of_reports(&reports, unix_ms()).ok_or_else(ApiError::unknown_channel)?;
+    let accept = headers.get_all(header::ACCEPT).iter().map(HeaderValue::as_bytes);
+    let (content_type, body) = info.write(accepts_json(accept));
+    Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
 }
 
 /// Deletes the channel: its log goes, its subscribers are closed.
 pub(crate) async fn delete(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
-) -> Result<Response, ApiError> {
+) -> Result<StatusCode, Refused> {
     let name = name_in(&uri, PUB, &state)?;
-    let answer = Answer::ask(Held::default(), |reply| state.broker.delete(name, reply));
+    let answer = Answer::ask(|reply| state.broker.delete(name, reply));
     if answer.by(state.deadline()).await? {
-        Ok(StatusCode::OK.into_response())
+        Ok(StatusCode::OK)
     } else {
-        Err(unknown_channel())
+        Err(ApiError::unknown_channel().into())
     }
 }
 
 /// The prefix of a channel's name in the path of most requests.
-pub(crate) const PUB: &str = "/pub/";
+const PUB: &str = "/pub/";
 
-/// The channel that a path names after its prefix, percent-decoded and checked.
+/// The channel that a path names after its prefix, in a namespace that there is.
 pub(crate) fn name_in(uri: &Uri, prefix: &str, state: &ApiState) -> Result<ChannelName, ApiError> {
-    let segment = uri.path().strip_prefix(prefix).unwrap_or("");
-    if segment.contains(',') {
-        // For listeners a comma separates channels; here it would silently name another one.
-        return Err(ApiError::bad_request(
-            "bad_channel",
-            "name one channel at a time; a comma in a name is written %2C",
-        ));
+    let name = channel_in(uri.path().strip_prefix(prefix).unwrap_or(""))?;
+    match state.config.namespaces.resolve(&name) {
+        Some(_) => Ok(name),
+        None => Err(ApiError::unknown_namespace(&name)),
     }
-    check_namespace(ChannelName::decode(segment)?, state)
-}
-
-/// Refuses names of unknown namespaces, when the configuration is strict.
-pub(crate) fn check_namespace(
-    name: ChannelName,
-    state: &ApiState,
-) -> Result<ChannelName, ApiError> {
-    if state.config.namespaces.resolve(&name).is_some() {
-        return Ok(name);
-    }
-    let namespace = name.namespace().unwrap_or_default();
-    Err(ApiError::new(
-        StatusCode::NOT_FOUND,
-        "unknown_namespace",
-        format!("no [namespace.NAME] is named {namespace:?} (strict_namespaces)"),
-    ))
-}
-
-pub(crate) fn unknown_channel() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "unknown_channel", "no such channel")
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Uri, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
+use switchboard_api::{ApiError, ChannelInfo};
 use switchboard_hub::{SlowClient, SubscriberInfo};
 
-use crate::channel::{name_in, unknown_channel};
-use crate::error::ApiError;
-use crate::info;
+use crate::channel::name_in;
+use crate::clock::unix_ms;
+use crate::error::Refused;
 use crate::state::ApiState;
 
 /// How many are listed: by default, and at most.
@@ -30,26 +31,27 @@ const SLOW: Limits = Limits { default: 100, max: 1_000 };
 pub(crate) async fn subscribers(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<impl IntoResponse, Refused> {
     let name = name_in(&uri, "/subscribers/", &state)?;
     let limit = SUBSCRIBERS.asked(&uri)?;
     if !state.config.namespaces.of(&name).is_some_and(|rules| rules.presence_list) {
-        return Err(presence_off());
+        return Err(presence_off().into());
     }
     let (reports, lists) = tokio::try_join!(
         state.ask_all(|shard, reply| state.inspect.report(shard, name.clone(), reply)),
         state.ask_all(|shard, reply| state.inspect.subscribers(shard, name.clone(), limit, reply)),
     )?;
-    let subscribers = info::subscribers(&reports).ok_or_else(unknown_channel)?;
+    let info =
+        ChannelInfo::of_reports(&reports, unix_ms()).ok_or_else(ApiError::unknown_channel)?;
     let list: Vec<Client> = lists.into_iter().flatten().take(limit).map(Client::from).collect();
-    Ok(fresh(Presence { subscribers, listed: list.len(), list }))
+    Ok(fresh(Presence { subscribers: info.subscribers(), listed: list.len(), list }))
 }
 
 /// The clients whose sockets are full, longest stalled first.
 pub(crate) async fn slow(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<impl IntoResponse, Refused> {
     let limit = SLOW.asked(&uri)?;
     let shards = state.ask_all(|shard, reply| state.inspect.slow(shard, limit, reply)).await?;
     let mut clients: Vec<SlowClient> = shards.into_iter().flatten().collect();
@@ -77,7 +79,7 @@ impl Limits {
 
 fn presence_off() -> ApiError {
     ApiError::new(
-        StatusCode::FORBIDDEN,
+        403,
         "presence_off",
         "the channel's namespace does not let its subscribers be listed (presence_list)",
     )

@@ -1,38 +1,30 @@
-//! The internal API: the HTTP interface for backends that publish and for operators.
+//! What the internal API answers beside publications: channels, subscribers, counters, health.
 //!
-//! It runs on a tokio runtime of its own, off the shards, with ordinary libraries. It reaches the
-//! shards only through a [`Broker`] and [`Inspect`], never waits for one without a deadline, and
-//! bounds the bytes on their way to them. So nothing that happens here can slow a shard down.
-//!
-//! It does not serve clients: that is what the public listener is for.
+//! The shards accept its connections, see that a client has access and hand over whole requests. They
+//! are answered here, on a tokio runtime of its own, with ordinary libraries. It reaches the shards only
+//! through a [`Broker`] and [`Inspect`] and never waits for one without a deadline. So nothing that
+//! happens here can slow a shard down.
 #![forbid(unsafe_code)]
 
-mod access;
-mod batch;
-mod body;
 mod broker;
 mod channel;
 mod clients;
 mod clock;
 mod config;
-mod conformance;
 mod error;
-mod guard;
-mod info;
 mod inspect;
 mod methods;
-mod pending;
-mod publish;
+mod question;
 mod reply;
+mod requests;
 mod router;
-mod server;
 mod state;
 mod status;
 #[cfg(test)]
 mod tests;
 
 pub use broker::Broker;
-pub use config::{ApiKey, ApiRules, ControlConfig, Timeouts};
+pub use config::{ApiRules, ControlConfig};
 pub use inspect::Inspect;
 pub use reply::Reply;
-pub use server::{Control, serve};
+pub use requests::Control;

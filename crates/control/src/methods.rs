@@ -1,36 +1,15 @@
-//! Methods: those that nobody knows, and the question which ones a path has.
+//! The question which methods a path has.
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::error::ApiError;
-
-/// The methods of RFC 9110 and RFC 5789. They are known, so a path that lacks one answers 405.
-const KNOWN: [Method; 9] = [
-    Method::GET,
-    Method::HEAD,
-    Method::OPTIONS,
-    Method::POST,
-    Method::PUT,
-    Method::DELETE,
-    Method::PATCH,
-    Method::TRACE,
-    Method::CONNECT,
-];
-
 /// What some path of this API has.
 const ALL: &str = "GET,HEAD,POST,PUT,DELETE,OPTIONS";
 
-/// Answers OPTIONS by the methods that the path has, and unknown methods with 501 (RFC 9110 sections 9.1
-/// and 9.3.7). An answer without `Access-Control-Allow-Origin` lets no web page in.
+/// Answers OPTIONS by the methods that the path has (RFC 9110 section 9.3.7). An answer without `Access-Control-Allow-Origin` lets no web page in.
 pub(crate) async fn answer(request: Request, next: Next) -> Response {
-    if !KNOWN.contains(request.method()) {
-        let message = "this server does not know the method of the request";
-        return ApiError::new(StatusCode::NOT_IMPLEMENTED, "unknown_method", message)
-            .into_response();
-    }
     let is_question = request.method() == Method::OPTIONS;
     if is_question && matches!(request.uri().path(), "*" | "/") {
         return (StatusCode::NO_CONTENT, [(header::ALLOW, ALL)]).into_response();

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use switchboard_api::ApiError;
 use tokio::time::Instant;
 
 use crate::broker::Broker;
 use crate::config::ControlConfig;
-use crate::error::ApiError;
 use crate::inspect::Inspect;
-use crate::pending::{Answer, Held, Pending};
+use crate::question::Answer;
 use crate::reply::Reply;
 
 /// What every request needs.
@@ -17,7 +17,6 @@ pub(crate) struct ApiState {
     pub config: ControlConfig,
     pub broker: Arc<dyn Broker>,
     pub inspect: Arc<dyn Inspect>,
-    pub pending: Pending,
     pub started: Instant,
 }
 
@@ -27,13 +26,12 @@ impl ApiState {
         broker: Arc<dyn Broker>,
         inspect: Arc<dyn Inspect>,
     ) -> Arc<Self> {
-        let pending = Pending::new(config.pending_bytes_max, config.timeouts.room);
-        Arc::new(Self { config, broker, inspect, pending, started: Instant::now() })
+        Arc::new(Self { config, broker, inspect, started: Instant::now() })
     }
 
     /// The deadline of a question to the shards that is asked now.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.config.timeouts.shard
+        Instant::now() + self.config.shard_timeout
     }
 
     /// Asks every shard the same at once; all must answer.
@@ -42,7 +40,7 @@ impl ApiState {
         question: impl Fn(usize, Reply<T>),
     ) -> Result<Vec<T>, ApiError> {
         let deadline = self.deadline();
-        let ask = |shard| Answer::ask(Held::default(), |reply| question(shard, reply));
+        let ask = |shard| Answer::ask(|reply| question(shard, reply));
         let asked: Vec<_> = (0..self.inspect.shards()).map(ask).collect();
         let mut answers = Vec::with_capacity(asked.len());
         for answer in asked {

@@ -1,10 +1,8 @@
-//! The internal API's access to the shards: it publishes to them and queries them.
+//! The control side's access to the shards, and theirs to it.
 
-use switchboard_control::{Broker, Inspect, Reply};
-use switchboard_hub::{
-    ChannelName, Draft, Receipt, Router, ShardReport, SlowClient, SubscriberInfo,
-};
-use switchboard_shard::{Command, Handle};
+use switchboard_control::{Broker, Control, Inspect, Reply};
+use switchboard_hub::{ChannelName, Router, ShardReport, SlowClient, SubscriberInfo};
+use switchboard_shard::{ApiRequest, ApiResponse, Command, Handle, RequestHandler};
 
 /// Finds the right shard for each request and passes it on.
 #[derive(Debug)]
@@ -31,10 +29,6 @@ impl Shards {
 }
 
 impl Broker for Shards {
-    fn publish(&self, name: ChannelName, draft: Draft, reply: Reply<Receipt>) {
-        self.home(&name).send(Command::Publish { name, draft, reply });
-    }
-
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {
         self.home(&name).send(Command::Delete { name, reply });
     }
@@ -65,5 +59,15 @@ impl Inspect for Shards {
 
     fn counters(&self) -> Vec<Vec<(&'static str, u64)>> {
         self.handles.iter().map(Handle::counters).collect()
+    }
+}
+
+/// The control side, as the shards know it.
+#[derive(Debug)]
+pub(crate) struct Requests(pub(crate) Control);
+
+impl RequestHandler for Requests {
+    fn handle(&self, request: ApiRequest, reply: Reply<ApiResponse>) {
+        self.0.handle(request, reply);
     }
 }

@@ -1,13 +1,14 @@
 //! Derives the settings of each part from the checked configuration.
 
 use std::io::{self, IsTerminal as _};
-use std::time::Duration;
 
-use switchboard_control::{ApiKey, ApiRules, ControlConfig, Timeouts as DoorTimeouts};
+use switchboard_api::{AccessRules, ApiKey};
+use switchboard_control::{ApiRules, ControlConfig};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
-    ClientRules, Config as ShardConfig, HeadLimits, MessageLimits, NamespaceRules, Timeouts,
+    ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, MessageLimits, NamespaceRules,
+    Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -38,10 +39,17 @@ pub(crate) fn listen_options(settings: &Settings) -> ListenOptions {
     }
 }
 
+/// Answers of the internal API are not delayed, and a client that does not take its own is dropped by
+/// the same rule as others.
+pub(crate) fn internal_listen_options(settings: &Settings) -> ListenOptions {
+    ListenOptions { notsent_lowat_bytes: None, send_buffer_bytes: None, ..listen_options(settings) }
+}
+
 pub(crate) fn shard_config(config: &Config) -> ShardConfig {
     let settings = &config.settings;
     ShardConfig {
         connections_max: config.connections_per_shard_max(),
+        first_internal_listener: u16::try_from(settings.listen.len()).ok(),
         head: HeadLimits {
             bytes_max: settings.head_bytes_max,
             headers_max: settings.headers_max,
@@ -77,7 +85,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             close_ms: settings.close_timeout_ms.into(),
             stall_ms: settings.stall_timeout_ms.into(),
             long_poll_ms: settings.long_poll_timeout_ms.into(),
-            stop_ms: (settings.stop_timeout_ms - door_stop_ms(settings)).into(),
+            stop_ms: settings.stop_timeout_ms.into(),
         },
     }
 }
@@ -107,28 +115,25 @@ fn client_rules(namespace: &NamespaceSettings) -> ClientRules {
 }
 
 pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlConfig {
-    let settings = &config.settings;
     ControlConfig {
-        api_key: settings.api_key.as_ref().map(|key| ApiKey::new(key.expose())),
+        namespaces: config.namespaces.map(api_rules),
+        plane,
+        ..ControlConfig::default()
+    }
+}
+
+pub(crate) fn api_config(config: &Config) -> ApiConfig {
+    let settings = &config.settings;
+    ApiConfig {
+        access: AccessRules { key: settings.api_key.as_ref().map(|key| ApiKey::new(key.expose())) },
         publish_bytes_max: settings.publish_bytes_max,
         batch_bytes_max: settings.batch_bytes_max,
         pending_bytes_max: settings.publish_pending_bytes_max,
-        connections_max: settings.internal_connections_max as usize,
-        namespaces: config.namespaces.map(api_rules),
-        plane,
-        timeouts: DoorTimeouts {
-            stop: Duration::from_millis(door_stop_ms(settings).into()),
-            ..DoorTimeouts::default()
-        },
-        ..ControlConfig::default()
+        connections_max: settings.internal_connections_max,
+        ..ApiConfig::default()
     }
 }
 
 fn api_rules(namespace: &NamespaceSettings) -> ApiRules {
     ApiRules { presence_list: namespace.presence_list }
-}
-
-/// The internal API's share of the time for a stop: a tenth; the shards have the rest.
-fn door_stop_ms(settings: &Settings) -> u32 {
-    settings.stop_timeout_ms / 10
 }

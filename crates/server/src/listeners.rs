@@ -1,7 +1,7 @@
-//! The listening sockets of both interfaces.
+//! The listening sockets: one for each shard on each address.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) struct ListenError {
 }
 
 /// One socket for each shard on each address, and the addresses with their real ports.
-pub(crate) fn public(
+pub(crate) fn listen_on(
     addresses: &[SocketAddr],
     shards: usize,
     options: &ListenOptions,
@@ -43,11 +43,6 @@ pub(crate) fn public(
         bound.extend(real);
     }
     Ok((per_shard, bound))
-}
-
-/// The socket of the internal API.
-pub(crate) fn internal(address: SocketAddr) -> io::Result<TcpListener> {
-    patiently(|| TcpListener::bind(address))
 }
 
 /// Tries again for a while where the port is busy.
@@ -74,6 +69,8 @@ fn pause() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -84,7 +81,7 @@ mod tests {
             thread::sleep(Duration::from_millis(100));
             drop(held);
         });
-        let (listeners, bound) = public(&[address], 2, &ListenOptions::default()).unwrap();
+        let (listeners, bound) = listen_on(&[address], 2, &ListenOptions::default()).unwrap();
         assert_eq!((listeners.len(), bound), (2, vec![address]));
         holder.join().unwrap();
     }
@@ -94,7 +91,8 @@ mod tests {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = held.local_addr().unwrap();
         let began = Instant::now();
-        assert_eq!(internal(address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let error = listen_on(&[address], 2, &ListenOptions::default()).unwrap_err();
+        assert_eq!((error.address, error.source.kind()), (address, io::ErrorKind::AddrInUse));
         assert!(began.elapsed() >= PATIENCE);
     }
 }

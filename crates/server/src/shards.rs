@@ -8,9 +8,9 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use switchboard_hub::ShardId;
 use switchboard_plane::epoll::EpollPlane;
 use switchboard_plane::uring::UringPlane;
-use switchboard_plane::{Descriptors, Plane, PlaneConfig};
+use switchboard_plane::{Descriptors, Plane, PlaneConfig, Reserved};
 use switchboard_shard::run::{self, Clock, Driver};
-use switchboard_shard::{Common, Shard};
+use switchboard_shard::{Common, RESERVED_SLOTS, Shard, internal_slots};
 
 /// What every shard's thread gets.
 #[derive(Clone, Debug)]
@@ -107,8 +107,12 @@ fn host(
     ready: impl FnOnce(),
 ) -> Ended {
     pin(cpu)?;
-    let connections_max = launch.common.config.connections_max + switchboard_shard::RESERVED_SLOTS;
-    let plane_config = PlaneConfig::new(listeners, connections_max);
+    let Common { config, api, .. } = &launch.common;
+    let connections_max = config.connections_max + RESERVED_SLOTS;
+    let reserved = config.first_internal_listener.map_or(Reserved::NONE, |first_listener| {
+        Reserved { first_listener, slots: internal_slots(api.config.connections_max) }
+    });
+    let plane_config = PlaneConfig { reserved, ..PlaneConfig::new(listeners, connections_max) };
     match launch.plane {
         PlaneKind::IoUring(descriptors) => {
             let plane = UringPlane::new(PlaneConfig { descriptors, ..plane_config })?;

@@ -5,7 +5,8 @@
 
 use std::backtrace::Backtrace;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -13,9 +14,9 @@ use signal_hook::iterator::Signals;
 use switchboard_control::Control;
 use switchboard_hub::{Accounting, Router};
 use switchboard_shard::run::Clock;
-use switchboard_shard::{Common, Handle};
+use switchboard_shard::{Api, Common, Handle};
 
-use crate::broker::Shards;
+use crate::broker::{Requests, Shards};
 use crate::config::{Config, ExpectedPlane, bytes};
 use crate::derive;
 use crate::listeners::{self, ListenError};
@@ -86,26 +87,32 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         return Err(StartError::TooFewConnections(shortage.clone()));
     }
     let shards = config.cpus.len();
-    let internal = listen_internal(config)?;
-    let internal_address = internal.local_addr().map_err(machine("internal_listen"))?;
     let options = derive::listen_options(&config.settings);
-    let (listeners, addresses) = listeners::public(&config.settings.listen, shards, &options)?;
+    // Who sees the public listener may publish at once.
+    let (internal, internal_address) = listen_internal(config, shards)?;
+    let (mut listeners, addresses) =
+        listeners::listen_on(&config.settings.listen, shards, &options)?;
+    for (of_shard, internal) in listeners.iter_mut().zip(internal) {
+        of_shard.extend(internal);
+    }
 
+    let router = Router::new(u16::try_from(shards).unwrap_or(u16::MAX));
+    let handles = Handle::set(u16::try_from(shards).unwrap_or(u16::MAX));
+    let all = Arc::new(Shards::new(router.clone(), handles.clone()));
+    let (broker, inspect) = (Arc::clone(&all) as Arc<_>, Arc::clone(&all) as Arc<_>);
+    let control = derive::control_config(config, plane.name());
+    let control = Control::start(control, broker, inspect).map_err(machine("internal API"))?;
     let common = Common {
         config: Arc::new(derive::shard_config(config)),
-        handles: Handle::set(u16::try_from(shards).unwrap_or(u16::MAX)),
-        router: Router::new(u16::try_from(shards).unwrap_or(u16::MAX)),
+        handles,
+        router,
+        api: Arc::new(Api::new(derive::api_config(config), Box::new(Requests(control)))),
         accounting: Arc::new(Accounting::new(shards * config.settings.shard_log_bytes_max)),
     };
-    let launch = Launch { common: common.clone(), clock: Clock::new(), plane };
-    let handles = Arc::new(Shards::new(common.router, common.handles));
-    let api = derive::control_config(config, plane.name());
-    let (broker, inspect) = (Arc::clone(&handles) as Arc<_>, Arc::clone(&handles) as Arc<_>);
-    let control =
-        Control::start(internal, api, broker, inspect).map_err(machine("internal API"))?;
+    let launch = Launch { common, clock: Clock::new(), plane };
     let threads = Threads::start(&config.cpus, listeners, &launch).map_err(machine("shard"))?;
     announce(config, &addresses, internal_address, &plane_described);
-    stop_on_signal(signals, handles, control)?;
+    stop_on_signal(signals, all)?;
     threads.wait().map_err(machine("shard"))?;
     tracing::info!("stopped");
     Ok(())
@@ -146,9 +153,17 @@ fn choose_plane(config: &Config) -> Result<(PlaneKind, String), StartError> {
     Ok((plane, described))
 }
 
-fn listen_internal(config: &Config) -> Result<TcpListener, StartError> {
+/// The sockets of the internal API for each shard, and its address with its real port.
+fn listen_internal(
+    config: &Config,
+    shards: usize,
+) -> Result<(Vec<Vec<OwnedFd>>, SocketAddr), StartError> {
     let address = config.settings.internal_listen;
-    listeners::internal(address).map_err(|source| StartError::InternalListen { address, source })
+    let options = derive::internal_listen_options(&config.settings);
+    let (listeners, bound) = listeners::listen_on(&[address], shards, &options).map_err(
+        |ListenError { address, source }| StartError::InternalListen { address, source },
+    )?;
+    Ok((listeners, bound.first().copied().unwrap_or(address)))
 }
 
 /// The start-up line.
@@ -176,28 +191,17 @@ fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, pla
 }
 
 /// The first signal stops in order, a second one at once.
-fn stop_on_signal(
-    mut signals: Signals,
-    handles: Arc<Shards>,
-    control: Control,
-) -> Result<(), StartError> {
+fn stop_on_signal(mut signals: Signals, shards: Arc<Shards>) -> Result<(), StartError> {
     let wait = move || {
-        let mut control = Some(control);
+        let mut is_stopping = false;
         for signal in signals.forever() {
-            let Some(control) = control.take() else {
+            if is_stopping {
                 tracing::warn!("stopping at once");
                 log::flush();
                 std::process::exit(128 + signal);
-            };
-            let handles = Arc::clone(&handles);
-            // On a thread of its own, so that a second signal is heard meanwhile. The internal API
-            // goes first: while the shards live, requests in flight get their answers.
-            std::thread::spawn(move || {
-                if let Err(error) = control.stop() {
-                    tracing::warn!(%error, "the internal API did not stop cleanly");
-                }
-                handles.stop();
-            });
+            }
+            is_stopping = true;
+            shards.stop();
             tracing::info!("stopping: no new connections, WebSockets are closed with 1001");
         }
     };

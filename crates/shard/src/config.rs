@@ -13,6 +13,8 @@ use switchboard_ws::message::MessageLimits;
 pub struct Config {
     /// Connections one shard serves at most. Beyond it a request is answered with 503.
     pub connections_max: u32,
+    /// The first of the listeners of the internal API, which are the last ones; none has more.
+    pub first_internal_listener: Option<u16>,
     /// Bounds of a request head.
     pub head: HeadLimits,
     /// Bounds of a message from a subscriber.

@@ -49,6 +49,10 @@ macro_rules! counters {
 counters! {
     /// Gauge: connections open now, in whatever state.
     connections_open,
+    /// Connections to the internal API now (gauge).
+    internal_connections_open,
+    /// Publishing streams now (gauge).
+    publish_streams_open,
     /// Gauge: WebSocket connections open now.
     websockets_open,
     /// Gauge: event streams open now.
@@ -89,6 +93,8 @@ counters! {
     gaps_announced,
     /// Publications accepted from clients of this shard.
     published_by_clients,
+    /// Publications of backends on this shard, by requests and on publishing streams.
+    published_by_backends,
     /// Publications accepted by this shard as the home of their channel.
     publications,
     /// Publications handed to subscribers (one for each publication and subscriber).

@@ -1,27 +1,28 @@
 //! `GET /subscribers/{channel}` and `GET /slow`.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::json;
 use switchboard_hub::{ChannelName, Namespaces, SlowClient};
 
 use super::fake::subscriber;
-use super::{Bench, short};
-use crate::config::{ApiRules, ControlConfig, Timeouts};
+use super::{Bench, impatient};
+use crate::config::{ApiRules, ControlConfig};
 
 /// An API that lists the subscribers to channels of the namespace `open`.
-fn api(timeouts: Timeouts) -> Bench {
+fn api(shard_timeout: Duration) -> Bench {
     let named = [("open".to_owned(), ApiRules { presence_list: true })];
     let namespaces = Namespaces::new(ApiRules::default(), named, false);
-    Bench::with(ControlConfig { namespaces, timeouts, ..ControlConfig::default() })
+    Bench::with(ControlConfig { namespaces, shard_timeout, ..ControlConfig::default() })
 }
 
 #[tokio::test]
 async fn all_are_counted_and_some_are_listed() {
-    let bench = api(Timeouts::default());
+    let bench = api(ControlConfig::default().shard_timeout);
     let unknown = (404, "unknown_channel".to_owned());
     assert_eq!(bench.get("/subscribers/open:a", &[]).await.refusal(), unknown);
-    bench.post("/pub/open:a", &[], "1").await;
+    bench.shards.published("open:a");
     let nobody = bench.get("/subscribers/open:a", &[]).await;
     assert_eq!(nobody.json(), json!({"subscribers": 0, "listed": 0, "list": []}));
     bench.shards.subscribed.store(true, Ordering::Relaxed);
@@ -38,7 +39,7 @@ async fn all_are_counted_and_some_are_listed() {
 
 #[tokio::test]
 async fn only_namespaces_that_say_so_are_listed() {
-    let bench = api(Timeouts::default());
+    let bench = api(ControlConfig::default().shard_timeout);
     bench.shards.subscribed.store(true, Ordering::Relaxed);
     for path in ["/subscribers/a", "/subscribers/shut:a", "/subscribers/opened:a"] {
         assert_eq!(bench.get(path, &[]).await.refusal(), (403, "presence_off".into()), "{path}");
@@ -55,7 +56,7 @@ async fn only_namespaces_that_say_so_are_listed() {
 
 #[tokio::test]
 async fn names_and_limits_are_checked() {
-    let bench = api(Timeouts::default());
+    let bench = api(ControlConfig::default().shard_timeout);
     for path in ["/subscribers/", "/subscribers/a/b", "/subscribers/a,b", "/subscribers/%0a"] {
         assert_eq!(bench.get(path, &[]).await.refusal(), (400, "bad_channel".into()), "{path}");
     }
@@ -103,7 +104,7 @@ async fn the_slowest_of_all_shards_come_first() {
 
 #[tokio::test]
 async fn a_silent_shard_is_no_reason_to_wait_for_ever() {
-    let bench = api(short());
+    let bench = api(impatient().shard_timeout);
     bench.shards.silent.store(true, Ordering::Relaxed);
     for path in ["/subscribers/open:a", "/slow"] {
         assert_eq!(bench.get(path, &[]).await.refusal(), (503, "no_answer".into()), "{path}");

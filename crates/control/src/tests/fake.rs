@@ -1,12 +1,11 @@
 //! Shards that remember what they were asked.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use switchboard_hub::{
-    Accounting, ChannelName, Draft, Epoch, HomeReport, Position, Publication, Receipt, ShardReport,
-    SlowClient, SubscriberInfo,
+    ChannelName, Epoch, HomeReport, Position, ShardReport, SlowClient, SubscriberInfo,
 };
 
 use crate::broker::Broker;
@@ -16,37 +15,20 @@ use crate::reply::Reply;
 /// Two shards; the second is home to every channel.
 #[derive(Default)]
 pub(super) struct Shards {
-    pub channels: Mutex<HashMap<String, Vec<Arc<Publication>>>>,
+    /// How many publications each channel has.
+    pub channels: Mutex<HashMap<String, usize>>,
     /// Every channel has a subscriber.
     pub subscribed: AtomicBool,
     /// The clients of each shard that cannot keep up.
     pub slow: Mutex<[Vec<SlowClient>; 2]>,
-    /// Questions stay unanswered; they are kept here.
+    /// Questions stay unanswered.
     pub silent: AtomicBool,
-    unanswered: Mutex<Vec<Reply<Receipt>>>,
 }
 
 impl Shards {
-    pub(super) fn last(&self, channel: &str) -> Arc<Publication> {
-        Arc::clone(self.channels.lock().unwrap()[channel].last().unwrap())
-    }
-
-    pub(super) fn payloads(&self, channel: &str) -> Vec<Vec<u8>> {
-        let channels = self.channels.lock().unwrap();
-        channels
-            .get(channel)
-            .into_iter()
-            .flatten()
-            .map(|publication| publication.payload().to_vec())
-            .collect()
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.channels.lock().unwrap().values().map(Vec::len).sum()
-    }
-
-    pub(super) fn drop_unanswered(&self) {
-        self.unanswered.lock().unwrap().clear();
+    /// Somebody has published to the channel.
+    pub(super) fn published(&self, channel: &str) {
+        *self.channels.lock().unwrap().entry(channel.to_owned()).or_default() += 1;
     }
 
     fn is_silent(&self) -> bool {
@@ -69,25 +51,6 @@ pub(super) fn subscriber(shard: usize) -> SubscriberInfo {
 }
 
 impl Broker for Shards {
-    fn publish(&self, name: ChannelName, draft: Draft, reply: Reply<Receipt>) {
-        if self.is_silent() {
-            self.unanswered.lock().unwrap().push(reply);
-            return;
-        }
-        let mut channels = self.channels.lock().unwrap();
-        let log = channels.entry(name.to_string()).or_default();
-        let offset = log.len() + 1;
-        let accounting = Arc::new(Accounting::default());
-        log.push(Publication::new(position(offset), 0, draft, &accounting));
-        reply(Receipt {
-            position: position(offset),
-            subscribers: self.subscribers(),
-            subscribed: self.subscribers() > 0,
-            messages: offset as u64,
-            last_requested_ms: None,
-        });
-    }
-
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {
         reply(self.channels.lock().unwrap().remove(name.as_str()).is_some());
     }
@@ -103,9 +66,9 @@ impl Inspect for Shards {
             return;
         }
         let channels = self.channels.lock().unwrap();
-        let home = channels.get(name.as_str()).filter(|_| shard == 1).map(|log| HomeReport {
-            position: position(log.len()),
-            messages: log.len() as u64,
+        let home = channels.get(name.as_str()).filter(|_| shard == 1).map(|count| HomeReport {
+            position: position(*count),
+            messages: *count as u64,
             bytes: 0,
             last_publication_ms: Some(0),
         });

@@ -1,13 +1,8 @@
 //! The internal API as requests see it, with fake shards.
 
-mod access;
-mod batch;
 mod channel;
 mod clients;
-mod conformance;
 mod fake;
-mod publish;
-mod socket;
 mod status;
 
 use std::sync::Arc;
@@ -18,7 +13,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::config::{ControlConfig, Timeouts};
+use crate::config::ControlConfig;
 use crate::router::router;
 use crate::state::ApiState;
 use fake::Shards;
@@ -65,47 +60,25 @@ impl Bench {
         Self { shards, state }
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<Body>,
-    ) -> Reply {
+    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
-        if !headers.iter().any(|(name, _)| *name == "host") {
-            let target = path.strip_prefix("http://").and_then(|rest| rest.split('/').next());
-            request = request.header("host", target.unwrap_or("localhost"));
-        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(body.into()).unwrap();
+        let request = request.body(Body::empty()).unwrap();
         let response = router(Arc::clone(&self.state)).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
-    async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
-        self.send(Method::POST, path, headers, body).await
-    }
-
     async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        self.send(Method::GET, path, headers, Body::empty()).await
+        self.send(Method::GET, path, headers).await
     }
 }
 
-/// Timeouts so short that tests may wait for them.
-fn short() -> Timeouts {
-    let ms = std::time::Duration::from_millis;
-    Timeouts {
-        access: ms(200),
-        head: ms(200),
-        body: ms(50),
-        room: ms(20),
-        shard: ms(50),
-        write: ms(200),
-        stop: ms(200),
-    }
+/// Waits so short that tests may wait for them.
+fn impatient() -> ControlConfig {
+    let shard_timeout = std::time::Duration::from_millis(50);
+    ControlConfig { shard_timeout, ..ControlConfig::default() }
 }

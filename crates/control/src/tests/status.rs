@@ -1,6 +1,5 @@
 //! `/health`, `/counters` and what is not there.
 
-use axum::body::Body;
 use axum::http::Method;
 
 use super::Bench;
@@ -38,7 +37,7 @@ async fn wrong_methods_are_told_the_right_ones() {
         (Method::POST, "/slow", "GET,HEAD,OPTIONS"),
     ];
     for (method, path, allow) in cases {
-        let reply = bench.send(method, path, &[], Body::empty()).await;
+        let reply = bench.send(method, path, &[]).await;
         let mut allowed: Vec<&str> = reply.headers["allow"].to_str().unwrap().split(',').collect();
         allowed.sort_unstable();
         assert_eq!(allowed.join(","), allow, "{path}");

@@ -28,7 +28,8 @@ settings! {
         /// `chrome-extension://ID`. Origins are compared exactly; `*` on its own allows all of them.
         /// Clients other than browsers send no origin and are not affected.
         allowed_origins: Vec<String> = Vec::new();
-        /// Most connections that the internal API holds; further ones wait in the kernel's queue.
+        /// Most connections that the internal API holds; a further one takes the place of one
+        /// that has not shown its access yet, or is answered with 503.
         /// When unset, never more than a quarter of the descriptors.
         internal_connections_max: u32 = 1_024, 1..=65_535;
     }

@@ -3,6 +3,7 @@
 use switchboard_hub::{ChannelName, Gap, OnGap, Start};
 use switchboard_ws::message::Receiver;
 
+use super::api_work::{ApiStage, ApiWork};
 use crate::encoding::Partial;
 use crate::rate::TokenBucket;
 
@@ -58,6 +59,8 @@ pub(crate) struct Busy {
     pub(crate) output_sent: usize,
     /// What to do when all of it is sent.
     pub(crate) then: Then,
+    /// What it is in the middle of, on the internal API.
+    pub(crate) api: Option<Box<ApiWork>>,
     /// How often it may still publish.
     pub(crate) bucket: Option<TokenBucket>,
     /// It was closed for being too slow: the kernel may hold much that it never reads.
@@ -82,6 +85,11 @@ impl Busy {
         !self.is_flushed() || self.resume.is_some() || !self.input.is_empty()
     }
 
+    /// A request is being answered by others, who say so when they are done.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.api.as_ref().is_some_and(|work| !matches!(work.stage, ApiStage::Body(_)))
+    }
+
     /// Drops the sent part of the output once it is the larger one: a peer that always leaves a
     /// little unread would make it grow for ever.
     pub(crate) fn give_back_sent(&mut self) {
@@ -102,6 +110,7 @@ impl Busy {
             && self.receiver.is_none()
             && self.resume.is_none()
             && self.untold.is_none()
+            && self.api.is_none()
             && self.is_flushed()
             && self.then == Then::Go
             && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))

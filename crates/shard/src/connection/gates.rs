@@ -16,10 +16,13 @@ pub(crate) enum OutputReason {
 pub(crate) enum InputReason {
     /// Much of what it asked for has not gone out to it yet.
     Output = 1 << 4,
-    /// It publishes, and a mailbox is over its bound.
-    Mailbox = 1 << 5,
+    /// It publishes, and there is no room: a mailbox is over its bound, or the bodies of the internal
+    /// API are.
+    Room = 1 << 5,
     /// It has requests that wait for the end of this stage or for mail that is not read yet.
     Later = 1 << 6,
+    /// Its request is being answered, or as many messages are under way as may be.
+    Answer = 1 << 7,
 }
 
 const OUTPUT: u8 = 0x0f;
@@ -44,6 +47,10 @@ impl Gates {
 
     pub(crate) fn awaits_room(self) -> bool {
         self.0 & OutputReason::SocketFull as u8 != 0
+    }
+
+    pub(crate) fn awaits_answer(self) -> bool {
+        self.0 & InputReason::Answer as u8 != 0
     }
 
     pub(crate) fn park_output(&mut self, reason: OutputReason) {
@@ -91,10 +98,10 @@ mod tests {
         let mut gates = Gates::default();
         assert!(gates.park_input(InputReason::Later));
         assert!(!gates.park_input(InputReason::Later));
-        assert!(gates.park_input(InputReason::Mailbox));
+        assert!(gates.park_input(InputReason::Room));
         assert!(!gates.unpark_input(&[InputReason::Output, InputReason::Later]));
-        assert!(gates.unpark_input(&[InputReason::Mailbox]));
-        assert!(!gates.unpark_input(&[InputReason::Mailbox]), "it was open");
+        assert!(gates.unpark_input(&[InputReason::Room]));
+        assert!(!gates.unpark_input(&[InputReason::Room]), "it was open");
         assert!(!gates.is_output_parked());
     }
 

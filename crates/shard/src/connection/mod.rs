@@ -4,18 +4,24 @@
 //! boxed in [`Busy`] and dropped when it is idle again. Several subscriptions of one connection are in
 //! the shard's [`Pool`]. Nothing here acts.
 
+mod api_work;
 mod busy;
 mod gates;
 mod listen_mode;
 mod peer;
+mod place;
 mod pool;
 mod session;
 mod slot;
 mod subscriptions;
 
+pub(crate) use api_work::{
+    Answering, ApiStage, ApiWork, Form, Incoming, Publications, Results, Target,
+};
 pub(crate) use busy::{Lost, ResumeRequest, Then, Untold};
 pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenMode, PollFlag};
+pub(crate) use place::Place;
 pub(crate) use pool::{Pool, Relocated};
 pub(crate) use session::{Delivery, Session};
 pub(crate) use slot::Connection;

@@ -11,6 +11,10 @@ pub(crate) enum Session {
     Refusing,
     /// Requests: it waits for a head or is in the middle of one.
     Http,
+    /// Requests to the internal API.
+    Api,
+    /// A WebSocket on `/publish` of the internal API.
+    PublishStream,
     /// A WebSocket on `/echo`.
     Echo,
     /// A plain WebSocket on `/sub`.
@@ -68,9 +72,13 @@ impl Session {
         let websockets: Option<fn(&Counters) -> &Counter> = Some(|all| &all.websockets_open);
         let streams: Option<fn(&Counters) -> &Counter> = Some(|all| &all.event_streams_open);
         let polls: Option<fn(&Counters) -> &Counter> = Some(|all| &all.polls_held);
+        let publishers: Option<fn(&Counters) -> &Counter> = Some(|all| &all.publish_streams_open);
         let stream = Delivery::Stream;
         match self {
-            Self::Refusing | Self::Http => facts("http", Role::Requests, Delivery::None, None),
+            Self::Refusing | Self::Http | Self::Api => {
+                facts("http", Role::Requests, Delivery::None, None)
+            }
+            Self::PublishStream => facts("websocket", Role::WebSocket, Delivery::None, publishers),
             Self::Echo => facts("websocket", Role::WebSocket, Delivery::None, websockets),
             Self::Plain => facts("websocket", Role::WebSocket, stream(Dialect::Plain), websockets),
             Self::V1 => facts("websocket", Role::WebSocket, stream(Dialect::V1), websockets),

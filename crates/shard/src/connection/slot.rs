@@ -10,6 +10,7 @@ use super::busy::Busy;
 use super::gates::Gates;
 use super::listen_mode::ListenMode;
 use super::peer::Peer;
+use super::place::Place;
 use super::session::Session;
 use super::subscriptions::Subscriptions;
 use crate::time::Tick;
@@ -29,8 +30,8 @@ pub(crate) struct Connection {
     /// When the time of the session is over.
     pub(crate) deadline: Tick,
     pub(crate) subscriptions: Subscriptions,
-    /// It counts towards `connections_max`; those that are only refused do not.
-    pub(crate) served: bool,
+    /// Which bound it counts towards.
+    pub(crate) place: Place,
     /// A ping is out and unanswered.
     pub(crate) pinged: bool,
     /// Why nothing goes out to it, and why it is not read.
@@ -48,7 +49,7 @@ impl Connection {
             last_seen: now,
             deadline,
             subscriptions: Subscriptions::default(),
-            served: false,
+            place: Place::None,
             pinged: false,
             gates: Gates::default(),
         }

@@ -17,9 +17,9 @@ impl Core {
             self.actions.push(Action::PauseRead(id));
         }
         match reason {
-            InputReason::Mailbox if is_new => self.held_publishers.push(id),
+            InputReason::Room if is_new => self.held_publishers.push(id),
             InputReason::Later => self.revisit(id),
-            InputReason::Mailbox | InputReason::Output => {}
+            InputReason::Room | InputReason::Output | InputReason::Answer => {}
         }
     }
 
@@ -34,6 +34,8 @@ impl Core {
 
     /// The held input of the connection is looked at again in this turn or the next.
     pub(crate) fn revisit(&mut self, id: ConnId) {
-        self.revisits.push_back(id);
+        if self.revisits.back() != Some(&id) {
+            self.revisits.push_back(id);
+        }
     }
 }

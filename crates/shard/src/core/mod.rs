@@ -15,10 +15,12 @@ use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
 use switchboard_link::{Action, Outgoing, Slab};
 use switchboard_plane::ConnId;
 
+use crate::api::{Api, TurnBudget};
 use crate::config::Config;
 use crate::connection::{Connection, Pool, Then};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
+use crate::handle::Handle;
 use crate::refusals::Refusals;
 use crate::time::Tick;
 use crate::wall::Wall;
@@ -29,6 +31,7 @@ pub(crate) struct Core {
     pub(crate) config: Arc<Config>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) api: Arc<Api>,
     pub(crate) slab: Slab<Connection>,
     /// The subscriptions of connections that have several.
     pub(crate) pool: Pool,
@@ -44,11 +47,17 @@ pub(crate) struct Core {
     pub(crate) parked: Vec<ConnId>,
     /// Connections that count towards `connections_max`.
     pub(crate) served: u32,
+    /// Connections of the internal API.
+    pub(crate) internal: u32,
+    /// Those of them on which nobody with access has spoken yet, in the order in which they came.
+    pub(crate) strangers: Vec<ConnId>,
+    /// What of the internal API's publications this turn may still handle.
+    pub(crate) turn_budget: TurnBudget,
     /// Connections to be shut down or closed once their replies are flushed.
     pub(crate) finishing: Vec<ConnId>,
     /// Connections whose held input is to be looked at again.
     pub(crate) revisits: VecDeque<ConnId>,
-    /// Publishers whose reading is paused because a mailbox is over its bound.
+    /// Publishers whose reading is paused because there is no room for what they publish.
     pub(crate) held_publishers: Vec<ConnId>,
     /// The server is stopping: no new requests.
     pub(crate) stopping: bool,
@@ -61,20 +70,22 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// Everything of the shard but its plane. `own` is the outside of this shard.
     pub(crate) fn new(
         shard: ShardId,
-        config: Arc<Config>,
-        counters: Arc<Counters>,
-        refusals: Arc<Refusals>,
+        (config, api): (Arc<Config>, Arc<Api>),
+        own: &Handle,
         hub: Hub,
         exchange: Exchange,
         now_ms: u64,
     ) -> Self {
+        let (counters, refusals) = (Arc::clone(&own.counters), Arc::clone(&own.refusals));
         Self {
             shard,
             config,
             counters,
             refusals,
+            api,
             slab: Slab::default(),
             pool: Pool::default(),
             hub,
@@ -84,6 +95,9 @@ impl Core {
             actions: Vec::new(),
             parked: Vec::new(),
             served: 0,
+            internal: 0,
+            strangers: Vec::new(),
+            turn_budget: TurnBudget::default(),
             finishing: Vec::new(),
             revisits: VecDeque::new(),
             held_publishers: Vec::new(),
@@ -99,6 +113,7 @@ impl Core {
     /// A turn begins. Time goes on; it never goes back.
     pub(crate) fn set_now(&mut self, now_ms: u64) {
         self.json_bytes = 0;
+        self.turn_budget = TurnBudget::default();
         self.now_ms = self.now_ms.max(now_ms);
         self.now = Tick::at(self.start_ms, self.now_ms);
     }

@@ -5,7 +5,7 @@ use switchboard_link::Action;
 use switchboard_plane::{Close, ConnId};
 
 use super::Core;
-use crate::connection::{Connection, Session};
+use crate::connection::{Connection, Place, Session};
 use crate::time::Tick;
 
 impl Core {
@@ -16,7 +16,7 @@ impl Core {
             gauge.add(1);
         }
         slab.insert(connection);
-        counters.connections_open.set(slab.open() as u64);
+        counters.connections_open.set(slab.open() as u64 - u64::from(self.internal));
     }
 
     /// From now on the connection speaks this, at most until `deadline`. Nothing else changes a
@@ -43,12 +43,25 @@ impl Core {
         let Some(connection) = slab.remove(id) else {
             return;
         };
-        self.served -= u32::from(connection.served);
+        match connection.place {
+            Place::None => {}
+            Place::Public => self.served -= 1,
+            Place::Stranger | Place::Internal => {
+                self.internal -= 1;
+                self.api.disconnected();
+                counters.internal_connections_open.set(self.internal.into());
+            }
+        }
+        if connection.place.is_stranger() {
+            self.strangers.retain(|stranger| *stranger != id);
+        }
         if let Some(gauge) = connection.session.gauge(counters) {
             gauge.sub(1);
         }
-        counters.connections_closed.add(1);
-        counters.connections_open.set(slab.open() as u64);
+        if !connection.place.is_internal() {
+            counters.connections_closed.add(1);
+        }
+        counters.connections_open.set(slab.open() as u64 - u64::from(self.internal));
         self.actions.push(Action::Close(id, how));
     }
 

@@ -1,7 +1,9 @@
 //! What one thread tells a shard.
 
 use switchboard_hub::Message;
+use switchboard_plane::ConnId;
 
+use crate::api::ApiResponse;
 use crate::command::Command;
 
 /// One piece of mail.
@@ -11,6 +13,8 @@ pub(crate) enum Mail {
     Hub(Message),
     /// From the internal API or the program.
     Command(Command),
+    /// The handler's answer to the request of a connection.
+    Answer(ConnId, Box<ApiResponse>),
 }
 
 impl Mail {
@@ -21,7 +25,7 @@ impl Mail {
             Self::Hub(Message::Publish { draft, .. }) => draft.payload().len(),
             Self::Hub(Message::Deliver { publication, .. }) => publication.cost_bytes(),
             Self::Hub(_) => 0,
-            Self::Command(_) => return 0,
+            Self::Command(_) | Self::Answer(..) => return 0,
         };
         size_of::<Self>() + payload
     }

@@ -13,11 +13,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_hub::{Outbox, Receipt, ShardId};
-use switchboard_plane::Waker;
+use switchboard_plane::{ConnId, Waker};
 
 pub(crate) use mail::Mail;
 pub(crate) use mailbox::Mailbox;
 
+use crate::api::ApiResponse;
 use crate::command::Reply;
 use crate::counters::Counters;
 
@@ -127,6 +128,12 @@ impl Exchange {
         for (reply, receipt) in self.receipts.drain(..) {
             reply(receipt);
         }
+    }
+
+    /// Takes the answer to the request of a connection, from any thread.
+    pub(crate) fn answer_by_mail(&self, id: ConnId) -> Reply<ApiResponse> {
+        let mailbox = Arc::clone(&self.mailbox);
+        Box::new(move |response| mailbox.post(Mail::Answer(id, Box::new(response))))
     }
 
     /// Looks whether some mailbox is over its bound.

@@ -1,4 +1,5 @@
-//! Requests on the public listener: which route one takes, whether it may, and what is answered.
+//! Requests: which route one takes on the public listener, whether it may, upgrades, and what is
+//! answered on the wire.
 
 mod answer;
 pub(crate) mod origin;
@@ -8,5 +9,5 @@ mod upgrade;
 
 pub(crate) use answer::{Answer, wrong_method};
 pub(crate) use response::Response;
-pub(crate) use route::{Route, keeps_alive, route};
-pub(crate) use upgrade::{upgrade, upgrade_required};
+pub(crate) use route::{Route, keeps_alive, knows_method, route};
+pub(crate) use upgrade::{upgrade, upgrade_required, upgrade_with};

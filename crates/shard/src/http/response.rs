@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
+use switchboard_api::ApiError;
 use switchboard_dialects::{Date, write_cors_lines};
 
 /// Enough for any head written here.
@@ -44,6 +45,26 @@ impl<'a> Response<'a> {
             body: Cow::Borrowed(html.as_bytes()),
             upgrade: false,
         }
+    }
+
+    /// A body of the internal API.
+    pub(crate) fn content(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            content_type,
+            extra: Cow::Borrowed(""),
+            body: Cow::Owned(body),
+            upgrade: false,
+        }
+    }
+
+    /// A refusal of the internal API.
+    pub(crate) fn api_error(error: &ApiError) -> Self {
+        let mut response = Self::content(error.status, "application/json", error.to_json());
+        if let Some((name, value)) = error.header() {
+            response.extra = Cow::Owned(format!("{name}: {value}\r\n"));
+        }
+        response
     }
 
     pub(crate) fn refusal(status: u16, sentence: String) -> Self {
@@ -114,12 +135,15 @@ impl<'a> Response<'a> {
     }
 }
 
-/// The reason phrase of every status that this listener uses.
+/// The reason phrase of every status that is used.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
         204 => "No Content",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
@@ -127,6 +151,8 @@ fn reason(status: u16) -> &'static str {
         410 => "Gone",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
         426 => "Upgrade Required",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",

@@ -24,9 +24,14 @@ pub(crate) enum Route<'a> {
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"];
 
+/// Whether anybody knows the method.
+pub(crate) fn knows_method(method: &str) -> bool {
+    METHODS.contains(&method)
+}
+
 /// The route of a request.
 pub(crate) fn route<'a>(config: &Config, request: &Request<'a>) -> Route<'a> {
-    if !METHODS.contains(&request.method()) {
+    if !knows_method(request.method()) {
         let sentence = "this server does not know the method of the request";
         return Route::Answer(Answer::refuse(501, sentence));
     }

@@ -25,7 +25,16 @@ pub(crate) fn upgrade(
     request: &Request<'_>,
     protocols: &[&'static str],
 ) -> Result<Upgrade, Answer> {
-    let rules = Rules { protocols, allowed_origins: &core.config.allowed_origins };
+    upgrade_with(request, protocols, &core.config.allowed_origins)
+}
+
+/// The same with pages of these origins.
+pub(crate) fn upgrade_with(
+    request: &Request<'_>,
+    protocols: &[&'static str],
+    allowed_origins: &[String],
+) -> Result<Upgrade, Answer> {
+    let rules = Rules { protocols, allowed_origins };
     let accept = handshake::check(request, &rules).map_err(|error| {
         if error == HandshakeError::OriginNotAllowed {
             origin::log_refusal(request);

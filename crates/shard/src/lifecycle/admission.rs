@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use switchboard_link::Action;
 use switchboard_plane::{Close, ConnId};
 
-use crate::connection::{Connection, Session};
+use crate::connection::{Connection, Place, Session};
 use crate::core::Core;
 
 /// Slots beyond `connections_max` that only answer 503. While they are taken, newcomers wait in
@@ -17,13 +17,20 @@ const REFUSAL_TIMEOUT_MS: u64 = 1_000;
 
 pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
     core.counters.connections_accepted.add(1);
-    if core.stopping {
+    if turned_away(core, id) {
         core.counters.connections_closed.add(1);
-        core.actions.push(Action::Close(id, Close::Fin));
         return;
     }
     core.insert(Connection::new(id, peer, core.now, core.now.after_ms(REFUSAL_TIMEOUT_MS)));
     try_serve(core, id);
+}
+
+/// The server stops: nobody comes in any more.
+pub(crate) fn turned_away(core: &mut Core, id: ConnId) -> bool {
+    if core.stopping {
+        core.actions.push(Action::Close(id, Close::Fin));
+    }
+    core.stopping
 }
 
 /// Gives a newcomer one of the places, if there is one: at its accept, and again when its request
@@ -31,10 +38,17 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
 pub(crate) fn try_serve(core: &mut Core, id: ConnId) -> bool {
     let has_place = core.served < core.config.connections_max;
     if has_place && let Some(connection) = core.slab.get_mut(id) {
-        connection.served = true;
+        connection.place = Place::Public;
         core.served += 1;
         let deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
         core.enter(id, Session::Http, deadline);
     }
     has_place
+}
+
+/// Slots that a shard keeps for the internal API: all of its connections may come to one shard, and some
+/// more to be refused.
+pub fn internal_slots(internal_connections_max: u32) -> u32 {
+    const TO_REFUSE: u32 = 16;
+    internal_connections_max.saturating_add(TO_REFUSE)
 }

@@ -17,8 +17,9 @@
 //! 3. From then on, in any order: `on_bytes` for what arrives, until it says that all is taken;
 //!    publications, which `delivery` writes for [`Delivery::Stream`] and which the session answers with
 //!    (`on_publications`) for [`Delivery::Answer`]; `on_gap` when a slow subscriber was moved ahead, and
-//!    `on_slow` when it cannot be; `on_published` with the receipts it asked for; `on_deleted`; `on_silent` and `on_due` from the sweep; `on_flushed` when
-//!    a full socket has taken all.
+//!    `on_slow` when it cannot be; `on_published` with the receipts it asked for, `on_answered` with what
+//!    the handler of the internal API says; `on_deleted`; `on_turn` when it asked to be looked at again;
+//!    `on_silent` and `on_due` from the sweep; `on_flushed` when a full socket has taken all.
 //! 4. `on_stop` asks for the end. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
 //!    the connection, and leaves its channels then.
 //!
@@ -34,6 +35,7 @@
 //! [`Delivery::Answer`]: crate::connection::Delivery::Answer
 //! [`resume::request`]: crate::subscribe::resume::request
 
+pub(crate) mod api;
 mod closing;
 mod echo;
 mod event_stream;
@@ -41,7 +43,9 @@ mod http;
 mod listen;
 mod plain;
 mod poll;
+mod publications;
 mod publish;
+mod publish_stream;
 mod stream;
 mod v1;
 mod verbs;
@@ -50,6 +54,7 @@ mod websocket;
 use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
 
+use crate::api::ApiResponse;
 use crate::connection::Session;
 use crate::core::Core;
 use crate::subscribe::{Missed, Resumed, has_deleted_channel, resume as resuming};
@@ -61,6 +66,8 @@ macro_rules! dispatch {
     ($session:expr, $verb:ident($($argument:expr),*)) => {
         match $session {
             Session::Refusing | Session::Http => http::Http::$verb($($argument),*),
+            Session::Api => api::Api::$verb($($argument),*),
+            Session::PublishStream => publish_stream::PublishStream::$verb($($argument),*),
             Session::Echo => echo::Echo::$verb($($argument),*),
             Session::Plain => plain::Plain::$verb($($argument),*),
             Session::V1 => v1::V1::$verb($($argument),*),
@@ -125,6 +132,20 @@ pub(crate) fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &Work)
 pub(crate) fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {
     if let Some(session) = of(core, id) {
         dispatch!(session, on_published(core, id, request, receipt));
+    }
+}
+
+/// The handler has answered its request.
+pub(crate) fn on_answered(core: &mut Core, id: ConnId, response: ApiResponse) {
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_answered(core, id, response));
+    }
+}
+
+/// It asked to be looked at again in a later turn.
+pub(crate) fn on_turn(core: &mut Core, id: ConnId) {
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_turn(core, id));
     }
 }
 

@@ -3,6 +3,7 @@
 use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
 
+use crate::api::ApiResponse;
 use crate::connection::Connection;
 use crate::core::Core;
 use crate::subscribe::{Lost, Missed};
@@ -39,6 +40,12 @@ pub(crate) trait Verbs {
 
     /// A publication that it asked the receipt of has its place.
     fn on_published(_core: &mut Core, _id: ConnId, _request: u32, _receipt: &Receipt) {}
+
+    /// The handler has answered its request.
+    fn on_answered(_core: &mut Core, _id: ConnId, _response: ApiResponse) {}
+
+    /// It asked to be looked at again.
+    fn on_turn(_core: &mut Core, _id: ConnId) {}
 
     /// Its cursor was moved over publications that the log has lost, as the namespace wants it.
     fn on_gap(_core: &mut Core, _id: ConnId, _subscription: Subscription, _missed: Missed) {}

@@ -57,12 +57,24 @@ pub(super) fn receive(
     limits: &MessageLimits,
     on_message: OnMessage,
 ) -> Taken {
+    receive_until(core, id, bytes, limits, on_message, |_, _| false)
+}
+
+/// The same, until the session has `enough`: what is left then is for later.
+pub(super) fn receive_until(
+    core: &mut Core,
+    id: ConnId,
+    bytes: &mut [u8],
+    limits: &MessageLimits,
+    on_message: OnMessage,
+    enough: fn(&mut Core, ConnId) -> bool,
+) -> Taken {
     let Some(connection) = core.slab.get_mut(id) else {
         return Taken::All;
     };
     let stored = connection.busy.as_mut().and_then(|busy| busy.receiver.take());
     let mut receiver = stored.unwrap_or_default();
-    let open = feed(core, id, &mut receiver, bytes, limits, on_message);
+    let (open, used) = feed(core, id, &mut receiver, bytes, limits, (on_message, enough));
     let now_ms = core.now_ms;
     if open && let Some(connection) = core.slab.get_mut(id) {
         if receiver.is_idle() {
@@ -71,32 +83,34 @@ pub(super) fn receive(
             connection.busy().receiver = Some(receiver);
         }
     }
-    Taken::All
+    if open && used < bytes.len() { Taken::Part(used) } else { Taken::All }
 }
 
-/// Runs the receiver over the input. False when the connection is not to be read any further.
+/// Runs the receiver over the input. False when the connection is not to be read any further; else how
+/// much was used.
 fn feed(
     core: &mut Core,
     id: ConnId,
     receiver: &mut Receiver,
     bytes: &mut [u8],
     limits: &MessageLimits,
-    on_message: OnMessage,
-) -> bool {
+    (on_message, enough): (OnMessage, fn(&mut Core, ConnId) -> bool),
+) -> (bool, usize) {
     let mut at = 0;
     loop {
         match receiver.next(&mut bytes[at..], Role::Server, limits) {
             Ok(step) => {
                 at += step.consumed;
                 match step.event {
-                    None => return true,
-                    Some(event) if !handle(core, id, event, on_message) => return false,
+                    None => return (true, bytes.len()),
+                    Some(event) if !handle(core, id, event, on_message) => return (false, at),
+                    Some(_) if enough(core, id) => return (true, at),
                     Some(_) => {}
                 }
             }
             Err(error) => {
                 fail(core, id, error.close_code(), &error.to_string());
-                return false;
+                return (false, at);
             }
         }
     }

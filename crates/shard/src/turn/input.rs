@@ -39,6 +39,7 @@ pub(crate) fn go_on(core: &mut Core, id: ConnId) {
     if connection.gates.is_output_parked() {
         return;
     }
+    session::on_turn(core, id);
     if use_held(core, id) {
         return;
     }
@@ -135,9 +136,11 @@ pub(crate) fn ended(core: &mut Core, id: ConnId, error: Option<i32>) {
     };
     let paused = connection.gates.is_input_parked();
     match connection.busy.as_mut() {
-        Some(busy) if is_owed && (paused || busy.owes_answer()) => {
+        Some(busy) if is_owed && (paused || busy.owes_answer() || busy.awaits_answer()) => {
             busy.peer_ended = true;
-            if busy.input.is_empty() {
+            if busy.awaits_answer() {
+                // The answer ends the connection behind itself.
+            } else if busy.input.is_empty() {
                 core.finish(id, Then::Close);
             } else {
                 // Requests that are held come first; `input` ends the connection behind them.

@@ -25,6 +25,7 @@ impl<P: Plane> Shard<P> {
                     hub.handle(*now_ms, message, &mut exchange.outbox);
                 }
                 Mail::Command(command) => self.obey(command),
+                Mail::Answer(id, response) => session::on_answered(&mut self.core, id, *response),
             }
         }
         let Core { hub, exchange, announcements, now_ms, .. } = &mut self.core;
@@ -61,11 +62,13 @@ impl<P: Plane> Shard<P> {
         }
     }
 
-    /// Reads publishing clients again once no mailbox is over its bound.
+    /// Reads publishers again once there is room for what they publish.
     pub(super) fn release_publishers(&mut self) {
-        if !self.core.exchange.check_bound() && !self.core.held_publishers.is_empty() {
+        let is_over_bound = self.core.exchange.check_bound();
+        if !is_over_bound && self.core.api.has_room() && !self.core.held_publishers.is_empty() {
             for id in std::mem::take(&mut self.core.held_publishers) {
-                self.core.unpark_input(id, &[InputReason::Mailbox]);
+                self.core.unpark_input(id, &[InputReason::Room]);
+                self.core.revisit(id);
             }
             self.end_stage();
         }

@@ -13,6 +13,7 @@ use switchboard_hub::{Accounting, Hub, Router, ShardId};
 use switchboard_plane::{Event, Plane};
 
 use self::sweep::Sweep;
+use crate::api::Api;
 use crate::config::Config;
 use crate::core::Core;
 use crate::counters::Counters;
@@ -22,9 +23,13 @@ use crate::handle::Handle;
 use crate::lifecycle::admission;
 use crate::lifecycle::stop::Stop;
 use crate::link::Link;
+use crate::session;
 
 /// Connections whose held input is looked at again in one turn.
 const REVISITS_MAX: usize = 64;
+
+/// Between two looks whether other shards are done, while stopping.
+const AWAITED_STEP_MS: u64 = 10;
 
 /// Housekeeping while no connection is open.
 const IDLE_STEP_MS: u64 = 1_000;
@@ -50,6 +55,8 @@ pub struct Common {
     pub handles: Vec<Handle>,
     /// Finds the home of a channel.
     pub router: Router,
+    /// The internal API.
+    pub api: Arc<Api>,
     /// Counts the live publications of all shards.
     pub accounting: Arc<Accounting>,
 }
@@ -72,15 +79,15 @@ pub struct Shard<P> {
 impl<P: Plane> Shard<P> {
     /// A shard on `plane`; `seed` makes the epochs of its channels.
     pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
-        let Common { config, handles, router, accounting } = common.clone();
-        let Handle { counters, refusals, .. } = handles[usize::from(id.0)].clone();
+        let Common { config, handles, router, api, accounting } = common.clone();
+        let own = &handles[usize::from(id.0)];
         let mailboxes = handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect();
-        let exchange = Exchange::new(id, mailboxes, Arc::clone(&counters), plane.waker());
+        let exchange = Exchange::new(id, mailboxes, Arc::clone(&own.counters), plane.waker());
         let namespaces = config.namespaces.hub();
         let hub = Hub::new(id, router, namespaces, config.hub.clone(), seed, accounting);
         Self {
             link: Link::new(plane),
-            core: Core::new(id, config, counters, refusals, hub, exchange, now_ms),
+            core: Core::new(id, (config, api), own, hub, exchange, now_ms),
             events: Vec::new(),
             fan_out: FanOut::default(),
             catch_up: CatchUp::default(),
@@ -100,6 +107,7 @@ impl<P: Plane> Shard<P> {
         // What clients ask may follow from what other shards sent before: that is taken first.
         self.link.poll(&mut self.events)?;
         self.read_mail();
+        self.end_stage();
         self.take_events();
         self.continue_input();
         let more_work = self.fan_out.slice(&mut self.core, &mut self.link);
@@ -141,7 +149,11 @@ impl<P: Plane> Shard<P> {
     fn next(&self, more_work: bool) -> Next {
         let is_stopping = self.stop.is_some();
         if is_stopping && self.core.slab.open() == 0 {
-            return Next::Ended;
+            // Connections of other shards may wait for what this one says.
+            if self.stop_is_over() || !self.core.api.is_awaited() {
+                return Next::Ended;
+            }
+            return Next::At(self.core.now_ms + AWAITED_STEP_MS);
         }
         if more_work
             || self.stop_has_more()
@@ -162,8 +174,13 @@ impl<P: Plane> Shard<P> {
         let mut events = std::mem::take(&mut self.events);
         for event in &events {
             match *event {
-                Event::Accepted { conn, peer, .. } => {
-                    admission::accepted(&mut self.core, conn, peer);
+                Event::Accepted { conn, peer, listener } => {
+                    let internal = self.core.config.first_internal_listener;
+                    if internal.is_some_and(|first| listener >= first) {
+                        session::api::admission::accepted(&mut self.core, conn, peer);
+                    } else {
+                        admission::accepted(&mut self.core, conn, peer);
+                    }
                 }
                 Event::Received { conn, bytes } => {
                     self.core.counters.bytes_received.add(bytes.len() as u64);

@@ -25,6 +25,11 @@ impl<P: Plane> Shard<P> {
         self.stop.as_ref().is_some_and(|stop| stop.next_page < self.core.slab.page_count())
     }
 
+    /// The time for the stop is over.
+    pub(super) fn stop_is_over(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| self.core.now_ms >= stop.at_ms)
+    }
+
     /// While stopping: tells the connections of one page, and at the deadline cuts the rest.
     pub(super) fn stop_step(&mut self) {
         let Self { core, stop: Some(stop), .. } = self else {

@@ -1,10 +1,8 @@
 //! Many clients ask for all that there is, at once: one turn must not build it all.
 
-use std::sync::Arc;
-
-use switchboard_hub::{Accounting, ChannelName, Draft, Kind, Router, ShardId};
+use switchboard_hub::{ChannelName, Draft, Kind, ShardId};
 use switchboard_plane::sim::{SimConfig, SimNet};
-use switchboard_shard::{Command, Common, Handle, Shard};
+use switchboard_shard::{Command, Shard};
 
 use crate::http::Head;
 use crate::plan::Plan;
@@ -20,12 +18,7 @@ const BEYOND_BYTES: usize = (4 << 10) + 1_000;
 /// Polls that are `held` wait when the news comes; others ask for what is there.
 pub(crate) fn run(held: bool) {
     let plan = Plan { shards: 1, faults: false, ..Plan::roomy(0) };
-    let common = Common {
-        config: Arc::new(plan.config()),
-        handles: Handle::set(1),
-        router: Router::new(1),
-        accounting: Arc::new(Accounting::default()),
-    };
+    let common = plan.common();
     let (plane, net) = SimNet::new(1, SimConfig { room_bytes: 8 << 20, ..SimConfig::default() });
     let mut shard = Shard::new(plane, ShardId(0), &common, 1, 1_000);
     let name = ChannelName::new("news").unwrap();

@@ -15,6 +15,7 @@
 
 #![allow(clippy::unwrap_used)] // a test says what it missed by panicking
 
+mod backends;
 mod checks;
 mod client;
 mod course;
@@ -81,4 +82,9 @@ fn who_catches_up_in_the_middle_of_a_turn_is_not_told_before_other_shards() {
 fn a_turn_builds_a_bounded_part_of_many_answers_in_json() {
     json_turns::run(false);
     json_turns::run(true);
+}
+
+#[test]
+fn backends_are_answered_in_order_and_publish_what_they_are_told() {
+    seeds().for_each(backends::run);
 }

@@ -3,11 +3,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use switchboard_hub::{Accounting, ChannelName, Draft, Kind, OnGap, Router, ShardId};
+use switchboard_hub::{ChannelName, Draft, Kind, OnGap, ShardId};
 use switchboard_plane::sim::{ClientId, SimConfig, SimNet, SimPlane};
-use switchboard_shard::{Command, Common, Handle, Shard};
+use switchboard_shard::{Command, Common, Shard};
 use switchboard_ws::frame::{self, Opcode};
 
 use crate::course::Course;
@@ -27,12 +26,7 @@ struct Pair {
 
 impl Pair {
     fn new(seed: u64, plan: &Plan, sim: &SimConfig) -> Self {
-        let common = Common {
-            config: Arc::new(plan.config()),
-            handles: Handle::set(plan.shards),
-            router: Router::new(plan.shards),
-            accounting: Arc::new(Accounting::default()),
-        };
+        let common = plan.common();
         let shard = |id| {
             let (plane, net) = SimNet::new(seed, sim.clone());
             (Shard::new(plane, ShardId(id), &common, seed, 1_000), net)

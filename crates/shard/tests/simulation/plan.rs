@@ -1,13 +1,20 @@
 //! One kind of schedule, and the settings of the server that go with it.
 
-use switchboard_hub::{Bounds, Limits, Namespaces, OnGap, Rules, SlowPolicy};
-use switchboard_shard::{ClientRules, Config, HeadLimits, MessageLimits, NamespaceRules, Timeouts};
+use std::sync::Arc;
+
+use switchboard_hub::{Accounting, Bounds, Limits, Namespaces, OnGap, Router, Rules, SlowPolicy};
+use switchboard_shard::{
+    Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Common, Config, Handle, HeadLimits,
+    MessageLimits, NamespaceRules, Reply, RequestHandler, Timeouts,
+};
 
 /// Namespace `demo` lets its clients publish, `lossy` has plain clients that need not be told.
 pub(crate) const CHANNELS: [&str; 6] =
     ["news", "sport:a", "skip:a", "latest:b", "lossy:a", "demo:lobby"];
 
 /// The one that clients publish in; the others are the backend's.
+/// The listener of the internal API.
+pub(crate) const INTERNAL: u16 = 1;
 pub(crate) const LOBBY: &str = "demo:lobby";
 
 #[derive(Clone, Debug)]
@@ -92,7 +99,23 @@ impl Plan {
         !self.stalls && self.shard_log_bytes_max > 1 << 20
     }
 
-    pub(crate) fn config(&self) -> Config {
+    /// What the shards have in common; nothing is asked of the internal API's handler.
+    pub(crate) fn common(&self) -> Common {
+        self.common_with(Box::new(Nobody))
+    }
+
+    /// The same with a handler.
+    pub(crate) fn common_with(&self, handler: Box<dyn RequestHandler>) -> Common {
+        Common {
+            config: Arc::new(self.config()),
+            handles: Handle::set(self.shards),
+            router: Router::new(self.shards),
+            api: Arc::new(Api::new(ApiConfig::default(), handler)),
+            accounting: Arc::new(Accounting::default()),
+        }
+    }
+
+    fn config(&self) -> Config {
         let clients = |name: &str| ClientRules {
             publish: name == "demo",
             publish_per_second: 0,
@@ -111,6 +134,7 @@ impl Plan {
         let namespaces = Namespaces::new(both("default"), named, false);
         Config {
             connections_max: 200,
+            first_internal_listener: Some(INTERNAL),
             head: HeadLimits::default(),
             message: MessageLimits {
                 frame_bytes_max: 65_536,
@@ -164,5 +188,13 @@ pub(crate) fn gap_word(on_gap: OnGap) -> &'static str {
     match on_gap {
         OnGap::Now => "now",
         OnGap::Earliest => "earliest",
+    }
+}
+
+struct Nobody;
+
+impl RequestHandler for Nobody {
+    fn handle(&self, request: ApiRequest, _reply: Reply<ApiResponse>) {
+        panic!("{request:?}");
     }
 }

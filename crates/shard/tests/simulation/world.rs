@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use switchboard_hub::{Accounting, ChannelName, Draft, Kind, Position, Router, ShardId};
 use switchboard_plane::sim::{SimConfig, SimNet, SimPlane};
-use switchboard_shard::{Command, Common, Handle, Next, Shard};
+use switchboard_shard::{Command, Handle, Next, Shard};
 
 use crate::client::Client;
 use crate::course::Facts;
@@ -33,12 +33,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, plan: &Plan) -> Self {
-        let common = Common {
-            config: Arc::new(plan.config()),
-            handles: Handle::set(plan.shards),
-            router: Router::new(plan.shards),
-            accounting: Arc::new(Accounting::default()),
-        };
+        let common = plan.common();
         let (mut shards, mut nets) = (Vec::new(), Vec::new());
         for id in 0..plan.shards {
             let sim = SimConfig { room_bytes: 4_096, faults: plan.faults, ..SimConfig::default() };

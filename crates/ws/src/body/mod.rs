@@ -164,14 +164,13 @@ impl BodyReader {
                 self.ignore(byte)?;
                 State::Extension { value }
             }
-            (State::SizeEnd { value: 0 }, b'\n') => State::TrailerBegin,
-            (State::SizeEnd { value }, b'\n') => State::Data(value),
+            (State::SizeEnd { value }, b'\n') if value > 0 => State::Data(value),
             (State::DataEnd { has_return: false }, b'\r') => State::DataEnd { has_return: true },
             (State::DataEnd { has_return: true }, b'\n') => State::Size { value: 0, digits: 0 },
             (State::TrailerBegin, b'\r') => State::LastLineFeed,
             (State::LastLineFeed, b'\n') => State::Done,
             (State::Trailer, b'\r') => State::TrailerEnd,
-            (State::TrailerEnd, b'\n') => State::TrailerBegin,
+            (State::TrailerEnd | State::SizeEnd { value: 0 }, b'\n') => State::TrailerBegin,
             (State::TrailerBegin | State::Trailer, _) => {
                 self.ignore(byte)?;
                 State::Trailer

@@ -1,0 +1,150 @@
+//! The body of a request, read within bounds of size, time and memory.
+
+use switchboard_api::ApiError;
+use switchboard_plane::ConnId;
+use switchboard_ws::body::BodyReader;
+use switchboard_ws::head::Body;
+
+use super::super::verbs::Taken;
+use super::{answer, batch, handler, publish, work};
+use crate::api::Held;
+use crate::connection::{Answering, ApiStage, ApiWork, Incoming, InputReason, Target};
+use crate::core::Core;
+
+/// A request whose head is known; `behind` is what has arrived behind it. A body that is there whole is
+/// used where it lies, and counts towards nothing.
+pub(super) fn begin(
+    core: &mut Core,
+    id: ConnId,
+    target: Target,
+    answering: Answering,
+    body: Body,
+    behind: &[u8],
+    head_bytes: usize,
+) -> Taken {
+    let length = match body {
+        Body::None => Some(0),
+        Body::Length(length) => usize::try_from(length).ok(),
+        Body::Chunked => None,
+    };
+    if let Some(body) = length.and_then(|length| behind.get(..length)) {
+        let used = head_bytes + body.len();
+        return complete(core, id, target, answering, body, None, used);
+    }
+    answer::set_due(core, id, core.api.config.timeouts.body_ms);
+    let held = Held::new(&core.api);
+    let incoming = Incoming {
+        target,
+        answering,
+        reader: BodyReader::new(body),
+        body: Vec::new(),
+        received_bytes: 0,
+        awaits_room: false,
+    };
+    let stage = ApiStage::Body(Box::new(incoming));
+    work::put_back(core, id, Box::new(ApiWork { held, stage }));
+    Taken::Part(head_bytes)
+}
+
+/// More of a body.
+pub(super) fn receive(core: &mut Core, id: ConnId, bytes: &[u8]) -> Taken {
+    let Some(mut work) = work::take(core, id) else {
+        return Taken::All;
+    };
+    let ApiStage::Body(incoming) = &mut work.stage else {
+        return Taken::All;
+    };
+    let bytes_max = bytes_max(core, &incoming.target);
+    let mut used = 0;
+    while used < bytes.len() && !incoming.reader.is_done() {
+        // Bytes are counted before they are read: there may be no room for them.
+        let mut ahead = incoming.reader;
+        let part = match ahead.read(&bytes[used..]) {
+            Ok(part) => part,
+            Err(error) => {
+                let error = ApiError::bad_request("bad_body", error.to_string());
+                return answer::refuse_and_end(core, id, &error);
+            }
+        };
+        let announced = usize::try_from(ahead.announced_bytes()).unwrap_or(usize::MAX);
+        let total = incoming.received_bytes + part.data.len();
+        if total.saturating_add(announced) > bytes_max {
+            let error = too_large(core, &incoming.target);
+            return answer::refuse_and_end(core, id, &error);
+        }
+        let is_kept = !matches!(incoming.target, Target::Refused(_));
+        if is_kept && !work.held.grow(part.data.len()) {
+            incoming.awaits_room = true;
+            work::put_back(core, id, work);
+            await_room(core, id);
+            return if used == 0 { Taken::Keep { scanned: 0 } } else { Taken::Part(used) };
+        }
+        incoming.awaits_room = false;
+        if is_kept {
+            incoming.body.extend_from_slice(part.data);
+        }
+        incoming.reader = ahead;
+        incoming.received_bytes = total;
+        used += part.used;
+    }
+    if !incoming.reader.is_done() {
+        work::put_back(core, id, work);
+        return Taken::Part(used);
+    }
+    let ApiWork { held, stage } = *work;
+    if let ApiStage::Body(incoming) = stage {
+        let Incoming { target, answering, body, .. } = *incoming;
+        return complete(core, id, target, answering, &body, Some(held), used);
+    }
+    Taken::Part(used)
+}
+
+/// The request is whole; `used` bytes of what has arrived belong to it.
+fn complete(
+    core: &mut Core,
+    id: ConnId,
+    target: Target,
+    answering: Answering,
+    body: &[u8],
+    held: Option<Held>,
+    used: usize,
+) -> Taken {
+    match target {
+        Target::Publish { name, meta } => {
+            if held.is_none() && !core.turn_budget.take(body.len()) {
+                return Taken::Later;
+            }
+            publish::publish(core, id, &name, &meta, body, held, answering);
+        }
+        Target::Batch => batch::begin(core, id, body, held, answering),
+        Target::Handler(parts) => handler::hand_over(core, id, *parts, body, held, answering),
+        Target::Refused(error) => answer::refuse(core, id, &error, answering),
+    }
+    Taken::Part(used)
+}
+
+/// The largest body of such a request.
+fn bytes_max(core: &Core, target: &Target) -> usize {
+    match target {
+        Target::Batch => core.api.config.batch_bytes_max,
+        _ => core.api.config.publish_bytes_max,
+    }
+}
+
+pub(super) fn too_large(core: &Core, target: &Target) -> ApiError {
+    let config = &core.api.config;
+    match target {
+        Target::Batch => ApiError::too_large("a batch", config.batch_bytes_max, "batch_bytes_max"),
+        _ => ApiError::too_large("a publication", config.publish_bytes_max, "publish_bytes_max"),
+    }
+}
+
+/// The connection is not read until others have given back some of what they hold, or it has waited
+/// long enough.
+fn await_room(core: &mut Core, id: ConnId) {
+    let due = core.now.after_ms(core.api.config.timeouts.room_ms);
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.deadline = connection.deadline.min(due);
+    }
+    core.park_input(id, InputReason::Room);
+}

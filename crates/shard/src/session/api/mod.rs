@@ -1,0 +1,109 @@
+//! The internal API: requests with bodies, one after another on a connection that is kept alive.
+//!
+//! Publications are made here, in the turn in which they arrived; their receipts come at once where the
+//! channel's home is this shard, and by mail where it is another. Everything else goes, once its body is
+//! whole, to the handler that the program set ([`RequestHandler`](crate::api::RequestHandler)), and its
+//! answer comes back by mail. A connection has one request at a time; what it sends meanwhile waits.
+
+pub(crate) mod admission;
+mod answer;
+mod batch;
+mod body;
+mod handler;
+mod publish;
+mod request;
+mod work;
+
+use switchboard_api::ApiError;
+use switchboard_hub::Receipt;
+use switchboard_plane::{Close, ConnId};
+
+use super::verbs::{Taken, Verbs};
+use crate::api::ApiResponse;
+use crate::connection::{ApiStage, Connection, Place};
+use crate::core::Core;
+use crate::lifecycle::ending;
+use work::stage;
+
+/// [`Session::Api`](crate::connection::Session::Api).
+pub(super) struct Api;
+
+impl Verbs for Api {
+    fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], scanned: usize) -> Taken {
+        match stage(core, id) {
+            None => request::receive(core, id, bytes, scanned),
+            Some(ApiStage::Body(_)) => body::receive(core, id, bytes),
+            // What follows a request waits for its answer.
+            Some(_) => Taken::Keep { scanned: 0 },
+        }
+    }
+
+    /// Goes on with a batch that had its share of a turn.
+    fn on_turn(core: &mut Core, id: ConnId) {
+        if let Some(ApiStage::Batch(..)) = stage(core, id) {
+            batch::go_on(core, id);
+        }
+    }
+
+    fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {
+        match stage(core, id) {
+            Some(ApiStage::Receipt(answering)) => {
+                let answering = *answering;
+                publish::answer(core, id, receipt, answering);
+            }
+            Some(ApiStage::Batch(..)) => batch::on_published(core, id, request, receipt),
+            _ => {}
+        }
+    }
+
+    fn on_answered(core: &mut Core, id: ConnId, response: ApiResponse) {
+        if let Some(ApiStage::Handler(answering)) = stage(core, id) {
+            let answering = *answering;
+            answer::forward(core, id, &response, answering);
+        }
+    }
+
+    /// A stranger's time is over, a head or body did not come in time, or nobody answered.
+    fn on_due(core: &mut Core, id: ConnId) {
+        let Some(connection) = core.slab.get(id) else {
+            return;
+        };
+        if connection.gates.is_output_parked() || connection.place == Place::Stranger {
+            return ending::cut(core, id);
+        }
+        match stage(core, id) {
+            Some(ApiStage::Batch(..)) => batch::give_up(core, id),
+            Some(ApiStage::Body(incoming)) if incoming.awaits_room => {
+                cut_short(core, id, &ApiError::busy());
+            }
+            Some(ApiStage::Body(_)) => cut_short(core, id, &ApiError::body_timeout()),
+            Some(_) => cut_short(core, id, &ApiError::no_answer()),
+            None => request::late(core, id),
+        }
+    }
+
+    fn on_flushed(core: &mut Core, id: ConnId) {
+        if stage(core, id).is_none() {
+            answer::await_request(core, id);
+        }
+    }
+
+    fn is_owed_answer(_connection: &Connection) -> bool {
+        true
+    }
+
+    /// A request under way gets its answer, which is the last one.
+    fn on_stop(core: &mut Core, id: ConnId, _code: u16) {
+        match stage(core, id) {
+            None | Some(ApiStage::Body(_)) if !core.is_output_parked(id) => {
+                ending::remove(core, id, Close::Fin);
+            }
+            None => ending::end_after_answer(core, id),
+            Some(_) => {}
+        }
+    }
+}
+
+fn cut_short(core: &mut Core, id: ConnId, error: &ApiError) {
+    answer::refuse_and_end(core, id, error);
+}
