@@ -1,30 +1,16 @@
 //! The publishers' thread: what is due goes out, by HTTP or by WebSocket, in order in each channel.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use switchboard_plane::{Close, ConnId};
 
+use super::means::{Context, Means, Writer};
 use super::queue::{Pending, Publisher};
-use super::request::Request;
 use super::schedule::{Due, Schedule};
 use crate::engine::clock::{NS_PER_MS, NS_PER_S};
-use crate::engine::random::Random;
 use crate::engine::stats::{Counter, Measure};
-use crate::engine::{Connection, Core, End, Job, Orders};
+use crate::engine::{Connection, Core, End, Job};
 use crate::http::{self, Malformed, Part, Reader};
-use crate::load::Sizes;
-use crate::target::{Template, Values};
-use crate::verify::{Excused, Progress, Stamp};
-
-/// How publications go out.
-#[derive(Debug)]
-pub(crate) enum Means {
-    /// One request each, at most so many unanswered on one connection.
-    Http { request: Request, pipeline: usize },
-    /// One text message each.
-    WebSocket { message: Template },
-}
 
 /// Pause before a publisher's connection is tried again.
 const RETRY_NS: u64 = 100 * NS_PER_MS;
@@ -47,31 +33,10 @@ pub(crate) struct Publishers {
     context: Context,
     /// Publications left to send.
     left: u64,
-    /// Closed loop: what was sent, in order, to be given up after a time.
+    /// Closed loop: what became due, in order, to be given up after a time.
     watched: VecDeque<Pending>,
     news: Vec<u32>,
-    scratch: Scratch,
-}
-
-/// The source of a publication, and the recipient of its result.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) run: u32,
-    pub(crate) run_name: String,
-    pub(crate) channel_names: Vec<String>,
-    pub(crate) sizes: Sizes,
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) excused: Arc<Excused>,
-    pub(crate) orders: Arc<Orders>,
-    /// How long the stragglers of a publication are waited for.
-    pub(crate) patience_ns: u64,
-}
-
-#[derive(Debug, Default)]
-struct Scratch {
-    payload: Vec<u8>,
-    body: Vec<u8>,
-    bytes: Vec<u8>,
+    writer: Writer,
 }
 
 impl Publishers {
@@ -90,7 +55,7 @@ impl Publishers {
             left,
             watched: VecDeque::new(),
             news: Vec::new(),
-            scratch: Scratch::default(),
+            writer: Writer::default(),
         }
     }
 
@@ -140,20 +105,21 @@ impl Publishers {
             }
             self.members[number].due.pop_front();
             pending.sent_ns = core.now_ns;
-            self.write(&mut core.random, pending, number as u32);
-            let sent = match &self.means {
-                Means::Http { .. } => {
-                    core.send(id, |out| out.extend_from_slice(&self.scratch.bytes))
-                }
-                Means::WebSocket { .. } => core.send_text(id, &self.scratch.bytes),
+            let Self { means, context, writer, .. } = self;
+            let bytes = writer.write(means, context, &mut core.random, pending, number as u32);
+            let sent = match means {
+                Means::Http { .. } => core.send(id, |out| out.extend_from_slice(bytes)),
+                Means::WebSocket { .. } => core.send_text(id, bytes),
             };
             if !sent {
+                self.members[number].due.push_front(pending);
                 return;
             }
             core.stats.add(Counter::Sent, 1);
             core.stats.record(Measure::SendDelay, pending.due_ns, core.now_ns);
-            if matches!(self.means, Means::Http { .. }) {
-                self.members[number].unanswered.push_back(pending);
+            match &self.means {
+                Means::Http { .. } => self.members[number].unanswered.push_back(pending),
+                Means::WebSocket { .. } => self.schedule.answered(pending.channel),
             }
         }
     }
@@ -167,33 +133,12 @@ impl Publishers {
         }
     }
 
-    /// Makes the request or the message.
-    fn write(&mut self, random: &mut Random, pending: Pending, number: u32) {
-        let Scratch { payload, body, bytes } = &mut self.scratch;
-        payload.clear();
-        bytes.clear();
-        let Pending { channel, sequence, due_ns, .. } = pending;
-        let stamp = Stamp { run: self.context.run, channel, sequence, due_ns };
-        stamp.write(self.context.sizes.pick(random), payload);
-        let values = Values {
-            number,
-            channel_number: channel,
-            channel: &self.context.channel_names[channel as usize],
-            run: &self.context.run_name,
-            // The stamp is made of letters.
-            payload: str::from_utf8(payload).unwrap_or_default(),
-        };
-        match &self.means {
-            Means::Http { request, .. } => request.write(&values, body, bytes),
-            Means::WebSocket { message } => message.write(&values, bytes),
-        }
-    }
-
     /// The server has answered the oldest request of a publisher.
     fn answered(&mut self, core: &mut Core<()>, number: usize) -> bool {
         let Some(pending) = self.members[number].unanswered.pop_front() else {
             return false;
         };
+        self.schedule.answered(pending.channel);
         core.stats.record(Measure::Acknowledge, pending.sent_ns, core.now_ns);
         let status = self.members[number].head.status;
         if (200..300).contains(&status) {
@@ -219,6 +164,7 @@ impl Publishers {
         while let Some(pending) = self.members[number].unanswered.pop_front() {
             core.stats.add(Counter::Refused, 1);
             self.excuse(pending);
+            self.schedule.answered(pending.channel);
         }
     }
 

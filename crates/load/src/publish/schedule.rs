@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::lanes::Lanes;
 use crate::engine::clock::nanoseconds;
 
 /// A publication that is due.
@@ -18,6 +19,8 @@ pub(crate) enum Schedule {
     Open { channels: u32, rate_per_s: f64, next: u64 },
     /// A number of publications under way in each channel; one goes out when one has reached all.
     Closed { ready: VecDeque<u32> },
+    /// A number of publications in flight in all channels together.
+    InFlight(Lanes),
 }
 
 impl Schedule {
@@ -30,6 +33,11 @@ impl Schedule {
     pub(crate) fn closed(channels: u32, window: u32) -> Self {
         let ready = (0..window).flat_map(|_| 0..channels).collect();
         Self::Closed { ready }
+    }
+
+    /// `in_flight` publications in all channels together, at most one in each.
+    pub(crate) fn in_flight(channels: u32, in_flight: u32) -> Self {
+        Self::InFlight(Lanes::new(channels, in_flight))
     }
 
     /// The next one that is due, in a run that began at `start_ns`.
@@ -50,6 +58,10 @@ impl Schedule {
                 let channel = ready.pop_front()?;
                 Some(Due { channel, due_ns: now_ns })
             }
+            Self::InFlight(lanes) => {
+                let channel = lanes.next()?;
+                Some(Due { channel, due_ns: now_ns })
+            }
         }
     }
 
@@ -59,20 +71,29 @@ impl Schedule {
             Self::Open { rate_per_s, next, .. } => {
                 Some(start_ns + nanoseconds(*next as f64 / rate_per_s))
             }
-            Self::Closed { .. } => None,
+            Self::Closed { .. } | Self::InFlight(_) => None,
         }
     }
 
     /// A publication of this channel has reached everyone.
     pub(crate) fn completed(&mut self, channel: u32) {
-        if let Self::Closed { ready } = self {
-            ready.push_back(channel);
+        match self {
+            Self::Open { .. } => {}
+            Self::Closed { ready } => ready.push_back(channel),
+            Self::InFlight(lanes) => lanes.delivered(channel),
+        }
+    }
+
+    /// A publication of this channel was answered, or never will be.
+    pub(crate) fn answered(&mut self, channel: u32) {
+        if let Self::InFlight(lanes) = self {
+            lanes.answered(channel);
         }
     }
 
     /// Whether completions matter.
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed { .. })
+        !matches!(self, Self::Open { .. })
     }
 }
 

@@ -9,7 +9,8 @@ use super::Failure;
 use super::figures::{self, figure};
 use super::idle::DEFAULT_URL;
 use super::limits::Window;
-use super::publishing::{self, Publication};
+use super::publisher::{self, Publication};
+use super::publishing;
 use super::session::Session;
 use super::setup::{self, Setup, checked_target, usage};
 use crate::cli::{CompareTransports, Span};
@@ -91,7 +92,7 @@ fn measure(
     let workers = listeners(options, &setup, transport, &progress, &excused)?;
     let schedule = Schedule::open(common.channels, options.rate);
     let plan = Publication { schedule, left: u64::MAX, channels: common.channels };
-    let publisher = publishing::publisher(&setup, &options.publish, plan, &progress, &excused)?;
+    let publisher = publisher::spawn(&setup, &options.publish, plan, &progress, &excused)?;
     let expected = options.duration.ms() + options.publish.drain.ms();
     let expected = Span::from_secs(expected / 1_000 + 1);
     let mut session = Session::new(setup, workers, Some(publisher), Measure::Delivery, expected)?;

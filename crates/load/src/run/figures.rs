@@ -210,6 +210,12 @@ fn cpu(session: &Session) -> Vec<Figure> {
             let each_us = cpu_s * 1e6 / window.received as f64;
             figures.push(figure("CPU", "server, per message received by us", each_us, "us"));
         }
+        // In other modes the server has more to do meanwhile.
+        let published = session.published.count(Counter::Sent);
+        if session.setup.mode == "fanout" && published > 0 {
+            let each_us = cpu_s * 1e6 / published as f64;
+            figures.push(figure("CPU", "server, per publication", each_us, "us"));
+        }
     }
     figures
 }

@@ -7,17 +7,16 @@ use switchboard_plane::Close;
 use super::Failure;
 use super::figures::{self, Extra, figure};
 use super::idle::DEFAULT_URL;
-use super::session::{PUBLISHER, Session};
+use super::publisher::{self, Publication};
+use super::session::Session;
 use super::setup::{self, Setup, usage};
 use crate::cli::{Fanout, Publish, Slow, Span};
 use crate::engine::clock::{NS_PER_MS, now_ns};
-use crate::engine::pool::{self, Launch, Thread};
+use crate::engine::pool::{self, Thread};
 use crate::engine::stats::{Counter, Measure};
-use crate::engine::{Endpoint, Upgrade};
 use crate::mode::{Backoff, Rules, Subscribers};
-use crate::publish::{Context, Means, Publishers, Request, Schedule};
+use crate::publish::Schedule;
 use crate::record::{Figure, Record};
-use crate::target::{Sources, Template};
 use crate::verify::{Excused, Progress};
 
 /// Publications in flight in all channels together.
@@ -30,25 +29,12 @@ const LEAD_NS: u64 = 50 * NS_PER_MS;
 pub(super) fn fanout(options: &Fanout) -> Result<Record, Failure> {
     let common = &options.common;
     setup::positive("--rate", options.rate)?;
-    if common.channels > common.connections && options.window.is_some() {
-        return Err(usage(
-            "--window: every channel needs a subscriber, so --channels must not be \
-                          more than --connections",
-        ));
-    }
     let window = options.window.unwrap_or(1);
     if u64::from(common.channels) * u64::from(window) > UNDER_WAY_MAX {
         return Err(usage("--window: that are too many publications under way for this tool"));
     }
+    let (schedule, load) = load(options)?;
     let setup = Setup::new("fanout", common, common.connections, DEFAULT_URL)?;
-    let schedule = match options.window {
-        Some(window) => Schedule::closed(common.channels, window),
-        None => Schedule::open(common.channels, options.rate),
-    };
-    let load = match options.window {
-        Some(window) => ("window", window.to_string()),
-        None => ("rate", options.rate.to_string()),
-    };
     let work = Work {
         schedule,
         left: options.publications.unwrap_or(u64::MAX),
@@ -58,6 +44,48 @@ pub(super) fn fanout(options: &Fanout) -> Result<Record, Failure> {
         slow_bytes_per_s: 0,
     };
     publish_and_check(setup, &options.publish, work, load)
+}
+
+/// When publications go out, and the setting that says so.
+fn load(options: &Fanout) -> Result<(Schedule, (&'static str, String)), Failure> {
+    let (channels, connections) = (options.common.channels, options.common.connections);
+    let (flag, schedule, setting) = match (options.window, options.in_flight) {
+        (Some(window), _) => ("window", Schedule::closed(channels, window), window.to_string()),
+        (None, Some(in_flight)) => {
+            check_in_flight(in_flight, channels, &options.publish)?;
+            ("in-flight", Schedule::in_flight(channels, in_flight), in_flight.to_string())
+        }
+        (None, None) => {
+            let schedule = Schedule::open(channels, options.rate);
+            return Ok((schedule, ("rate", options.rate.to_string())));
+        }
+    };
+    if channels > connections {
+        return Err(usage(format!(
+            "--{flag}: every channel needs a subscriber, so --channels must not be more than \
+             --connections"
+        )));
+    }
+    Ok((schedule, (flag, setting)))
+}
+
+/// A channel has at most one publication in flight, and a connection as many as it may pipeline.
+fn check_in_flight(in_flight: u32, channels: u32, publish: &Publish) -> Result<(), Failure> {
+    if in_flight > channels {
+        return Err(usage(format!(
+            "--in-flight: a channel has one publication in flight at most, so {in_flight} need as \
+             many --channels"
+        )));
+    }
+    let room = publish.publishers * publish.pipeline;
+    if publish.publish_ws.is_none() && in_flight > room {
+        return Err(usage(format!(
+            "--in-flight: {} --publishers with a --pipeline of {} have {room} requests in flight \
+             at most",
+            publish.publishers, publish.pipeline
+        )));
+    }
+    Ok(())
 }
 
 pub(super) fn slow(options: &Slow) -> Result<Record, Failure> {
@@ -112,7 +140,7 @@ fn publish_and_check(
     let workers = subscribers(&setup, rules)?;
     let (duration, is_slow) = (work.duration, work.slow_percent > 0);
     let plan = Publication { schedule: work.schedule, left: work.left, channels };
-    let publisher = publisher(&setup, publish, plan, &progress, &excused)?;
+    let publisher = publisher::spawn(&setup, publish, plan, &progress, &excused)?;
     let expected = Span::from_secs((duration.ms() + publish.drain.ms()) / 1_000 + 1);
     let mut session = Session::new(setup, workers, Some(publisher), Measure::Delivery, expected)?;
     session.connect()?;
@@ -165,97 +193,6 @@ pub(super) fn subscribers(setup: &Setup, rules: Rules) -> Result<Vec<Thread>, Fa
         workers.push(pool::spawn(setup.launch(thread), job)?);
     }
     Ok(workers)
-}
-
-/// What is published.
-#[derive(Debug)]
-pub(super) struct Publication {
-    pub(super) schedule: Schedule,
-    pub(super) left: u64,
-    pub(super) channels: u32,
-}
-
-/// Starts the publishers' thread.
-pub(super) fn publisher(
-    setup: &Setup,
-    publish: &Publish,
-    Publication { schedule, left, channels }: Publication,
-    progress: &Arc<Progress>,
-    excused: &Arc<Excused>,
-) -> Result<Thread, Failure> {
-    let body = Template::loose(&publish.publish_body);
-    if !body.has_payload() {
-        return Err(usage("--publish-body: {payload} must be in it"));
-    }
-    let (means, endpoint, count) = if let Some(url) = &publish.publish_ws {
-        (Means::WebSocket { message: body }, websocket_endpoint(setup, url)?, channels)
-    } else {
-        let (means, endpoint) = http(setup, publish, body)?;
-        (means, endpoint, publish.publishers.min(channels))
-    };
-    let context = Context {
-        run: setup.run,
-        run_name: setup.run_name.clone(),
-        channel_names: setup.channel_names(channels),
-        sizes: publish.size.clone(),
-        progress: Arc::clone(progress),
-        excused: Arc::clone(excused),
-        orders: Arc::clone(&setup.orders),
-        patience_ns: publish.drain.ns(),
-    };
-    let is_closed = schedule.is_closed();
-    let launch = Launch {
-        name: PUBLISHER.to_owned(),
-        cpu: None,
-        plane: setup.plane,
-        connections_max: count + 64,
-        connect_timeout_ns: setup.common.connect_timeout.ns(),
-        endpoint: Arc::new(endpoint),
-        orders: Arc::clone(&setup.orders),
-    };
-    let thread = pool::spawn(launch, Publishers::new(means, schedule, count, left, context))?;
-    if is_closed {
-        progress.listen(thread.waker.clone());
-    }
-    Ok(thread)
-}
-
-fn http(setup: &Setup, publish: &Publish, body: Template) -> Result<(Means, Endpoint), Failure> {
-    let url = &publish.publish_url;
-    let target = setup::checked_target(url, "http", setup.common.allow_remote)?;
-    let in_body = body.tells_channels_apart();
-    if setup.common.channels > 1 && !target.path.tells_channels_apart() && !in_body {
-        return Err(usage("--publish-url: {channel} or {k} must be in it, or in --publish-body"));
-    }
-    if !setup::is_token(&publish.publish_method) {
-        return Err(usage("--publish-method is no method"));
-    }
-    let request = Request {
-        method: publish.publish_method.clone(),
-        host: target.host.clone(),
-        path: target.path.clone(),
-        headers: setup::headers("--publish-header", &publish.publish_header)?,
-        body,
-    };
-    let none = Sources::choose(None, target.address, 1, 1).unwrap_or_default();
-    let endpoint = Endpoint { address: target.address, sources: none, upgrade: None };
-    Ok((Means::Http { request, pipeline: publish.pipeline as usize }, endpoint))
-}
-
-fn websocket_endpoint(setup: &Setup, url: &str) -> Result<Endpoint, Failure> {
-    let url = if url.is_empty() { &setup.target.url } else { url };
-    let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
-    let ours = setup.endpoint.upgrade.as_ref();
-    let upgrade = ours.map(|ours| Upgrade {
-        host: target.host.clone(),
-        path: target.path.clone(),
-        channel: ours.channel.clone(),
-        run: ours.run.clone(),
-        protocols: ours.protocols.clone(),
-        headers: ours.headers.clone(),
-        seed: !ours.seed,
-    });
-    Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
 }
 
 /// Counts and rates of deliveries.

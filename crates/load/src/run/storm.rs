@@ -8,7 +8,8 @@ use switchboard_plane::Close;
 use super::Failure;
 use super::figures::{self, Extra, figure};
 use super::idle::DEFAULT_URL;
-use super::publishing::{self, Publication};
+use super::publisher::{self, Publication};
+use super::publishing;
 use super::session::Session;
 use super::setup::{self, Setup};
 use crate::cli::{Span, Storm};
@@ -48,7 +49,7 @@ pub(super) fn run(options: &Storm) -> Result<Record, Failure> {
         // The survivors' channel is the first one.
         let schedule = Schedule::open(1, options.rate);
         let plan = Publication { schedule, left: u64::MAX, channels: 1 };
-        Some(publishing::publisher(&setup, &options.publish, plan, &progress, &excused)?)
+        Some(publisher::spawn(&setup, &options.publish, plan, &progress, &excused)?)
     } else {
         None
     };

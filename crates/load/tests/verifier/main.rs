@@ -35,8 +35,8 @@ fn run(arguments: &[&str]) -> (i32, Value) {
     (output.status.code().unwrap(), record.expect(&complaint))
 }
 
-/// Publishes to a faulty server on a plane, at a rate or with a window.
-fn fanout(fault: Fault, plane: &str, load: [&str; 2]) -> (i32, Value) {
+/// Publishes to a faulty server on a plane, in some loop.
+fn fanout(fault: Fault, plane: &str, load: &[&str]) -> (i32, Value) {
     let address = server::start(fault);
     let target = format!("ws://{address}/sub/{{channel}}");
     let publish = format!("http://{address}/pub/{{channel}}");
@@ -44,7 +44,7 @@ fn fanout(fault: Fault, plane: &str, load: [&str; 2]) -> (i32, Value) {
         &["fanout", &target, "--publish-url", &publish, "--plane", plane],
         &["--connections", "20", "--channels", "2", "--duration", "20s"][..],
         &["--publications", "60", "--drain", "500ms"],
-        &load,
+        load,
     ]
     .concat())
 }
@@ -61,12 +61,14 @@ fn findings(record: &Value) -> [u64; 4] {
     ["lost", "duplicated", "reordered", "foreign"].map(|kind| figure(record, "Verification", kind))
 }
 
-const RATE: [&str; 2] = ["--rate", "200"];
+const RATE: &[&str] = &["--rate", "200"];
+/// Each publication on a connection of its own.
+const IN_FLIGHT: &[&str] = &["--in-flight", "2", "--publishers", "2", "--pipeline", "1"];
 
 #[test]
-fn a_good_server_passes_on_both_planes_and_in_both_loops() {
+fn a_good_server_passes_on_both_planes_and_in_all_loops() {
     for plane in ["auto", "epoll"] {
-        for load in [RATE, ["--window", "4"]] {
+        for load in [RATE, &["--window", "4"], IN_FLIGHT] {
             let (code, record) = fanout(Fault::None, plane, load);
             assert_eq!((code, findings(&record)), (0, [0; 4]), "{plane} {load:?} {record:#}");
             assert_eq!(figure(&record, "Publications", "sent"), 60);
@@ -105,9 +107,39 @@ fn a_publication_in_the_wrong_channel_is_foreign() {
 
 #[test]
 fn a_closed_loop_goes_on_after_a_loss() {
-    let (code, record) = fanout(Fault::Drop, "auto", ["--window", "1"]);
-    assert_eq!((code, findings(&record)), (1, [20, 0, 0, 0]), "{record:#}");
-    assert_eq!(figure(&record, "Publications", "sent"), 60);
+    for load in [&["--window", "1"], IN_FLIGHT] {
+        let (code, record) = fanout(Fault::Drop, "auto", load);
+        assert_eq!((code, findings(&record)), (1, [20, 0, 0, 0]), "{load:?} {record:#}");
+        assert_eq!(figure(&record, "Publications", "sent"), 60);
+    }
+}
+
+#[test]
+fn a_closed_loop_goes_on_after_a_refusal() {
+    for load in [&["--window", "1"], IN_FLIGHT] {
+        let (code, record) = fanout(Fault::Refuse, "auto", load);
+        assert_eq!((code, findings(&record)), (1, [0; 4]), "{load:?} {record:#}");
+        assert_eq!(figure(&record, "Publications", "sent"), 60);
+        assert_eq!(figure(&record, "Publications", "refused or unanswered"), CHANNELS);
+    }
+}
+
+#[test]
+fn publications_in_flight_go_to_all_channels_in_turn() {
+    let address = server::start(Fault::None);
+    let target = format!("ws://{address}/sub/{{channel}}");
+    let publish = format!("http://{address}/pub/{{channel}}");
+    for (in_flight, publishers) in [("1", "1"), ("7", "7"), ("50", "3")] {
+        let (code, record) = run(&[
+            &["fanout", &target, "--publish-url", &publish, "--connections", "50"][..],
+            &["--channels", "50", "--publications", "120", "--duration", "20s"],
+            &["--in-flight", in_flight, "--publishers", publishers, "--pipeline", "17"],
+        ]
+        .concat());
+        assert_eq!((code, findings(&record)), (0, [0; 4]), "{in_flight} {record:#}");
+        assert_eq!(figure(&record, "Publications", "acknowledged"), 120);
+        assert_eq!(figure(&record, "Deliveries", "delivered"), 120);
+    }
 }
 
 #[test]
@@ -155,6 +187,10 @@ fn what_is_not_there_or_not_allowed_has_its_exit_code() {
         ),
         (&["idle", "http://127.0.0.1/"], 64, "ws://"),
         (&["idle", "-c", "0"], 64, "invalid value"),
+        (&["fanout", "-c", "2", "--channels", "3", "--window", "1"], 64, "needs a subscriber"),
+        (&["fanout", "-c", "2", "--channels", "3", "--in-flight", "1"], 64, "needs a subscriber"),
+        (&["fanout", "--channels", "3", "--in-flight", "4"], 64, "as many --channels"),
+        (&["fanout", "--channels", "9", "--in-flight", "9"], 64, "8 requests in flight at most"),
         (&["idle", "ws://127.0.0.1/", "--pid", "4294967295"], 64, "no process"),
         (&["--help"], 0, ""),
     ] {

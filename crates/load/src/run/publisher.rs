@@ -1,0 +1,104 @@
+//! The publishers' thread, from the options.
+
+use std::sync::Arc;
+
+use super::Failure;
+use super::session::PUBLISHER;
+use super::setup::{self, Setup, usage};
+use crate::cli::Publish;
+use crate::engine::pool::{self, Launch, Thread};
+use crate::engine::{Endpoint, Upgrade};
+use crate::publish::{Context, Means, Publishers, Request, Schedule};
+use crate::target::{Sources, Template};
+use crate::verify::{Excused, Progress};
+
+/// What is published.
+#[derive(Debug)]
+pub(super) struct Publication {
+    pub(super) schedule: Schedule,
+    pub(super) left: u64,
+    pub(super) channels: u32,
+}
+
+/// Starts the thread.
+pub(super) fn spawn(
+    setup: &Setup,
+    publish: &Publish,
+    Publication { schedule, left, channels }: Publication,
+    progress: &Arc<Progress>,
+    excused: &Arc<Excused>,
+) -> Result<Thread, Failure> {
+    let body = Template::loose(&publish.publish_body);
+    if !body.has_payload() {
+        return Err(usage("--publish-body: {payload} must be in it"));
+    }
+    let (means, endpoint, count) = if let Some(url) = &publish.publish_ws {
+        (Means::WebSocket { message: body }, websocket_endpoint(setup, url)?, channels)
+    } else {
+        let (means, endpoint) = http(setup, publish, body)?;
+        (means, endpoint, publish.publishers.min(channels))
+    };
+    let context = Context {
+        run: setup.run,
+        run_name: setup.run_name.clone(),
+        channel_names: setup.channel_names(channels),
+        sizes: publish.size.clone(),
+        progress: Arc::clone(progress),
+        excused: Arc::clone(excused),
+        orders: Arc::clone(&setup.orders),
+        patience_ns: publish.drain.ns(),
+    };
+    let is_closed = schedule.is_closed();
+    let launch = Launch {
+        name: PUBLISHER.to_owned(),
+        cpu: None,
+        plane: setup.plane,
+        connections_max: count + 64,
+        connect_timeout_ns: setup.common.connect_timeout.ns(),
+        endpoint: Arc::new(endpoint),
+        orders: Arc::clone(&setup.orders),
+    };
+    let thread = pool::spawn(launch, Publishers::new(means, schedule, count, left, context))?;
+    if is_closed {
+        progress.listen(thread.waker.clone());
+    }
+    Ok(thread)
+}
+
+fn http(setup: &Setup, publish: &Publish, body: Template) -> Result<(Means, Endpoint), Failure> {
+    let url = &publish.publish_url;
+    let target = setup::checked_target(url, "http", setup.common.allow_remote)?;
+    let in_body = body.tells_channels_apart();
+    if setup.common.channels > 1 && !target.path.tells_channels_apart() && !in_body {
+        return Err(usage("--publish-url: {channel} or {k} must be in it, or in --publish-body"));
+    }
+    if !setup::is_token(&publish.publish_method) {
+        return Err(usage("--publish-method is no method"));
+    }
+    let request = Request {
+        method: publish.publish_method.clone(),
+        host: target.host.clone(),
+        path: target.path.clone(),
+        headers: setup::headers("--publish-header", &publish.publish_header)?,
+        body,
+    };
+    let none = Sources::choose(None, target.address, 1, 1).unwrap_or_default();
+    let endpoint = Endpoint { address: target.address, sources: none, upgrade: None };
+    Ok((Means::Http { request, pipeline: publish.pipeline as usize }, endpoint))
+}
+
+fn websocket_endpoint(setup: &Setup, url: &str) -> Result<Endpoint, Failure> {
+    let url = if url.is_empty() { &setup.target.url } else { url };
+    let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
+    let ours = setup.endpoint.upgrade.as_ref();
+    let upgrade = ours.map(|ours| Upgrade {
+        host: target.host.clone(),
+        path: target.path.clone(),
+        channel: ours.channel.clone(),
+        run: ours.run.clone(),
+        protocols: ours.protocols.clone(),
+        headers: ours.headers.clone(),
+        seed: !ours.seed,
+    });
+    Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
+}
