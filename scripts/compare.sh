@@ -2,8 +2,8 @@
 # Switchboard beside epoll servers, on this machine: installs and builds what is compared, runs every
 # scenario with every server in several rounds, and writes tables, charts and all figures.
 #
-#   scripts/compare.sh                      everything, 5 rounds, about 25 minutes
-#   scripts/compare.sh --quick              one round, about 4 minutes
+#   scripts/compare.sh                      everything, 5 rounds, about 45 minutes
+#   scripts/compare.sh --quick              one round, about 7 minutes
 #   scripts/compare.sh --rps                also where packets change cores; needs root, twice the time
 #   scripts/compare.sh --update-docs        puts tables and charts into docs/benchmarks/
 #   scripts/compare.sh --help               all options

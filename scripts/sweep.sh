@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Switchboard over a range of loads, on this machine: subscribers, sizes, channels, unsent limits,
-# shards, storms. Prints tables in markdown; docs/benchmarks/sweep.md has those of a quiet machine.
+# Switchboard over a range of loads, on this machine: subscribers, sizes, channels, notifications, unsent
+# limits, shards, storms. Prints tables in markdown; docs/benchmarks/sweep.md has those of a quiet machine.
 #
-#   scripts/sweep.sh                        all parts, 3 rounds, about 20 minutes
+#   scripts/sweep.sh                        all parts, 3 rounds, about 25 minutes
 #   scripts/sweep.sh --rounds 1 sizes       one round of one part
 #   scripts/sweep.sh --help                 all options
 #

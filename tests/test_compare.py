@@ -1,17 +1,19 @@
 """The comparison of bench/compare: what it makes of runs. The runs themselves are no test."""
 
+import argparse
 import dataclasses
 
 import pytest
 
 from compare import markdown, process, units
+from compare.__main__ import some_of
 from compare.context import without_out
 from compare.plan import plan
 from compare.record import Record, cpu_until
 from compare.results import Named, Results, Spread, spread
-from compare.run import Run
-from compare.scenarios import Budget, Outcome, scenarios
-from compare.servers import SERVERS
+from compare.run import Run, load_arguments
+from compare.scenarios import Budget, Outcome, groups, scenarios
+from compare.servers import SERVERS, Running
 
 BY_NAME = {scenario.name: scenario for scenario in scenarios()}
 NAMED = [Named("ours", "Ours", True, "1"), Named("one", "One", False, "2"), Named("two", "Two", False, "3")]
@@ -78,6 +80,23 @@ def test_a_budget_may_be_a_number(bytes_, reached):
     assert (verdict.best_peer, verdict.reached) == (None, reached)
 
 
+def test_a_budget_may_be_more_than_another_scenario_of_the_same_round():
+    notify = BY_NAME["notify-1"]
+    budget = next(budget for budget in notify.budgets if budget.above)
+    found = results("notify-1", "cpu_us", ours=[40.0, 70.0, 45.0], one=[20.0, 20.0, 20.0])
+    found.runs += results("echo-1", "cpu_us", ours=[30.0, 50.0, None], one=[9.0, 9.0, 9.0]).runs
+    verdict = found.verdict("plain", notify, budget, "ours")
+    assert verdict is not None
+    assert (verdict.value, verdict.best_peer, verdict.reached) == (Spread(15.0, 10.0, 20.0, 2), None, False)
+    assert "`echo-1` + 10.00 us | Ours | plain loopback | + 15.00 (10.00 to 20.00) us" in markdown.budgets(
+        found, [notify]
+    )
+    found.runs = [run for run in found.runs if run.round == 1]
+    assert found.verdict("plain", notify, budget, "ours").reached
+    found.runs = [run for run in found.runs if run.scenario == "notify-1"]
+    assert found.verdict("plain", notify, budget, "ours") is None
+
+
 def test_without_a_peer_there_is_no_verdict():
     found = results("fanout", "cpu_us", ours=[4.0], one=[None])
     budget = BY_NAME["fanout"].budgets[0]
@@ -90,6 +109,8 @@ def test_every_budget_is_of_a_measure_of_its_scenario():
         keys = [measure.key for measure in scenario.measures]
         assert len(keys) == len(set(keys))
         assert {budget.measure for budget in scenario.budgets} <= set(keys)
+        for above in filter(None, (budget.above for budget in scenario.budgets)):
+            assert BY_NAME[above.scenario].measure(above.measure)
 
 
 def test_results_survive_their_file(tmp_path):
@@ -154,9 +175,43 @@ def test_every_round_has_every_server_in_an_order_of_its_own():
     assert ordered(7) != ordered(8)
     assert len(set(ordered(7))) == len(ordered(7))
     for one in scenarios():
-        able = {server.name for server in SERVERS if server.has_echo or not one.echoes}
+        able = {server.name for server in SERVERS if server.can(one)}
         assert {server for _, scenario, server in ordered(7) if scenario == one.name} == able
         assert sum(scenario == one.name for _, scenario, _ in ordered(7)) == 3 * len(able)
+
+
+def test_servers_do_only_what_they_can():
+    able = {one.name: {server.name for server in SERVERS if server.can(one)} for one in scenarios()}
+    assert "nchan" not in able["echo"] and "nchan" in able["notify-32"]
+    peers = {server.name for server in SERVERS if not server.ours}
+    assert able["notify-1"] & peers == able["rooms-rate"] & peers == {"nchan", "bun"}
+    assert able["fanout"] == {server.name for server in SERVERS}
+
+
+def test_a_group_is_its_scenarios():
+    parse = some_of(list(BY_NAME), groups())
+    assert parse("notify,fanout") == ["echo-1", "notify-1", "notify-32", "notify-rate", "fanout"]
+    assert parse("rooms-rate") == ["rooms-rate"]
+    with pytest.raises(argparse.ArgumentTypeError, match="rooms-rat"):
+        parse("rooms-rat")
+
+
+def target(http_address):
+    """What a run needs to know of a server that listens."""
+    server = dataclasses.replace(SERVERS[0], http_address=http_address)
+    url = http_address and "http://127.0.0.1:2/pub/{channel}"
+    return Running(server, "ws://127.0.0.1:1", "127.0.0.1:2", url, 0, None)
+
+
+def test_publications_go_out_as_the_scenario_says():
+    by_http = load_arguments(BY_NAME["notify-32"], target(lambda place: place.internal), None)
+    assert by_http[by_http.index("--publish-url") + 1] == "http://127.0.0.1:2/pub/{channel}"
+    assert "--publish-ws" not in by_http
+    by_websocket = load_arguments(BY_NAME["fanout"], target(None), None)
+    assert by_websocket[by_websocket.index("--publish-ws") + 1] == "ws://127.0.0.1:1/sub/{channel}"
+    assert "--publish-url" not in by_websocket
+    echo = load_arguments(BY_NAME["echo-1"], target(None), None)
+    assert "ws://127.0.0.1:1/echo" in echo and not {"--publish-ws", "--publish-url"} & set(echo)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from . import markdown, network, units
 from .context import context
@@ -20,7 +20,7 @@ from .plan import plan
 from .process import Failure
 from .results import Named, Results
 from .run import Cores, Run, execute, two_cores
-from .scenarios import Scenario, scenarios
+from .scenarios import Scenario, groups, scenarios
 from .servers import ROOT, SERVERS, Server
 
 DOCS = ROOT / "docs/benchmarks"
@@ -38,8 +38,10 @@ def arguments() -> argparse.Namespace:
     usual = [server.name for server in SERVERS if server.usual]
     add = parser.add_argument
     add("--rounds", type=positive, help="default 5")
-    add("--quick", action="store_true", help="one round, shorter runs, about four minutes")
-    add("--scenarios", type=some_of(names), default=names, metavar="A,B", help=f"of {', '.join(names)}")
+    add("--quick", action="store_true", help="one round, shorter runs, about seven minutes")
+    together = [f"{name} for {', '.join(members)}" for name, members in groups().items()]
+    which = f"of {', '.join(names)}; or {'; '.join(together)}"
+    add("--scenarios", type=some_of(names, groups()), default=names, metavar="A,B", help=which)
     add("--servers", type=some_of(servers), default=usual, metavar="A,B", help=f"of {', '.join(servers)}")
     add("--rps", action="store_true", help="also in a network namespace with RPS on lo; needs root")
     add("--seed", type=int, default=1, help="of the order of servers; default 1")
@@ -57,9 +59,11 @@ def positive(text: str) -> int:
     return value
 
 
-def some_of(names: Sequence[str]) -> Callable[[str], list[str]]:
+def some_of(names: Sequence[str], groups: Mapping[str, Sequence[str]] | None = None) -> Callable[[str], list[str]]:
+    """A list of names, in which a group is its members."""
+
     def parse(text: str) -> list[str]:
-        chosen = text.split(",")
+        chosen = [name for one in text.split(",") for name in (groups or {}).get(one, [one])]
         for one in chosen:
             if one not in names:
                 raise argparse.ArgumentTypeError(f"{one!r} is not among: {', '.join(names)}")
@@ -117,7 +121,7 @@ def say(run: Run, scenario: Scenario, number: int, total: int, elapsed_s: float)
         if one.key in run.figures
     )
     what = "" if run.passed else f"DID NOT PASS: {'; '.join(run.failures)}  "
-    where = f"{run.network:5}  round {run.round}  {run.scenario:7}  {run.server:20}"
+    where = f"{run.network:5}  round {run.round}  {run.scenario:11}  {run.server:20}"
     print(f"{elapsed_s:6.0f} s  {number:3}/{total}  {where}  {what}{figures}", flush=True)
 
 

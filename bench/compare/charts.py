@@ -43,6 +43,10 @@ BARS = (
     ("burst", "per_s", False),
     ("burst", "cpu_us", False),
     ("echo", "cpu_us", False),
+    ("notify-1", "cpu_us", False),
+    ("notify-32", "cpu_us", False),
+    ("notify-rate", "cpu_us", False),
+    ("rooms-32", "cpu_us", False),
     ("connect", "cpu_us", False),
     ("connect", "dirty_b", True),
 )

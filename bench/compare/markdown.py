@@ -73,7 +73,10 @@ def versions(results: Results) -> str:
 
 def budgets(results: Results, scenarios: Sequence[Scenario]) -> str:
     rows = [
-        (f"`{scenario.name}`: {goal(scenario, budget)}", server.title, NETWORKS[network], *verdict_cells(verdict))
+        (
+            *(f"`{scenario.name}`: {goal(scenario, budget)}", server.title, NETWORKS[network]),
+            *verdict_cells(verdict, scenario.measure(budget.measure)),
+        )
         for scenario in scenarios
         for budget in scenario.budgets
         for network in results.networks
@@ -88,15 +91,21 @@ def goal(scenario: Scenario, budget: Budget) -> str:
     measure = scenario.measure(budget.measure)
     if budget.at_most is not None:
         return f"{measure.title} <= {number(budget.at_most, measure.unit)} {measure.unit}"
+    if budget.above is not None:
+        above = budget.above
+        return f"{measure.title} <= that of `{above.scenario}` + {number(above.more, measure.unit)} {measure.unit}"
     sign = ">=" if measure.higher_is_better else "<="
     return f"{measure.title} {sign} {budget.times_best_peer:.2f} x the best epoll peer"
 
 
-def verdict_cells(verdict: Verdict | None) -> tuple[str, str, str]:
+def verdict_cells(verdict: Verdict | None, measure: Measure) -> tuple[str, str, str]:
     if verdict is None:
         return ("not measured", "", "")
-    is_ratio = verdict.best_peer is not None
-    measured = f"{factor(verdict.value)} x" if is_ratio else with_spread(verdict.value, "B") + " B"
+    if verdict.best_peer is not None:
+        measured = f"{factor(verdict.value)} x"
+    else:
+        plus = "+ " if verdict.budget.above else ""
+        measured = f"{plus}{with_spread(verdict.value, measure.unit)} {measure.unit}"
     best = verdict.best_peer.title if verdict.best_peer else ""
     return (measured, best, "yes" if verdict.reached else "**no**")
 

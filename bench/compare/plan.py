@@ -14,7 +14,7 @@ def plan(
     shuffler = random.Random(seed)
     for round_ in range(1, rounds + 1):
         for scenario in scenarios:
-            able = [server for server in servers if server.has_echo or not scenario.echoes]
+            able = [server for server in servers if server.can(scenario)]
             shuffler.shuffle(able)
             for server in able:
                 yield round_, scenario, server

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .run import Run
-from .scenarios import Budget, Measure, Scenario
+from .scenarios import Above, Budget, Measure, Scenario
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +95,14 @@ class Results:
         ours = self.by_round(network, scenario, server, measure.key)
         return spread(ours[round_] / theirs[round_] for round_ in ours if theirs.get(round_))
 
+    def more(self, network: str, scenario: str, measure: Measure, server: str, above: Above) -> Spread | None:
+        """How much more it is than another scenario took, in the rounds in which both passed."""
+        floor = self.by_round(network, above.scenario, server, above.measure)
+        ours = self.by_round(network, scenario, server, measure.key)
+        return spread(ours[round_] - floor[round_] for round_ in ours if round_ in floor)
+
     def goal(self, network: str, scenario: Scenario, budget: Budget) -> float | None:
-        """A budget as a figure of its measure."""
+        """A budget as a figure of its measure, where that is one for all rounds."""
         if budget.times_best_peer is None:
             return budget.at_most
         best = self.best_peer(network, scenario.name, scenario.measure(budget.measure))
@@ -108,6 +114,9 @@ class Results:
         if budget.at_most is not None:
             value = self.spread(network, scenario.name, server, measure.key)
             return value and Verdict(budget, value, None, value.median <= budget.at_most)
+        if budget.above is not None:
+            more = self.more(network, scenario.name, measure, server, budget.above)
+            return more and Verdict(budget, more, None, more.median <= budget.above.more)
         ratio = self.ratio(network, scenario.name, measure, server)
         if ratio is None or budget.times_best_peer is None:
             return None

@@ -83,7 +83,9 @@ def execute(
 def load_arguments(scenario: Scenario, target: Running, rate_per_s: float | None) -> tuple[str, ...]:
     path = "/echo" if scenario.echoes else f"/sub/{CHANNEL}"
     arguments = [*scenario.arguments, f"{target.base}{path}", "--channel", CHANNEL]
-    if scenario.publishes:
+    if scenario.publishes == "http" and target.publish_url:
+        arguments += ["--publish-url", target.publish_url]
+    elif scenario.publishes == "websocket":
         arguments += ["--publish-ws", target.base + target.server.publish_path]
     if rate_per_s is not None:
         arguments += ["--rate", f"{rate_per_s:.3f}"]

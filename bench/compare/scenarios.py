@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Literal
 
 from .record import Record
 
@@ -11,6 +12,12 @@ CONNECTIONS = 10_000
 ECHO_CONNECTIONS = 500
 PAYLOAD_BYTES = 128
 ECHO_BYTES = 64
+# Users with a channel each, and rooms with members.
+NOTIFIED = 5_000
+NOTIFY_PER_S = 1_500
+ROOMS = 1_000
+MEMBERS = 10
+ROOMS_PER_S = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +40,23 @@ class Measure:
 
 
 @dataclasses.dataclass(frozen=True)
+class Above:
+    """So much more than what the same server had in another scenario of the same round."""
+
+    scenario: str
+    measure: str
+    more: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Budget:
-    """A goal for a measure: a multiple of the best epoll peer in the same rounds, or a number."""
+    """A goal for a measure: a multiple of the best epoll peer in the same rounds, a number, or so much
+    more than another scenario took."""
 
     measure: str
     times_best_peer: float | None = None
     at_most: float | None = None
+    above: Above | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +67,11 @@ class Scenario:
     arguments: tuple[str, ...]
     measures: tuple[Measure, ...]
     budgets: tuple[Budget, ...] = ()
-    publishes: bool = False
+    # By one WebSocket, or by HTTP with a request for each publication.
+    publishes: Literal["websocket", "http"] | None = None
     echoes: bool = False
+    # What it is chosen by beside its name, with others that belong together.
+    group: str | None = None
     # A hundred connections come and go before: what a server makes once is not charged to the rest.
     warms_up: bool = False
     # Publications per second as a share of what the server reached in `fanout` in the same round.
@@ -83,6 +104,8 @@ def connect_cpu_us(outcome: Outcome) -> float | None:
 CPU_PER_DELIVERY = Measure(
     "cpu_us", "server CPU per delivery", "us", figure("CPU", "server, per message received by us")
 )
+# Beside the CPU of a publication, which has the same key elsewhere.
+CPU_PER_DELIVERY_OF_ROOM = dataclasses.replace(CPU_PER_DELIVERY, key="cpu_per_delivery_us")
 DELIVERIES = Measure(
     "per_s", "deliveries per second", "/s", figure("Deliveries", "per second"), higher_is_better=True
 )
@@ -95,8 +118,16 @@ PUBLISHED = Measure(
 )
 # What tells whether the server was the limit or its client.
 SERVER_CORES = Measure("server_cores", "server CPU", "cores", figure("CPU", "server, all threads"))
+CPU_PER_PUBLICATION = Measure(
+    "cpu_us", "server CPU per publication", "us", figure("CPU", "server, per publication")
+)
+CPU_PER_MESSAGE = Measure(
+    "cpu_us", "server CPU per message", "us", figure("CPU", "server, per message received by us")
+)
+MESSAGES = Measure("per_s", "messages per second", "/s", figure("Messages", "per second"), higher_is_better=True)
 LAST = "delivery to the last subscriber"
 EACH = "delivery to each subscriber"
+ANSWER = "publication acknowledged"
 MEMORY = "per connection"
 
 
@@ -120,8 +151,90 @@ def at_rate(share: float, connections: int, duration_s: float) -> Scenario:
             Measure("p999_ms", "p99.9", "ms", latency(EACH, "p999")),
             PUBLISHED,
         ),
-        publishes=True,
+        publishes="websocket",
         share_of_fanout=share,
+    )
+
+
+def in_flight(count: int) -> tuple[str, ...]:
+    """A closed loop, each publication on a kept-alive connection of its own."""
+    return ("--in-flight", str(count), "--publishers", str(count), "--pipeline", "1")
+
+
+def at(per_s: int) -> tuple[str, ...]:
+    """An open loop over a pool of kept-alive connections."""
+    return ("--rate", str(per_s), "--publishers", "32", "--pipeline", "1")
+
+
+def by_http(
+    group: str, kind: str, title: str, channels: int, members: int, loop: tuple[str, ...], *budgets: Budget
+) -> Scenario:
+    """Publications by HTTP to many channels, one request each."""
+    # With one subscriber, a delivery is a publication.
+    more = (DELIVERIES, CPU_PER_DELIVERY_OF_ROOM) if members > 1 else ()
+    return Scenario(
+        name=f"{group}-{kind}",
+        title=f"HTTP publications to {channels:,} channels of {members}, {title}",
+        arguments=fan_out(channels * members, "--channels", str(channels), *loop),
+        measures=(
+            CPU_PER_PUBLICATION,
+            PUBLISHED,
+            *more,
+            SERVER_CORES,
+            Measure("p50_ms", "delivery, p50", "ms", latency(EACH, "p50")),
+            Measure("p99_ms", "delivery, p99", "ms", latency(EACH, "p99")),
+            Measure("answer_p50_ms", "answer, p50", "ms", latency(ANSWER, "p50")),
+        ),
+        budgets=budgets,
+        publishes="http",
+        group=group,
+    )
+
+
+def notify(duration_s: float) -> tuple[Scenario, ...]:
+    """One publication for one user, and the floor of that: an echo with one message in flight."""
+    floor = Scenario(
+        name="echo-1",
+        title=f"Echo of {PAYLOAD_BYTES} B, one connection with one message in flight",
+        arguments=(
+            *("echo", "--connections", "1", "--size", str(PAYLOAD_BYTES)),
+            *("--in-flight", "1", *seconds(duration_s)),
+        ),
+        measures=(
+            CPU_PER_MESSAGE,
+            MESSAGES,
+            SERVER_CORES,
+            Measure("p50_ms", "round trip, p50", "ms", latency("round trip", "p50")),
+        ),
+        echoes=True,
+        group="notify",
+    )
+
+    def one(kind: str, title: str, loop: tuple[str, ...], *budgets: Budget) -> Scenario:
+        return by_http("notify", kind, title, NOTIFIED, 1, (*loop, *seconds(duration_s)), *budgets)
+
+    return (
+        floor,
+        one(
+            "1",
+            "1 in flight",
+            in_flight(1),
+            Budget("cpu_us", times_best_peer=1.0),
+            Budget("cpu_us", above=Above("echo-1", "cpu_us", 10.0)),
+        ),
+        one("32", "32 in flight", in_flight(32), Budget("cpu_us", times_best_peer=0.85)),
+        one("rate", f"{NOTIFY_PER_S:,} a second", at(NOTIFY_PER_S), Budget("cpu_us", times_best_peer=0.9)),
+    )
+
+
+def rooms(duration_s: float) -> tuple[Scenario, ...]:
+    """One publication for the members of a room."""
+    return tuple(
+        by_http("rooms", kind, title, ROOMS, MEMBERS, (*loop, *seconds(duration_s)))
+        for kind, title, loop in (
+            ("32", "32 in flight", in_flight(32)),
+            ("rate", f"{ROOMS_PER_S:,} a second", at(ROOMS_PER_S)),
+        )
     )
 
 
@@ -139,7 +252,7 @@ def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[
             Measure("last_p99_ms", "until the last has it, p99", "ms", latency(LAST, "p99")),
         ),
         budgets=(Budget("cpu_us", times_best_peer=0.85),),
-        publishes=True,
+        publishes="websocket",
     )
     burst = Scenario(
         name="burst",
@@ -152,7 +265,7 @@ def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[
             Measure("last_p99_ms", "until the last has it, p99", "ms", latency(LAST, "p99")),
         ),
         budgets=(Budget("per_s", times_best_peer=1.25),),
-        publishes=True,
+        publishes="websocket",
     )
     echo = Scenario(
         name="echo",
@@ -162,8 +275,8 @@ def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[
             *("--in-flight", "1", *seconds(duration_s)),
         ),
         measures=(
-            Measure("cpu_us", "server CPU per message", "us", figure("CPU", "server, per message received by us")),
-            Measure("per_s", "messages per second", "/s", figure("Messages", "per second"), True),
+            CPU_PER_MESSAGE,
+            MESSAGES,
             SERVER_CORES,
             Measure("p50_ms", "round trip, p50", "ms", latency("round trip", "p50")),
             Measure("p99_ms", "round trip, p99", "ms", latency("round trip", "p99")),
@@ -192,4 +305,13 @@ def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[
         warms_up=True,
     )
     rates = (at_rate(share, connections, duration_s) for share in (0.1, 0.5, 0.9))
-    return (connect, echo, fanout, burst, *rates)
+    return (connect, echo, fanout, burst, *rates, *notify(duration_s), *rooms(duration_s))
+
+
+def groups() -> dict[str, list[str]]:
+    """The names of scenarios that belong together, by the name of their group."""
+    found: dict[str, list[str]] = {}
+    for scenario in scenarios():
+        if scenario.group:
+            found.setdefault(scenario.group, []).append(scenario.name)
+    return found

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from . import process
 from .network import Network
 from .process import Process
+from .scenarios import Scenario
 
 BENCH = pathlib.Path(__file__).resolve().parents[1]
 ROOT = BENCH.parent
@@ -47,11 +48,18 @@ class Server:
     version: Callable[[], str]
     # Where a publisher's WebSocket connects.
     publish_path: str = "/pub/{channel}"
+    # Where it takes publications by HTTP, if it does.
+    http_address: Callable[[Place], str] | None = None
     has_echo: bool = True
     # The process that serves is a child of the one that is started.
     has_master: bool = False
     # Compared when nothing is said.
     usual: bool = True
+
+    def can(self, scenario: Scenario) -> bool:
+        """Whether it has what a scenario needs."""
+        has_http = self.http_address is not None
+        return (self.has_echo or not scenario.echoes) and (has_http or scenario.publishes != "http")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +70,8 @@ class Running:
     base: str
     # Where ours has its internal API; nothing of the others listens there.
     internal: str
+    # Where a publication is sent by HTTP.
+    publish_url: str | None
     pid: int
     process: Process
 
@@ -86,6 +96,7 @@ def switchboard(plane: str, shards: int = 1, flags: tuple[str, ...] = ()) -> Ser
         command=command,
         version=lambda: output(switchboard_bin(), "--version"),
         publish_path="/sub/{channel}",
+        http_address=lambda place: place.internal,
     )
 
 
@@ -117,6 +128,7 @@ def bun() -> Server:
         ours=False,
         command=lambda place: [str(BUN), str(BENCH / "peers/bun/server.js"), place.address],
         version=lambda: output(str(BUN), "--version"),
+        http_address=lambda place: place.address,
     )
 
 
@@ -135,6 +147,7 @@ def nchan() -> Server:
         ours=False,
         command=command,
         version=lambda: (CACHE / "nginx/versions").read_text().strip(),
+        http_address=lambda place: place.address,
         has_echo=False,
         has_master=True,
     )
@@ -187,6 +200,7 @@ def running(server: Server, network: Network, cores: int | str) -> Iterator[Runn
         try:
             started.wait_until_listening(port)
             pid = process.only_child(started.pid) if server.has_master else started.pid
-            yield Running(server, f"ws://{place.address}", place.internal, pid, started)
+            publish_url = server.http_address and f"http://{server.http_address(place)}/pub/{{channel}}"
+            yield Running(server, f"ws://{place.address}", place.internal, publish_url, pid, started)
         finally:
             started.stop()

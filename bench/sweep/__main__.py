@@ -2,7 +2,7 @@
 
 Each part varies one or two things and keeps the rest. In every round each load has a fresh server;
 figures are medians of the rounds, with the lowest and the highest of the first figure. Server and load
-tool have a core each; with two shards both have both.
+tool have a core each; with two shards, and where it says so, both have both.
 """
 
 import argparse
@@ -43,17 +43,18 @@ def execute(case: Case) -> Seen:
     """One run: a fresh server, the load tool against it, and what both counted."""
     server = switchboard(case.plane, shards=case.shards, flags=case.flags)
     cores = two_cores()
-    if case.shards > 1:
+    shares_cores = case.shares_cores or case.shards > 1
+    if shares_cores:
         both = f"{cores.server},{cores.load}"
         cores = Cores(both, both)
     with network.plain() as here, running(server, here, cores.server) as target:
         path = f"/sub/{CHANNEL}"
         command = [*case.load, target.base + path, "--channel", CHANNEL]
-        if case.publishes_by_http:
-            command += ["--publish-url", f"http://{target.internal}/pub/{{channel}}"]
+        if case.publishes_by_http and target.publish_url:
+            command += ["--publish-url", target.publish_url]
         else:
             command += ["--publish-ws", target.base + path]
-        if case.shards > 1:
+        if shares_cores:
             command += ["--pin", "none"]
         before = counters(target)
         record = load(target, here, cores, tuple(command)).record
@@ -97,12 +98,16 @@ def measure(part: Part, rounds: int) -> dict[Case, Measured]:
 
 def table(part: Part, measured: dict[Case, Measured]) -> str:
     head = [*part.varied, "plane", *(column.title for column in part.columns)]
+    if part.against_one_shard:
+        head.append("against 1 shard")
     rows = []
     for case, of in measured.items():
         cells = [
             cell(of.values.get(column.title, []), column.unit, nth == 0)
             for nth, column in enumerate(part.columns)
         ]
+        if part.against_one_shard:
+            cells.append(against_one_shard(part, measured, case))
         rows.append([*case.varied, case.plane, *cells])
     text = f"### {part.title}\n\n{markdown.grid(head, rows)}\n"
     failed = [
@@ -111,6 +116,17 @@ def table(part: Part, measured: dict[Case, Measured]) -> str:
         for why in of.failures
     ]
     return text + (f"\nRuns that did not pass:\n\n{chr(10).join(failed)}\n" if failed else "")
+
+
+def against_one_shard(part: Part, measured: dict[Case, Measured], case: Case) -> str:
+    """The first figure of a case with more shards, as a multiple of that of the same load with one."""
+    key = part.columns[0].title
+    alone = [of for one, of in measured.items() if (one.plane, one.load, one.shards) == (case.plane, case.load, 1)]
+    figures = [of.values.get(key, []) for of in (measured[case], *alone)]
+    if case.shards == 1 or len(figures) != 2 or not all(figures):
+        return ""
+    more, one = map(statistics.median, figures)
+    return f"{more / one:.2f} x"
 
 
 def cell(values: list[float], unit: str, with_spread: bool) -> str:
@@ -136,5 +152,6 @@ def main() -> int:
     return int(failed)
 
 
-with contextlib.suppress(KeyboardInterrupt):
-    sys.exit(main())
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from compare.record import Record
+from compare.scenarios import NOTIFIED, at, in_flight
 
 PLANES = ("io_uring", "epoll")
 DURATION = ("--duration", "3s")
@@ -21,6 +22,9 @@ class Case:
     flags: tuple[str, ...] = ()
     # By HTTP, as a backend would, instead of by WebSocket.
     publishes_by_http: bool = False
+    # Server and load tool on the same two cores, as always with two shards: so that nothing but the
+    # second shard differs.
+    shares_cores: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Part:
     varied: tuple[str, ...]
     columns: tuple[Column, ...]
     cases: Callable[[], Iterator[Case]]
+    # The first column also as a multiple of what the same load has with one shard.
+    against_one_shard: bool = False
 
 
 def figure(title: str, unit: str, group: str, name: str) -> Column:
@@ -58,6 +64,7 @@ def latency(title: str, name: str, percentile: str) -> Column:
 EACH = "delivery to each subscriber"
 LAST = "delivery to the last subscriber"
 CPU = figure("server CPU per delivery (us)", "us", "CPU", "server, per message received by us")
+CPU_PER_PUBLICATION = figure("server CPU per publication (us)", "us", "CPU", "server, per publication")
 RATE = figure("deliveries per second", "/s", "Deliveries", "per second")
 LATENCIES = (
     latency("p50 (ms)", EACH, "p50"),
@@ -69,19 +76,14 @@ LATENCIES = (
 
 def per_publication(counter: str) -> Callable[[Seen], float | None]:
     def read(seen: Seen) -> float | None:
-        publications = seen.counters["publications"]
+        # Not the server's counter: that of publications is a moment old, and this run may be short.
+        publications = seen.record.figure("Publications", "sent")
         return seen.counters[counter] / publications if publications else None
 
     return read
 
 
 WAKE_UPS = Column("wake-ups of other shards per publication", "", per_publication("wakeups_sent"))
-
-
-def cpu_per_publication(seen: Seen) -> float | None:
-    cores = seen.record.figure("CPU", "server, all threads")
-    per_s = seen.record.figure("Publications", "per second")
-    return cores / per_s * 1e6 if cores is not None and per_s else None
 
 
 def fan_out(subscribers: int, *more: str) -> tuple[str, ...]:
@@ -113,6 +115,16 @@ def channels() -> Iterator[Case]:
                 load = fan_out(10_000, "--channels", str(count), "--rate", str(rate))
                 varied = (f"{count:,} x {10_000 // count:,}", f"{rate:,}", str(shards))
                 yield Case("channels", varied, plane, load, shards, publishes_by_http=True)
+
+
+def notify() -> Iterator[Case]:
+    loops = (("32 in flight", in_flight(32)), *((f"{rate:,} a second", at(rate)) for rate in (100, 3_000, 20_000)))
+    for title, loop in loops:
+        for shards in (1, 2):
+            for plane in PLANES:
+                load = fan_out(NOTIFIED, "--channels", str(NOTIFIED), "--size", "128", *loop)
+                varied = (title, str(shards))
+                yield Case("notify", varied, plane, load, shards, publishes_by_http=True, shares_cores=True)
 
 
 def unsent_limits() -> Iterator[Case]:
@@ -152,8 +164,22 @@ PARTS = (
         "channels",
         "Many channels, 10,000 subscribers, one HTTP request for each publication",
         ("channels x subscribers", "publications per second", "shards"),
-        (CPU, Column("server CPU per publication (us)", "us", cpu_per_publication), WAKE_UPS, *LATENCIES),
+        (CPU, CPU_PER_PUBLICATION, WAKE_UPS, *LATENCIES),
         channels,
+    ),
+    Part(
+        "notify",
+        f"One HTTP publication for one of {NOTIFIED:,} subscribers, server and load tool on the same two cores",
+        ("publications", "shards"),
+        (
+            CPU_PER_PUBLICATION,
+            figure("publications per second", "/s", "Publications", "per second"),
+            WAKE_UPS,
+            *LATENCIES[:3],
+            latency("answer, p50 (ms)", "publication acknowledged", "p50"),
+        ),
+        notify,
+        against_one_shard=True,
     ),
     Part(
         "unsent",

@@ -1,7 +1,13 @@
-// Echo and broadcast on Bun, whose WebSockets are those of uWebSockets: native topics, no
+// Echo, broadcast and publications by HTTP on Bun, whose WebSockets are those of uWebSockets: native topics, no
 // compression. The address is the only argument.
 const [hostname, port] = (process.argv[2] ?? "").split(":");
 if (!port) throw new Error("usage: bun server.js ADDRESS:PORT");
+
+// As on the others: 201 where it has subscribers, 202 where it has none.
+async function publish(topic, request) {
+  const sent = server.publish(topic, await request.text());
+  return new Response(null, { status: sent === 0 ? 202 : 201 });
+}
 
 const server = Bun.serve({
   hostname,
@@ -12,6 +18,7 @@ const server = Bun.serve({
     if (role !== "echo" && !(topic && (role === "sub" || role === "pub"))) {
       return new Response("not found", { status: 404 });
     }
+    if (role === "pub" && request.method === "POST") return publish(topic, request);
     if (server.upgrade(request, { data: { role, topic } })) return undefined;
     return new Response("a WebSocket is wanted here", { status: 426 });
   },
