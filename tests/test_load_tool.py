@@ -61,6 +61,32 @@ def test_the_sentence_of_a_refused_publication(start, plane):
     assert "publish_bytes_max" in reasons(done), reasons(done)
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+def test_batches(start, plane, shards):
+    server = start(plane, shards=shards)
+    done = run_load(
+        "fanout", target(server), "--publish-url", server.internal("/pub"), "--json", "--quiet",
+        "--connections", 60, "--channels", 20, "--publish-batch", 10, "--in-flight", 20, "--publications", 205,
+    )  # fmt: skip
+    figures = {(one["group"], one["name"]): one["value"] for one in record_of(done)["summary"]}
+    assert done.returncode == 0, done
+    assert figures["Publications", "acknowledged"] == 205
+    assert figures["Deliveries", "delivered"] == 205 * 3
+
+
+def test_the_sentence_of_a_refused_line(start, plane):
+    """The batch itself is answered with 200."""
+    server = start(plane, publish_bytes_max=65_536)
+    done = run_load(
+        "fanout", target(server), "--publish-url", server.internal("/pub"), *FEW, *SHORT, "--channels", 1,
+        "--publish-batch", 5, "--size", 100_000,
+    )  # fmt: skip
+    assert done.returncode == 1, done
+    figures = {figure["name"]: figure["value"] for figure in record_of(done)["summary"]}
+    assert (figures["acknowledged"], figures["refused or unanswered"]) == (0, 5), figures
+    assert "publish: the server answered with 413: " in reasons(done), reasons(done)
+
+
 def test_the_sentence_of_a_refused_poll(server):
     done = run_load(
         "compare-transports", target(server), *publishing(server), *FEW, "--duration", "300ms",
@@ -175,8 +201,8 @@ COMMANDS = [
     if "switchboard-load " in text and "..." not in text and "127.0.0.1:8080" not in text
 ]
 SMALLER = {
-    "connections": 20, "channels": 20, "in-flight": 8, "survivors": 5, "duration": "400ms", "hold": "100ms",
-    "rate": 20, "backoff": "none",
+    "connections": 20, "channels": 20, "in-flight": 8, "publish-batch": 4, "survivors": 5,
+    "duration": "400ms", "hold": "100ms", "rate": 20, "backoff": "none",
 }  # fmt: skip
 
 
@@ -197,7 +223,7 @@ def command_for(command, server, folder):
 def test_every_mode_is_documented():
     modes = [command.rpartition("switchboard-load ")[2].split()[0] for command in COMMANDS]
     assert sorted(modes) == sorted(
-        ["fanout", "idle", "fanout", "fanout", "echo", "storm", "slow", "churn", "compare-transports"]
+        ["fanout", "idle", "fanout", "fanout", "fanout", "echo", "storm", "slow", "churn", "compare-transports"]
     )
 
 

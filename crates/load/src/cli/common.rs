@@ -124,10 +124,17 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "HEADER")]
     pub(crate) publish_header: Vec<String>,
 
-    /// Body of the request, or the message with --publish-ws; `{payload}` is what the subscribers
-    /// must get, letters that need no quoting
-    #[arg(long, value_name = "TEMPLATE", default_value = "{payload}")]
-    pub(crate) publish_body: String,
+    /// Body of the request, the message with --publish-ws, or a line with --publish-batch;
+    /// `{payload}`, which is all of it unless told otherwise, is what the subscribers must get,
+    /// letters that need no quoting
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) publish_body: Option<String>,
+
+    /// Publish by HTTP with so many lines in each request, which goes out when they are due:
+    /// `{"channel":"{channel}","data":"{payload}"}`, answered by a line with a `status` for each
+    /// (POST /pub of Switchboard). --publish-url names no channel then
+    #[arg(long, value_name = "LINES", conflicts_with = "publish_ws", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) publish_batch: Option<u32>,
 
     /// Publish by WebSocket instead: one connection per channel, to this URL, or to the target
     /// without a value
@@ -149,4 +156,15 @@ pub(crate) struct Publish {
     /// How long stragglers are waited for
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub(crate) drain: Span,
+}
+
+impl Publish {
+    /// The template of a body, a message or a line.
+    pub(crate) fn body(&self) -> &str {
+        match (&self.publish_body, self.publish_batch) {
+            (Some(body), _) => body,
+            (None, Some(_)) => r#"{"channel":"{channel}","data":"{payload}"}"#,
+            (None, None) => "{payload}",
+        }
+    }
 }

@@ -14,9 +14,21 @@ use crate::verify::{Excused, Progress, Stamp};
 #[derive(Debug)]
 pub(crate) enum Means {
     /// One request each, at most so many unanswered on one connection.
-    Http { request: Request, pipeline: usize },
+    Http { request: Request, body: Template, pipeline: usize },
+    /// `batch` lines in each request, answered by as many.
+    HttpBatch { request: Request, line: Template, batch: usize, pipeline: usize },
     /// One text message each.
     WebSocket { message: Template },
+}
+
+impl Means {
+    /// Publications that go out together.
+    pub(super) fn batch(&self) -> usize {
+        match self {
+            Self::HttpBatch { batch, .. } => *batch,
+            Self::Http { .. } | Self::WebSocket { .. } => 1,
+        }
+    }
 }
 
 /// The source of a publication, and the recipient of its result.
@@ -38,37 +50,70 @@ pub(crate) struct Context {
 pub(super) struct Writer {
     payload: Vec<u8>,
     body: Vec<u8>,
-    bytes: Vec<u8>,
+    request: Vec<u8>,
 }
 
 impl Writer {
-    /// The request or message of publisher `number` for a publication.
-    pub(super) fn write(
+    /// The request or message of publisher `number` for publications.
+    pub(super) fn write<'a>(
         &mut self,
         means: &Means,
         context: &Context,
         random: &mut Random,
-        pending: Pending,
+        publications: impl Iterator<Item = &'a Pending>,
         number: u32,
     ) -> &[u8] {
-        let Self { payload, body, bytes } = self;
-        payload.clear();
-        bytes.clear();
-        let Pending { channel, sequence, due_ns, .. } = pending;
-        let stamp = Stamp { run: context.run, channel, sequence, due_ns };
-        stamp.write(context.sizes.pick(random), payload);
-        let values = Values {
+        self.body.clear();
+        let mut channel = 0;
+        for pending in publications {
+            channel = pending.channel;
+            self.payload.clear();
+            context.stamp(pending).write(context.sizes.pick(random), &mut self.payload);
+            // The stamp is made of letters.
+            let payload = str::from_utf8(&self.payload).unwrap_or_default();
+            let values = context.values(number, channel, payload);
+            match means {
+                Means::Http { body: text, .. } | Means::WebSocket { message: text } => {
+                    text.write(&values, &mut self.body);
+                }
+                Means::HttpBatch { line, .. } => {
+                    line.write(&values, &mut self.body);
+                    self.body.push(b'\n');
+                }
+            }
+        }
+        match means {
+            Means::Http { request, .. } | Means::HttpBatch { request, .. } => {
+                self.request.clear();
+                // The channel of a batch is in its lines only.
+                let values = context.values(number, channel, "");
+                request.write(&values, &self.body, &mut self.request);
+                &self.request
+            }
+            Means::WebSocket { .. } => &self.body,
+        }
+    }
+}
+
+impl Context {
+    /// A publication that nobody has to get any more.
+    pub(super) fn excuse(&self, pending: Pending) {
+        self.excused.add(pending.channel, pending.sequence);
+        self.progress.abandon(pending.channel, pending.sequence);
+    }
+
+    fn stamp(&self, pending: &Pending) -> Stamp {
+        let Pending { channel, sequence, due_ns, .. } = *pending;
+        Stamp { run: self.run, channel, sequence, due_ns }
+    }
+
+    fn values<'a>(&'a self, number: u32, channel: u32, payload: &'a str) -> Values<'a> {
+        Values {
             number,
             channel_number: channel,
-            channel: &context.channel_names[channel as usize],
-            run: &context.run_name,
-            // The stamp is made of letters.
-            payload: str::from_utf8(payload).unwrap_or_default(),
-        };
-        match means {
-            Means::Http { request, .. } => request.write(&values, body, bytes),
-            Means::WebSocket { message } => message.write(&values, bytes),
+            channel: &self.channel_names[channel as usize],
+            run: &self.run_name,
+            payload,
         }
-        bytes
     }
 }

@@ -5,6 +5,7 @@ mod means;
 mod publishers;
 mod queue;
 mod request;
+mod results;
 mod schedule;
 
 pub(crate) use means::{Context, Means};

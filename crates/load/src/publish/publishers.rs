@@ -99,72 +99,99 @@ impl Publishers {
     /// Sends what a publisher has due, as far as its connection takes it.
     fn pump(&mut self, core: &mut Core<()>, number: usize) {
         let Some(id) = self.members[number].id else { return };
-        while let Some(mut pending) = self.members[number].due.front().copied() {
-            if !self.may_send(core, number, id) {
+        loop {
+            let count = self.sendable(core.now_ns, number);
+            if count == 0 || !self.may_send(core, number, id) {
                 return;
             }
-            self.members[number].due.pop_front();
-            pending.sent_ns = core.now_ns;
-            let Self { means, context, writer, .. } = self;
-            let bytes = writer.write(means, context, &mut core.random, pending, number as u32);
-            let sent = match means {
-                Means::Http { .. } => core.send(id, |out| out.extend_from_slice(bytes)),
-                Means::WebSocket { .. } => core.send_text(id, bytes),
+            let Self { means, context, writer, members, .. } = self;
+            let due = &mut members[number].due;
+            let publications = due.range(..count);
+            let bytes = writer.write(means, context, &mut core.random, publications, number as u32);
+            let is_message = matches!(means, Means::WebSocket { .. });
+            let sent = if is_message {
+                core.send_text(id, bytes)
+            } else {
+                core.send(id, |out| out.extend_from_slice(bytes))
             };
             if !sent {
-                self.members[number].due.push_front(pending);
                 return;
             }
-            core.stats.add(Counter::Sent, 1);
-            core.stats.record(Measure::SendDelay, pending.due_ns, core.now_ns);
-            match &self.means {
-                Means::Http { .. } => self.members[number].unanswered.push_back(pending),
-                Means::WebSocket { .. } => self.schedule.answered(pending.channel),
+            for pending in due.range_mut(..count) {
+                pending.sent_ns = core.now_ns;
+                core.stats.record(Measure::SendDelay, pending.due_ns, core.now_ns);
             }
+            core.stats.add(Counter::Sent, count as u64);
+            self.note_sent(number, count, is_message);
+        }
+    }
+
+    /// How many publications the next request or message of a publisher has: nothing, or all that go
+    /// out together, or what is left when no more will be due.
+    fn sendable(&self, now_ns: u64, number: usize) -> usize {
+        let (due, batch) = (self.members[number].due.len(), self.means.batch());
+        if due >= batch || self.is_ending(now_ns) { due.min(batch) } else { 0 }
+    }
+
+    fn note_sent(&mut self, number: usize, count: usize, is_message: bool) {
+        let Publisher { due, unanswered, .. } = &mut self.members[number];
+        if is_message {
+            // There is no answer to wait for.
+            due.drain(..count).for_each(|pending| self.schedule.answered(pending.channel));
+        } else {
+            unanswered.push(due.drain(..count));
         }
     }
 
     fn may_send(&self, core: &Core<()>, number: usize, id: ConnId) -> bool {
         match &self.means {
-            Means::Http { pipeline, .. } => self.members[number].unanswered.len() < *pipeline,
+            Means::Http { pipeline, .. } | Means::HttpBatch { pipeline, .. } => {
+                self.members[number].unanswered.requests() < *pipeline
+            }
             Means::WebSocket { .. } => {
                 core.slab.get(id).is_some_and(|connection| !connection.blocked)
             }
         }
     }
 
-    /// The server has answered the oldest request of a publisher.
+    /// The server has answered the oldest request of a publisher. False when there is none.
     fn answered(&mut self, core: &mut Core<()>, number: usize) -> bool {
-        let Some(pending) = self.members[number].unanswered.pop_front() else {
-            return false;
+        let Self { means, schedule, context, members, .. } = self;
+        let Publisher { unanswered, head, refusal, results, .. } = &mut members[number];
+        let count = unanswered.first();
+        let is_batch = matches!(means, Means::HttpBatch { .. });
+        let (statuses, refused) = match head.status {
+            200..300 if is_batch => results.finish(count),
+            _ => (&[][..], None),
         };
-        self.schedule.answered(pending.channel);
-        core.stats.record(Measure::Acknowledge, pending.sent_ns, core.now_ns);
-        let status = self.members[number].head.status;
-        if (200..300).contains(&status) {
-            core.stats.add(Counter::Acknowledged, 1);
-            core.stats.add(Counter::Unheard, u64::from(status == NOBODY_LISTENS));
-        } else {
+        for (nth, pending) in unanswered.pop().enumerate() {
+            schedule.answered(pending.channel);
+            core.stats.record(Measure::Acknowledge, pending.sent_ns, core.now_ns);
+            let status = statuses.get(nth).copied().unwrap_or(head.status);
+            if (200..300).contains(&status) {
+                core.stats.add(Counter::Acknowledged, 1);
+                core.stats.add(Counter::Unheard, u64::from(status == NOBODY_LISTENS));
+                continue;
+            }
             core.stats.add(Counter::Refused, 1);
-            let refusal = http::refusal(status, &self.members[number].refusal);
+            let whole = || http::refusal(status, refusal);
+            let refusal = refused.map_or_else(whole, str::to_owned);
             let what = format!("publish: the server answered with {refusal}");
             core.stats.error(Counter::Refused, what);
-            self.excuse(pending);
+            context.excuse(pending);
         }
-        true
-    }
-
-    fn excuse(&self, pending: Pending) {
-        self.context.excused.add(pending.channel, pending.sequence);
-        self.context.progress.abandon(pending.channel, pending.sequence);
+        count > 0
     }
 
     /// What was sent without an answer may have been published or not.
     fn give_up_unanswered(&mut self, core: &mut Core<()>, number: usize) {
-        while let Some(pending) = self.members[number].unanswered.pop_front() {
-            core.stats.add(Counter::Refused, 1);
-            self.excuse(pending);
-            self.schedule.answered(pending.channel);
+        let unanswered = &mut self.members[number].unanswered;
+        while unanswered.requests() > 0 {
+            for pending in unanswered.pop() {
+                core.stats.add(Counter::Refused, 1);
+                self.context.excuse(pending);
+                self.schedule.answered(pending.channel);
+            }
         }
     }
 
@@ -174,7 +201,7 @@ impl Publishers {
         for number in 0..self.members.len() {
             while let Some(pending) = self.members[number].due.pop_front() {
                 core.stats.add(Counter::Unsent, 1);
-                self.excuse(pending);
+                self.context.excuse(pending);
             }
         }
     }
@@ -196,10 +223,14 @@ impl Publishers {
         }
     }
 
-    fn is_over(&self, now_ns: u64) -> bool {
+    /// Nothing more will be due.
+    fn is_ending(&self, now_ns: u64) -> bool {
         let times = self.context.orders.work_times();
-        let ended = self.left == 0 || times.is_some_and(|(_, until_ns)| now_ns >= until_ns);
-        ended && self.members.iter().all(Publisher::is_idle)
+        self.left == 0 || times.is_some_and(|(_, until_ns)| now_ns >= until_ns)
+    }
+
+    fn is_over(&self, now_ns: u64) -> bool {
+        self.is_ending(now_ns) && self.members.iter().all(Publisher::is_idle)
     }
 }
 
@@ -226,8 +257,13 @@ impl Job for Publishers {
                 Ok(Some(Part::Head(head))) => {
                     publisher.head = head;
                     publisher.refusal.clear();
+                    publisher.results.clear();
                 }
                 Ok(Some(Part::Body(bytes))) => {
+                    let count = publisher.unanswered.first();
+                    if matches!(self.means, Means::HttpBatch { .. }) {
+                        publisher.results.push(bytes, count);
+                    }
                     if !(200..300).contains(&publisher.head.status) {
                         let wanted = REFUSAL_BYTES_MAX.saturating_sub(publisher.refusal.len());
                         publisher.refusal.extend(bytes.iter().take(wanted));
@@ -256,7 +292,7 @@ impl Job for Publishers {
         if self.members[number].reader.is_until_end() {
             self.answered(core, number);
         }
-        let unanswered = self.members[number].unanswered.len();
+        let unanswered = self.members[number].unanswered.requests();
         self.give_up_unanswered(core, number);
         // A server may end a connection that is not in use.
         if !connection.was_open() {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use switchboard_plane::ConnId;
 
+use super::results::Results;
 use crate::http::{Head, Reader};
 
 /// A publication on its way.
@@ -27,18 +28,74 @@ pub(super) struct Publisher {
     pub(super) retry_ns: u64,
     /// Due, in order.
     pub(super) due: VecDeque<Pending>,
-    /// Sent, in order; HTTP only.
-    pub(super) unanswered: VecDeque<Pending>,
+    /// HTTP only.
+    pub(super) unanswered: Unanswered,
     pub(super) reader: Reader,
     /// The head of the answer that is being read.
     pub(super) head: Head,
     /// The beginning of its body, where it is a refusal.
     pub(super) refusal: Vec<u8>,
+    /// Its lines, where it is the answer to a batch.
+    pub(super) results: Results,
 }
 
 impl Publisher {
     /// Nothing is left to do.
     pub(super) fn is_idle(&self) -> bool {
-        self.due.is_empty() && self.unanswered.is_empty()
+        self.due.is_empty() && self.unanswered.requests() == 0
+    }
+}
+
+/// What was sent and not answered, in order.
+#[derive(Debug, Default)]
+pub(super) struct Unanswered {
+    publications: VecDeque<Pending>,
+    /// How many of them each request has.
+    requests: VecDeque<usize>,
+}
+
+impl Unanswered {
+    pub(super) fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// A request was sent.
+    pub(super) fn push(&mut self, publications: impl Iterator<Item = Pending>) {
+        let before = self.publications.len();
+        self.publications.extend(publications);
+        self.requests.push_back(self.publications.len() - before);
+    }
+
+    /// Publications of the oldest request.
+    pub(super) fn first(&self) -> usize {
+        self.requests.front().copied().unwrap_or_default()
+    }
+
+    /// The oldest request is over. The publications of nothing are none.
+    pub(super) fn pop(&mut self) -> impl Iterator<Item = Pending> {
+        let count = self.requests.pop_front().unwrap_or_default();
+        self.publications.drain(..count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_answered_in_order_with_all_their_publications() {
+        let pending = |sequence| Pending { channel: 0, sequence, due_ns: 0, sent_ns: 0 };
+        let mut unanswered = Unanswered::default();
+        unanswered.push([1, 2].into_iter().map(pending));
+        unanswered.push([3].into_iter().map(pending));
+        assert_eq!((unanswered.requests(), unanswered.first()), (2, 2));
+        let sequences: Vec<_> = unanswered.pop().map(|pending| pending.sequence).collect();
+        assert_eq!(sequences, [1, 2]);
+        assert_eq!((unanswered.requests(), unanswered.first()), (1, 1));
+        assert_eq!(unanswered.pop().count(), 1);
+        assert_eq!(
+            (unanswered.requests(), unanswered.first(), unanswered.pop().count()),
+            (0, 0, 0)
+        );
     }
 }

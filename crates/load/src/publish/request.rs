@@ -2,21 +2,18 @@
 
 use crate::target::{Template, Values};
 
-/// What a request is made from.
+/// What a request is made from, but for its body.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) host: String,
     pub(crate) path: Template,
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Template,
 }
 
 impl Request {
-    /// Appends a whole request; `body` is memory to be used again.
-    pub(crate) fn write(&self, values: &Values<'_>, body: &mut Vec<u8>, out: &mut Vec<u8>) {
-        body.clear();
-        self.body.write(values, body);
+    /// Appends a whole request.
+    pub(crate) fn write(&self, values: &Values<'_>, body: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(self.method.as_bytes());
         out.push(b' ');
         self.path.write(values, out);
@@ -46,11 +43,10 @@ mod tests {
             host: "127.0.0.1:8001".to_owned(),
             path: Template::strict("/api/{channel}").unwrap(),
             headers: vec![("X-API-Key".to_owned(), "k".to_owned())],
-            body: Template::loose(r#"{"data":"{payload}"}"#),
         };
-        let values = Values { channel: "c", payload: "hello", ..Values::default() };
-        let (mut body, mut out) = (Vec::new(), b"before".to_vec());
-        request.write(&values, &mut body, &mut out);
+        let values = Values { channel: "c", ..Values::default() };
+        let mut out = b"before".to_vec();
+        request.write(&values, br#"{"data":"hello"}"#, &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "beforePOST /api/c HTTP/1.1\r\nHost: 127.0.0.1:8001\r\nContent-Length: 16\r\n\

@@ -28,7 +28,7 @@ pub(super) fn spawn(
     progress: &Arc<Progress>,
     excused: &Arc<Excused>,
 ) -> Result<Thread, Failure> {
-    let body = Template::loose(&publish.publish_body);
+    let body = Template::loose(publish.body());
     if !body.has_payload() {
         return Err(usage("--publish-body: {payload} must be in it"));
     }
@@ -68,23 +68,42 @@ pub(super) fn spawn(
 fn http(setup: &Setup, publish: &Publish, body: Template) -> Result<(Means, Endpoint), Failure> {
     let url = &publish.publish_url;
     let target = setup::checked_target(url, "http", setup.common.allow_remote)?;
-    let in_body = body.tells_channels_apart();
-    if setup.common.channels > 1 && !target.path.tells_channels_apart() && !in_body {
+    let (in_url, in_body) = (target.path.tells_channels_apart(), body.tells_channels_apart());
+    if publish.publish_batch.is_some() && (in_url || !in_body) {
+        return Err(usage(
+            "--publish-batch: its lines go to many channels, so {channel} or {k} must be in \
+             --publish-body and not in --publish-url, such as http://127.0.0.1:8001/pub",
+        ));
+    }
+    if setup.common.channels > 1 && !in_url && !in_body {
         return Err(usage("--publish-url: {channel} or {k} must be in it, or in --publish-body"));
     }
     if !setup::is_token(&publish.publish_method) {
         return Err(usage("--publish-method is no method"));
     }
-    let request = Request {
+    let mut request = Request {
         method: publish.publish_method.clone(),
         host: target.host.clone(),
         path: target.path.clone(),
         headers: setup::headers("--publish-header", &publish.publish_header)?,
-        body,
+    };
+    let pipeline = publish.pipeline as usize;
+    let means = match publish.publish_batch {
+        None => Means::Http { request, body, pipeline },
+        Some(batch) => {
+            set_default(&mut request.headers, "Content-Type", "application/x-ndjson");
+            Means::HttpBatch { request, line: body, batch: batch as usize, pipeline }
+        }
     };
     let none = Sources::choose(None, target.address, 1, 1).unwrap_or_default();
-    let endpoint = Endpoint { address: target.address, sources: none, upgrade: None };
-    Ok((Means::Http { request, pipeline: publish.pipeline as usize }, endpoint))
+    Ok((means, Endpoint { address: target.address, sources: none, upgrade: None }))
+}
+
+/// A header, unless it was given.
+fn set_default(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
+    if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+        headers.push((name.to_owned(), value.to_owned()));
+    }
 }
 
 fn websocket_endpoint(setup: &Setup, url: &str) -> Result<Endpoint, Failure> {

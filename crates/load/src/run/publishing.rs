@@ -29,6 +29,11 @@ const LEAD_NS: u64 = 50 * NS_PER_MS;
 pub(super) fn fanout(options: &Fanout) -> Result<Record, Failure> {
     let common = &options.common;
     setup::positive("--rate", options.rate)?;
+    if options.window.is_some() && options.publish.publish_batch.is_some() {
+        return Err(usage(
+            "--publish-batch needs --in-flight or --rate: with --window none is full",
+        ));
+    }
     let window = options.window.unwrap_or(1);
     if u64::from(common.channels) * u64::from(window) > UNDER_WAY_MAX {
         return Err(usage("--window: that are too many publications under way for this tool"));
@@ -69,7 +74,8 @@ fn load(options: &Fanout) -> Result<(Schedule, (&'static str, String)), Failure>
     Ok((schedule, (flag, setting)))
 }
 
-/// A channel has at most one publication in flight, and a connection as many as it may pipeline.
+/// A channel has at most one publication in flight, a connection as many requests as it may
+/// pipeline, and a batch goes out when it is full.
 fn check_in_flight(in_flight: u32, channels: u32, publish: &Publish) -> Result<(), Failure> {
     if in_flight > channels {
         return Err(usage(format!(
@@ -77,12 +83,23 @@ fn check_in_flight(in_flight: u32, channels: u32, publish: &Publish) -> Result<(
              many --channels"
         )));
     }
-    let room = publish.publishers * publish.pipeline;
-    if publish.publish_ws.is_none() && in_flight > room {
+    if publish.publish_ws.is_some() {
+        return Ok(());
+    }
+    let Publish { publishers, pipeline, .. } = publish;
+    let batch = publish.publish_batch.unwrap_or(1);
+    let full = u64::from(*publishers) * u64::from(batch);
+    let room = full * u64::from(*pipeline);
+    if u64::from(in_flight) > room {
         return Err(usage(format!(
-            "--in-flight: {} --publishers with a --pipeline of {} have {room} requests in flight \
-             at most",
-            publish.publishers, publish.pipeline
+            "--in-flight: {publishers} --publishers with a --pipeline of {pipeline} have {room} \
+             publications in flight at most"
+        )));
+    }
+    if u64::from(in_flight) < full && publish.publish_batch.is_some() {
+        return Err(usage(format!(
+            "--in-flight: {publishers} --publishers with a --publish-batch of {batch} need {full} \
+             at least, or a batch is never full"
         )));
     }
     Ok(())
@@ -256,9 +273,9 @@ pub(super) fn parameters(
         Some(url) => url.clone(),
         None => format!("{} {}", publish.publish_method, publish.publish_url),
     };
-    [
+    let mut all: Vec<(String, String)> = [
         ("publish", by),
-        ("publish-body", publish.publish_body.clone()),
+        ("publish-body", publish.body().to_owned()),
         ("publishers", publish.publishers.to_string()),
         ("pipeline", publish.pipeline.to_string()),
         ("size", publish.size.to_string()),
@@ -267,5 +284,9 @@ pub(super) fn parameters(
         (name, value),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .into();
+    if let Some(batch) = publish.publish_batch {
+        all.push(("publish-batch".to_owned(), batch.to_string()));
+    }
+    all
 }

@@ -158,6 +158,42 @@ fn a_refused_publication_fails_the_run_and_is_not_called_lost() {
     assert!(record["errors"].to_string().contains("answered with 500"));
 }
 
+/// Publishes batches of seven to ten channels.
+fn batches(fault: Fault, load: &[&str]) -> (i32, Value) {
+    let address = server::start(fault);
+    let target = format!("ws://{address}/sub/{{channel}}");
+    let publish = format!("http://{address}/pub");
+    run(&[
+        &["fanout", &target, "--publish-url", &publish, "--publish-batch", "7"][..],
+        &["--connections", "20", "--channels", "10", "--duration", "20s", "--drain", "500ms"],
+        &["--publications", "150"],
+        load,
+    ]
+    .concat())
+}
+
+#[test]
+fn batches_are_verified_in_open_and_closed_loops() {
+    for load in [RATE, &["--in-flight", "10"]] {
+        // The last batch is not full.
+        let (code, record) = batches(Fault::None, load);
+        assert_eq!((code, findings(&record)), (0, [0; 4]), "{load:?} {record:#}");
+        assert_eq!(figure(&record, "Publications", "acknowledged"), 150);
+        assert_eq!(figure(&record, "Deliveries", "delivered"), 300);
+    }
+}
+
+#[test]
+fn a_refused_line_is_not_the_others_fault() {
+    for load in [RATE, &["--in-flight", "10"]] {
+        let (code, record) = batches(Fault::Refuse, load);
+        assert_eq!((code, findings(&record)), (1, [0; 4]), "{load:?} {record:#}");
+        assert_eq!(figure(&record, "Publications", "refused or unanswered"), 10);
+        assert_eq!(figure(&record, "Publications", "acknowledged"), 140);
+        assert!(record["errors"].to_string().contains("500: no such line"), "{record:#}");
+    }
+}
+
 #[test]
 fn echoes_are_verified() {
     for (fault, code, expected) in [
@@ -190,7 +226,15 @@ fn what_is_not_there_or_not_allowed_has_its_exit_code() {
         (&["fanout", "-c", "2", "--channels", "3", "--window", "1"], 64, "needs a subscriber"),
         (&["fanout", "-c", "2", "--channels", "3", "--in-flight", "1"], 64, "needs a subscriber"),
         (&["fanout", "--channels", "3", "--in-flight", "4"], 64, "as many --channels"),
-        (&["fanout", "--channels", "9", "--in-flight", "9"], 64, "8 requests in flight at most"),
+        (&["fanout", "--publish-batch", "2"], 64, "must be in --publish-body"),
+        (
+            &["fanout", "-c", "9", "--channels", "9", "--publish-batch", "9", "--in-flight", "8"],
+            64,
+            "need 9 at least",
+        ),
+        (&["fanout", "--publish-batch", "9", "--window", "1"], 64, "none is full"),
+        (&["fanout", "--publish-batch", "9", "--publish-ws"], 64, "cannot be used with"),
+        (&["fanout", "--channels", "9", "--in-flight", "9"], 64, "8 publications in flight at most"),
         (&["idle", "ws://127.0.0.1/", "--pid", "4294967295"], 64, "no process"),
         (&["--help"], 0, ""),
     ] {

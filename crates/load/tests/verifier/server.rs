@@ -1,6 +1,7 @@
 //! A small server that misbehaves on demand: WebSocket and publishing on one port.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,14 +80,20 @@ fn serve(mut stream: TcpStream, fault: Fault, channels: &Channels) -> Option<()>
         if wants_upgrade(&request) {
             return open(stream, &request, channel, fault, channels);
         }
+        let is_batch = request.header("content-type") == Some(b"application/x-ndjson");
         let length = request.header("content-length")?;
         let length: usize = str::from_utf8(length).ok()?.parse().ok()?;
         while input.len() < length {
             receive(&mut stream, &mut input)?;
         }
         let payload: Vec<u8> = input.drain(..length).collect();
-        let status = publish(&channel, &payload, fault, channels);
-        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\nok");
+        let (status, body) = if is_batch {
+            (200, publish_lines(&payload, fault, channels)?)
+        } else {
+            (publish(&channel, &payload, fault, channels), "ok".to_owned())
+        };
+        let length = body.len();
+        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}");
         stream.write_all(answer.as_bytes()).ok()?;
     }
 }
@@ -140,6 +147,20 @@ fn open(
             }
         }
     }
+}
+
+/// Publishes the lines of a batch; returns a line with the status of each.
+fn publish_lines(body: &[u8], fault: Fault, channels: &Channels) -> Option<String> {
+    let mut answer = String::new();
+    for line in str::from_utf8(body).ok()?.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        let (channel, data) = (line["channel"].as_str()?, line["data"].as_str()?);
+        let status = publish(channel, data.as_bytes(), fault, channels);
+        let sentence = r#"{"message":"no such line"}"#;
+        let error = if status == 200 { String::new() } else { format!(r#","error":{sentence}"#) };
+        let _ = writeln!(answer, r#"{{"status":{status}{error}}}"#);
+    }
+    Some(answer)
 }
 
 /// Hands a publication to the subscribers; returns the status for the publisher.
