@@ -185,12 +185,13 @@ def test_servers_do_only_what_they_can():
     assert "nchan" not in able["echo"] and "nchan" in able["notify-32"]
     peers = {server.name for server in SERVERS if not server.ours}
     assert able["notify-1"] & peers == able["rooms-rate"] & peers == {"nchan", "bun"}
+    assert able["notify-batch"] == {server.name for server in SERVERS if server.ours}
     assert able["fanout"] == {server.name for server in SERVERS}
 
 
 def test_a_group_is_its_scenarios():
     parse = some_of(list(BY_NAME), groups())
-    assert parse("notify,fanout") == ["echo-1", "notify-1", "notify-32", "notify-rate", "fanout"]
+    assert parse("notify,fanout") == ["echo-1", "notify-1", "notify-32", "notify-rate", "notify-batch", "fanout"]
     assert parse("rooms-rate") == ["rooms-rate"]
     with pytest.raises(argparse.ArgumentTypeError, match="rooms-rat"):
         parse("rooms-rat")
@@ -207,6 +208,8 @@ def test_publications_go_out_as_the_scenario_says():
     by_http = load_arguments(BY_NAME["notify-32"], target(lambda place: place.internal), None)
     assert by_http[by_http.index("--publish-url") + 1] == "http://127.0.0.1:2/pub/{channel}"
     assert "--publish-ws" not in by_http
+    batch = load_arguments(BY_NAME["notify-batch"], target(lambda place: place.internal), None)
+    assert batch[batch.index("--publish-url") + 1] == "http://127.0.0.1:2/pub"
     by_websocket = load_arguments(BY_NAME["fanout"], target(None), None)
     assert by_websocket[by_websocket.index("--publish-ws") + 1] == "ws://127.0.0.1:1/sub/{channel}"
     assert "--publish-url" not in by_websocket

@@ -85,6 +85,8 @@ def load_arguments(scenario: Scenario, target: Running, rate_per_s: float | None
     arguments = [*scenario.arguments, f"{target.base}{path}", "--channel", CHANNEL]
     if scenario.publishes == "http" and target.publish_url:
         arguments += ["--publish-url", target.publish_url]
+    elif scenario.publishes == "batch" and target.publish_url:
+        arguments += ["--publish-url", target.publish_url.removesuffix("/{channel}")]
     elif scenario.publishes == "websocket":
         arguments += ["--publish-ws", target.base + target.server.publish_path]
     if rate_per_s is not None:

@@ -15,6 +15,7 @@ ECHO_BYTES = 64
 # Users with a channel each, and rooms with members.
 NOTIFIED = 5_000
 NOTIFY_PER_S = 1_500
+BATCH = 1_000
 ROOMS = 1_000
 MEMBERS = 10
 ROOMS_PER_S = 500
@@ -67,8 +68,8 @@ class Scenario:
     arguments: tuple[str, ...]
     measures: tuple[Measure, ...]
     budgets: tuple[Budget, ...] = ()
-    # By one WebSocket, or by HTTP with a request for each publication.
-    publishes: Literal["websocket", "http"] | None = None
+    # By one WebSocket, or by HTTP with a request for each publication or for a batch of them.
+    publishes: Literal["websocket", "http", "batch"] | None = None
     echoes: bool = False
     # What it is chosen by beside its name, with others that belong together.
     group: str | None = None
@@ -156,9 +157,10 @@ def at_rate(share: float, connections: int, duration_s: float) -> Scenario:
     )
 
 
-def in_flight(count: int) -> tuple[str, ...]:
-    """A closed loop, each publication on a kept-alive connection of its own."""
-    return ("--in-flight", str(count), "--publishers", str(count), "--pipeline", "1")
+def in_flight(count: int, batch: int = 1) -> tuple[str, ...]:
+    """A closed loop, each publication or batch on a kept-alive connection of its own."""
+    loop = ("--in-flight", str(count), "--publishers", str(count // batch), "--pipeline", "1")
+    return loop if batch == 1 else (*loop, "--publish-batch", str(batch))
 
 
 def at(per_s: int) -> tuple[str, ...]:
@@ -174,7 +176,7 @@ def by_http(
     more = (DELIVERIES, CPU_PER_DELIVERY_OF_ROOM) if members > 1 else ()
     return Scenario(
         name=f"{group}-{kind}",
-        title=f"HTTP publications to {channels:,} channels of {members}, {title}",
+        title=f"Publications by HTTP to {channels:,} channels of {members}, {title}",
         arguments=fan_out(channels * members, "--channels", str(channels), *loop),
         measures=(
             CPU_PER_PUBLICATION,
@@ -224,6 +226,10 @@ def notify(duration_s: float) -> tuple[Scenario, ...]:
         ),
         one("32", "32 in flight", in_flight(32), Budget("cpu_us", times_best_peer=0.85)),
         one("rate", f"{NOTIFY_PER_S:,} a second", at(NOTIFY_PER_S), Budget("cpu_us", times_best_peer=0.9)),
+        dataclasses.replace(
+            one("batch", f"a batch of {BATCH:,} in flight", in_flight(BATCH, BATCH), Budget("cpu_us", at_most=8.0)),
+            publishes="batch",
+        ),
     )
 
 

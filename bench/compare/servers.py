@@ -50,6 +50,8 @@ class Server:
     publish_path: str = "/pub/{channel}"
     # Where it takes publications by HTTP, if it does.
     http_address: Callable[[Place], str] | None = None
+    # And many of them in one request.
+    has_batch: bool = False
     has_echo: bool = True
     # The process that serves is a child of the one that is started.
     has_master: bool = False
@@ -58,8 +60,11 @@ class Server:
 
     def can(self, scenario: Scenario) -> bool:
         """Whether it has what a scenario needs."""
-        has_http = self.http_address is not None
-        return (self.has_echo or not scenario.echoes) and (has_http or scenario.publishes != "http")
+        if scenario.echoes:
+            return self.has_echo
+        if scenario.publishes == "batch":
+            return self.has_batch
+        return self.http_address is not None or scenario.publishes != "http"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +102,7 @@ def switchboard(plane: str, shards: int = 1, flags: tuple[str, ...] = ()) -> Ser
         version=lambda: output(switchboard_bin(), "--version"),
         publish_path="/sub/{channel}",
         http_address=lambda place: place.internal,
+        has_batch=True,
     )
 
 
