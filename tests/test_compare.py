@@ -1,19 +1,23 @@
-"""The comparison of bench/compare: what it makes of runs. The runs themselves are no test."""
+"""The comparison of bench/compare: what it makes of runs, and that runs of our own server bring figures."""
 
 import argparse
 import dataclasses
+import itertools
+import os
 
 import pytest
 
-from compare import markdown, process, units
+from compare import markdown, network, process, units
 from compare.__main__ import some_of
 from compare.context import without_out
 from compare.plan import plan
 from compare.record import Record, cpu_until
 from compare.results import Named, Results, Spread, spread
-from compare.run import Run, load_arguments
+from compare.run import Cores, Run, execute, load_arguments
 from compare.scenarios import Budget, Outcome, groups, scenarios
-from compare.servers import SERVERS, Running
+from compare.servers import SERVERS, Running, switchboard
+from support.load import LOAD
+from support.server import BINARY
 
 BY_NAME = {scenario.name: scenario for scenario in scenarios()}
 NAMED = [Named("ours", "Ours", True, "1"), Named("one", "One", False, "2"), Named("two", "Two", False, "3")]
@@ -215,6 +219,24 @@ def test_publications_go_out_as_the_scenario_says():
     assert "--publish-url" not in by_websocket
     echo = load_arguments(BY_NAME["echo-1"], target(None), None)
     assert "ws://127.0.0.1:1/echo" in echo and not {"--publish-ws", "--publish-url"} & set(echo)
+
+
+@pytest.mark.parametrize("name", ["echo-1", "notify-32", "notify-rate", "notify-batch", "rooms-32"])
+def test_a_scenario_finds_all_its_figures(plane, name, monkeypatch):
+    """With our own server, for a moment and with few channels."""
+    monkeypatch.setenv("SWITCHBOARD_BIN", str(BINARY))
+    monkeypatch.setenv("SWITCHBOARD_LOAD_BIN", str(LOAD))
+    scenario = BY_NAME[name]
+    small = {"--connections": "20", "--channels": "20", "--in-flight": "4", "--publishers": "4",
+             "--publish-batch": "1", "--duration": "300ms"}  # fmt: skip
+    pairs = itertools.pairwise(("", *scenario.arguments))
+    arguments = tuple(small.get(before, argument) for before, argument in pairs)
+    cores = Cores(min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0)))
+    with network.plain() as here:
+        run = execute(dataclasses.replace(scenario, arguments=arguments), switchboard(plane), here, cores, 1, None)
+    assert run.passed, run.failures
+    assert run.figures.keys() == {measure.key for measure in scenario.measures}
+    assert all(value > 0 for value in run.figures.values()), run.figures
 
 
 @pytest.mark.parametrize(
