@@ -101,14 +101,9 @@ pub(crate) fn write_head(
     }
     head.extend_from_slice(b"data: ");
     let body = match publication.form(LINES, lines) {
-        // There are none where the payload can go out as it is.
-        Ok([]) => Body::Payload,
-        Ok(_) => Body::Lines,
-        Err(lines) if lines.is_empty() => Body::Payload,
-        Err(lines) => {
-            head.extend_from_slice(&lines);
-            Body::Nothing
-        }
+        Some(lines) => Body::Form(lines),
+        // The payload can go out as it is.
+        None => Body::Payload,
     };
     if framing == Framing::UntilClose {
         return Shape { body, tail: TAIL };

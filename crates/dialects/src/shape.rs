@@ -1,7 +1,9 @@
 //! The wire format of a publication for listeners that stay connected: a head, bytes that the
 //! publication holds, and a tail.
 
-use switchboard_hub::{ChannelName, FormSlot, Publication};
+use std::sync::Arc;
+
+use switchboard_hub::{ChannelName, Form, FormSlot, Publication};
 
 /// Lines of an event stream, for payloads that cannot go out as they are (line breaks, binary).
 pub(crate) const LINES: FormSlot = FormSlot::new(0);
@@ -17,37 +19,31 @@ pub struct Label<'a> {
     pub channel: Option<&'a ChannelName>,
 }
 
-/// Which of the publication's bytes go between head and tail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Which bytes go between head and tail.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// The payload as a WebSocket frame.
     Frame,
     /// The payload.
     Payload,
-    /// The payload as lines of an event stream.
-    Lines,
-    /// The payload as a member of a JSON object.
-    Member,
-    /// Nothing: the head has it all, since no more forms of payloads may be kept.
-    Nothing,
+    /// The payload in another form.
+    Form(Arc<Form>),
 }
 
 impl Body {
     /// The bytes.
     #[inline]
-    pub fn of(self, publication: &Publication) -> &[u8] {
+    pub fn of<'a>(&'a self, publication: &'a Publication) -> &'a [u8] {
         match self {
             Self::Frame => publication.frame(),
             Self::Payload => publication.payload(),
-            Self::Lines => publication.kept_form(LINES),
-            Self::Member => publication.kept_form(MEMBER),
-            Self::Nothing => &[],
+            Self::Form(form) => form,
         }
     }
 }
 
 /// What follows a head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// What follows it directly.
     pub body: Body,

@@ -12,6 +12,7 @@
 
 mod accounting;
 mod channel;
+mod form;
 mod forms;
 mod hub;
 mod limits;
@@ -34,6 +35,7 @@ mod table;
 mod work;
 
 pub use accounting::Accounting;
+pub use form::Form;
 pub use forms::FormSlot;
 pub use hub::Hub;
 pub use limits::Limits;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 
 use crate::forms::Forms;
-use crate::{Accounting, FormSlot, Position};
+use crate::{Accounting, Form, FormSlot, Position};
 
 /// Whether a payload is text or binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,30 +149,14 @@ impl Publication {
         &self.draft.frame
     }
 
-    /// The payload in another form. The first caller builds it and all others share it, unless all
-    /// forms together have reached their bound: then the caller gets its own.
+    /// The payload in another form; None if `build` makes nothing. All who need it share it: it is
+    /// built for the first, and again only when it was given up meanwhile and nobody sends it.
     pub fn form(
         &self,
         slot: FormSlot,
         build: impl FnOnce(&Self) -> Box<[u8]>,
-    ) -> Result<&[u8], Box<[u8]>> {
-        if let Some(bytes) = self.forms.get(slot) {
-            return Ok(bytes);
-        }
-        let bytes = build(self);
-        if !self.accounting.keep_form(bytes.len()) {
-            return Err(bytes);
-        }
-        if let Err(bytes) = self.forms.set(slot, bytes) {
-            // Another thread was faster.
-            self.accounting.drop_form(bytes.len());
-        }
-        Ok(self.kept_form(slot))
-    }
-
-    /// The form that is kept, or nothing.
-    pub fn kept_form(&self, slot: FormSlot) -> &[u8] {
-        self.forms.get(slot).unwrap_or_default()
+    ) -> Option<Arc<Form>> {
+        self.forms.get_or_build(slot, &self.accounting, || build(self))
     }
 
     /// The memory that it takes without its forms: its bytes, the struct, the counters of the
@@ -184,7 +168,7 @@ impl Publication {
 
 impl Drop for Publication {
     fn drop(&mut self) {
-        self.accounting.drop_form(self.forms.bytes());
+        self.forms.give_up(&self.accounting);
         self.accounting.subtract(self.cost_bytes());
     }
 }
@@ -192,9 +176,6 @@ impl Drop for Publication {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LINES: FormSlot = FormSlot::new(0);
-    const JSON: FormSlot = FormSlot::new(1);
 
     #[test]
     fn the_frame_is_header_and_payload_in_one() {
@@ -227,29 +208,8 @@ mod tests {
         assert_eq!(publication.content_type(), Some("text/plain"));
         assert_eq!(publication.event(), Some("e"));
         assert_eq!(publication.kind(), Kind::Text);
-        assert_eq!(publication.form(LINES, |_| [0; 100].into()), Ok(&[0; 100][..]));
-        assert_eq!(publication.form(LINES, |_| unreachable!()), Ok(&[0; 100][..]));
-        assert_eq!(publication.form(JSON, |_| [1; 7].into()), Ok(&[1; 7][..]));
-        assert_eq!(accounting.bytes(), publication.cost_bytes() + 107);
         drop(publication);
         assert_eq!(accounting.count(), 1);
-        drop(other);
-        assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn forms_beyond_their_bound_are_not_kept() {
-        let accounting = Arc::new(Accounting::new(10));
-        let position = Position { epoch: crate::Epoch::from_random(1), offset: 1 };
-        let publication =
-            || Publication::new(position, 0, Draft::new(Kind::Text, b"hi"), &accounting);
-        let (one, other) = (publication(), publication());
-        assert_eq!(one.form(LINES, |_| [1; 8].into()), Ok(&[1; 8][..]));
-        assert_eq!(other.form(LINES, |_| [2; 8].into()), Err([2; 8].into()));
-        assert_eq!(other.kept_form(LINES), []);
-        assert_eq!(accounting.bytes(), one.cost_bytes() + other.cost_bytes() + 8);
-        drop(one);
-        assert_eq!(other.form(LINES, |_| [2; 8].into()), Ok(&[2; 8][..]));
         drop(other);
         assert_eq!((accounting.count(), accounting.bytes()), (0, 0));
     }

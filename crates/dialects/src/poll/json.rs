@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use switchboard_hub::{ChannelName, Gap, Kind, Publication};
+use switchboard_hub::{ChannelName, Form, Gap, Kind, Publication};
 
 use super::answer::{Answer, Item};
 use super::head::{end_head, push_content, push_validators, write_bounded};
@@ -26,8 +26,8 @@ const GAP_POSITIONS_BYTES_MAX: usize = 16 << 10;
 #[derive(Debug)]
 pub struct JsonBody {
     own: Vec<u8>,
-    /// Where in `own` what publications keep is put in.
-    shared: Vec<(usize, Arc<Publication>)>,
+    /// What is shared with other answers, and where in `own` it is put in.
+    shared: Vec<(usize, Arc<Form>)>,
     shared_bytes: usize,
     has_items: bool,
 }
@@ -35,10 +35,10 @@ pub struct JsonBody {
 /// A whole answer in JSON, in pieces.
 #[derive(Debug)]
 pub struct JsonAnswer {
-    /// All bytes but those that publications keep.
+    /// All bytes but those that are shared.
     pub own: Vec<u8>,
-    /// Where in `own` the [member](crate::Body::Member) of a publication is put in.
-    pub shared: Vec<(usize, Arc<Publication>)>,
+    /// The bytes shared with other answers, and where in `own` they are put in.
+    pub shared: Vec<(usize, Arc<Form>)>,
 }
 
 impl JsonBody {
@@ -62,22 +62,22 @@ impl JsonBody {
         let mut shared = None;
         if is_first || payload_bytes >= KEPT_BYTES_MIN {
             match item.publication.form(MEMBER, member) {
-                Ok(member) if member.len() >= SHARED_BYTES_MIN => shared = Some(member.len()),
-                Ok(member) => self.own.extend_from_slice(member),
-                Err(member) => self.own.extend_from_slice(&member),
+                Some(member) if member.len() >= SHARED_BYTES_MIN => shared = Some(member),
+                Some(member) => self.own.extend_from_slice(&member),
+                None => {}
             }
         } else {
             push_member(&mut self.own, item.publication);
         }
         let at = self.own.len();
         self.own.push(b'}');
-        let shared_bytes = shared.unwrap_or_default();
+        let shared_bytes = shared.as_ref().map_or(0, |member| member.len());
         if !is_first && self.bytes() + shared_bytes > bytes_max {
             self.own.truncate(start);
             return false;
         }
-        if shared.is_some() {
-            self.shared.push((at, Arc::clone(item.publication)));
+        if let Some(member) = shared {
+            self.shared.push((at, member));
             self.shared_bytes += shared_bytes;
         }
         self.has_items = true;
@@ -96,7 +96,7 @@ impl JsonBody {
         push_json_head(answer, self.own.len() + self.shared_bytes, last_modified_ms, &mut own);
         let head_bytes = own.len();
         own.append(&mut self.own);
-        let moved = self.shared.into_iter().map(|(at, publication)| (at + head_bytes, publication));
+        let moved = self.shared.into_iter().map(|(at, member)| (at + head_bytes, member));
         JsonAnswer { own, shared: moved.collect() }
     }
 }

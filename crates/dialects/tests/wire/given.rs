@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use switchboard_dialects::poll::{Answer, Item, JsonAnswer, JsonBody};
-use switchboard_dialects::{Body, Date, Dialect, Label, WallTime, id, write_head};
+use switchboard_dialects::{Date, Dialect, Label, WallTime, id, write_head};
 use switchboard_hub::{
     Accounting, ChannelName, Draft, Epoch, Gap, GapReason, Kind, Position, Publication,
 };
@@ -146,12 +146,12 @@ pub(crate) fn in_json(
     joined(&body.close(answer, stamp_ms))
 }
 
-/// An answer's own bytes, with what publications keep put in.
+/// An answer's own bytes, with what is shared put in.
 pub(crate) fn joined(answer: &JsonAnswer) -> Vec<u8> {
     let (mut bytes, mut from) = (Vec::new(), 0);
-    for (at, publication) in &answer.shared {
+    for (at, member) in &answer.shared {
         bytes.extend_from_slice(&answer.own[from..*at]);
-        bytes.extend_from_slice(Body::Member.of(publication));
+        bytes.extend_from_slice(member);
         from = *at;
     }
     bytes.extend_from_slice(&answer.own[from..]);

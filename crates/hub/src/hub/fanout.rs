@@ -14,6 +14,7 @@ impl Hub {
     /// [block](Hub::block) each target that could not be sent everything.
     pub fn next_work(&mut self, sends_max: usize, bytes_max: usize, work: &mut Work) -> bool {
         work.clear();
+        self.accounting.evict_forms();
         let sends_max = sends_max.max(1);
         for _ in 0..self.dirty.len() {
             let Some(index) = self.dirty.first() else {

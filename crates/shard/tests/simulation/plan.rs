@@ -111,7 +111,8 @@ impl Plan {
             handles: Handle::set(self.shards),
             router: Router::new(self.shards),
             api: Arc::new(Api::new(ApiConfig::default(), handler)),
-            accounting: Arc::new(Accounting::default()),
+            // Where logs may hold little, so may other forms of payloads.
+            accounting: Arc::new(Accounting::new(self.shard_log_bytes_max / 4)),
         }
     }
 
