@@ -29,6 +29,8 @@ impl Flags {
     pub(crate) const SHUTTING: u32 = 1 << 9;
     /// Counts towards the reserved slots.
     pub(crate) const RESERVED: u32 = 1 << 10;
+    /// A multishot poll for writing is armed in the kernel; only while `WANTS_WRITE`.
+    pub(crate) const EDGES: u32 = 1 << 11;
 
     pub(crate) fn has(self, bits: u32) -> bool {
         self.0 & bits != 0

@@ -4,7 +4,7 @@ use io_uring::cqueue;
 
 use super::UringPlane;
 use super::accept::Landed;
-use super::operation::{BROKEN, HANGUP};
+use super::operation::{self, BROKEN, HANGUP, ROOM};
 use super::tag::{Op, Tag};
 use crate::backoff::AcceptError;
 use crate::ready;
@@ -39,7 +39,10 @@ impl UringPlane {
                 let result = SendResult::from_return(result, usize::MAX);
                 self.exceptions.extend(result.map(|result| SendException { conn, result }));
             }
-            Op::Writable => self.on_writable(ring, tag),
+            Op::Writable => self.on_writable(ring, tag, result),
+            Op::WritableEdge => {
+                self.on_writable_edge(ring, tag, result, cqueue::more(completion.flags()));
+            }
             Op::Connect => self.on_connect(ring, tag, result),
             Op::Accept => self.on_accept(ring, tag.index, result),
             Op::Close => {
@@ -101,14 +104,56 @@ impl UringPlane {
         self.pending.extend(event);
     }
 
-    fn on_writable(&mut self, ring: usize, tag: Tag) {
+    /// The kernel completes a poll for room also when the peer has ended its side (it adds POLLRDHUP to
+    /// what every poll asks for), and then one that is armed anew completes at once. From there on a
+    /// poll that speaks at the edges only waits for the room.
+    fn on_writable(&mut self, ring: usize, tag: Tag, result: i32) {
+        if !is_only_the_peers_end(result) {
+            self.report_writable(ring, tag);
+            return;
+        }
+        let flags = self.rings[ring].slots.get(tag.index, tag.generation);
+        if flags.is_some_and(|flags| !flags.has(Flags::EDGES)) {
+            self.arm_edges(ring, tag);
+        }
+    }
+
+    fn on_writable_edge(&mut self, ring: usize, tag: Tag, result: i32, more: bool) {
+        if !is_only_the_peers_end(result) {
+            // Of one that was cancelled: there may be another by now.
+            if result != -libc::ECANCELED {
+                self.report_writable(ring, tag);
+            }
+        } else if !more {
+            // The completion queue overflowed, which ends multishot polls.
+            self.arm_edges(ring, tag);
+        }
+    }
+
+    fn arm_edges(&mut self, ring: usize, tag: Tag) {
+        let Some(flags) = self.rings[ring].slots.get(tag.index, tag.generation) else {
+            return;
+        };
+        if flags.has(Flags::WANTS_WRITE) {
+            flags.set(Flags::EDGES);
+            let target = self.rings[ring].sockets.target(tag.index);
+            self.push(ring, &operation::poll_out_edges(target, tag.index, tag.generation));
+        }
+    }
+
+    fn report_writable(&mut self, ring: usize, tag: Tag) {
         let conn = self.conn(ring, tag.index, tag.generation);
         let Some(flags) = self.rings[ring].slots.get(tag.index, tag.generation) else {
             return;
         };
-        if flags.take(Flags::WANTS_WRITE) {
-            self.pending.push_back(Event::Writable { conn });
+        if !flags.take(Flags::WANTS_WRITE) {
+            return;
         }
+        if flags.take(Flags::EDGES) {
+            let edges = Tag::new(Op::WritableEdge, tag.index, tag.generation);
+            self.push(ring, &operation::cancel(edges));
+        }
+        self.pending.push_back(Event::Writable { conn });
     }
 
     fn on_connect(&mut self, ring: usize, tag: Tag, result: i32) {
@@ -162,4 +207,9 @@ impl UringPlane {
             self.pause_accepts();
         }
     }
+}
+
+/// Whether a poll for room tells of the peer's end and of no room.
+fn is_only_the_peers_end(result: i32) -> bool {
+    result >= 0 && result & (ROOM | BROKEN) == 0
 }

@@ -219,6 +219,7 @@ impl UringPlane {
         for (flag, op) in [
             (Flags::POLLED, Op::Poll),
             (Flags::WANTS_WRITE, Op::Writable),
+            (Flags::EDGES, Op::WritableEdge),
             (Flags::CONNECTING, Op::Connect),
         ] {
             if flags.has(flag) {

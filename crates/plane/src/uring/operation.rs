@@ -16,6 +16,9 @@ pub(super) const HANGUP: i32 = (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR)
 /// Poll results that mean: the connection is broken.
 pub(super) const BROKEN: i32 = (libc::POLLHUP | libc::POLLERR) as i32;
 
+/// Poll results that mean: there is room to send.
+pub(super) const ROOM: i32 = libc::POLLOUT as i32;
+
 /// With these flags a send is over when the submission is: a full send needs no completion, a
 /// short one completes with its count, a full socket with EAGAIN. With fewer flags the rest of a
 /// short send would be lost without a word.
@@ -41,6 +44,12 @@ pub(super) fn poll(target: Target, slot: u32, generation: u32) -> Entry {
 pub(super) fn poll_out(op: Op, target: Target, slot: u32, generation: u32) -> Entry {
     let entry = opcode::PollAdd::new(target.fd(), libc::POLLOUT as u32).build();
     aimed(entry, target, Tag::new(op, slot, generation))
+}
+
+/// As `poll_out` for room, but it says so again and again, at the edges: until it is cancelled.
+pub(super) fn poll_out_edges(target: Target, slot: u32, generation: u32) -> Entry {
+    let entry = opcode::PollAdd::new(target.fd(), libc::POLLOUT as u32).multi(true).build();
+    aimed(entry, target, Tag::new(Op::WritableEdge, slot, generation))
 }
 
 /// `to` must stay valid for `len` bytes until the completion.

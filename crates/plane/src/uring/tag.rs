@@ -8,6 +8,8 @@ pub(super) enum Op {
     Poll,
     /// One-shot poll for writing.
     Writable,
+    /// Multishot poll for writing, of a peer that has ended its side.
+    WritableEdge,
     /// One-shot poll for the end of a connect.
     Connect,
     /// Receive into the arena; the index is the number of the receive.
@@ -27,9 +29,10 @@ pub(super) enum Op {
     Other,
 }
 
-const OPS: [Op; 11] = [
+const OPS: [Op; 12] = [
     Op::Poll,
     Op::Writable,
+    Op::WritableEdge,
     Op::Connect,
     Op::Receive,
     Op::Send,

@@ -83,6 +83,58 @@ pub(crate) fn a_peers_fin_leaves_the_other_direction_open<P: Make>() {
     assert_eq!(bench.seen, [], "the end is reported once");
 }
 
+/// The end of the peer's side says nothing about room: taken for it, the owner would try in vain at once,
+/// again and again, and keep a core busy for as long as the peer does not read.
+pub(crate) fn a_peers_fin_is_no_room<P: Make>() {
+    for ends_in_round in [0, 2] {
+        let mut bench = Bench::<P>::new();
+        let (client, conn) = bench.pair();
+        client.set_nonblocking(true).unwrap();
+        for round in 0..5 {
+            fill(&mut bench, conn);
+            bench.watch(Duration::from_millis(5));
+            if round == ends_in_round {
+                client.shutdown(Shutdown::Write).unwrap();
+                bench.expect(&Seen::Ended(conn, None));
+            }
+            // The kernel may find some more room in its buffers, but not often.
+            let mut told = 0;
+            let deadline = Instant::now() + Duration::from_millis(30);
+            while Instant::now() < deadline {
+                bench.watch(Duration::from_millis(1));
+                if bench.take(|seen| *seen == Seen::Writable(conn)).is_some() {
+                    told += 1;
+                    fill(&mut bench, conn);
+                }
+            }
+            assert!(told < 5, "told of room {told} times where nobody reads, in round {round}");
+            read_until_writable(&mut bench, &client, conn);
+            bench.watch(Duration::from_millis(5));
+            assert_eq!(bench.seen, [], "room is told once");
+        }
+        fill(&mut bench, conn);
+        bench.plane.close(conn, Close::Reset);
+        bench.until("slot free", |bench| bench.plane.stats().connections == 0);
+    }
+}
+
+/// Sends until the socket takes nothing, and asks to be told of room.
+fn fill<P: Make>(bench: &mut Bench<P>, conn: ConnId) {
+    let bytes = pattern(65_536);
+    while bench.send(conn, &bytes).is_none() {}
+    bench.plane.want_write(conn);
+}
+
+fn read_until_writable<P: Make>(bench: &mut Bench<P>, mut client: &TcpStream, conn: ConnId) {
+    let mut bytes = vec![0; 65_536];
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while bench.take(|seen| *seen == Seen::Writable(conn)).is_none() {
+        assert!(Instant::now() < deadline, "room was never told");
+        while client.read(&mut bytes).is_ok_and(|count| count > 0) {}
+        bench.watch(Duration::from_millis(1));
+    }
+}
+
 pub(crate) fn a_shutdown_never_hits_the_next_connection<P: Make>() {
     let mut bench = Bench::<P>::new();
     for round in 0..200_u32 {

@@ -56,6 +56,7 @@ on_all_planes! {
         fin_comes_after_what_was_sent
         reset_reaches_the_peer
         a_peers_fin_leaves_the_other_direction_open
+        a_peers_fin_is_no_room
         a_close_behind_older_polls_ends_at_once
         a_shutdown_never_hits_the_next_connection
         shutting_down_leaves_reading_open
