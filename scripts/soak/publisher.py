@@ -14,9 +14,13 @@ from .wire import Wire
 class Publisher:
     """Knows the number of the last publication of each channel."""
 
-    def __init__(self, host: str, port: int, channels: list[str], per_second: float):
+    def __init__(
+        self, host: str, port: int, channels: list[str], per_second: float, key: str | None = None
+    ):
         self.host = host
         self.port = port
+        self.key_header = f"X-API-Key: {key}\r\n" if key else ""
+        self.stopping = False
         self.per_second = per_second
         self.last = dict.fromkeys(channels, 0)
         self.published = 0
@@ -26,7 +30,7 @@ class Publisher:
         wire = await Wire.open(self.host, self.port)
         began = time.monotonic()
         names = list(self.last)
-        while (due := self.published / self.per_second) < seconds:
+        while not self.stopping and (due := self.published / self.per_second) < seconds:
             wait = began + due - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -40,7 +44,7 @@ class Publisher:
         payload, content_type = make_payload(channel, number)
         head = (
             f"POST /pub/{channel} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
-            f"Accept: application/json\r\nContent-Type: {content_type}\r\n"
+            f"{self.key_header}Accept: application/json\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(payload)}\r\n\r\n"
         )
         wire.send(head.encode() + payload)
