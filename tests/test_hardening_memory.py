@@ -19,6 +19,7 @@ from support.raw_websocket import (
     frame,
     header,
 )
+from support.waiting import wait_until
 
 MIB_IN_KIB = 1_024
 SMALL_BUFFER = 4_096
@@ -190,6 +191,8 @@ def test_row_22_zero_window_reader_on_a_hot_channel(start, plane):
     filler = "x" * 20_000
     for n in range(count):
         server.publish("hot", f"{n:08}{filler}")
+        # The log keeps fifty; a publisher may be faster than a reader in Python.
+        wait_until("the fast reader", lambda n=n: reader.error or n - (count - reader.left) < 20)
         if n == 200:
             before = server.resident_kib()  # the log is full, and so is the stalled client
     reader.join(20)
