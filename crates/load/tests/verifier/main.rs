@@ -234,7 +234,11 @@ fn what_is_not_there_or_not_allowed_has_its_exit_code() {
         ),
         (&["fanout", "--publish-batch", "9", "--window", "1"], 64, "none is full"),
         (&["fanout", "--publish-batch", "9", "--publish-ws"], 64, "cannot be used with"),
-        (&["fanout", "--channels", "9", "--in-flight", "9"], 64, "8 publications in flight at most"),
+        (
+            &["fanout", "--channels", "9", "--in-flight", "9"],
+            64,
+            "8 publications in flight at most",
+        ),
         (&["idle", "ws://127.0.0.1/", "--pid", "4294967295"], 64, "no process"),
         (&["--help"], 0, ""),
     ] {
