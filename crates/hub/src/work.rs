@@ -44,6 +44,9 @@ pub struct Work {
     /// With `Deliver`: the cursor that all targets had. For those whose sockets took nothing it is
     /// still the right one.
     pub after: u64,
+    /// With `Deliver`: nothing follows the publications, so the targets hear no more of this channel
+    /// before something else is published.
+    pub reaches_head: bool,
     /// The subscribers.
     pub targets: Vec<(Subscriber, Subscription)>,
     /// With `Deliver`: what to send: all that follows `after`, in order; never empty.

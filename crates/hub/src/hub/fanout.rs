@@ -97,6 +97,7 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
             let until = head - base;
             let reached =
                 base + channel.log.copy(work.after, until, bytes_max, &mut work.publications);
+            work.reaches_head = reached == head;
             ready.leave_behind(reached);
             let treat = |other: u64| (other == mark).then_some(reached);
             ready.take(treat, false, sends_max, subscription, &mut work.targets);

@@ -2,18 +2,23 @@
 
 use switchboard_dialects::Dialect;
 use switchboard_hub::{Work, WorkKind};
-use switchboard_plane::{Close, ConnId, Plane, SendException, SendResult};
+use switchboard_link::Outgoing;
+use switchboard_plane::{ConnId, Plane, SendException};
 
+use super::cut::Cut;
+use super::gathered::Gathered;
 use crate::connection::{Connection, Delivery, Session};
 use crate::core::Core;
-use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
-use crate::lifecycle::ending;
+use crate::encoding::{BATCH_BYTES_MAX, Batch, PositionHeader};
 use crate::link::Link;
 use crate::session;
 use crate::subscribe::{Missed, has_deleted_channel, position};
 
 /// Sends in one slice: about 2 ms over loopback.
 const SLICE_SENDS_MAX: usize = 256;
+
+/// Bytes that are written for connections one by one before they are sent.
+const OWN_BYTES_MAX: usize = 256 << 10;
 
 /// Subscribers that are served in the same way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,6 +57,10 @@ pub(crate) struct FanOut {
     batch: Batch,
     header: PositionHeader,
     exceptions: Vec<SendException>,
+    gathered: Gathered,
+    /// What is some connection's own, and how much of it.
+    own: Outgoing,
+    own_bytes: usize,
 }
 
 impl FanOut {
@@ -59,12 +68,25 @@ impl FanOut {
     /// work.
     pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> bool {
         debug_assert!(core.outgoing.is_empty(), "nothing may overtake a reply");
+        let more = self.serve(core, link);
+        self.send_gathered(core, link);
+        more
+    }
+
+    fn serve<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> bool {
         let mut sends = 0;
         while sends < SLICE_SENDS_MAX {
             if !core.hub.next_work(SLICE_SENDS_MAX - sends, BATCH_BYTES_MAX, &mut self.work) {
                 return false;
             }
             sends += self.work.targets.len().max(1);
+            if self.gathered.take(core, &self.work, &mut self.batch) {
+                if self.gathered.is_full() {
+                    self.send_gathered(core, link);
+                }
+                continue;
+            }
+            self.send_gathered(core, link);
             let channel = self.work.channel;
             match &self.work.kind {
                 WorkKind::Deliver => self.deliver(core, link),
@@ -84,6 +106,24 @@ impl FanOut {
             }
         }
         true
+    }
+
+    /// Sends what was gathered of small works.
+    fn send_gathered<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) {
+        let Self { gathered, batch, exceptions, .. } = self;
+        if gathered.is_empty() {
+            return;
+        }
+        link.send_all(&mut core.exchange, gathered.sends(), exceptions);
+        core.counters.delivery_sends.add(gathered.send_count() as u64);
+        let (mut deliveries, mut from) = (gathered.deliveries(), 0);
+        for exception in exceptions.drain(..) {
+            if let Some(cut) = gathered.cut(&exception, &mut from, batch) {
+                deliveries -= cut.hold(core, &exception, batch, &PositionHeader::default());
+            }
+        }
+        core.counters.deliveries.add(deliveries as u64);
+        gathered.clear();
     }
 
     /// Hands the publications to all targets, group by group. In most slices there is one.
@@ -123,7 +163,7 @@ impl FanOut {
         is_member: impl Fn(&Connection) -> bool,
     ) -> usize {
         self.header = PositionHeader::default();
-        let Self { work, batch, header, exceptions } = self;
+        let Self { work, batch, header, exceptions, .. } = self;
         let bytes = batch.fill(dialect, &work.publications, header);
         let (slab, mut others) = (&core.slab, 0);
         let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
@@ -162,38 +202,58 @@ impl FanOut {
             }
             position::write_header(core, id, who.nth, &mut self.header);
             let bytes = self.batch.fill(dialect, &self.work.publications, &self.header);
-            link.send_all(&mut core.exchange, std::iter::once((id, bytes)), &mut self.exceptions);
-            self.settle(core, dialect, 1);
+            self.own.push(id, |out| out.extend_from_slice(bytes));
+            self.own_bytes += bytes.len();
+            if self.own_bytes > OWN_BYTES_MAX {
+                self.send_own(core, link);
+            }
         }
+        self.send_own(core, link);
         sends
+    }
+
+    /// Sends to each connection what is its own.
+    fn send_own<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) {
+        if self.own.is_empty() {
+            return;
+        }
+        let mut exceptions = std::mem::take(&mut self.exceptions);
+        link.send_all(&mut core.exchange, self.own.sends(), &mut exceptions);
+        let Work { channel, after, publications, targets, .. } = &self.work;
+        let sends = self.own.sends().count();
+        let mut deliveries = sends * publications.len();
+        for exception in exceptions.drain(..) {
+            let Some(connection) = core.slab.get(exception.conn) else {
+                continue;
+            };
+            let Delivery::Stream(dialect) = connection.session.delivery() else {
+                continue;
+            };
+            let place = exception.conn.index();
+            let target = targets.iter().find(|(who, _)| who.conn == place);
+            if let Some((who, _)) = target {
+                // The same as when it was sent: its other cursors have not moved since.
+                position::write_header(core, exception.conn, who.nth, &mut self.header);
+                self.batch.fill(dialect, publications, &self.header);
+                let cut = Cut { channel: *channel, after: *after, dialect, publications };
+                deliveries -= cut.hold(core, &exception, &self.batch, &self.header);
+            }
+        }
+        core.counters.delivery_sends.add(sends as u64);
+        core.counters.deliveries.add(deliveries as u64);
+        self.exceptions = exceptions;
+        self.own.clear();
+        self.own_bytes = 0;
     }
 
     /// Counts what was delivered and holds what was not.
     fn settle(&mut self, core: &mut Core, dialect: Dialect, sends: usize) {
-        let publications = &self.work.publications;
+        let Work { channel, after, publications, .. } = &self.work;
         core.counters.delivery_sends.add(sends as u64);
         let mut deliveries = sends * publications.len();
+        let cut = Cut { channel: *channel, after: *after, dialect, publications };
         for exception in self.exceptions.drain(..) {
-            let taken = match exception.result {
-                SendResult::Short(bytes) => bytes,
-                SendResult::WouldBlock => 0,
-                SendResult::Failed(_) => {
-                    deliveries -= publications.len();
-                    ending::remove(core, exception.conn, Close::Fin);
-                    continue;
-                }
-            };
-            let (whole, offset) = self.batch.cut_at(publications, taken);
-            deliveries -= publications.len() - whole - usize::from(offset > 0);
-            let (cursor, partial) = if offset == 0 {
-                let last = whole.checked_sub(1).map(|last| publications[last].offset());
-                (last.unwrap_or(self.work.after), None)
-            } else {
-                let publication = &publications[whole];
-                let rest = Partial::new(dialect, publication, &self.header, offset);
-                (publication.offset(), Some(rest))
-            };
-            core.hold_publication(exception.conn, self.work.channel, cursor, partial);
+            deliveries -= cut.hold(core, &exception, &self.batch, &self.header);
         }
         core.counters.deliveries.add(deliveries as u64);
     }

@@ -1,0 +1,157 @@
+//! Small sends of many channels, gathered so that they go to the plane in one batch: a turn may publish to
+//! hundreds of channels with a subscriber each, and a system call for each would cost more than the rest.
+//!
+//! A batch must not have two sends to one connection. So only work that brings its targets to the head of
+//! their channel is gathered, and only where that channel is the only one they listen to: nothing else
+//! comes for them in this slice.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use switchboard_dialects::Dialect;
+use switchboard_hub::{Publication, Work, WorkKind};
+use switchboard_plane::{ConnId, SendException};
+
+use super::cut::Cut;
+use crate::connection::{Connection, Delivery};
+use crate::core::Core;
+use crate::encoding::{Batch, PositionHeader};
+
+/// Work with more targets is a batch of its own.
+const TARGETS_MAX: usize = 32;
+
+/// Bytes of one work that are copied; a larger publication goes out where it lies.
+const COPIED_BYTES_MAX: usize = 4 << 10;
+
+/// Copies that wait to be sent.
+const BYTES_MAX: usize = 256 << 10;
+
+/// What is gathered. Its buffers are reused.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    bytes: Vec<u8>,
+    runs: Vec<Run>,
+    publications: Vec<Arc<Publication>>,
+    /// Each connection with the number of its run.
+    sends: Vec<(ConnId, usize)>,
+}
+
+/// Publications of one channel in one dialect.
+#[derive(Debug)]
+struct Run {
+    channel: u32,
+    after: u64,
+    dialect: Dialect,
+    bytes: Range<usize>,
+    publications: Range<usize>,
+}
+
+impl Gathered {
+    /// Takes work in whole; false when it is not of the kind that is gathered.
+    pub(super) fn take(&mut self, core: &Core, work: &Work, batch: &mut Batch) -> bool {
+        let is_small = work.kind == WorkKind::Deliver
+            && work.reaches_head
+            && work.targets.len() <= TARGETS_MAX
+            && work.targets.iter().all(|(who, _)| {
+                core.slab.at(who.conn).is_none_or(|connection| dialect_of(connection).is_some())
+            });
+        if !is_small {
+            return false;
+        }
+        let (first_run, first_send) = (self.runs.len(), self.sends.len());
+        for (who, _) in &work.targets {
+            let Some(connection) = core.slab.at(who.conn) else {
+                continue;
+            };
+            let Some(dialect) = dialect_of(connection) else {
+                continue;
+            };
+            let known = self.runs[first_run..].iter().position(|run| run.dialect == dialect);
+            let run = if let Some(run) = known {
+                first_run + run
+            } else {
+                let bytes = batch.fill(dialect, &work.publications, &PositionHeader::default());
+                if bytes.len() > COPIED_BYTES_MAX {
+                    self.runs.truncate(first_run);
+                    self.sends.truncate(first_send);
+                    return false;
+                }
+                self.add_run(work, dialect, bytes)
+            };
+            self.sends.push((connection.id, run));
+        }
+        true
+    }
+
+    fn add_run(&mut self, work: &Work, dialect: Dialect, bytes: &[u8]) -> usize {
+        let (start, first) = (self.bytes.len(), self.publications.len());
+        self.bytes.extend_from_slice(bytes);
+        self.publications.extend(work.publications.iter().cloned());
+        self.runs.push(Run {
+            channel: work.channel,
+            after: work.after,
+            dialect,
+            bytes: start..self.bytes.len(),
+            publications: first..self.publications.len(),
+        });
+        self.runs.len() - 1
+    }
+
+    /// Enough is gathered.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() > BYTES_MAX
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sends.is_empty()
+    }
+
+    /// What is to be sent.
+    pub(super) fn sends(&self) -> impl Iterator<Item = (ConnId, &[u8])> {
+        self.sends.iter().map(|(id, run)| (*id, &self.bytes[self.runs[*run].bytes.clone()]))
+    }
+
+    /// How many publications all that is gathered delivers.
+    pub(super) fn deliveries(&self) -> usize {
+        self.sends.iter().map(|(_, run)| self.runs[*run].publications.len()).sum()
+    }
+
+    pub(super) fn send_count(&self) -> usize {
+        self.sends.len()
+    }
+
+    /// The cut that an incomplete send made; `from` is where the search for it begins, since exceptions
+    /// come nearly in the order of the sends.
+    pub(super) fn cut<'a>(
+        &'a self,
+        exception: &SendException,
+        from: &mut usize,
+        batch: &mut Batch,
+    ) -> Option<Cut<'a>> {
+        let count = self.sends.len();
+        let mut places = (0..count).map(|step| (*from + step) % count);
+        let at = places.find(|at| self.sends[*at].0 == exception.conn)?;
+        *from = at + 1;
+        let run = &self.runs[self.sends[at].1];
+        let publications = &self.publications[run.publications.clone()];
+        // It knows where each publication ends.
+        batch.fill(run.dialect, publications, &PositionHeader::default());
+        Some(Cut { channel: run.channel, after: run.after, dialect: run.dialect, publications })
+    }
+
+    /// All was sent.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.runs.clear();
+        self.publications.clear();
+        self.sends.clear();
+    }
+}
+
+/// The dialect of a connection that listens to one channel, in which all its listeners get the same.
+fn dialect_of(connection: &Connection) -> Option<Dialect> {
+    match connection.session.delivery() {
+        Delivery::Stream(dialect) if !connection.subscriptions.are_several() => Some(dialect),
+        _ => None,
+    }
+}
