@@ -16,6 +16,7 @@
 #![allow(clippy::unwrap_used)] // a test says what it missed by panicking
 
 mod backends;
+mod bounds;
 mod checks;
 mod client;
 mod course;
@@ -87,4 +88,29 @@ fn a_turn_builds_a_bounded_part_of_many_answers_in_json() {
 #[test]
 fn backends_are_answered_in_order_and_publish_what_they_are_told() {
     seeds().for_each(backends::run);
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_read_up_to_a_bound() {
+    bounds::replies();
+}
+
+#[test]
+fn a_turn_catches_up_with_a_bounded_part() {
+    bounds::catch_up();
+}
+
+#[test]
+fn publishing_clients_wait_for_a_shard_that_is_behind() {
+    bounds::mailbox();
+}
+
+#[test]
+fn a_turn_serves_a_slice_of_a_large_channel() {
+    bounds::slices();
+}
+
+#[test]
+fn a_step_of_the_sweep_pings_a_bounded_number() {
+    bounds::sweep();
 }

@@ -116,7 +116,8 @@ impl Plan {
         }
     }
 
-    fn config(&self) -> Config {
+    /// The settings of the shards.
+    pub(crate) fn config(&self) -> Config {
         let clients = |name: &str| ClientRules {
             publish: name == "demo",
             publish_per_second: 0,
