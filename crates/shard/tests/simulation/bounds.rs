@@ -1,14 +1,12 @@
-//! What one turn does at most, and what one client may make the shard hold: each bound by itself, on one
-//! shard without faults, with as many clients as it takes to reach it.
+//! What one turn does at most: each bound by itself, with as many clients as it takes to reach it.
 
-use std::sync::Arc;
-
-use switchboard_hub::{ChannelName, Draft, Kind, ShardId};
-use switchboard_plane::sim::{ClientId, SimConfig, SimNet, SimPlane};
-use switchboard_shard::{Command, Common, Config, Handle, Shard};
+use switchboard_hub::{ChannelName, ShardId};
+use switchboard_plane::sim::{SimConfig, SimNet};
+use switchboard_shard::Shard;
 use switchboard_ws::frame::{self, Opcode};
 
 use crate::plan::Plan;
+use crate::single::{Single, upgrade};
 use crate::websocket::MASK;
 
 /// As the shard has them.
@@ -19,131 +17,6 @@ const BATCH_BYTES_MAX: usize = 64 << 10;
 const MAILBOX_BYTES_MAX: usize = 8 << 20;
 const SLICE_SENDS_MAX: usize = 256;
 const SWEEP_ACTIONS_MAX: usize = 512;
-
-/// One shard and its network.
-struct Single {
-    shard: Shard<SimPlane>,
-    net: SimNet,
-    handle: Handle,
-    now_ms: u64,
-}
-
-impl Single {
-    fn new(sim: &SimConfig, change: impl FnOnce(&mut Config)) -> Self {
-        let plan = Plan { shards: 1, faults: false, ..Plan::roomy(0) };
-        let mut config = plan.config();
-        config.connections_max = 4_000;
-        config.echo = true;
-        change(&mut config);
-        let common = Common { config: Arc::new(config), ..plan.common() };
-        let (plane, net) = SimNet::new(1, SimConfig { connections_max: 4_000, ..sim.clone() });
-        let shard = Shard::new(plane, ShardId(0), &common, 1, 1_000);
-        Self { shard, net, handle: common.handles[0].clone(), now_ms: 1_000 }
-    }
-
-    fn turn(&mut self, times: usize) {
-        for _ in 0..times {
-            self.shard.turn(self.now_ms).unwrap();
-        }
-    }
-
-    /// Clients with open WebSockets; what they were answered is read.
-    fn open(&mut self, path: &str, count: usize) -> Vec<ClientId> {
-        let head = upgrade(path);
-        let connect = |_| {
-            let client = self.net.connect(([127, 0, 0, 1], 1_024).into());
-            self.net.write(client, head.as_bytes());
-            client
-        };
-        let clients: Vec<_> = (0..count).map(connect).collect();
-        self.turn(100);
-        for client in &clients {
-            assert!(self.net.read(*client).starts_with(b"HTTP/1.1 101 "));
-        }
-        clients
-    }
-
-    fn publish(&mut self, times: usize, bytes: usize) {
-        for _ in 0..times {
-            let (name, draft) =
-                (ChannelName::new("news").unwrap(), Draft::new(Kind::Binary, &vec![7; bytes]));
-            self.handle.send(Command::Publish { name, draft, reply: Box::new(|_| ()) });
-        }
-    }
-
-    fn counter(&self, wanted: &str) -> usize {
-        let counters = self.handle.counters();
-        let found = counters.iter().find(|(name, _)| *name == wanted);
-        found.unwrap().1 as usize
-    }
-
-    fn stall(&self, clients: &[ClientId], stalled: bool) {
-        for client in clients {
-            self.net.stall(*client, stalled);
-        }
-    }
-
-    fn read(&self, clients: &[ClientId]) -> Vec<usize> {
-        clients.iter().map(|client| self.net.read(*client).len()).collect()
-    }
-}
-
-fn upgrade(path: &str) -> String {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-}
-
-fn pings(count: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for _ in 0..count {
-        frame::write(&mut bytes, Opcode::Ping, &[1; 125], MASK);
-    }
-    bytes
-}
-
-const PING: usize = 125 + 6;
-const PONG: usize = 125 + 2;
-
-/// It is read for as long as what it is owed is below the bound, and not much further.
-pub(crate) fn replies() {
-    let room_bytes = 4_096;
-    let mut single = Single::new(&SimConfig { room_bytes, ..SimConfig::default() }, |_| ());
-    let clients = single.open("/sub/news", 2);
-    let (modest, greedy) = (clients[0], clients[1]);
-    single.stall(&clients, true);
-    let received = single.counter("bytes_received");
-
-    let below = (REPLY_BYTES_MAX - 10_000) / PONG;
-    // In several sends, so that some find the replies before them parked.
-    for _ in 0..10 {
-        single.net.write(modest, &pings(below / 10));
-        single.turn(3);
-    }
-    let read_of_modest = single.counter("bytes_received") - received;
-    assert_eq!(read_of_modest, below / 10 * 10 * PING, "it is owed less than the bound");
-
-    let many = 4 * REPLY_BYTES_MAX / PONG;
-    for _ in 0..10 {
-        single.net.write(greedy, &pings(many / 10));
-        single.turn(3);
-    }
-    let read = single.counter("bytes_received") - received - read_of_modest;
-    // Bytes that were received with the last that fit are held, and a receive has at most these.
-    let receive = SimConfig::default().receive_bytes_max as usize;
-    assert!(read >= REPLY_BYTES_MAX - receive, "{read} bytes read");
-    assert!(read <= 2 * (REPLY_BYTES_MAX + room_bytes) + 2 * receive, "{read} bytes read");
-
-    single.stall(&clients, false);
-    let mut answered = vec![0; 2];
-    for _ in 0..200 {
-        single.turn(1);
-        let more = single.read(&clients);
-        answered.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-    }
-    assert_eq!(answered, [below / 10 * 10 * PONG, many / 10 * 10 * PONG], "all of it in the end");
-}
 
 /// Clients that fell behind and read again get a bounded part at a time, in one turn and each.
 pub(crate) fn catch_up() {
@@ -240,6 +113,34 @@ pub(crate) fn slices() {
         got += sends;
     }
     assert_eq!((most, got), (SLICE_SENDS_MAX, clients.len()));
+}
+
+/// Requests behind each other are answered up to a bound in one go, also where the client reads.
+pub(crate) fn answers() {
+    let sim = SimConfig { receive_bytes_max: 64 << 10, ..SimConfig::default() };
+    let mut single = Single::new(&sim, |_| ());
+    let client = single.net.connect(([127, 0, 0, 1], 1_024).into());
+    let request = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+    single.net.write(client, request.as_bytes());
+    single.turn(3);
+    let answer = single.read(&[client])[0];
+    assert!(
+        answer > 2 * request.len(),
+        "one receive has more requests than may be answered at once"
+    );
+    let times = 10_000;
+    single.net.write(client, request.repeat(times).as_bytes());
+    let (mut most, mut all) = (0, 0);
+    for _ in 0..500 {
+        single.turn(1);
+        let more = single.read(&[client])[0];
+        most = most.max(more);
+        all += more;
+    }
+    assert_eq!(all, times * answer);
+    // The stages of what was received and of what was held.
+    assert!(most <= 2 * (REPLY_BYTES_MAX + answer), "{most} bytes in one turn");
+    assert!(most > REPLY_BYTES_MAX / 2, "{most} bytes in one turn at most");
 }
 
 /// Those who came together are pinged in parts, and each once.

@@ -21,6 +21,7 @@ mod checks;
 mod client;
 mod course;
 mod event_stream;
+mod greed;
 mod http;
 mod json_turns;
 mod mid_turn;
@@ -29,6 +30,7 @@ mod poll;
 mod random;
 mod record;
 mod schedule;
+mod single;
 mod websocket;
 mod world;
 
@@ -92,7 +94,7 @@ fn backends_are_answered_in_order_and_publish_what_they_are_told() {
 
 #[test]
 fn a_client_that_reads_nothing_is_read_up_to_a_bound() {
-    bounds::replies();
+    greed::replies();
 }
 
 #[test]
@@ -113,4 +115,34 @@ fn a_turn_serves_a_slice_of_a_large_channel() {
 #[test]
 fn a_step_of_the_sweep_pings_a_bounded_number() {
     bounds::sweep();
+}
+
+#[test]
+fn a_client_that_reads_slowly_stays_and_one_that_does_not_read_goes() {
+    greed::slow_readers();
+}
+
+#[test]
+fn a_large_reply_that_is_not_read_ends_the_reading() {
+    greed::large_replies();
+}
+
+#[test]
+fn a_turn_answers_a_bounded_part_of_pipelined_requests() {
+    bounds::answers();
+}
+
+#[test]
+fn there_are_so_many_places_and_no_more() {
+    greed::places();
+}
+
+#[test]
+fn bytes_behind_a_held_poll_are_bounded() {
+    greed::behind_polls();
+}
+
+#[test]
+fn a_client_publishes_so_much_a_second() {
+    greed::publications();
 }
