@@ -117,6 +117,7 @@ fn config(connections_max: u32) -> Config {
         publish_per_second: 0,
         lossy_plain: false,
         join_leave: false,
+        join_leave_per_second: 0,
     };
     let namespaces = Namespaces::new((Rules::default(), clients), [], false);
     Config {

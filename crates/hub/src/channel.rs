@@ -2,6 +2,7 @@
 
 use crate::links::Links;
 use crate::log::Log;
+use crate::pace::Pace;
 use crate::subscriber_set::SubscriberSet;
 use crate::{ChannelName, Epoch, NamespaceId, Position, ShardId, SlowPolicy};
 
@@ -47,8 +48,8 @@ pub(crate) struct Channel {
     pub(crate) namespace: NamespaceId,
     /// Those of its namespace.
     pub(crate) policy: SlowPolicy,
-    /// The size class of its log, if it is in one.
-    pub(crate) size_class: Option<u8>,
+    /// What its log counts in the shard's budget.
+    pub(crate) counted_bytes: usize,
 }
 
 /// Whether this shard is the channel's home.
@@ -63,6 +64,8 @@ pub(crate) struct Home {
     /// At most one per other shard.
     pub(crate) mirrors: Vec<RemoteMirror>,
     last_publication_ms: u64,
+    /// Of its announcements.
+    pub(crate) pace: Pace,
 }
 
 /// What the home knows of a mirror.
@@ -104,7 +107,7 @@ impl Home {
 
 impl Role {
     pub(crate) fn new_home() -> Self {
-        Self::Home(Home { mirrors: Vec::new(), last_publication_ms: NEVER })
+        Self::Home(Home { mirrors: Vec::new(), last_publication_ms: NEVER, pace: Pace::default() })
     }
 }
 
@@ -132,7 +135,7 @@ impl Channel {
             last_requested_ms: NEVER,
             namespace,
             policy,
-            size_class: None,
+            counted_bytes: 0,
         }
     }
 
@@ -216,6 +219,30 @@ impl Channel {
             && !self.log.oldest_is_history()
             && self.ready_have_oldest()
             && self.blocked.as_deref().is_none_or(|blocked| self.has_oldest(blocked))
+    }
+
+    /// What the log holds and no other log counts: all of it at the home, and of a mirror what the
+    /// home has dropped.
+    pub(crate) fn bytes_to_count(&self) -> usize {
+        match self.role {
+            Role::Home(_) => self.log.bytes(),
+            Role::Mirror(_) => self.log.orphan_bytes(),
+        }
+    }
+
+    /// Finds in a mirror's log what its home has dropped.
+    pub(crate) fn find_orphans(&mut self) {
+        if matches!(self.role, Role::Mirror(_)) {
+            self.log.find_orphans();
+        }
+    }
+
+    /// Drops the oldest publication; mirrors that still need it count it from now on.
+    pub(crate) fn drop_oldest(&mut self) {
+        let dropped = self.log.drop_oldest();
+        if let (Some(publication), Role::Home(_)) = (dropped, &self.role) {
+            publication.dropped_by_home();
+        }
     }
 
     /// The mark from which a subscriber continues after a lag, by the policy.

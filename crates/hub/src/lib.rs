@@ -21,6 +21,7 @@ mod log;
 mod message;
 mod name;
 mod namespaces;
+mod pace;
 mod paged;
 mod policy;
 mod position;

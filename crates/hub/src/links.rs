@@ -30,6 +30,11 @@ pub(crate) struct Neighbours {
 pub(crate) struct Links(pub(crate) [Neighbours; 4]);
 
 impl Links {
+    /// Whether the channel is in a list of this kind.
+    pub(crate) fn contain(&self, link: Link) -> bool {
+        self.0[link as usize].next != OUT
+    }
+
     /// Whether the channel is in no list.
     pub(crate) fn are_out(&self) -> bool {
         self.0.iter().all(|neighbours| neighbours.next == OUT)

@@ -32,6 +32,10 @@ pub(crate) struct Log {
     bytes: usize,
     history_len: u32,
     history_bytes: usize,
+    /// In a mirror's log: how many of the oldest the home has dropped, and their cost. Nobody else
+    /// counts those.
+    orphans: u32,
+    orphan_bytes: usize,
     /// In which second the publication at `before` was made; 0 when that is not known. Only those who
     /// ask by HTTP's dates want to know.
     dropped_s: u32,
@@ -55,6 +59,8 @@ impl Log {
             entries: history.into(),
             bytes,
             history_bytes: bytes,
+            orphans: 0,
+            orphan_bytes: 0,
             dropped_s: whole_seconds(dropped_ms),
         }
     }
@@ -123,8 +129,23 @@ impl Log {
         self.history_len() == self.entries.len()
     }
 
-    /// Appends the next publication, which may push others out of the history. Returns its cost.
-    pub(crate) fn push(&mut self, publication: Arc<Publication>, history: &Bounds) -> usize {
+    /// The cost of those that the home has dropped, as far as they were found.
+    pub(crate) fn orphan_bytes(&self) -> usize {
+        self.orphan_bytes
+    }
+
+    /// Finds those that the home has dropped since. It drops the oldest first.
+    pub(crate) fn find_orphans(&mut self) {
+        while let Some(publication) = self.entries.get(self.orphans as usize)
+            && publication.is_dropped_by_home()
+        {
+            self.orphans += 1;
+            self.orphan_bytes += publication.cost_bytes();
+        }
+    }
+
+    /// Appends the next publication, which may push others out of the history.
+    pub(crate) fn push(&mut self, publication: Arc<Publication>, history: &Bounds) {
         debug_assert!(publication.offset() > self.head);
         self.head = publication.offset();
         let bytes = publication.cost_bytes();
@@ -137,7 +158,6 @@ impl Log {
         {
             self.shorten_history();
         }
-        bytes
     }
 
     /// Removes the oldest publication from the history, which must have one.
@@ -161,23 +181,25 @@ impl Log {
         steps
     }
 
-    /// Drops the oldest publication and returns its cost.
-    pub(crate) fn drop_oldest(&mut self) -> usize {
+    /// Drops the oldest publication.
+    pub(crate) fn drop_oldest(&mut self) -> Option<Arc<Publication>> {
         if self.oldest_is_history() && self.history_len > 0 {
             self.shorten_history();
         }
-        let Some(publication) = self.entries.pop_front() else {
-            return 0;
-        };
+        let publication = self.entries.pop_front()?;
         self.before = publication.offset();
         self.dropped_s = whole_seconds(publication.time_ms());
         let bytes = publication.cost_bytes();
         self.bytes -= bytes;
+        if self.orphans > 0 {
+            self.orphans -= 1;
+            self.orphan_bytes -= bytes;
+        }
         let capacity = self.entries.capacity();
         if capacity > CAPACITY_KEPT && self.entries.len() <= capacity / 4 {
             self.entries.shrink_to(capacity / 2);
         }
-        bytes
+        Some(publication)
     }
 
     /// The place before the oldest publication that is in the history now, or the head.

@@ -93,6 +93,15 @@ pub enum Message {
         /// Who gets the receipt, if anybody.
         reply_to: Option<ReplyTo>,
     },
+    /// To the home: announce this, unless the channel has had too many of these.
+    Announce {
+        /// The channel.
+        name: ChannelName,
+        /// The draft to publish.
+        draft: Draft,
+        /// How many a second it may have, with a burst of as many; 0 means any number.
+        per_second: u32,
+    },
     /// From the home: what became of a publication. For the shard, not for its hub.
     Published {
         /// Who published.

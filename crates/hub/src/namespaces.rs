@@ -1,7 +1,7 @@
 //! The table of namespaces: the part before the first `:` of a channel's name has a number.
 
 use std::collections::HashMap;
-use std::ops::Index;
+use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use crate::ChannelName;
@@ -95,6 +95,12 @@ impl<T> Index<NamespaceId> for Namespaces<T> {
 
     fn index(&self, id: NamespaceId) -> &T {
         &self.values[usize::from(id.0)]
+    }
+}
+
+impl<T> IndexMut<NamespaceId> for Namespaces<T> {
+    fn index_mut(&mut self, id: NamespaceId) -> &mut T {
+        &mut self.values[usize::from(id.0)]
     }
 }
 

@@ -1,6 +1,7 @@
 //! Publications.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
@@ -43,6 +44,14 @@ struct Extras {
     event: Option<Box<str>>,
 }
 
+impl Extras {
+    /// Their memory.
+    fn bytes(&self) -> usize {
+        let texts = self.content_type.iter().chain(&self.event);
+        size_of::<Self>() + texts.map(|text| text.len()).sum::<usize>()
+    }
+}
+
 impl Draft {
     /// Builds the server's WebSocket frame around the payload, once for all receivers. The caller
     /// has checked that text is UTF-8.
@@ -74,22 +83,18 @@ impl Draft {
     pub fn payload(&self) -> &[u8] {
         &self.frame[usize::from(self.header_bytes)..]
     }
-
-    fn heap_bytes(&self) -> usize {
-        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        let extras = self.extras.as_ref().map_or(0, |extras| {
-            size_of::<Extras>() + text(&extras.content_type) + text(&extras.event)
-        });
-        self.frame.len() + extras
-    }
 }
 
-/// One message of a channel. It never changes, and all that keep or send it share it.
+/// One message of a channel. What it says never changes, and all that keep or send it share it.
 #[derive(Debug)]
 pub struct Publication {
     position: Position,
     time_ms: u64,
-    draft: Draft,
+    frame: Bytes,
+    extras: Option<Box<Extras>>,
+    kind: Kind,
+    header_bytes: u8,
+    dropped_by_home: AtomicBool,
     forms: Forms,
     accounting: Arc<Accounting>,
 }
@@ -102,9 +107,18 @@ impl Publication {
         draft: Draft,
         accounting: &Arc<Accounting>,
     ) -> Arc<Self> {
-        let accounting = Arc::clone(accounting);
-        let forms = Forms::default();
-        let publication = Self { position, time_ms, draft, forms, accounting };
+        let Draft { kind, header_bytes, frame, extras } = draft;
+        let publication = Self {
+            position,
+            time_ms,
+            frame,
+            extras,
+            kind,
+            header_bytes,
+            dropped_by_home: AtomicBool::new(false),
+            forms: Forms::default(),
+            accounting: Arc::clone(accounting),
+        };
         publication.accounting.add(publication.cost_bytes());
         Arc::new(publication)
     }
@@ -126,27 +140,36 @@ impl Publication {
 
     /// Text or binary.
     pub fn kind(&self) -> Kind {
-        self.draft.kind
+        self.kind
     }
 
     /// The payload's media type, if the publisher named one.
     pub fn content_type(&self) -> Option<&str> {
-        self.draft.extras.as_ref()?.content_type.as_deref()
+        self.extras.as_ref()?.content_type.as_deref()
     }
 
     /// The event's name, if the publisher named one.
     pub fn event(&self) -> Option<&str> {
-        self.draft.extras.as_ref()?.event.as_deref()
+        self.extras.as_ref()?.event.as_deref()
     }
 
     /// The payload alone.
     pub fn payload(&self) -> &[u8] {
-        self.draft.payload()
+        &self.frame[usize::from(self.header_bytes)..]
     }
 
     /// The payload as one unmasked WebSocket frame (RFC 6455, section 5.2).
     pub fn frame(&self) -> &Bytes {
-        &self.draft.frame
+        &self.frame
+    }
+
+    /// Its channel's home keeps it no longer. Who still does must count its bytes.
+    pub(crate) fn dropped_by_home(&self) {
+        self.dropped_by_home.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_dropped_by_home(&self) -> bool {
+        self.dropped_by_home.load(Ordering::Relaxed)
     }
 
     /// The payload in another form; None if `build` makes nothing. All who need it share it: it is
@@ -162,7 +185,8 @@ impl Publication {
     /// The memory that it takes without its forms: its bytes, the struct, the counters of the
     /// shared pointer, and the slots for forms, as if they were made already.
     pub fn cost_bytes(&self) -> usize {
-        self.draft.heap_bytes() + size_of::<Self>() + Forms::SLOTS_BYTES + 2 * size_of::<usize>()
+        let extras = self.extras.as_ref().map_or(0, |extras| extras.bytes());
+        self.frame.len() + extras + size_of::<Self>() + Forms::SLOTS_BYTES + 2 * size_of::<usize>()
     }
 }
 

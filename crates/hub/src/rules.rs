@@ -26,6 +26,10 @@ pub struct Rules {
     pub history: Bounds,
     /// How long a publication stays in the history at most.
     pub history_ttl_ms: u64,
+    /// How many percent of what all channels of a shard may keep, bytes and idle channels, those of
+    /// the namespace may take together: 1 to 100. The newest publication stays even if it alone has
+    /// more.
+    pub share_percent: u32,
 }
 
 impl Default for Rules {
@@ -36,6 +40,7 @@ impl Default for Rules {
             tail: bounds,
             history: bounds,
             history_ttl_ms: 3_600_000,
+            share_percent: 100,
         }
     }
 }

@@ -102,6 +102,7 @@ fn hub_rules(namespace: &NamespaceSettings) -> Rules {
             bytes: namespace.history_bytes,
         },
         history_ttl_ms: namespace.history_ttl_ms.into(),
+        share_percent: namespace.shard_share_percent,
     }
 }
 
@@ -111,6 +112,7 @@ fn client_rules(namespace: &NamespaceSettings) -> ClientRules {
         publish_per_second: namespace.publish_per_second,
         lossy_plain: namespace.lossy_plain,
         join_leave: namespace.join_leave,
+        join_leave_per_second: namespace.join_leave_per_second,
     }
 }
 

@@ -86,6 +86,8 @@ pub struct ClientRules {
     pub lossy_plain: bool,
     /// Who comes and goes is published in `presence:NAME`.
     pub join_leave: bool,
+    /// How many of these a channel may have in a second, with a burst of as many; 0 = no bound.
+    pub join_leave_per_second: u32,
 }
 
 /// The rules of all namespaces: the hub's and those for clients, beside one table.

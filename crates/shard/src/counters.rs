@@ -115,10 +115,13 @@ counters! {
     pings_sent,
     /// Gauge: channels this shard knows.
     channels,
-    /// Gauge: bytes in this shard's channel logs.
+    /// Gauge: bytes in the logs of channels that live on this shard.
     log_bytes,
     /// Publications that the shard's byte budget took from a history before its time.
     history_evicted,
+    /// Joins and leaves that were not announced, because a channel had more than
+    /// `join_leave_per_second`.
+    join_leave_dropped,
     /// Messages received from other shards and from the internal API.
     mailbox_messages,
     /// Times this shard had to wake another one.

@@ -1,61 +1,62 @@
 //! How much the logs may hold.
 
 use super::Hub;
-use crate::Outbox;
 use crate::channel::Channel;
 
 /// At most this many publications are dropped in one step of trimming.
 pub(super) const TRIM_MAX: usize = 1024;
 
-/// At most this many idle mirrors are removed for one publication, before logs are cut.
-const MIRRORS_FORGOTTEN_MAX: usize = 1024;
-
 impl Hub {
-    /// Brings the logs back under their limits after one of them grew. Mirrors without subscribers
-    /// go first, whole: their homes have the same. The log that grew may be among them.
-    pub(super) fn log_grew(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
+    /// Brings the logs back under their limits after one of them grew.
+    pub(super) fn log_grew(&mut self, now_ms: u64, index: u32) {
+        self.table[index].find_orphans();
         self.trim(index);
-        for _ in 0..MIRRORS_FORGOTTEN_MAX {
-            match self.idle_mirrors.first() {
-                Some(idle) if self.log_bytes > self.limits.shard_log_bytes_max => {
-                    self.forget(idle, out);
-                }
-                _ => break,
+        self.shares.count(&mut self.table, index);
+        self.keep_budget(now_ms, index);
+        self.mark_dirty(index);
+    }
+
+    /// Brings the logs back under the budget after one of them counts more: first those of its
+    /// namespace, then all together, of which the namespace that takes most gives first. So a
+    /// namespace in which strangers publish costs the others no history.
+    pub(super) fn keep_budget(&mut self, now_ms: u64, index: u32) {
+        let namespace = self.table[index].namespace;
+        while let Some(largest) = self.shares.largest_beyond(namespace) {
+            if largest == index && self.table[index].log.len() == 1 {
+                // It alone is more than the share, and is still to be delivered.
+                break;
             }
+            self.evict_oldest(now_ms, largest);
         }
-        if self.table.get(index).is_none() {
-            return;
-        }
-        while self.log_bytes > self.limits.shard_log_bytes_max
-            && let Some(largest) = self.sizes.largest()
+        while self.shares.bytes() > self.limits.shard_log_bytes_max
+            && let Some(largest) = self.shares.largest()
         {
             self.evict_oldest(now_ms, largest);
         }
-        self.mark_dirty(index);
     }
 
     /// Drops the oldest publication of a log, even if a subscriber needs it.
     fn evict_oldest(&mut self, now_ms: u64, index: u32) {
         let channel = &mut self.table[index];
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
-        let log = &mut channel.log;
+        let log = &channel.log;
         self.evicted += u64::from(log.history_before(now_ms, ttl_ms) == log.before());
-        self.log_bytes -= log.drop_oldest();
-        self.sizes.place(&mut self.table, index);
+        channel.drop_oldest();
+        self.shares.count(&mut self.table, index);
         self.mark_dirty(index);
         self.restart_ttl(now_ms, index);
     }
 
-    /// Drops what is over the channel's limits and what no ready subscriber waits for, and records
-    /// the log's size.
+    /// Drops what is over the channel's limits and what no ready subscriber waits for.
     pub(super) fn trim(&mut self, index: u32) {
-        for _ in 0..TRIM_MAX {
-            if !self.can_trim(&self.table[index]) {
-                break;
-            }
-            self.log_bytes -= self.table[index].log.drop_oldest();
+        let mut dropped = 0;
+        while dropped < TRIM_MAX && self.can_trim(&self.table[index]) {
+            self.table[index].drop_oldest();
+            dropped += 1;
         }
-        self.sizes.place(&mut self.table, index);
+        if dropped > 0 {
+            self.shares.count(&mut self.table, index);
+        }
     }
 
     /// Ready subscribers are behind because this shard has not served them yet. That does not make

@@ -16,8 +16,7 @@ impl Hub {
         generation: u64,
         out: &mut Outbox,
     ) {
-        self.assert_home(name);
-        let index = self.find_or_open(name, out);
+        let index = self.find_or_open_home(name);
         self.wake(index);
         let home_channel = &mut self.table[index];
         home_channel.request(now_ms);

@@ -2,7 +2,7 @@
 
 use super::Hub;
 use crate::channel::Role;
-use crate::table::{List, Table};
+use crate::links::Link;
 use crate::{Message, Outbox};
 
 /// Steps of one tick; a step looks at a channel or drops a publication.
@@ -11,33 +11,39 @@ const STEPS_MAX: usize = 1024;
 impl Hub {
     /// The channel is in use.
     pub(super) fn wake(&mut self, index: u32) {
-        let (list, table) = self.idle_list(index);
-        list.remove(table, index);
-    }
-
-    /// The idle list that the channel is in, if any.
-    fn idle_list(&mut self, index: u32) -> (&mut List, &mut Table) {
         let channel = &self.table[index];
-        let list = match channel.role {
-            Role::Mirror(_) => &mut self.idle_mirrors,
-            Role::Home(_) if channel.idle_blank => &mut self.idle_blanks,
-            Role::Home(_) => &mut self.idle_homes,
-        };
-        (list, &mut self.table)
+        if !channel.links.contain(Link::Idle) {
+            return;
+        }
+        match channel.role {
+            Role::Mirror(_) => self.idle_mirrors.remove(&mut self.table, index),
+            Role::Home(_) if channel.idle_blank => {
+                self.idle_blanks.remove(&mut self.table, index);
+            }
+            Role::Home(_) => self.shares.remove_idle(&mut self.table, index),
+        }
     }
 
     /// Marks the channel as idle, if it is. Others may be forgotten for it.
     pub(super) fn settle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
-        // The lists share their links: it is in one of them at most.
-        if !self.table[index].is_idle() || self.idle_homes.contains(&self.table, index) {
+        let channel = &mut self.table[index];
+        if !channel.is_idle() || channel.links.contain(Link::Idle) {
             return;
         }
-        self.make_room_for_idle(out);
+        channel.idle_blank = channel.log.head() == 0;
+        self.make_room_for_idle(index, out);
+        self.push_idle(now_ms, index);
+    }
+
+    /// Makes a channel the youngest in the list of idle ones to which it belongs.
+    fn push_idle(&mut self, now_ms: u64, index: u32) {
         let channel = &mut self.table[index];
         channel.idle_since_ms = now_ms;
-        channel.idle_blank = channel.log.head() == 0;
-        let (list, table) = self.idle_list(index);
-        list.push(table, index);
+        match channel.role {
+            Role::Mirror(_) => self.idle_mirrors.push(&mut self.table, index),
+            Role::Home(_) if channel.idle_blank => self.idle_blanks.push(&mut self.table, index),
+            Role::Home(_) => self.shares.push_idle(&mut self.table, index),
+        }
     }
 
     /// Something happened to a channel that may be idle: its time starts again.
@@ -52,27 +58,28 @@ impl Hub {
         let channel = &self.table[index];
         let is_home = matches!(channel.role, Role::Home(_));
         if is_home && channel.log.is_empty() && channel.is_idle() {
-            self.rejuvenate(now_ms, index);
+            self.wake(index);
+            self.push_idle(now_ms, index);
         }
     }
 
-    /// Makes an idle home the youngest in its list.
-    fn rejuvenate(&mut self, now_ms: u64, index: u32) {
-        self.table[index].idle_since_ms = now_ms;
-        let (list, table) = self.idle_list(index);
-        list.remove(table, index);
-        list.push(table, index);
-    }
-
-    /// Channels without a publication go first, then mirrors, which can be had again. Any client
-    /// can make both by asking for names, and that must not cost others their history.
-    fn make_room_for_idle(&mut self, out: &mut Outbox) {
+    /// A namespace that has its share of idle channels forgets its own oldest. Where all together
+    /// are too many, channels without a publication go first, then mirrors, which can be had again,
+    /// then those of the namespace that has most. Any client can make channels by asking for names,
+    /// and in some namespaces publications too, and that must not cost others their history.
+    fn make_room_for_idle(&mut self, index: u32, out: &mut Outbox) {
+        let channel = &self.table[index];
+        if matches!(channel.role, Role::Home(_))
+            && !channel.idle_blank
+            && let Some(oldest) = self.shares.oldest_idle_beyond(channel.namespace)
+        {
+            self.forget(oldest, out);
+        }
         while self.channels_idle() >= self.limits.channels_idle_max.max(1) {
-            let oldest = [&self.idle_blanks, &self.idle_mirrors, &self.idle_homes]
-                .into_iter()
-                .find_map(List::first);
-            let Some(index) = oldest else { return };
-            self.forget(index, out);
+            let oldest = [self.idle_blanks.first(), self.idle_mirrors.first()];
+            let oldest = oldest.into_iter().flatten().next().or_else(|| self.shares.oldest_idle());
+            let Some(oldest) = oldest else { return };
+            self.forget(oldest, out);
         }
     }
 
@@ -94,18 +101,23 @@ impl Hub {
             steps += 1;
             self.forget(index, out);
         }
+        let due = |index: &u32| self.is_over(now_ms, *index, self.limits.meta_ttl_ms);
+        let mut oldest: Vec<u32> = self.shares.oldest_idle_of_each().filter(due).collect();
         steps = 0;
         while steps < STEPS_MAX
-            && let Some(index) = self.idle_homes.first()
-            && self.is_over(now_ms, index, self.limits.meta_ttl_ms)
+            && let Some(index) = oldest.pop()
         {
             steps += 1;
+            let namespace = self.table[index].namespace;
             if self.table[index].log.is_empty() {
                 self.forget(index, out);
             } else {
                 // Its history lives longer than that. When it ends, the time starts again.
-                self.rejuvenate(now_ms, index);
+                self.wake(index);
+                self.push_idle(now_ms, index);
             }
+            let next = self.shares.oldest_idle_in(namespace);
+            oldest.extend(next.filter(|next| self.is_over(now_ms, *next, self.limits.meta_ttl_ms)));
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Hub;
 use crate::channel::Role;
 use crate::log::Log;
-use crate::{Epoch, Outbox, Publication};
+use crate::{Epoch, Publication};
 
 impl Hub {
     /// The home's answer: all that subscribed meanwhile are at its head.
@@ -16,7 +16,6 @@ impl Hub {
         generation: u64,
         epoch: Epoch,
         log: Log,
-        out: &mut Outbox,
     ) {
         if !self.is_mirror(index, generation, false) {
             return;
@@ -28,8 +27,7 @@ impl Hub {
         channel.epoch = epoch;
         channel.base = channel.head_mark() - log.head();
         channel.log = log;
-        self.log_bytes += channel.log.bytes();
-        self.log_grew(now_ms, index, out);
+        self.log_grew(now_ms, index);
     }
 
     /// The publication that follows `after`, which is the head here unless a message was lost.
@@ -39,11 +37,10 @@ impl Hub {
         index: u32,
         generation: u64,
         (after, publication): (u64, Arc<Publication>),
-        out: &mut Outbox,
     ) {
         if self.is_mirror(index, generation, true) {
             assert_eq!(after, self.table[index].log.head(), "a message between shards was lost");
-            self.append(now_ms, index, publication, out);
+            self.append(now_ms, index, publication);
         }
     }
 

@@ -9,6 +9,7 @@ mod laggard;
 mod membership;
 mod mirror;
 mod presence;
+mod shares;
 mod size_classes;
 mod stream;
 mod sweep;
@@ -26,7 +27,7 @@ use crate::{
     Accounting, ChannelName, Epoch, HomeReport, Limits, Message, NamespaceId, Namespaces, Outbox,
     Position, Router, Rules, ShardId, ShardReport,
 };
-use size_classes::SizeClasses;
+use shares::Shares;
 
 /// The channels of one shard: those whose home it is and its mirrors of others.
 ///
@@ -115,18 +116,18 @@ pub struct Hub {
     dirty: List,
     /// Mirrors without subscribers, oldest first.
     idle_mirrors: List,
-    /// Channels of this home that no shard uses, oldest first.
-    idle_homes: List,
-    /// Those that never had a publication, oldest first.
+    /// Channels of this home that no shard uses and that never had a publication, oldest first.
     idle_blanks: List,
     /// Mirrors whose number of subscribers is to be reported, by due time.
     presence: List,
-    sizes: SizeClasses,
-    log_bytes: usize,
+    /// What its namespaces keep, with the idle channels that had a publication.
+    shares: Shares,
     /// Publications made here as the home of their channels.
     publications: u64,
     /// Publications that the budget took from histories.
     evicted: u64,
+    /// Announcements that were too many for their channels.
+    announcements_dropped: u64,
     /// Where the next sweep begins.
     swept: u32,
 }
@@ -145,6 +146,7 @@ impl Hub {
         Self {
             id,
             router,
+            shares: Shares::new(&rules, &limits),
             rules,
             limits,
             // Hubs with the same seed must not make the same epochs.
@@ -154,13 +156,11 @@ impl Hub {
             table: Table::new(),
             dirty: List::new(Link::Dirty),
             idle_mirrors: List::new(Link::Idle),
-            idle_homes: List::new(Link::Idle),
             idle_blanks: List::new(Link::Idle),
             presence: List::new(Link::Presence),
-            sizes: SizeClasses::new(),
-            log_bytes: 0,
             publications: 0,
             evicted: 0,
+            announcements_dropped: 0,
             swept: 0,
         }
     }
@@ -182,14 +182,17 @@ impl Hub {
                 let receipt = self.publish_home(now_ms, &name, draft, out);
                 out.extend(reply_to.map(|to| (to.shard, Message::Published { to, receipt })));
             }
+            Message::Announce { name, draft, per_second } => {
+                self.announce_home(now_ms, &name, draft, per_second, out);
+            }
             // The shard reads it; a hub has asked for nothing.
             Message::Published { .. } => {}
             Message::Joined { channel, generation, epoch, before, history, dropped_ms } => {
                 let log = Log::seeded(before, history, dropped_ms);
-                self.joined(now_ms, channel, generation, epoch, log, out);
+                self.joined(now_ms, channel, generation, epoch, log);
             }
             Message::Deliver { channel, generation, after, publication } => {
-                self.deliver(now_ms, channel, generation, (after, publication), out);
+                self.deliver(now_ms, channel, generation, (after, publication));
             }
             Message::Deleted { channel, generation, epoch } => {
                 self.deleted(channel, generation, epoch);
@@ -256,9 +259,16 @@ impl Hub {
         self.evicted
     }
 
-    /// Bytes that all logs of this shard hold.
+    /// Announcements that this shard, as the home of their channels, did not publish because there
+    /// were too many.
+    pub fn announcements_dropped(&self) -> u64 {
+        self.announcements_dropped
+    }
+
+    /// Bytes that the logs of this shard hold. A publication counts once in the whole process, where
+    /// its channel has its home; a mirror counts only what its home has dropped since.
     pub fn log_bytes(&self) -> usize {
-        self.log_bytes
+        self.shares.bytes()
     }
 
     /// Channels that this shard knows, idle ones too.
@@ -268,7 +278,7 @@ impl Hub {
 
     /// Idle channels that this shard remembers.
     pub fn channels_idle(&self) -> usize {
-        self.idle_mirrors.len() + self.idle_homes.len() + self.idle_blanks.len()
+        self.idle_mirrors.len() + self.idle_blanks.len() + self.shares.idle()
     }
 
     fn find(&self, name: &ChannelName) -> Option<u32> {

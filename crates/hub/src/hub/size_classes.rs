@@ -3,8 +3,8 @@
 use crate::links::Link;
 use crate::table::{List, Table};
 
-/// Logs by the power of two of their bytes. Finding the largest, within a factor of two, and moving
-/// a log between classes take constant time.
+/// Logs by the power of two of what they count. Finding the largest, within a factor of two, and
+/// moving a log between classes take constant time.
 #[derive(Debug)]
 pub(super) struct SizeClasses {
     lists: [List; 64],
@@ -17,25 +17,22 @@ impl SizeClasses {
         Self { lists: std::array::from_fn(|_| List::new(Link::Size)), occupied: 0 }
     }
 
-    /// Puts a channel into the class of its log's size.
-    pub(super) fn place(&mut self, table: &mut Table, index: u32) {
-        let channel = &mut table[index];
-        let class = channel.log.bytes().checked_ilog2().map(|class| class as u8);
-        let before = channel.size_class;
-        if before == class {
+    /// Moves a channel whose log counted so many bytes `before` and counts so many `now`.
+    pub(super) fn place(&mut self, table: &mut Table, index: u32, before: usize, now: usize) {
+        let [before, now] = [before, now].map(usize::checked_ilog2);
+        if before == now {
             return;
         }
-        channel.size_class = class;
         if let Some(before) = before {
-            let list = &mut self.lists[usize::from(before)];
+            let list = &mut self.lists[before as usize];
             list.remove(table, index);
             if list.len() == 0 {
                 self.occupied &= !(1 << before);
             }
         }
-        if let Some(class) = class {
-            self.lists[usize::from(class)].push(table, index);
-            self.occupied |= 1 << class;
+        if let Some(now) = now {
+            self.lists[now as usize].push(table, index);
+            self.occupied |= 1 << now;
         }
     }
 

@@ -1,6 +1,5 @@
 //! What happens to a channel's stream: publications and deletion.
 
-use std::mem;
 use std::sync::Arc;
 
 use super::Hub;
@@ -29,6 +28,42 @@ impl Hub {
         None
     }
 
+    /// Publishes what nobody waits for and a stranger can cause, such as that somebody has come: at
+    /// most `per_second` of them a second in one channel, with a burst of as many, whatever shards
+    /// they come from. The home drops and counts what is beyond; 0 means any number.
+    pub fn announce(
+        &mut self,
+        now_ms: u64,
+        name: &ChannelName,
+        draft: Draft,
+        per_second: u32,
+        out: &mut Outbox,
+    ) {
+        let home = self.router.home(name);
+        if home == self.id {
+            return self.announce_home(now_ms, name, draft, per_second, out);
+        }
+        out.push((home, Message::Announce { name: name.clone(), draft, per_second }));
+    }
+
+    pub(super) fn announce_home(
+        &mut self,
+        now_ms: u64,
+        name: &ChannelName,
+        draft: Draft,
+        per_second: u32,
+        out: &mut Outbox,
+    ) {
+        let index = self.find_or_open_home(name);
+        if let Role::Home(home) = &mut self.table[index].role
+            && !home.pace.allow(now_ms, per_second)
+        {
+            self.announcements_dropped += 1;
+            return;
+        }
+        self.publish_home(now_ms, name, draft, out);
+    }
+
     /// Publishes and returns the receipt. Only the channel's home can do that: calling it on
     /// another shard is a bug and panics.
     pub fn publish_home(
@@ -38,8 +73,7 @@ impl Hub {
         draft: Draft,
         out: &mut Outbox,
     ) -> Receipt {
-        self.assert_home(name);
-        let index = self.find_or_open(name, out);
+        let index = self.find_or_open_home(name);
         let after = self.table[index].log.head();
         let offset = self.next_offset(after);
         let channel = &mut self.table[index];
@@ -58,7 +92,7 @@ impl Hub {
             }));
         }
         let last_requested_ms = channel.last_requested_ms();
-        self.append(now_ms, index, publication, out);
+        self.append(now_ms, index, publication);
         let messages = self.table[index].log.history_len() as u64;
         self.renew_idle(now_ms, index, out);
         Receipt {
@@ -75,8 +109,8 @@ impl Hub {
     /// there was nothing to delete. Only for the channel's home, as
     /// [`publish_home`](Hub::publish_home).
     pub fn delete_home(&mut self, name: &ChannelName, out: &mut Outbox) -> bool {
-        self.assert_home(name);
-        let Some(index) = self.find(name) else {
+        let hash = self.home_hash(name);
+        let Some(index) = self.table.find(hash as u32, name) else {
             return false;
         };
         let channel = &self.table[index];
@@ -98,23 +132,26 @@ impl Hub {
         true
     }
 
-    pub(super) fn assert_home(&self, name: &ChannelName) {
-        assert_eq!(self.router.home(name), self.id, "this shard is not the home of {name}");
+    /// The channel's index on its home, which this shard must be. Hashes the name once.
+    pub(super) fn find_or_open_home(&mut self, name: &ChannelName) -> u32 {
+        let hash = self.home_hash(name);
+        let found = self.table.find(hash as u32, name);
+        found.unwrap_or_else(|| self.open_home(name, hash as u32))
+    }
+
+    fn home_hash(&self, name: &ChannelName) -> u64 {
+        let hash = self.router.hash(name);
+        assert_eq!(self.router.shard_of(hash), self.id, "this shard is not the home of {name}");
+        hash
     }
 
     /// Adds the next publication to the log.
-    pub(super) fn append(
-        &mut self,
-        now_ms: u64,
-        index: u32,
-        publication: Arc<Publication>,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn append(&mut self, now_ms: u64, index: u32, publication: Arc<Publication>) {
         let channel = &mut self.table[index];
         let rules = &self.rules[channel.namespace];
-        self.log_bytes += channel.log.push(publication, &rules.history);
+        channel.log.push(publication, &rules.history);
         channel.log.expire(now_ms, rules.history_ttl_ms, TRIM_MAX);
-        self.log_grew(now_ms, index, out);
+        self.log_grew(now_ms, index);
     }
 
     /// Begins a new stream. The marks of all subscribers here are below the new base, which is how
@@ -132,8 +169,7 @@ impl Hub {
     /// Drops all that is kept; the head stays.
     pub(super) fn clear_log(&mut self, index: u32) {
         let log = &mut self.table[index].log;
-        let empty = Log::new(log.head());
-        self.log_bytes -= mem::replace(log, empty).bytes();
-        self.sizes.place(&mut self.table, index);
+        *log = Log::new(log.head());
+        self.shares.count(&mut self.table, index);
     }
 }

@@ -27,14 +27,16 @@ impl Hub {
             return 0;
         };
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
+        channel.find_orphans();
         let mut steps = channel.log.expire(now_ms, ttl_ms, steps_max);
         let expired = steps;
         while steps < steps_max && channel.can_release() {
-            self.log_bytes -= channel.log.drop_oldest();
+            channel.drop_oldest();
             steps += 1;
         }
+        self.shares.count(&mut self.table, index);
+        self.keep_budget(now_ms, index);
         if steps > expired {
-            self.sizes.place(&mut self.table, index);
             self.restart_ttl(now_ms, index);
         }
         if steps > 0 {

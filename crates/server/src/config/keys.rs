@@ -74,11 +74,13 @@ settings! {
         /// ordinary clients behind.
         log_bytes_max: usize = 8_388_608, 1_024..=1_073_741_824;
         /// Bytes that all channels of a shard may keep together, for lagging subscribers and as
-        /// history. When they reach it, the largest log drops its oldest publications. Other forms
-        /// of the same publications, for event streams and JSON, may take as much again.
+        /// history. When they reach it, the namespace that takes most drops the oldest publications
+        /// of its largest log. Other forms of the same publications, for event streams and JSON, may
+        /// take as much again.
         shard_log_bytes_max: usize = 67_108_864, 65_536..=1_099_511_627_776;
-        /// Channels without subscribers that a shard remembers. Beyond it, the shard forgets the
-        /// oldest first, with everything they keep.
+        /// Channels without subscribers that a shard remembers. Beyond it, the shard forgets those
+        /// without a publication first, then the oldest of the namespace that has most, with
+        /// everything they keep.
         channels_idle_max: u32 = 100_000, 1..=16_777_216;
         /// How long an unused channel keeps its position after its history has expired. Until then,
         /// a client that comes back does not see a gap where there is none.

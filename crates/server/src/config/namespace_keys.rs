@@ -28,6 +28,9 @@ settings! {
         /// How many bytes a subscriber may lag behind in a channel. When unset, the server's
         /// `log_bytes_max`.
         log_bytes_max: usize = 8_388_608, 1_024..=1_073_741_824;
+        /// Percent of the server's `shard_log_bytes_max` and `channels_idle_max` that its channels may
+        /// take together. 25 for `demo` and `presence`, which strangers fill, unless set.
+        shard_share_percent: u32 = 100, 1..=100;
         /// What happens to a client that falls behind what its channel keeps: `disconnect` closes
         /// it with code 4008, `skip` moves it to the oldest publication that is kept, `latest` to
         /// the newest. With the last two, the client receives a notice of what it missed. A plain
@@ -41,5 +44,8 @@ settings! {
         /// Publish each join and leave of a channel NAME, by WebSocket or event stream, in the
         /// channel `presence:NAME`.
         join_leave: bool = false;
+        /// Joins and leaves of a channel that are published in a second, with a burst of as many;
+        /// those beyond are not. 0 means no limit.
+        join_leave_per_second: u32 = 100, 0..=1_000_000;
     }
 }

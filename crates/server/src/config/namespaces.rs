@@ -18,6 +18,9 @@ pub(crate) const DEMO: &str = "demo";
 /// The namespace of the channels that report joins and leaves in others.
 pub(crate) const PRESENCE: &str = "presence";
 
+/// The share of a namespace that any client can fill, unless it is set.
+const STRANGERS_SHARE_PERCENT: i64 = 25;
+
 /// Reads the tables of the file and adds the built-in ones.
 pub(crate) fn collect(
     raw: &Raw,
@@ -31,10 +34,12 @@ pub(crate) fn collect(
         let rate = i64::from(settings.demo_publish_per_second);
         demo.entry("publish").or_insert(true.into());
         demo.entry("publish_per_second").or_insert(rate.into());
+        demo.entry("shard_share_percent").or_insert(STRANGERS_SHARE_PERCENT.into());
     }
     // Rules of its own, since those of the default may let clients publish.
     if tables.values().any(|keys| keys.get("join_leave") == Some(&true.into())) {
-        tables.entry(PRESENCE.to_owned()).or_default();
+        let presence = tables.entry(PRESENCE.to_owned()).or_default();
+        presence.entry("shard_share_percent").or_insert(STRANGERS_SHARE_PERCENT.into());
     }
     let mut named = BTreeMap::new();
     for (name, mut keys) in tables {

@@ -115,12 +115,15 @@ fn kept(namespace: &NamespaceSettings, shard_log_bytes_max: usize) -> String {
         );
         (log_bytes_max.max(history_bytes), back)
     };
-    let channels = shard_log_bytes_max / most.max(1);
+    let share_percent = namespace.shard_share_percent;
+    let share = (shard_log_bytes_max as u128 * u128::from(share_percent) / 100) as usize;
+    let channels = share / most.max(1);
     format!(
         "A channel keeps up to {behind} for subscribers that are behind, and up to {back} for \
-         clients that resume. Of channels that keep {} each, {channels} fill a shard; then the \
-         largest drops its oldest publication first.",
-        bytes(most as u64)
+         clients that resume. Of channels that keep {} each, {channels} fill the {} of a shard that \
+         they may take together; then the largest drops its oldest publication first.",
+        bytes(most as u64),
+        bytes(share as u64)
     )
 }
 

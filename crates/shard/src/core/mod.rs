@@ -25,6 +25,15 @@ use crate::refusals::Refusals;
 use crate::time::Tick;
 use crate::wall::Wall;
 
+/// A join or a leave to be published.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    pub(crate) channel: ChannelName,
+    pub(crate) draft: Draft,
+    /// How many a second the channel may have.
+    pub(crate) per_second: u32,
+}
+
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) shard: ShardId,
@@ -38,7 +47,7 @@ pub(crate) struct Core {
     pub(crate) hub: Hub,
     pub(crate) exchange: Exchange,
     /// Joins and leaves to be published.
-    pub(crate) announcements: Vec<(ChannelName, Draft)>,
+    pub(crate) announcements: Vec<Announcement>,
     /// Replies of this stage.
     pub(crate) outgoing: Outgoing,
     /// What this stage wants of the plane, after its replies.

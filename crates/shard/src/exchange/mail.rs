@@ -22,7 +22,9 @@ impl Mail {
     /// counted.
     pub(crate) fn bytes(&self) -> usize {
         let payload = match self {
-            Self::Hub(Message::Publish { draft, .. }) => draft.payload().len(),
+            Self::Hub(Message::Publish { draft, .. } | Message::Announce { draft, .. }) => {
+                draft.payload().len()
+            }
             Self::Hub(Message::Deliver { publication, .. }) => publication.cost_bytes(),
             Self::Hub(_) => 0,
             Self::Command(_) | Self::Answer(..) => return 0,

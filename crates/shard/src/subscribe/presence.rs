@@ -4,7 +4,7 @@ use switchboard_hub::{ChannelName, Draft, Kind};
 use switchboard_plane::ConnId;
 
 use crate::connection::Session;
-use crate::core::Core;
+use crate::core::{Announcement, Core};
 
 /// What stands before the name of a channel in the name of the one for its joins and leaves.
 const PREFIX: &str = "presence:";
@@ -35,17 +35,16 @@ fn announce(core: &mut Core, id: ConnId, event: &str) {
         return;
     }
     let namespaces = &core.config.namespaces;
-    let announces = |name: &&ChannelName| {
-        namespaces.resolve(name).is_some_and(|number| namespaces.rules(number).join_leave)
+    let bound = |name: &ChannelName| {
+        let rules = namespaces.rules(namespaces.resolve(name)?);
+        rules.join_leave.then_some((name.clone(), rules.join_leave_per_second))
     };
-    let names: Vec<ChannelName> = core
+    let names: Vec<(ChannelName, u32)> = core
         .subscriptions(id)
-        .filter_map(|(_, subscription)| core.hub.name(subscription.channel))
-        .filter(announces)
-        .cloned()
+        .filter_map(|(_, subscription)| bound(core.hub.name(subscription.channel)?))
         .collect();
     let connection = name_of(core, id);
-    for name in names {
+    for (name, per_second) in names {
         let Some(channel) = channel_of(&name) else {
             continue;
         };
@@ -53,7 +52,7 @@ fn announce(core: &mut Core, id: ConnId, event: &str) {
         let draft = Draft::new(Kind::Text, text.to_string().as_bytes())
             .with_content_type("application/json")
             .with_event(event);
-        core.announcements.push((channel, draft));
+        core.announcements.push(Announcement { channel, draft, per_second });
     }
 }
 

@@ -7,7 +7,7 @@ use switchboard_plane::{ConnId, Plane};
 use super::{Shard, inspect};
 use crate::command::Command;
 use crate::connection::InputReason;
-use crate::core::Core;
+use crate::core::{Announcement, Core};
 use crate::exchange::Mail;
 use crate::session;
 
@@ -29,8 +29,8 @@ impl<P: Plane> Shard<P> {
             }
         }
         let Core { hub, exchange, announcements, now_ms, .. } = &mut self.core;
-        for (channel, draft) in announcements.drain(..) {
-            hub.publish(*now_ms, &channel, draft, None, &mut exchange.outbox);
+        for Announcement { channel, draft, per_second } in announcements.drain(..) {
+            hub.announce(*now_ms, &channel, draft, per_second, &mut exchange.outbox);
         }
         exchange.end_reading();
         exchange.give_receipts();

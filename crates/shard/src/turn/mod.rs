@@ -241,6 +241,7 @@ impl<P: Plane> Shard<P> {
         counters.channels.set(self.core.hub.channels() as u64);
         counters.log_bytes.set(self.core.hub.log_bytes() as u64);
         counters.history_evicted.set(self.core.hub.evicted());
+        counters.join_leave_dropped.set(self.core.hub.announcements_dropped());
         counters.accepts_paused.set(stats.accepts_paused);
         counters.sends_short.set(stats.sends_short);
         counters.sends_refused.set(stats.sends_refused);

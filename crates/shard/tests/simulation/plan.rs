@@ -123,12 +123,14 @@ impl Plan {
             publish_per_second: 0,
             lossy_plain: name == "lossy",
             join_leave: name == "skip",
+            join_leave_per_second: 0,
         };
         let rules = |name: &str| Rules {
             slow_policy: policy(name),
             tail: self.tail,
             history: self.history,
             history_ttl_ms: self.history_ttl_ms,
+            share_percent: if name == "demo" { 25 } else { 100 },
         };
         let both = |name: &str| (rules(name), clients(name));
         let names = ["demo", "skip", "latest", "lossy"];

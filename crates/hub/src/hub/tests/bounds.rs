@@ -6,7 +6,7 @@ fn entries_and_channels_are_small() {
     assert_eq!(size_of::<crate::subscriber_set::Entry>(), 16);
     assert_eq!(size_of::<Subscription>(), 8);
     assert_eq!(size_of::<Links>(), 32);
-    assert!(size_of::<Channel>() <= 256, "{}", size_of::<Channel>());
+    assert!(size_of::<Channel>() <= 288, "{}", size_of::<Channel>());
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn looked_at_from_elsewhere(limits: &Limits, bytes: usize) -> ([Hub; 2], Vec<Cha
 fn mirrors_drive_out_no_history() {
     let few = Limits { channels_idle_max: 35, ..roomy() };
     let small = Limits { shard_log_bytes_max: 120_000, ..roomy() };
-    for (limits, bytes) in [(few, 1), (small, 1_000)] {
+    for (limits, bytes, channels) in [(few, 1, 35), (small, 1_000, 60)] {
         let (hubs, own) = looked_at_from_elsewhere(&limits, bytes);
         for name in &own {
             let home = hubs[0].report(0, name).home.unwrap();
@@ -223,6 +223,7 @@ fn mirrors_drive_out_no_history() {
         }
         assert_eq!(hubs[0].evicted(), 0);
         assert!(hubs[0].log_bytes() <= limits.shard_log_bytes_max);
-        assert!(hubs[0].channels() < 60, "mirrors were forgotten");
+        // Too many are forgotten; their bytes are those of their homes.
+        assert_eq!(hubs[0].channels(), channels);
     }
 }

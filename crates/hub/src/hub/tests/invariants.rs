@@ -8,8 +8,8 @@ pub(super) fn assert_sound(hub: &Hub) {
         .filter_map(|index| Some((index, hub.table.get(index)?)))
         .collect();
     assert_eq!(channels.len(), hub.table.len());
-    let bytes: usize = channels.iter().map(|(_, channel)| channel.log.bytes()).sum();
-    assert_eq!(hub.log_bytes, bytes);
+    let bytes: usize = channels.iter().map(|(_, channel)| channel.bytes_to_count()).sum();
+    assert_eq!(hub.log_bytes(), bytes);
     assert!(bytes <= hub.limits.shard_log_bytes_max);
     let idle = channels.iter().filter(|(_, channel)| channel.is_idle()).count();
     assert_eq!(hub.channels_idle(), idle);
@@ -23,8 +23,8 @@ pub(super) fn assert_sound(hub: &Hub) {
 fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
     let has_work = channel.ready_has_work() || channel.blocked_has_work();
     assert!(!has_work || hub.dirty.contains(&hub.table, index), "work that nobody will find");
-    let class = channel.log.bytes().checked_ilog2().map(|class| class as u8);
-    assert_eq!(channel.size_class, class);
+    assert_eq!(channel.counted_bytes, channel.bytes_to_count());
+    assert_eq!(channel.links.contain(Link::Size), channel.counted_bytes > 0);
     assert!(channel.head_mark() >= channel.base);
     assert_marks(&channel.ready, channel.head_mark());
     if let Some(blocked) = &channel.blocked {

@@ -27,12 +27,58 @@ fn the_log_comes_with_the_join() {
     for _ in 0..9 {
         pair.publish();
     }
-    pair.subscribe(0);
+    let subscription = pair.subscribe(0);
     pair.carry_to_a();
     pair.carry_to_b();
-    assert_eq!(pair.b.log_bytes(), pair.a.log_bytes());
-    assert_eq!(pair.b.log_bytes(), pair.a.report(0, &pair.name).home.unwrap().bytes as usize);
+    let home_bytes = pair.a.report(0, &pair.name).home.unwrap().bytes as usize;
+    assert_eq!(pair.b.table[subscription.channel].log.bytes(), home_bytes);
+    assert_eq!((pair.a.log_bytes(), pair.b.log_bytes()), (home_bytes, 0), "counted once");
     assert_eq!(pair.received(), []);
+}
+
+#[test]
+fn what_the_home_drops_is_counted_by_the_mirror_that_still_has_it() {
+    let mut pair = Pair::with_rules(keeping(5), &roomy());
+    let subscription = pair.subscribe(0);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    let (subscription, _) = pair.b.block(subscription, 0);
+    for _ in 0..5 {
+        pair.publish();
+    }
+    pair.carry_to_b();
+    assert_eq!(pair.b.log_bytes(), 0);
+    let each = pair.a.log_bytes() / 5;
+    // The home has a budget for two, and the mirror follows at its next publication.
+    pair.a.limits.shard_log_bytes_max = 2 * each;
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!((pair.a.log_bytes(), pair.b.log_bytes()), (2 * each, 3 * each));
+    // The mirror's own budget bounds that, and nothing that the home has counts for it.
+    pair.b.limits.shard_log_bytes_max = each;
+    pair.publish();
+    pair.carry_to_b();
+    assert_eq!((pair.a.log_bytes(), pair.b.log_bytes()), (2 * each, each));
+    assert_eq!(pair.b.table[subscription.channel].log.len(), 3);
+    pair.b.tick(20_000, &mut pair.to_a);
+    invariants::assert_sound(&pair.b);
+}
+
+#[test]
+fn a_silent_mirror_finds_with_the_sweep_what_its_home_has_dropped() {
+    let mut pair = Pair::new(&roomy());
+    pair.subscribe(0);
+    pair.carry_to_a();
+    pair.publish();
+    pair.carry_to_b();
+    let bytes = pair.a.log_bytes();
+    pair.a.limits.shard_log_bytes_max = 0;
+    let other = (0..99).map(|i| name(&format!("o{i}"))).find(|it| pair.a.router.home(it) == A);
+    let draft = Draft::new(Kind::Text, b"x");
+    pair.a.publish_home(0, &other.unwrap(), draft, &mut pair.to_b);
+    assert_eq!((pair.a.log_bytes(), pair.b.log_bytes()), (0, 0));
+    pair.b.tick(1, &mut pair.to_a);
+    assert_eq!(pair.b.log_bytes(), bytes);
 }
 
 #[test]
@@ -206,6 +252,25 @@ fn a_publish_from_another_shard_goes_by_the_home() {
     pair.carry_to_b();
     assert_eq!(pair.received(), [(vec![0], vec![1])]);
     assert_eq!(pair.b.report(0, &pair.name).home, None);
+}
+
+#[test]
+fn announcements_of_all_shards_together_have_a_rate() {
+    let mut pair = Pair::new(&roomy());
+    for now_ms in [0, 0, 1_000] {
+        for _ in 0..10 {
+            let draft = || Draft::new(Kind::Text, b"join");
+            pair.a.announce(now_ms, &pair.name, draft(), 10, &mut pair.to_b);
+            pair.b.announce(now_ms, &pair.name, draft(), 10, &mut pair.to_a);
+            for (_, message) in std::mem::take(&mut pair.to_a) {
+                pair.a.handle(now_ms, message, &mut pair.to_b);
+            }
+        }
+    }
+    let report = pair.a.report(1_000, &pair.name).home.unwrap();
+    assert_eq!((report.messages, pair.a.announcements_dropped()), (20, 40));
+    pair.a.publish_home(1_000, &pair.name, Draft::new(Kind::Text, b"x"), &mut pair.to_b);
+    assert_eq!(pair.a.publications(), 21, "other publications have none");
 }
 
 #[test]

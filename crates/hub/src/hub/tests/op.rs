@@ -143,6 +143,7 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
     let history = prop_oneof![4 => bounds(), 1 => Just(Bounds { publications: 0, bytes: 0 })];
     let ttl_ms = prop_oneof![Just(5u64), Just(30), Just(2_000), Just(1_000_000)];
     (bounds(), history, ttl_ms).prop_map(|(tail, history, history_ttl_ms)| Rules {
+        share_percent: 100,
         slow_policy: SlowPolicy::default(),
         tail,
         history,
