@@ -31,6 +31,33 @@ pub fn short_upgrade(path: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The handshake of a publishing stream.
+pub fn publishing_upgrade() -> Vec<u8> {
+    let upgrade = String::from_utf8(short_upgrade("/publish")).unwrap();
+    upgrade.replace("Host: here", "Host: localhost").into_bytes()
+}
+
+/// A publication by HTTP, as programs send it.
+pub fn publication(channel: &str, payload_bytes: usize) -> Vec<u8> {
+    let head = format!(
+        "POST /pub/{channel} HTTP/1.1\r\nHost: localhost:8001\r\nAccept: */*\r\n\
+         User-Agent: backend/1.0\r\nContent-Type: text/plain\r\n\
+         Content-Length: {payload_bytes}\r\n\r\n"
+    );
+    [head.as_bytes(), &text(payload_bytes)].concat()
+}
+
+/// The message of a publishing stream with one publication, in the binary form. Its key is all zeros.
+pub fn published_frame(channel: &str, payload_bytes: u8) -> Vec<u8> {
+    let mut publication = vec![channel.len() as u8];
+    publication.extend_from_slice(channel.as_bytes());
+    publication.extend_from_slice(&[1, payload_bytes]);
+    publication.extend_from_slice(&text(payload_bytes.into()));
+    let mut out = Vec::new();
+    frame::write(&mut out, Opcode::Binary, &publication, Some([0; 4]));
+    out
+}
+
 /// The shortest request for an event stream.
 pub fn event_stream(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: here\r\nAccept: text/event-stream\r\n\r\n").into_bytes()

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use switchboard_hub::{Accounting, ChannelName, Draft, Limits, Namespaces, Router, Rules, ShardId};
 use switchboard_plane::sim::{ClientId, SimConfig, SimNet, SimPlane};
-use switchboard_plane::{Chunk, Close, ConnId, Event, Plane, PlaneStats, SendException, Waker};
+use switchboard_plane::{
+    Chunk, Close, ConnId, Event, Plane, PlaneStats, Reserved, SendException, Waker,
+};
 use switchboard_shard::{
     Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Command, Common, Config, HeadLimits,
     MessageLimits, NamespaceRules, Next, Reply, RequestHandler, Shard, Timeouts,
@@ -59,7 +61,8 @@ impl SimShard {
             accounting: Arc::new(Accounting::default()),
         };
         let slots = connections_max as u32 + switchboard_shard::RESERVED_SLOTS;
-        let sim = SimConfig { connections_max: slots, ..SimConfig::default() };
+        let reserved = Reserved { first_listener: INTERNAL, slots: 64 };
+        let sim = SimConfig { connections_max: slots, reserved, ..SimConfig::default() };
         let (sim, net) = SimNet::new(1, sim);
         let shard = Shard::new(Sink { sim, bytes_sent: 0 }, ShardId(0), &common, 1, 1_000);
         Self { shard, net, common, clients: Vec::new(), now_ms: 1_000 }
@@ -70,6 +73,19 @@ impl SimShard {
         let client = self.net.connect(([127, 0, 0, 1], 1_024).into());
         self.net.write(client, head);
         self.clients.push(client);
+    }
+
+    /// A backend connects to the internal API and sends this.
+    pub fn connect_backend(&mut self, bytes: &[u8]) -> ClientId {
+        let backend = self.net.connect_to(INTERNAL, ([127, 0, 0, 1], 2_048).into());
+        self.net.write(backend, bytes);
+        self.run();
+        backend
+    }
+
+    /// A client or backend sends these bytes.
+    pub fn send(&mut self, client: ClientId, bytes: &[u8]) {
+        self.net.write(client, bytes);
     }
 
     /// Every client sends these bytes.
@@ -104,7 +120,10 @@ impl SimShard {
     }
 }
 
-/// There is no internal API here.
+/// The listener of the internal API.
+const INTERNAL: u16 = 1;
+
+/// Nothing is asked of the internal API but publications.
 struct Nobody;
 
 impl RequestHandler for Nobody {
@@ -122,7 +141,7 @@ fn config(connections_max: u32) -> Config {
     let namespaces = Namespaces::new((Rules::default(), clients), [], false);
     Config {
         connections_max,
-        first_internal_listener: None,
+        first_internal_listener: Some(INTERNAL),
         head: HeadLimits::default(),
         message: MessageLimits::default(),
         channels_per_connection_max: 128,

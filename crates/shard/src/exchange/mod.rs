@@ -88,10 +88,12 @@ impl Exchange {
         Some(mail)
     }
 
-    /// What was read in this turn has been handled.
-    pub(crate) fn end_reading(&mut self) {
+    /// What was read in this turn has been handled. False when that was nothing.
+    pub(crate) fn end_reading(&mut self) -> bool {
         self.mailbox.handled(std::mem::take(&mut self.handled_bytes));
-        self.counters.mailbox_messages.add(std::mem::take(&mut self.handled) as u64);
+        let handled = std::mem::take(&mut self.handled);
+        self.counters.mailbox_messages.add(handled as u64);
+        handled > 0
     }
 
     /// Mail may be left for the next turn: what this shard knows may be older than what its clients

@@ -32,8 +32,11 @@ impl<P: Plane> Shard<P> {
         for Announcement { channel, draft, per_second } in announcements.drain(..) {
             hub.announce(*now_ms, &channel, draft, per_second, &mut exchange.outbox);
         }
-        exchange.end_reading();
+        let has_read = exchange.end_reading();
         exchange.give_receipts();
+        if has_read {
+            self.end_stage();
+        }
     }
 
     fn obey(&mut self, command: Command) {
@@ -65,7 +68,7 @@ impl<P: Plane> Shard<P> {
     /// Reads publishers again once there is room for what they publish.
     pub(super) fn release_publishers(&mut self) {
         let is_over_bound = self.core.exchange.check_bound();
-        if !is_over_bound && self.core.api.has_room() && !self.core.held_publishers.is_empty() {
+        if !self.core.held_publishers.is_empty() && !is_over_bound && self.core.api.has_room() {
             for id in std::mem::take(&mut self.core.held_publishers) {
                 self.core.unpark_input(id, &[InputReason::Room]);
                 self.core.revisit(id);

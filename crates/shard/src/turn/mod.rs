@@ -107,7 +107,6 @@ impl<P: Plane> Shard<P> {
         // What clients ask may follow from what other shards sent before: that is taken first.
         self.link.poll(&mut self.events)?;
         self.read_mail();
-        self.end_stage();
         self.take_events();
         self.continue_input();
         let more_work = self.fan_out.slice(&mut self.core, &mut self.link);

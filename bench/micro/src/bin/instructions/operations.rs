@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 use switchboard_bench::{Room, SimShard, sample};
 use switchboard_hub::{ChannelName, Draft, Kind};
+use switchboard_plane::sim::ClientId;
 use switchboard_ws::frame::{self, HEADER_BYTES_MAX, Opcode, Role};
 use switchboard_ws::handshake::{self, Rules};
 use switchboard_ws::head::{self, HeadLimits, HeaderSlots};
@@ -60,6 +61,12 @@ pub(crate) const ALL: &[Operation] = &[
     operation("turn-fan-out-events", "event stream of 10,000, a publication", turn_fan_out_events),
     operation("turn-echo", "message of 64 B there and back", turn_echo),
     operation("turn-accept", "connection, from accept to 101", turn_accept),
+    operation(
+        "turn-publish",
+        "publication by HTTP, answered and sent to a subscriber",
+        turn_publish,
+    ),
+    operation("turn-publish-stream", "publication on a stream, the same", turn_publish_stream),
 ];
 
 const TIMES: u64 = 1_000;
@@ -218,4 +225,47 @@ fn turn_accept() -> u64 {
         shard.run();
         assert!(shard.bytes_sent() > CONNECTIONS * 100, "a response to each");
     }) * CONNECTIONS
+}
+
+const PUBLISHED_CHANNELS: usize = 1_000;
+
+/// Clients with a channel each, and what is published to them one after another.
+fn count_publications(shard: &mut SimShard, backend: ClientId, sent: &[Vec<u8>]) -> u64 {
+    let mut round = || {
+        for bytes in sent {
+            let before = shard.bytes_sent();
+            shard.send(backend, bytes);
+            shard.run();
+            assert!(shard.bytes_sent() - before > 66, "a frame and an answer");
+        }
+    };
+    round();
+    counted_by_callgrind(1, round) * sent.len() as u64
+}
+
+fn with_channels() -> SimShard {
+    let mut shard = SimShard::without_clients(PUBLISHED_CHANNELS);
+    for nth in 0..PUBLISHED_CHANNELS {
+        shard.connect(&sample::short_upgrade(&format!("/sub/user-{nth}")));
+    }
+    shard.run();
+    shard
+}
+
+/// With what the simulated network costs.
+fn turn_publish() -> u64 {
+    let mut shard = with_channels();
+    let request = |nth| sample::publication(&format!("user-{nth}"), 64);
+    let sent: Vec<_> = (0..PUBLISHED_CHANNELS).map(request).collect();
+    let backend = shard.connect_backend(&sent[0]);
+    count_publications(&mut shard, backend, &sent)
+}
+
+/// With what the simulated network costs.
+fn turn_publish_stream() -> u64 {
+    let mut shard = with_channels();
+    let message = |nth| sample::published_frame(&format!("user-{nth}"), 64);
+    let sent: Vec<_> = (0..PUBLISHED_CHANNELS).map(message).collect();
+    let backend = shard.connect_backend(&sample::publishing_upgrade());
+    count_publications(&mut shard, backend, &sent)
 }
