@@ -101,3 +101,50 @@ def test_bodies_that_do_not_end_take_no_room_of_others(start, plane):
     finally:
         for connection in held:
             connection.close()
+
+
+def test_a_full_public_listener_leaves_the_api_its_slots(start, plane):
+    """More clients than the server serves and refuses together: they wait, and backends do not."""
+    server = start(plane, connections_max=64)
+    crowd = [RawConnection(server) for _ in range(64 + 64 + 50)]
+    try:
+        for number in range(20):
+            with RawConnection(InternalApi(server)) as backend:
+                health = HEALTH.replace(b"a.example", b"localhost")
+                assert backend.send(health).read_answer().status == 200, number
+                publication = b"POST /pub/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx"
+                assert backend.send(publication).read_answer().status == 202
+    finally:
+        for connection in crowd:
+            connection.close()
+
+
+def test_connections_with_access_beyond_the_bound_are_refused(start, plane):
+    server = start(plane, api_key=KEY, internal_connections_max=PLACES)
+    friends = []
+    try:
+        for _ in range(PLACES):
+            friends.append(RawConnection(InternalApi(server)))
+            assert friends[-1].send(COUNTERS).read_answer().status == 200
+        with RawConnection(InternalApi(server)) as late:
+            answer = late.read_answer()
+            assert answer.status == 503 and answer.closes(), answer
+            assert "internal_connections_max" in answer.body.decode()
+        friends.pop().close()
+        assert publish(server, within_s=5).status == 202
+    finally:
+        for friend in friends:
+            friend.close()
+
+
+def test_one_address_is_not_all_strangers(start, plane):
+    """The oldest of an address with many makes room, and one with access stays."""
+    server = start(plane, api_key=KEY, internal_connections_max=PLACES)
+    with RawConnection(InternalApi(server)) as friend:
+        assert friend.send(COUNTERS).read_answer().status == 200
+        silent = [RawConnection(InternalApi(server)) for _ in range(PLACES // 4 + 5)]
+        for connection in silent[:5]:
+            connection.expect_end()
+        assert friend.send(COUNTERS).read_answer().status == 200
+        for connection in silent:
+            connection.close()
