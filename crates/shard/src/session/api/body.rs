@@ -1,5 +1,7 @@
 //! The body of a request, read within bounds of size, time and memory.
 
+use std::borrow::Cow;
+
 use switchboard_api::ApiError;
 use switchboard_plane::ConnId;
 use switchboard_ws::body::BodyReader;
@@ -29,7 +31,7 @@ pub(super) fn begin(
     };
     if let Some(body) = length.and_then(|length| behind.get(..length)) {
         let used = head_bytes + body.len();
-        return complete(core, id, target, answering, body, None, used);
+        return complete(core, id, target, answering, Cow::Borrowed(body), None, used);
     }
     answer::set_due(core, id, core.api.config.timeouts.body_ms);
     let held = Held::new(&core.api);
@@ -94,7 +96,7 @@ pub(super) fn receive(core: &mut Core, id: ConnId, bytes: &[u8]) -> Taken {
     let ApiWork { held, stage } = *work;
     if let ApiStage::Body(incoming) = stage {
         let Incoming { target, answering, body, .. } = *incoming;
-        return complete(core, id, target, answering, &body, Some(held), used);
+        return complete(core, id, target, answering, Cow::Owned(body), Some(held), used);
     }
     Taken::Part(used)
 }
@@ -105,7 +107,7 @@ fn complete(
     id: ConnId,
     target: Target,
     answering: Answering,
-    body: &[u8],
+    body: Cow<'_, [u8]>,
     held: Option<Held>,
     used: usize,
 ) -> Taken {
@@ -114,7 +116,7 @@ fn complete(
             if held.is_none() && !core.turn_budget.take(body.len()) {
                 return Taken::Later;
             }
-            publish::publish(core, id, &name, &meta, body, held, answering);
+            publish::publish(core, id, &name, &meta, &body, held, answering);
         }
         Target::Batch => batch::begin(core, id, body, held, answering),
         Target::Handler(parts) => handler::hand_over(core, id, *parts, body, held, answering),

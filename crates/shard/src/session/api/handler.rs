@@ -1,5 +1,7 @@
 //! Requests that the shards do not answer themselves: to the handler, and its answer back.
 
+use std::borrow::Cow;
+
 use http::request::Parts;
 use switchboard_plane::ConnId;
 
@@ -13,7 +15,7 @@ pub(super) fn hand_over(
     core: &mut Core,
     id: ConnId,
     parts: Parts,
-    body: &[u8],
+    body: Cow<'_, [u8]>,
     held: Option<Held>,
     answering: Answering,
 ) {
@@ -21,5 +23,5 @@ pub(super) fn hand_over(
     let due_ms = core.api.config.timeouts.handler_ms;
     answer::await_answer(core, id, ApiWork { held, stage: ApiStage::Handler(answering) }, due_ms);
     let reply = core.exchange.answer_by_mail(id);
-    core.api.handle(http::Request::from_parts(parts, body.to_vec()), reply);
+    core.api.handle(http::Request::from_parts(parts, body.into_owned()), reply);
 }
