@@ -87,6 +87,58 @@ def test_the_sentence_of_a_refused_line(start, plane):
     assert "publish: the server answered with 413: " in reasons(done), reasons(done)
 
 
+KEY = "secret-of-32-characters-at-least"
+
+
+def streaming(server):
+    return ["--publish-stream", f"ws://127.0.0.1:{server.internal_port}/publish"]
+
+
+@pytest.mark.parametrize("load", [["--in-flight", 20], ["--rate", 500]], ids=lambda load: load[0])
+@pytest.mark.parametrize("shards", [1, 2])
+def test_streams(start, plane, shards, load):
+    server = start(plane, shards=shards, api_key=KEY)
+    # The second size has a length of two bytes in the binary form.
+    done = run_load(
+        "fanout", target(server), *streaming(server), "--publish-header", f"X-API-Key: {KEY}", "--json", "--quiet",
+        "--connections", 60, "--channels", 20, "--publishers", 2, "--publications", 205, *load,
+        "--size", "64:50%,999:50%",
+    )  # fmt: skip
+    record = record_of(done)
+    figures = {(one["group"], one["name"]): one["value"] for one in record["summary"]}
+    assert done.returncode == 0, done
+    assert figures["Publications", "acknowledged"] == 205
+    assert figures["Deliveries", "delivered"] == 205 * 3
+    counters = json.loads(server.request("GET", "/counters", headers={"X-API-Key": KEY})[2])
+    assert counters["total"]["published_by_backends"] == 205
+    assert record["server"].endswith(f" on {plane}"), record["server"]
+    assert KEY not in done.stdout
+
+
+def test_the_sentence_of_a_publication_that_a_stream_refuses(start, plane):
+    server = start(plane, publish_bytes_max=65_536)
+    done = run_load("fanout", target(server), *streaming(server), *FEW, *SHORT, "--size", 100_000)
+    assert done.returncode == 1, done
+    figures = {figure["name"]: figure["value"] for figure in record_of(done)["summary"]}
+    assert (figures["acknowledged"], figures["refused or unanswered"]) == (0, 5), figures
+    assert "publish: the server answered with 413: " in reasons(done), reasons(done)
+
+
+def test_the_sentence_of_a_refused_stream(start, plane):
+    server = start(plane, api_key=KEY)
+    done = run_load("fanout", target(server), *streaming(server), *FEW, *SHORT)
+    assert done.returncode == 69 and "the publisher: " in done.stderr and "401: " in done.stderr, done
+
+
+def test_a_stream_that_the_server_closes(start, plane):
+    """Its message has no room: the close code is said, and what was under way counts as unanswered."""
+    server = start(plane, batch_bytes_max=65_536, publish_bytes_max=65_536)
+    done = run_load("fanout", target(server), *streaming(server), *FEW, *SHORT, "--size", 100_000)
+    assert done.returncode == 1 and "publisher: closed by the server with 1009" in reasons(done), reasons(done)
+    figures = {figure["name"]: figure["value"] for figure in record_of(done)["summary"]}
+    assert figures["acknowledged"] == 0 and figures["refused or unanswered"] > 0, figures
+
+
 def test_the_sentence_of_a_refused_poll(server):
     done = run_load(
         "compare-transports", target(server), *publishing(server), *FEW, "--duration", "300ms",
@@ -129,11 +181,11 @@ def test_several_processes(start, plane):
 @pytest.fixture
 def named(start, plane):
     """A server with an API key, which the load tool has to give to learn its version."""
-    return start(plane, api_key="secret-of-32-characters-at-least")
+    return start(plane, api_key=KEY)
 
 
 def test_the_report_says_what_was_measured(named, plane, tmp_path):
-    key = ["--publish-header", "X-API-Key: secret-of-32-characters-at-least"]
+    key = ["--publish-header", f"X-API-Key: {KEY}"]
     done = fanout(named, *key, "--pid", named.pid, "--report", tmp_path)
     record = record_of(done)
     version = run_to_end("--version").stdout.split()[1]
@@ -223,7 +275,7 @@ def command_for(command, server, folder):
 def test_every_mode_is_documented():
     modes = [command.rpartition("switchboard-load ")[2].split()[0] for command in COMMANDS]
     assert sorted(modes) == sorted(
-        ["fanout", "idle", "fanout", "fanout", "fanout", "echo", "storm", "slow", "churn", "compare-transports"]
+        ["fanout", "idle", *["fanout"] * 4, "echo", "storm", "slow", "churn", "compare-transports"]
     )
 
 

@@ -79,7 +79,7 @@ pub(crate) struct Common {
     pub(crate) pid: Vec<u32>,
 
     /// What is measured, for the report. Without it, the version and plane that Switchboard gives at
-    /// /counters beside --publish-url
+    /// /counters beside --publish-url or --publish-stream
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: Option<String>,
 
@@ -120,13 +120,14 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "METHOD", default_value = "POST")]
     pub(crate) publish_method: String,
 
-    /// Further header of the request, `Name: value`; may be repeated
+    /// Further header of the request, or of the handshake with --publish-stream, `Name: value`; may
+    /// be repeated
     #[arg(long, value_name = "HEADER")]
     pub(crate) publish_header: Vec<String>,
 
-    /// Body of the request, the message with --publish-ws, or a line with --publish-batch;
-    /// `{payload}`, which is all of it unless told otherwise, is what the subscribers must get,
-    /// letters that need no quoting
+    /// Body of the request, the message with --publish-ws, the payload with --publish-stream, or a
+    /// line with --publish-batch; `{payload}`, which is all of it unless told otherwise, is what the
+    /// subscribers must get, letters that need no quoting
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) publish_body: Option<String>,
 
@@ -136,12 +137,18 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "LINES", conflicts_with = "publish_ws", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) publish_batch: Option<u32>,
 
+    /// Publish on a publishing stream instead (GET /publish of Switchboard), to this URL, such as
+    /// `ws://127.0.0.1:8001/publish`: a message for each publication, in the binary form, each answered
+    /// in order with its status. --publishers says how many streams; each has at most 64 unanswered
+    #[arg(long, value_name = "URL", conflicts_with_all = ["publish_url", "publish_method", "publish_batch", "publish_ws", "pipeline"])]
+    pub(crate) publish_stream: Option<String>,
+
     /// Publish by WebSocket instead: one connection per channel, to this URL, or to the target
     /// without a value
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     pub(crate) publish_ws: Option<String>,
 
-    /// HTTP connections; a channel always uses the same one
+    /// HTTP connections or streams; a channel always uses the same one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) publishers: u32,
 

@@ -39,7 +39,7 @@ pub(crate) struct Fanout {
     /// Instead of a rate: this many publications in flight in all channels together; when one was
     /// answered and all its subscribers have it, one goes out to a further channel. HTTP needs room
     /// for them: --publishers times --pipeline; with --publishers N --pipeline 1 each has a
-    /// connection of its own
+    /// connection of its own. So do streams: --publishers times 64
     #[arg(long, value_name = "N", conflicts_with_all = ["rate", "window"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) in_flight: Option<u32>,
 

@@ -102,8 +102,17 @@ impl<D> Core<D> {
 
     /// Sends a text message.
     pub(crate) fn send_text(&mut self, id: ConnId, payload: &[u8]) -> bool {
+        self.send_message(id, Opcode::Text, payload)
+    }
+
+    /// Sends a binary message.
+    pub(crate) fn send_binary(&mut self, id: ConnId, payload: &[u8]) -> bool {
+        self.send_message(id, Opcode::Binary, payload)
+    }
+
+    fn send_message(&mut self, id: ConnId, opcode: Opcode, payload: &[u8]) -> bool {
         let mask = self.random.mask();
-        self.send(id, |out| frame::write(out, Opcode::Text, payload, Some(mask)))
+        self.send(id, |out| frame::write(out, opcode, payload, Some(mask)))
     }
 
     /// Says goodbye with a Close frame; the end follows when the server has answered.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::frame;
 use super::queue::Pending;
 use super::request::Request;
 use crate::engine::Orders;
@@ -10,6 +11,9 @@ use crate::load::Sizes;
 use crate::target::{Template, Values};
 use crate::verify::{Excused, Progress, Stamp};
 
+/// Unanswered messages of a publishing stream; Switchboard reads no further beyond them.
+pub(crate) const STREAM_MESSAGES_MAX: u32 = 64;
+
 /// How publications go out.
 #[derive(Debug)]
 pub(crate) enum Means {
@@ -17,7 +21,9 @@ pub(crate) enum Means {
     Http { request: Request, body: Template, pipeline: usize },
     /// `batch` lines in each request, answered by as many.
     HttpBatch { request: Request, line: Template, batch: usize, pipeline: usize },
-    /// One text message each.
+    /// One message each on a publishing stream, in the binary form, and an answer to each.
+    Stream { payload: Template },
+    /// One text message each, without an answer.
     WebSocket { message: Template },
 }
 
@@ -26,7 +32,16 @@ impl Means {
     pub(super) fn batch(&self) -> usize {
         match self {
             Self::HttpBatch { batch, .. } => *batch,
-            Self::Http { .. } | Self::WebSocket { .. } => 1,
+            Self::Http { .. } | Self::Stream { .. } | Self::WebSocket { .. } => 1,
+        }
+    }
+
+    /// Requests or messages of one publisher that may be unanswered; none where there are no answers.
+    pub(super) fn unanswered_max(&self) -> Option<usize> {
+        match self {
+            Self::Http { pipeline, .. } | Self::HttpBatch { pipeline, .. } => Some(*pipeline),
+            Self::Stream { .. } => Some(STREAM_MESSAGES_MAX as usize),
+            Self::WebSocket { .. } => None,
         }
     }
 }
@@ -49,7 +64,9 @@ pub(crate) struct Context {
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     payload: Vec<u8>,
+    /// A body, or a message.
     body: Vec<u8>,
+    /// A whole request, or the payload in its envelope.
     request: Vec<u8>,
 }
 
@@ -80,6 +97,11 @@ impl Writer {
                     line.write(&values, &mut self.body);
                     self.body.push(b'\n');
                 }
+                Means::Stream { payload: text } => {
+                    self.request.clear();
+                    text.write(&values, &mut self.request);
+                    frame::write(values.channel, &self.request, &mut self.body);
+                }
             }
         }
         match means {
@@ -90,7 +112,7 @@ impl Writer {
                 request.write(&values, &self.body, &mut self.request);
                 &self.request
             }
-            Means::WebSocket { .. } => &self.body,
+            Means::Stream { .. } | Means::WebSocket { .. } => &self.body,
         }
     }
 }

@@ -1,5 +1,7 @@
-//! Publishers: by HTTP or by WebSocket, at a rate or as fast as the subscribers follow.
+//! Publishers: by HTTP, on streams or by WebSocket, at a rate or as fast as the subscribers follow.
 
+mod answers;
+mod frame;
 mod lanes;
 mod means;
 mod publishers;
@@ -8,7 +10,7 @@ mod request;
 mod results;
 mod schedule;
 
-pub(crate) use means::{Context, Means};
+pub(crate) use means::{Context, Means, STREAM_MESSAGES_MAX};
 pub(crate) use publishers::Publishers;
 pub(crate) use request::Request;
 pub(crate) use schedule::Schedule;

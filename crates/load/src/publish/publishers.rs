@@ -1,22 +1,20 @@
-//! The publishers' thread: what is due goes out, by HTTP or by WebSocket, in order in each channel.
+//! The publishers' thread: what is due goes out, in whatever way, in order in each channel.
 
 use std::collections::VecDeque;
 
 use switchboard_plane::{Close, ConnId};
 
+use super::answers::{Answers, is_success};
 use super::means::{Context, Means, Writer};
 use super::queue::{Pending, Publisher};
 use super::schedule::{Due, Schedule};
 use crate::engine::clock::{NS_PER_MS, NS_PER_S};
 use crate::engine::stats::{Counter, Measure};
-use crate::engine::{Connection, Core, End, Job};
-use crate::http::{self, Malformed, Part, Reader};
+use crate::engine::{Connection, Core, End, Job, State};
+use crate::http::Malformed;
 
 /// Pause before a publisher's connection is tried again.
 const RETRY_NS: u64 = 100 * NS_PER_MS;
-
-/// Bytes of a refusal that are kept, to quote it.
-const REFUSAL_BYTES_MAX: usize = 1_024;
 
 /// The status of a publication that reached nobody, at this server and at nchan.
 const NOBODY_LISTENS: u16 = 202;
@@ -108,11 +106,12 @@ impl Publishers {
             let due = &mut members[number].due;
             let publications = due.range(..count);
             let bytes = writer.write(means, context, &mut core.random, publications, number as u32);
-            let is_message = matches!(means, Means::WebSocket { .. });
-            let sent = if is_message {
-                core.send_text(id, bytes)
-            } else {
-                core.send(id, |out| out.extend_from_slice(bytes))
+            let sent = match means {
+                Means::Stream { .. } => core.send_binary(id, bytes),
+                Means::WebSocket { .. } => core.send_text(id, bytes),
+                Means::Http { .. } | Means::HttpBatch { .. } => {
+                    core.send(id, |out| out.extend_from_slice(bytes))
+                }
             };
             if !sent {
                 return;
@@ -122,7 +121,7 @@ impl Publishers {
                 core.stats.record(Measure::SendDelay, pending.due_ns, core.now_ns);
             }
             core.stats.add(Counter::Sent, count as u64);
-            self.note_sent(number, count, is_message);
+            self.note_sent(number, count);
         }
     }
 
@@ -133,50 +132,42 @@ impl Publishers {
         if due >= batch || self.is_ending(now_ns) { due.min(batch) } else { 0 }
     }
 
-    fn note_sent(&mut self, number: usize, count: usize, is_message: bool) {
+    fn note_sent(&mut self, number: usize, count: usize) {
         let Publisher { due, unanswered, .. } = &mut self.members[number];
-        if is_message {
+        if self.means.unanswered_max().is_some() {
+            unanswered.push(due.drain(..count));
+        } else {
             // There is no answer to wait for.
             due.drain(..count).for_each(|pending| self.schedule.answered(pending.channel));
-        } else {
-            unanswered.push(due.drain(..count));
         }
     }
 
     fn may_send(&self, core: &Core<()>, number: usize, id: ConnId) -> bool {
-        match &self.means {
-            Means::Http { pipeline, .. } | Means::HttpBatch { pipeline, .. } => {
-                self.members[number].unanswered.requests() < *pipeline
-            }
-            Means::WebSocket { .. } => {
-                core.slab.get(id).is_some_and(|connection| !connection.blocked)
-            }
-        }
+        // Nobody reads behind a Close frame.
+        let open = core.slab.get(id).filter(|connection| connection.state != State::Closing);
+        open.is_some_and(|connection| match self.means.unanswered_max() {
+            Some(max) => self.members[number].unanswered.requests() < max,
+            None => !connection.blocked,
+        })
     }
 
-    /// The server has answered the oldest request of a publisher. False when there is none.
+    /// The server has answered the oldest request or message of a publisher. False when there is none.
     fn answered(&mut self, core: &mut Core<()>, number: usize) -> bool {
-        let Self { means, schedule, context, members, .. } = self;
-        let Publisher { unanswered, head, refusal, results, .. } = &mut members[number];
+        let Self { schedule, context, members, .. } = self;
+        let Publisher { unanswered, answers, .. } = &mut members[number];
         let count = unanswered.first();
-        let is_batch = matches!(means, Means::HttpBatch { .. });
-        let (statuses, refused) = match head.status {
-            200..300 if is_batch => results.finish(count),
-            _ => (&[][..], None),
-        };
+        let outcome = answers.finish(count);
         for (nth, pending) in unanswered.pop().enumerate() {
             schedule.answered(pending.channel);
             core.stats.record(Measure::Acknowledge, pending.sent_ns, core.now_ns);
-            let status = statuses.get(nth).copied().unwrap_or(head.status);
-            if (200..300).contains(&status) {
+            let status = outcome.status(nth);
+            if is_success(status) {
                 core.stats.add(Counter::Acknowledged, 1);
                 core.stats.add(Counter::Unheard, u64::from(status == NOBODY_LISTENS));
                 continue;
             }
             core.stats.add(Counter::Refused, 1);
-            let whole = || http::refusal(status, refusal);
-            let refusal = refused.map_or_else(whole, str::to_owned);
-            let what = format!("publish: the server answered with {refusal}");
+            let what = format!("publish: the server answered with {}", outcome.refusal());
             core.stats.error(Counter::Refused, what);
             context.excuse(pending);
         }
@@ -193,6 +184,15 @@ impl Publishers {
                 self.schedule.answered(pending.channel);
             }
         }
+    }
+
+    /// A publisher has no connection any more, and tries again in a moment.
+    fn disconnected(&mut self, now_ns: u64, number: usize) {
+        let publisher = &mut self.members[number];
+        publisher.id = None;
+        publisher.connecting = false;
+        publisher.retry_ns = now_ns + RETRY_NS;
+        publisher.answers = Answers::default();
     }
 
     /// What has not been sent never will be.
@@ -244,68 +244,67 @@ impl Job for Publishers {
         publisher.id = Some(id);
     }
 
-    fn message(&mut self, _core: &mut Core<()>, _id: ConnId, _message: &[u8]) {}
+    fn message(&mut self, core: &mut Core<()>, id: ConnId, message: &[u8]) {
+        // What is published by WebSocket has no answers; a subscriber's connection gets deliveries.
+        let Means::Stream { .. } = self.means else { return };
+        let Some(connection) = core.slab.get(id) else { return };
+        let number = connection.number as usize;
+        let Publisher { answers, unanswered, .. } = &mut self.members[number];
+        answers.read_message(message, unanswered.first());
+        if !self.answered(core, number) {
+            // Which answer belongs to which message is not known any more.
+            let what = "the server answered a message that was not sent";
+            core.stats.add(Counter::Dropped, 1);
+            core.stats.error(Counter::Dropped, format!("publisher: {what}"));
+            core.close(id, Close::Reset);
+            self.disconnected(core.now_ns, number);
+        }
+    }
 
     fn bytes(&mut self, core: &mut Core<()>, id: ConnId, bytes: &[u8]) -> bool {
         let Some(connection) = core.slab.get(id) else { return true };
         let number = connection.number as usize;
-        self.members[number].reader.push(bytes);
+        let is_batch = matches!(self.means, Means::HttpBatch { .. });
+        self.members[number].answers.push(bytes);
         loop {
-            let publisher = &mut self.members[number];
-            match publisher.reader.next() {
+            let Publisher { answers, unanswered, .. } = &mut self.members[number];
+            let is_last = match answers.read(is_batch, unanswered.first()) {
                 Ok(None) => return true,
-                Ok(Some(Part::Head(head))) => {
-                    publisher.head = head;
-                    publisher.refusal.clear();
-                    publisher.results.clear();
-                }
-                Ok(Some(Part::Body(bytes))) => {
-                    let count = publisher.unanswered.first();
-                    if matches!(self.means, Means::HttpBatch { .. }) {
-                        publisher.results.push(bytes, count);
-                    }
-                    if !(200..300).contains(&publisher.head.status) {
-                        let wanted = REFUSAL_BYTES_MAX.saturating_sub(publisher.refusal.len());
-                        publisher.refusal.extend(bytes.iter().take(wanted));
-                    }
-                }
-                Ok(Some(Part::End)) => {
-                    let is_last = publisher.head.is_last;
-                    if !self.answered(core, number) {
-                        return false;
-                    }
-                    if is_last {
-                        self.give_up_unanswered(core, number);
-                        core.close(id, Close::Fin);
-                        self.members[number].id = None;
-                        self.members[number].reader = Reader::default();
-                        return true;
-                    }
-                }
+                Ok(Some(is_last)) => is_last,
                 Err(Malformed) => return false,
+            };
+            if !self.answered(core, number) {
+                return false;
+            }
+            if is_last {
+                self.give_up_unanswered(core, number);
+                core.close(id, Close::Fin);
+                self.members[number].id = None;
+                self.members[number].answers = Answers::default();
+                return true;
             }
         }
     }
 
     fn ended(&mut self, core: &mut Core<()>, connection: &Connection<()>, end: &End) {
         let number = connection.number as usize;
-        if self.members[number].reader.is_until_end() {
+        if self.members[number].answers.is_until_end() {
             self.answered(core, number);
         }
         let unanswered = self.members[number].unanswered.requests();
         self.give_up_unanswered(core, number);
-        // A server may end a connection that is not in use.
+        // A server may end a connection that is not in use, but not a stream.
+        let is_stream = matches!(self.means, Means::Stream { .. });
         if !connection.was_open() {
             core.stats.add(Counter::Failed, 1);
             core.stats.error(Counter::Failed, format!("publisher: {end}"));
+        } else if is_stream && unanswered == 0 {
+            core.stats.add(Counter::Dropped, 1);
+            core.stats.error(Counter::Dropped, format!("publisher: {end}"));
         } else if *end != End::Eof || unanswered > 0 {
             core.stats.error(Counter::Refused, format!("publisher: {end}"));
         }
-        let publisher = &mut self.members[number];
-        publisher.id = None;
-        publisher.connecting = false;
-        publisher.retry_ns = core.now_ns + RETRY_NS;
-        publisher.reader = Reader::default();
+        self.disconnected(core.now_ns, number);
     }
 
     fn step(&mut self, core: &mut Core<()>) -> Option<u64> {

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use switchboard_plane::ConnId;
 
-use super::results::Results;
-use crate::http::{Head, Reader};
+use super::answers::Answers;
 
 /// A publication on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +27,9 @@ pub(super) struct Publisher {
     pub(super) retry_ns: u64,
     /// Due, in order.
     pub(super) due: VecDeque<Pending>,
-    /// HTTP only.
+    /// HTTP and streams.
     pub(super) unanswered: Unanswered,
-    pub(super) reader: Reader,
-    /// The head of the answer that is being read.
-    pub(super) head: Head,
-    /// The beginning of its body, where it is a refusal.
-    pub(super) refusal: Vec<u8>,
-    /// Its lines, where it is the answer to a batch.
-    pub(super) results: Results,
+    pub(super) answers: Answers,
 }
 
 impl Publisher {
@@ -50,7 +43,7 @@ impl Publisher {
 #[derive(Debug, Default)]
 pub(super) struct Unanswered {
     publications: VecDeque<Pending>,
-    /// How many of them each request has.
+    /// How many of them each request or message has.
     requests: VecDeque<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! The answer to a batch: a line with a status for each publication, in order.
+//! The answer to a batch, or to a message of a stream: a line with a status for each publication, in order.
 
 use serde::Deserialize;
 
@@ -48,7 +48,7 @@ impl Results {
         }
         if self.statuses.len() < count {
             let lines = self.statuses.len();
-            let what = format!("{lines} lines for a batch of {count}");
+            let what = format!("{lines} of {count} results");
             self.refusal.get_or_insert(what);
             self.statuses.resize(count, 0);
         }
@@ -107,7 +107,7 @@ mod tests {
     fn what_is_missing_has_no_status() {
         let mut results = Results::default();
         results.push(b"{\"status\":201}\n", 3);
-        assert_eq!(results.finish(3), (&[201, 0, 0][..], Some("1 lines for a batch of 3")));
+        assert_eq!(results.finish(3), (&[201, 0, 0][..], Some("1 of 3 results")));
         results.clear();
         results.push(b"ok", 2);
         assert_eq!(results.finish(2), (&[0, 0][..], Some("0: ok")));

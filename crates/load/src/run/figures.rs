@@ -103,6 +103,7 @@ pub(super) fn reasons(session: &Session) -> Vec<String> {
     for (from, counter, what) in [
         (stats, Counter::Failed, "connections failed"),
         (stats, Counter::Dropped, "connections were dropped"),
+        (published, Counter::Dropped, "publishing streams were dropped"),
         (published, Counter::Refused, "publications were refused or not answered"),
         (published, Counter::Unsent, "publications could not be sent in time"),
     ] {

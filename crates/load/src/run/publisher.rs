@@ -9,7 +9,7 @@ use crate::cli::Publish;
 use crate::engine::pool::{self, Launch, Thread};
 use crate::engine::{Endpoint, Upgrade};
 use crate::publish::{Context, Means, Publishers, Request, Schedule};
-use crate::target::{Sources, Template};
+use crate::target::{Sources, Target, Template};
 use crate::verify::{Excused, Progress};
 
 /// What is published.
@@ -32,11 +32,14 @@ pub(super) fn spawn(
     if !body.has_payload() {
         return Err(usage("--publish-body: {payload} must be in it"));
     }
+    let publishers = publish.publishers.min(channels);
     let (means, endpoint, count) = if let Some(url) = &publish.publish_ws {
         (Means::WebSocket { message: body }, websocket_endpoint(setup, url)?, channels)
+    } else if let Some(url) = &publish.publish_stream {
+        (Means::Stream { payload: body }, stream_endpoint(setup, publish, url)?, publishers)
     } else {
         let (means, endpoint) = http(setup, publish, body)?;
-        (means, endpoint, publish.publishers.min(channels))
+        (means, endpoint, publishers)
     };
     let context = Context {
         run: setup.run,
@@ -106,18 +109,42 @@ fn set_default(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
     }
 }
 
+/// As clients connect: with their subprotocols and headers.
 fn websocket_endpoint(setup: &Setup, url: &str) -> Result<Endpoint, Failure> {
     let url = if url.is_empty() { &setup.target.url } else { url };
     let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
+    let upgrade = setup.endpoint.upgrade.as_ref().map(|ours| Upgrade {
+        protocols: ours.protocols.clone(),
+        headers: ours.headers.clone(),
+        ..plain_upgrade(ours, &target)
+    });
+    Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
+}
+
+/// As a backend connects: with headers of its own.
+fn stream_endpoint(setup: &Setup, publish: &Publish, url: &str) -> Result<Endpoint, Failure> {
+    let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
+    if target.path.tells_channels_apart() {
+        return Err(usage(
+            "--publish-stream: a stream publishes to many channels, which its messages name, so \
+             {channel} and {k} have no place in its URL, such as ws://127.0.0.1:8001/publish",
+        ));
+    }
+    let headers = setup::headers("--publish-header", &publish.publish_header)?;
     let ours = setup.endpoint.upgrade.as_ref();
-    let upgrade = ours.map(|ours| Upgrade {
+    let upgrade = ours.map(|ours| Upgrade { headers, ..plain_upgrade(ours, &target) });
+    Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
+}
+
+/// An upgrade to another target, with keys of its own.
+fn plain_upgrade(ours: &Upgrade, target: &Target) -> Upgrade {
+    Upgrade {
         host: target.host.clone(),
         path: target.path.clone(),
         channel: ours.channel.clone(),
         run: ours.run.clone(),
-        protocols: ours.protocols.clone(),
-        headers: ours.headers.clone(),
+        protocols: Vec::new(),
+        headers: Vec::new(),
         seed: !ours.seed,
-    });
-    Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
+    }
 }

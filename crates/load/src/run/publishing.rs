@@ -15,7 +15,7 @@ use crate::engine::clock::{NS_PER_MS, now_ns};
 use crate::engine::pool::{self, Thread};
 use crate::engine::stats::{Counter, Measure};
 use crate::mode::{Backoff, Rules, Subscribers};
-use crate::publish::Schedule;
+use crate::publish::{STREAM_MESSAGES_MAX, Schedule};
 use crate::record::{Figure, Record};
 use crate::verify::{Excused, Progress};
 
@@ -74,8 +74,8 @@ fn load(options: &Fanout) -> Result<(Schedule, (&'static str, String)), Failure>
     Ok((schedule, (flag, setting)))
 }
 
-/// A channel has at most one publication in flight, a connection as many requests as it may
-/// pipeline, and a batch goes out when it is full.
+/// A channel has at most one publication in flight, a connection as many requests or messages as it
+/// may have unanswered, and a batch goes out when it is full.
 fn check_in_flight(in_flight: u32, channels: u32, publish: &Publish) -> Result<(), Failure> {
     if in_flight > channels {
         return Err(usage(format!(
@@ -86,14 +86,18 @@ fn check_in_flight(in_flight: u32, channels: u32, publish: &Publish) -> Result<(
     if publish.publish_ws.is_some() {
         return Ok(());
     }
-    let Publish { publishers, pipeline, .. } = publish;
+    let (publishers, each) = (publish.publishers, unanswered_max(publish));
     let batch = publish.publish_batch.unwrap_or(1);
-    let full = u64::from(*publishers) * u64::from(batch);
-    let room = full * u64::from(*pipeline);
+    let full = u64::from(publishers) * u64::from(batch);
+    let room = full * u64::from(each);
     if u64::from(in_flight) > room {
+        let each = match &publish.publish_stream {
+            Some(_) => format!("{each} messages on each stream"),
+            None => format!("a --pipeline of {each}"),
+        };
         return Err(usage(format!(
-            "--in-flight: {publishers} --publishers with a --pipeline of {pipeline} have {room} \
-             publications in flight at most"
+            "--in-flight: {publishers} --publishers with {each} have {room} publications in flight \
+             at most"
         )));
     }
     if u64::from(in_flight) < full && publish.publish_batch.is_some() {
@@ -103,6 +107,11 @@ fn check_in_flight(in_flight: u32, channels: u32, publish: &Publish) -> Result<(
         )));
     }
     Ok(())
+}
+
+/// Requests or messages under way on one connection.
+fn unanswered_max(publish: &Publish) -> u32 {
+    if publish.publish_stream.is_some() { STREAM_MESSAGES_MAX } else { publish.pipeline }
 }
 
 pub(super) fn slow(options: &Slow) -> Result<Record, Failure> {
@@ -268,16 +277,17 @@ pub(super) fn parameters(
     duration: Span,
     (name, value): (&str, String),
 ) -> Vec<(String, String)> {
-    let by = match &publish.publish_ws {
-        Some(url) if url.is_empty() => "WebSocket, to the target".to_owned(),
-        Some(url) => url.clone(),
-        None => format!("{} {}", publish.publish_method, publish.publish_url),
+    let by = match (&publish.publish_ws, &publish.publish_stream) {
+        (Some(url), _) if url.is_empty() => "WebSocket, to the target".to_owned(),
+        (Some(url), _) => url.clone(),
+        (None, Some(url)) => format!("stream {url}"),
+        (None, None) => format!("{} {}", publish.publish_method, publish.publish_url),
     };
     let mut all: Vec<(String, String)> = [
         ("publish", by),
         ("publish-body", publish.body().to_owned()),
         ("publishers", publish.publishers.to_string()),
-        ("pipeline", publish.pipeline.to_string()),
+        ("pipeline", unanswered_max(publish).to_string()),
         ("size", publish.size.to_string()),
         ("duration", duration.to_string()),
         ("drain", publish.drain.to_string()),

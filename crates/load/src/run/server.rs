@@ -7,22 +7,27 @@ use std::time::{Duration, Instant};
 use super::setup::{checked_target, headers};
 use crate::cli::{Common, Publish};
 use crate::http::{Part, Reader};
+use crate::target::Target;
 
 /// It is asked before the run, and a server that does not answer is measured all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// More than this is no answer to the question.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// What is measured: as the user calls it, or as the server beside `--publish-url` does.
+/// What is measured: as the user calls it, or as the server where publications go does.
 pub(super) fn described(common: &Common, publish: Option<&Publish>) -> Option<String> {
     common.label.clone().or_else(|| {
         let publish = publish.filter(|publish| publish.publish_ws.is_none())?;
-        ask(&publish.publish_url, &publish.publish_header, common.allow_remote)
+        let (url, scheme) = match &publish.publish_stream {
+            Some(url) => (url, "ws"),
+            None => (&publish.publish_url, "http"),
+        };
+        let target = checked_target(url, scheme, common.allow_remote).ok()?;
+        ask(&target, &publish.publish_header)
     })
 }
 
-fn ask(publish_url: &str, header_lines: &[String], allow_remote: bool) -> Option<String> {
-    let target = checked_target(publish_url, "http", allow_remote).ok()?;
+fn ask(target: &Target, header_lines: &[String]) -> Option<String> {
     let mut request =
         format!("GET /counters HTTP/1.1\r\nHost: {}\r\nConnection: close", target.host);
     for (name, value) in headers("--publish-header", header_lines).ok()? {

@@ -38,7 +38,7 @@ fn run(arguments: &[&str]) -> (i32, Value) {
 /// How long stragglers are waited for: those of a server that loses messages never come.
 fn drain(fault: Fault) -> &'static str {
     match fault {
-        Fault::Drop | Fault::DropTail | Fault::Corrupt => "1s",
+        Fault::Drop | Fault::DropTail | Fault::Corrupt | Fault::Silent => "1s",
         _ => "30s",
     }
 }
@@ -70,6 +70,7 @@ fn findings(record: &Value) -> [u64; 4] {
 }
 
 const RATE: &[&str] = &["--rate", "200"];
+const STREAM: &str = "--publish-stream";
 /// Each publication on a connection of its own.
 const IN_FLIGHT: &[&str] = &["--in-flight", "2", "--publishers", "2", "--pipeline", "1"];
 
@@ -202,6 +203,70 @@ fn a_refused_line_is_not_the_others_fault() {
     }
 }
 
+/// Publishes to ten channels on streams.
+fn stream(fault: Fault, load: &[&str]) -> (i32, Value) {
+    let address = server::start(fault);
+    let target = format!("ws://{address}/sub/{{channel}}");
+    let publish = format!("ws://{address}/publish");
+    run(&[
+        &["fanout", &target, "--publish-stream", &publish][..],
+        &["--connections", "20", "--channels", "10", "--drain", drain(fault)],
+        load,
+    ]
+    .concat())
+}
+
+const SOME: &[&str] = &["--publications", "150", "--duration", "20s"];
+
+#[test]
+fn what_streams_publish_is_verified_in_all_loops() {
+    let in_flight = ["--in-flight", "10", "--publishers", "3"];
+    for plane in ["auto", "epoll"] {
+        for load in [RATE, &["--window", "4"], &["--in-flight", "1"], &in_flight] {
+            let (code, record) = stream(Fault::None, &[SOME, load, &["--plane", plane]].concat());
+            assert_eq!((code, findings(&record)), (0, [0; 4]), "{plane} {load:?} {record:#}");
+            assert_eq!(figure(&record, "Publications", "acknowledged"), 150);
+            assert_eq!(figure(&record, "Deliveries", "delivered"), 300);
+        }
+    }
+}
+
+#[test]
+fn what_a_stream_publishes_and_nobody_gets_is_lost() {
+    let (code, record) = stream(Fault::Drop, &[SOME, RATE].concat());
+    assert_eq!((code, findings(&record)), (1, [20, 0, 0, 0]), "{record:#}");
+    assert_eq!(figure(&record, "Publications", "acknowledged"), 150);
+}
+
+#[test]
+fn answers_of_a_stream_belong_to_its_messages_in_order() {
+    // Were another publication taken for the refused one, that one would be lost.
+    for load in [RATE, &["--window", "4"], &["--in-flight", "10"]] {
+        let (code, record) = stream(Fault::Refuse, &[SOME, load].concat());
+        assert_eq!((code, findings(&record)), (1, [0; 4]), "{load:?} {record:#}");
+        assert_eq!(figure(&record, "Publications", "refused or unanswered"), 10);
+        assert_eq!(figure(&record, "Publications", "acknowledged"), 140);
+        assert!(record["errors"].to_string().contains("500: no such line"), "{record:#}");
+    }
+}
+
+#[test]
+fn a_stream_has_64_messages_unanswered_at_most() {
+    let load = ["--rate", "5000", "--publications", "300", "--duration", "1s", "--publishers", "2"];
+    let (code, record) = stream(Fault::Silent, &load);
+    assert_eq!((code, figure(&record, "Publications", "sent")), (1, 2 * 64), "{record:#}");
+    assert_eq!(figure(&record, "Publications", "refused or unanswered"), 2 * 64);
+    assert_eq!(figure(&record, "Publications", "acknowledged"), 0);
+}
+
+#[test]
+fn an_answer_to_nothing_fails_the_run() {
+    let (code, record) = stream(Fault::AnswerTwice, &["--publications", "5", "--rate", "20"]);
+    let reasons = record["verdict"]["failed"].to_string();
+    let sentence = "publishing streams were dropped (publisher: the server answered a message that";
+    assert!(code == 1 && reasons.contains(sentence), "{record:#}");
+}
+
 #[test]
 fn echoes_are_verified() {
     for (fault, code, expected) in [
@@ -246,6 +311,18 @@ fn what_is_not_there_or_not_allowed_has_its_exit_code() {
             &["fanout", "--channels", "9", "--in-flight", "9"],
             64,
             "8 publications in flight at most",
+        ),
+        (&["fanout", STREAM, "ws://192.0.2.1/"], 64, "--allow-remote"),
+        (&["fanout", STREAM, "http://127.0.0.1/"], 64, "ws://"),
+        (&["fanout", STREAM, "ws://127.0.0.1/pub/{channel}"], 64, "have no place in its URL"),
+        (&["fanout", STREAM, "ws://127.0.0.1/", "--publish-batch", "9"], 64, "cannot be used with"),
+        (&["fanout", STREAM, "ws://127.0.0.1/", "--publish-ws"], 64, "cannot be used with"),
+        (&["fanout", STREAM, "ws://127.0.0.1/", "--pipeline", "9"], 64, "cannot be used with"),
+        (&["fanout", STREAM, "ws://127.0.0.1/", "--publish-body", "x"], 64, "must be in it"),
+        (
+            &["fanout", "--channels", "65", "--in-flight", "65", STREAM, "ws://127.0.0.1/"],
+            64,
+            "64 messages on each stream have 64 publications in flight at most",
         ),
         (&["idle", "ws://127.0.0.1/", "--pid", "4294967295"], 64, "no process"),
         (&["--help"], 0, ""),

@@ -33,6 +33,10 @@ pub(crate) enum Fault {
     Disconnect,
     /// The publisher gets a 500, and nobody gets it.
     Refuse,
+    /// On a stream: no publication is answered.
+    Silent,
+    /// On a stream: it is answered twice.
+    AnswerTwice,
 }
 
 /// The publication that it happens to.
@@ -116,12 +120,12 @@ fn open(
     let accept = check(request, &Rules { protocols: &[], allowed_origins: &[] }).ok()?;
     let mut answer = Vec::new();
     accept.write_response(&mut answer);
-    let is_echo = channel == "echo";
+    let (is_echo, is_stream) = (channel == "echo", channel == "publish");
     {
         // Under the lock, so that no publication comes before the answer.
         let mut channels = channels.lock().unwrap_or_else(PoisonError::into_inner);
         stream.write_all(&answer).ok()?;
-        if !is_echo {
+        if !is_echo && !is_stream {
             let copy = stream.try_clone().ok()?;
             channels.entry(channel).or_default().subscribers.push(copy);
         }
@@ -143,6 +147,10 @@ fn open(
                         stream.write_all(&frame).ok()?;
                     }
                 }
+                Some(Event::Binary(message)) if is_stream => {
+                    let answer = publish_message(message, fault, channels)?;
+                    stream.write_all(&answer).ok()?;
+                }
                 Some(_) => {}
             }
         }
@@ -156,11 +164,34 @@ fn publish_lines(body: &[u8], fault: Fault, channels: &Channels) -> Option<Strin
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         let (channel, data) = (line["channel"].as_str()?, line["data"].as_str()?);
         let status = publish(channel, data.as_bytes(), fault, channels);
-        let sentence = r#"{"message":"no such line"}"#;
-        let error = if status == 200 { String::new() } else { format!(r#","error":{sentence}"#) };
-        let _ = writeln!(answer, r#"{{"status":{status}{error}}}"#);
+        let _ = writeln!(answer, "{}", result_line(status));
     }
     Some(answer)
+}
+
+fn result_line(status: u16) -> String {
+    let sentence = r#"{"message":"no such line"}"#;
+    let error = if status == 200 { String::new() } else { format!(r#","error":{sentence}"#) };
+    format!(r#"{{"status":{status}{error}}}"#)
+}
+
+/// Publishes what a message of a stream has in the binary form: one publication, whose lengths fit
+/// into one byte. Returns the frames of the answer.
+fn publish_message(message: &[u8], fault: Fault, channels: &Channels) -> Option<Vec<u8>> {
+    let (&length, rest) = message.split_first()?;
+    let (channel, rest) = rest.split_at_checked(usize::from(length))?;
+    let [1, length, payload @ ..] = rest else { return None };
+    if usize::from(*length) != payload.len() {
+        return None;
+    }
+    let channel = str::from_utf8(channel).ok()?;
+    let status = publish(channel, payload, fault, channels);
+    let answer = frame_of(format!("{}\n", result_line(status)).as_bytes());
+    Some(match fault {
+        Fault::Silent => Vec::new(),
+        Fault::AnswerTwice => answer.repeat(2),
+        _ => answer,
+    })
 }
 
 /// Hands a publication to the subscribers; returns the status for the publisher.
