@@ -84,6 +84,18 @@ def test_a_budget_may_be_a_number(bytes_, reached):
     assert (verdict.best_peer, verdict.reached) == (None, reached)
 
 
+@pytest.mark.parametrize(("per_s", "reached"), [(60_000.0, True), (59_900.0, False)])
+def test_a_budget_may_be_a_number_to_reach(per_s, reached):
+    stream = BY_NAME["notify-stream"]
+    budget = next(budget for budget in stream.budgets if budget.measure == "published_per_s")
+    found = results(stream.name, budget.measure, ours=[per_s])
+    verdict = found.verdict("plain", stream, budget, "ours")
+    assert verdict is not None
+    assert (verdict.best_peer, verdict.reached) == (None, reached)
+    assert found.goal("plain", stream, budget) == 60_000.0
+    assert "publications per second >= 60,000 /s" in markdown.budgets(found, [stream])
+
+
 def test_a_budget_may_be_more_than_another_scenario_of_the_same_round():
     notify = BY_NAME["notify-1"]
     budget = next(budget for budget in notify.budgets if budget.above)
@@ -189,13 +201,14 @@ def test_servers_do_only_what_they_can():
     assert "nchan" not in able["echo"] and "nchan" in able["notify-32"]
     peers = {server.name for server in SERVERS if not server.ours}
     assert able["notify-1"] & peers == able["rooms-rate"] & peers == {"nchan", "bun"}
-    assert able["notify-batch"] == {server.name for server in SERVERS if server.ours}
+    assert able["notify-batch"] == able["notify-stream"] == {server.name for server in SERVERS if server.ours}
     assert able["fanout"] == {server.name for server in SERVERS}
 
 
 def test_a_group_is_its_scenarios():
     parse = some_of(list(BY_NAME), groups())
-    assert parse("notify,fanout") == ["echo-1", "notify-1", "notify-32", "notify-rate", "notify-batch", "fanout"]
+    notify = ["notify-1", "notify-32", "notify-rate", "notify-batch", "notify-stream"]
+    assert parse("notify,fanout") == ["echo-1", *notify, "fanout"]
     assert parse("rooms-rate") == ["rooms-rate"]
     with pytest.raises(argparse.ArgumentTypeError, match="rooms-rat"):
         parse("rooms-rat")
@@ -214,6 +227,9 @@ def test_publications_go_out_as_the_scenario_says():
     assert "--publish-ws" not in by_http
     batch = load_arguments(BY_NAME["notify-batch"], target(lambda place: place.internal), None)
     assert batch[batch.index("--publish-url") + 1] == "http://127.0.0.1:2/pub"
+    stream = load_arguments(BY_NAME["notify-stream"], target(lambda place: place.internal), None)
+    assert stream[stream.index("--publish-stream") + 1] == "ws://127.0.0.1:2/publish"
+    assert not {"--publish-ws", "--publish-url", "--pipeline"} & set(stream)
     by_websocket = load_arguments(BY_NAME["fanout"], target(None), None)
     assert by_websocket[by_websocket.index("--publish-ws") + 1] == "ws://127.0.0.1:1/sub/{channel}"
     assert "--publish-url" not in by_websocket
@@ -221,7 +237,7 @@ def test_publications_go_out_as_the_scenario_says():
     assert "ws://127.0.0.1:1/echo" in echo and not {"--publish-ws", "--publish-url"} & set(echo)
 
 
-@pytest.mark.parametrize("name", ["echo-1", "notify-32", "notify-rate", "notify-batch", "rooms-32"])
+@pytest.mark.parametrize("name", ["echo-1", "notify-32", "notify-rate", "notify-batch", "notify-stream", "rooms-32"])
 def test_a_scenario_finds_all_its_figures(plane, name, monkeypatch):
     """With our own server, for a moment and with few channels."""
     monkeypatch.setenv("SWITCHBOARD_BIN", str(BINARY))

@@ -91,6 +91,8 @@ def goal(scenario: Scenario, budget: Budget) -> str:
     measure = scenario.measure(budget.measure)
     if budget.at_most is not None:
         return f"{measure.title} <= {number(budget.at_most, measure.unit)} {measure.unit}"
+    if budget.at_least is not None:
+        return f"{measure.title} >= {number(budget.at_least, measure.unit)} {measure.unit}"
     if budget.above is not None:
         above = budget.above
         return f"{measure.title} <= that of `{above.scenario}` + {number(above.more, measure.unit)} {measure.unit}"

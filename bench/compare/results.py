@@ -104,7 +104,7 @@ class Results:
     def goal(self, network: str, scenario: Scenario, budget: Budget) -> float | None:
         """A budget as a figure of its measure, where that is one for all rounds."""
         if budget.times_best_peer is None:
-            return budget.at_most
+            return budget.at_least if budget.at_most is None else budget.at_most
         best = self.best_peer(network, scenario.name, scenario.measure(budget.measure))
         found = best and self.spread(network, scenario.name, best.name, budget.measure)
         return found and found.median * budget.times_best_peer
@@ -114,6 +114,9 @@ class Results:
         if budget.at_most is not None:
             value = self.spread(network, scenario.name, server, measure.key)
             return value and Verdict(budget, value, None, value.median <= budget.at_most)
+        if budget.at_least is not None:
+            value = self.spread(network, scenario.name, server, measure.key)
+            return value and Verdict(budget, value, None, value.median >= budget.at_least)
         if budget.above is not None:
             more = self.more(network, scenario.name, measure, server, budget.above)
             return more and Verdict(budget, more, None, more.median <= budget.above.more)

@@ -87,6 +87,8 @@ def load_arguments(scenario: Scenario, target: Running, rate_per_s: float | None
         arguments += ["--publish-url", target.publish_url]
     elif scenario.publishes == "batch" and target.publish_url:
         arguments += ["--publish-url", target.publish_url.removesuffix("/{channel}")]
+    elif scenario.publishes == "stream":
+        arguments += ["--publish-stream", f"ws://{target.internal}/publish"]
     elif scenario.publishes == "websocket":
         arguments += ["--publish-ws", target.base + target.server.publish_path]
     if rate_per_s is not None:

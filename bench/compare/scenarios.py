@@ -16,6 +16,8 @@ ECHO_BYTES = 64
 NOTIFIED = 5_000
 NOTIFY_PER_S = 1_500
 BATCH = 1_000
+# Unanswered messages that a publishing stream may have.
+STREAM = 64
 ROOMS = 1_000
 MEMBERS = 10
 ROOMS_PER_S = 500
@@ -57,6 +59,7 @@ class Budget:
     measure: str
     times_best_peer: float | None = None
     at_most: float | None = None
+    at_least: float | None = None
     above: Above | None = None
 
 
@@ -68,8 +71,9 @@ class Scenario:
     arguments: tuple[str, ...]
     measures: tuple[Measure, ...]
     budgets: tuple[Budget, ...] = ()
-    # By one WebSocket, or by HTTP with a request for each publication or for a batch of them.
-    publishes: Literal["websocket", "http", "batch"] | None = None
+    # By one WebSocket, by HTTP with a request for each publication or for a batch of them, or on one
+    # publishing stream.
+    publishes: Literal["websocket", "http", "batch", "stream"] | None = None
     echoes: bool = False
     # What it is chosen by beside its name, with others that belong together.
     group: str | None = None
@@ -230,7 +234,24 @@ def notify(duration_s: float) -> tuple[Scenario, ...]:
             one("batch", f"a batch of {BATCH:,} in flight", in_flight(BATCH, BATCH), Budget("cpu_us", at_most=8.0)),
             publishes="batch",
         ),
+        stream(duration_s),
     )
+
+
+def stream(duration_s: float) -> Scenario:
+    """One publication a message on one publishing stream, each answered."""
+    by_request = by_http(
+        "notify",
+        "stream",
+        f"{STREAM} in flight",
+        NOTIFIED,
+        1,
+        ("--in-flight", str(STREAM), "--publishers", "1", *seconds(duration_s)),
+        Budget("cpu_us", at_most=12.0),
+        Budget("published_per_s", at_least=60_000.0),
+    )
+    title = f"Publications on a stream to {NOTIFIED:,} channels of 1, {STREAM} in flight"
+    return dataclasses.replace(by_request, title=title, publishes="stream")
 
 
 def rooms(duration_s: float) -> tuple[Scenario, ...]:

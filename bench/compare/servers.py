@@ -52,6 +52,8 @@ class Server:
     http_address: Callable[[Place], str] | None = None
     # And many of them in one request.
     has_batch: bool = False
+    # Or one after another on a WebSocket that answers each.
+    has_stream: bool = False
     has_echo: bool = True
     # The process that serves is a child of the one that is started.
     has_master: bool = False
@@ -64,6 +66,8 @@ class Server:
             return self.has_echo
         if scenario.publishes == "batch":
             return self.has_batch
+        if scenario.publishes == "stream":
+            return self.has_stream
         return self.http_address is not None or scenario.publishes != "http"
 
 
@@ -103,6 +107,7 @@ def switchboard(plane: str, shards: int = 1, flags: tuple[str, ...] = ()) -> Ser
         publish_path="/sub/{channel}",
         http_address=lambda place: place.internal,
         has_batch=True,
+        has_stream=True,
     )
 
 
