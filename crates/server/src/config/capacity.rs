@@ -7,6 +7,7 @@ use super::machine::Machine;
 use switchboard_plane::Descriptors;
 use switchboard_plane::choice::{Decision, decide_with};
 use switchboard_plane::uring::RING_SLOTS_MAX;
+use switchboard_shard::internal_slots;
 
 /// User memory of an idle subscribed connection, in bytes.
 const USER_BYTES: u64 = 128;
@@ -90,13 +91,15 @@ impl ExpectedPlane {
             Self::Refused(_) => return None,
         };
         let max = machine.descriptors_max;
-        let internal = u64::from(settings.internal_connections_max);
+        let internal_max = settings.internal_connections_max;
+        let internal = u64::from(internal_max);
         let own = OWN_DESCRIPTORS + internal + shards * SHARD_DESCRIPTORS;
         let reserved = shards * RESERVED_SLOTS;
         let (connections, reason) = if direct {
             let slots = max.min(u64::from(RING_SLOTS_MAX));
             // Each shard has its rings to itself.
             let rings = max.saturating_sub(own) / shards * shards;
+            let reserved = reserved + shards * u64::from(internal_slots(internal_max));
             let reason = format!(
                 "descriptors: each ring needs one of {max} (RLIMIT_NOFILE) and holds {slots} \
                  connections, {own} are kept for the server itself"
