@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Opens many WebSocket subscriptions to a server on this machine and holds them.
+"""Opens many subscriptions to a server on this machine and holds them.
 
-usage: idle_clients.py PORT COUNT CHANNEL SOURCE_IP
+usage: idle_clients.py PORT COUNT CHANNEL SOURCE_IP WAY FIRST
+
+WAY is `websocket`, `event-stream` or `long-poll`. `{i}` in CHANNEL is the number of the connection, from
+FIRST on.
 
 Plain sockets, because a client library would need more memory than the server under test. Each
 process stays below its descriptor limit; start several, each with its own loopback source address,
@@ -30,53 +33,74 @@ def connect(port, source):
     return sock
 
 
-def upgrade(socks, channel):
-    request = (
-        f"GET /sub/{channel} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
-        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    ).encode()
-    for sock in socks:
-        sock.sendall(request)
+HEADERS = {
+    "websocket": (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    ),
+    "event-stream": "Accept: text/event-stream\r\n",
+    "long-poll": "",
+}
+
+
+def subscribe(socks, channels, way):
+    for sock, channel in zip(socks, channels, strict=True):
+        request = f"GET /sub/{channel} HTTP/1.1\r\nHost: 127.0.0.1\r\n{HEADERS[way]}\r\n"
+        sock.sendall(request.encode())
+    if way == "long-poll":
+        return  # held: there is no answer yet
     for sock in socks:
         answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
+        # A stream says at once where it begins.
+        end = b"\r\n\r\n" if way == "websocket" else b"\n\n\r\n"
+        while not answer.endswith(end):
             part = sock.recv(512)
             if not part:
-                sys.exit(f"closed during the handshake: {answer!r}")
+                sys.exit(f"closed at once: {answer!r}")
             answer += part
-        if not answer.startswith(b"HTTP/1.1 101 "):
+        if not answer.startswith(b"HTTP/1.1 101 " if way == "websocket" else b"HTTP/1.1 200 "):
             sys.exit(f"refused: {answer!r}")
 
 
-def open_all(port, count, channel, source):
+def open_all(port, count, channel, source, way, first):
     socks = []
     while len(socks) < count:
         batch = [connect(port, source) for _ in range(min(HANDSHAKE_BATCH, count - len(socks)))]
-        upgrade(batch, channel)
+        numbers = range(first + len(socks), first + len(socks) + len(batch))
+        subscribe(batch, [channel.replace("{i}", str(i)) for i in numbers], way)
         socks += batch
     return socks
 
 
-def frame_of(text):
-    payload = text.encode()
-    assert len(payload) < 126
-    return bytes([0x81, len(payload)]) + payload
+def frame_bytes(data):
+    """The length of the frame that begins here, or of more than there is."""
+    if len(data) < 2:
+        return 2
+    if data[1] < 126:
+        return 2 + data[1]
+    return 4 + int.from_bytes(data[2:4], "big") if len(data) >= 4 else 4
 
 
 def take_frames(sock, data):
-    """Splits off whole frames; pings are answered with a masked pong, the others are kept."""
+    """Splits off whole frames; pings are answered with a masked pong, of the others the payloads are
+    kept."""
     kept = b""
-    while len(data) >= 2 and len(data) >= 2 + data[1]:
-        frame, data = data[: 2 + data[1]], data[2 + data[1] :]
+    while len(data) >= (length := frame_bytes(data)):
+        frame, data = data[:length], data[length:]
         if frame == b"\x89\x00":
             sock.sendall(b"\x8a\x80\x00\x00\x00\x00")
         else:
-            kept += frame
+            kept += frame[2 if frame[1] < 126 else 4 :]
     return kept, data
 
 
-def serve(socks):
+def take_text(text, data):
+    """Keeps the text once it is there; what is around it is of HTTP."""
+    found = data.count(text)
+    return text * found, b"" if found else data
+
+
+def serve(socks, way):
     """Answers pings and reports messages until standard input ends."""
     poll = select.epoll()
     by_fd = {sock.fileno(): sock for sock in socks}
@@ -92,13 +116,19 @@ def serve(socks):
                 line = sys.stdin.readline()
                 if not line:
                     return
-                expected = frame_of(line.split(" ", 1)[1].rstrip("\n"))
+                expected = line.split(" ", 1)[1].rstrip("\n").encode()
                 deadline = time.monotonic() + PATIENCE_S
                 continue
             data = by_fd[fd].recv(65536)
             if not data:
                 sys.exit("the server closed a connection")
-            kept, rest = take_frames(by_fd[fd], partial.pop(fd, b"") + data)
+            data = partial.pop(fd, b"") + data
+            if way == "websocket":
+                kept, rest = take_frames(by_fd[fd], data)
+            elif expected is None:
+                continue  # a comment that keeps it alive
+            else:
+                kept, rest = take_text(expected, data)
             if kept:
                 got[fd] = got.get(fd, b"") + kept
             if rest:
@@ -114,14 +144,15 @@ def serve(socks):
 
 
 def main():
-    port, count, channel, source = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+    port, count, channel, source, way, first = sys.argv[1:7]
+    port, count, first = int(port), int(count), int(first)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if count + 16 > hard:
         sys.exit(f"{count} connections need a descriptor limit above {hard}: start several")
-    socks = open_all(port, count, channel, source)
+    socks = open_all(port, count, channel, source, way, first)
     print(f"ready {len(socks)}", flush=True)
-    serve(socks)
+    serve(socks, way)
     os._exit(0)  # the kernel closes them faster than the interpreter
 
 

@@ -1,20 +1,25 @@
 #!/usr/bin/env python3
 """Measures what idle subscribed connections cost, and that one message reaches all of them.
 
-usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] [--channels N] COUNT...
+usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] [--channels N]
+                              [--own] [--way websocket|event-stream|long-poll] [--all] COUNT...
 
-For each COUNT: starts the server, opens COUNT WebSockets that listen to one channel (with
---channels to so many) from helper processes, lets them settle, and prints one row: user memory of
-the server (growth of its resident set and of its own dirty pages) and kernel memory (growth of the
-slab, both ends of each connection together, since both are on this machine; as root also its
-largest caches) for each connection, and the descriptors the server has open. With --churn so many
-clients more come to the same channel and go again, by the load tool, and the growth of the resident
-set is read. Then one message is published and must arrive everywhere exactly once, everybody
-leaves, and the resident set is read again. It ends with an error when a message or a connection is
-missing.
+For each COUNT: starts the server, opens COUNT WebSockets (with --way event streams or held polls)
+that listen to one channel (with --channels to so many, with --own each to a channel of its own) from
+helper processes, lets them settle, and prints one row: user memory of the server (growth of its
+resident set and of its own dirty pages) and kernel memory (growth of the slab, both ends of each
+connection together, since both are on this machine; as root also its largest caches) for each
+connection, and the descriptors the server has open. With --churn so many clients more come to the
+same channel and go again, by the load tool, and the growth of the resident set is read. Then one
+message of 128 bytes is published (with --own one in each channel) and must arrive everywhere exactly
+once, the growth of the resident set is read for what that takes, everybody leaves, and it is read
+again. It ends with an error when a message or a connection is missing. --all measures every kind of
+connection in turn, those with a channel of their own with one shard and with two.
 """
 
 import argparse
+import dataclasses
+import json
 import os
 import re
 import resource
@@ -27,7 +32,11 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS_PER_PROCESS = 15_000
 SETTLE_S = 3.0
+LINES_PER_BATCH = 100
+# A payload of 128 bytes.
+MESSAGE = "one for all ".ljust(128, "x")
 CHANNEL = "memory:test"
+WARM = "memory:warm"
 CHURN_RATE = 8_000
 CACHES_SHOWN = 6
 
@@ -70,31 +79,76 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
-    def publish(self, text):
-        url = f"http://127.0.0.1:{self.internal}/pub/{CHANNEL}"
-        urllib.request.urlopen(urllib.request.Request(url, data=text.encode()), timeout=60).read()
+    def publish(self, text, channels):
+        url = f"http://127.0.0.1:{self.internal}/pub"
+        for start in range(0, len(channels), LINES_PER_BATCH):
+            lines = (json.dumps({"channel": name, "data": text}) for name in channels[start:][:LINES_PER_BATCH])
+            request = urllib.request.Request(url, data="\n".join(lines).encode())
+            request.add_header("Content-Type", "application/x-ndjson")
+            urllib.request.urlopen(request, timeout=60).read()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
 
 
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of connection."""
+
+    way: str = "websocket"
+    channels: int = 1
+    own: bool = False
+    cores: int = 1
+
+    def names(self):
+        """What each listens to; `{i}` is its number."""
+        if self.own:
+            return f"{CHANNEL}-{{i}}"
+        return ",".join([CHANNEL, *(f"{CHANNEL}-{n}" for n in range(1, self.channels))])
+
+    def published(self, count):
+        """Where a message reaches everybody once."""
+        return [f"{CHANNEL}-{n}" for n in range(count)] if self.own else [CHANNEL]
+
+    def __str__(self):
+        channels = "own channel" if self.own else f"{self.channels} shared channel{'s'[: self.channels - 1]}"
+        return f"{self.way}, {channels}"
+
+
+EVERY_KIND = [
+    Kind(),
+    Kind(channels=3),
+    Kind(own=True),
+    Kind(own=True, cores=2),
+    Kind(way="event-stream"),
+    Kind(way="event-stream", own=True),
+    Kind(way="long-poll"),
+    Kind(way="long-poll", own=True),
+]
+
+
 class Clients:
-    def __init__(self, port, count, channel_count):
+    def __init__(self, port, count, kind, channels=None):
         self.processes = []
-        channels = ",".join([CHANNEL, *(f"{CHANNEL}-{n}" for n in range(1, channel_count))])
+        channels = channels or kind.names()
         source = 2
+        first = 0
         while count > 0:
             share = min(count, CLIENTS_PER_PROCESS)
             self.processes.append(
                 subprocess.Popen(
-                    [sys.executable, f"{HERE}/idle_clients.py", str(port), str(share), channels, f"127.0.0.{source}"],
+                    [
+                        sys.executable, f"{HERE}/idle_clients.py", str(port), str(share), channels,
+                        f"127.0.0.{source}", kind.way, str(first),
+                    ],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
                 )
             )
             count -= share
+            first += share
             source += 1
 
     def wait_for(self, word):
@@ -156,19 +210,22 @@ def churn(arguments, server, clients):
     time.sleep(SETTLE_S)
 
 
-def measure(arguments, count):
-    server = Server(arguments.server, arguments.plane, arguments.cores)
+def measure(arguments, kind, count):
+    server = Server(arguments.server, arguments.plane, kind.cores)
     clients = None
     churned = "-"
     try:
-        # The first connection makes what all share.
-        warm = Clients(server.public, 100, arguments.channels)
+        # The first connections and the first batch make what all share.
+        warm = Clients(server.public, 100, kind, WARM)
         warm.wait_for("ready")
+        warm.expect(MESSAGE)
+        server.publish(MESSAGE, [f"{WARM}-{n}" for n in range(LINES_PER_BATCH)] + [WARM])
+        warm.wait_for("got")
         warm.leave()
         time.sleep(SETTLE_S)
         before, caches_before = (server.rss(), server.dirty(), slab()), slab_caches()
         started = time.monotonic()
-        clients = Clients(server.public, count, arguments.channels)
+        clients = Clients(server.public, count, kind)
         held = clients.wait_for("ready")
         connect_s = time.monotonic() - started
         time.sleep(SETTLE_S)
@@ -178,11 +235,14 @@ def measure(arguments, count):
         if arguments.churn:
             churn(arguments, server, arguments.churn)
             churned = f"{(server.rss() - after[0]) / 1024:+.0f}"
-        clients.expect("one for all")
+        unpublished = server.rss()
+        clients.expect(MESSAGE)
         started = time.monotonic()
-        server.publish("one for all")
+        server.publish(MESSAGE, kind.published(count))
         got = clients.wait_for("got")
         reached_s = time.monotonic() - started
+        time.sleep(SETTLE_S)
+        published = (server.rss() - unpublished) / count
         clients.leave()
         clients = None
         time.sleep(SETTLE_S)
@@ -195,7 +255,8 @@ def measure(arguments, count):
     if held != count or got != count or code != 0:
         raise SystemExit(f"held {held}, reached {got} of {count}, exit code {code}")
     print(
-        f"| {arguments.plane} | {arguments.cores} | {count:,} | {rss:.0f} | {dirty:.0f} | {kernel:.0f} "
+        f"| {kind} | {arguments.plane} | {kind.cores} | {count:,} | {rss:.0f} | {dirty:.0f} "
+        f"| {published:+.0f} | {kernel:.0f} "
         f"| {descriptors} | {connect_s:.1f} | {reached_s:.2f} | {churned} | {left:+.0f} "
         f"| {largest(caches, caches_before, count)} |",
         flush=True,
@@ -207,6 +268,9 @@ def main():
     parser.add_argument("--plane", default="io_uring", choices=["io_uring", "epoll"])
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--channels", type=int, default=1, metavar="N")
+    parser.add_argument("--own", action="store_true")
+    parser.add_argument("--way", default="websocket", choices=["websocket", "event-stream", "long-poll"])
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--churn", type=int, default=0, metavar="CLIENTS")
     parser.add_argument("--server", default=os.path.join(HERE, "..", "target", "release", "switchboard"))
     parser.add_argument("--load", default=os.path.join(HERE, "..", "target", "release", "switchboard-load"))
@@ -215,13 +279,16 @@ def main():
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     print(f"Descriptor limit of each process: {limit:,}. Memory in bytes for each connection.\n")
     print(
-        "| plane | shards | connections | user (RSS) | user (dirty) | kernel slab, both ends "
+        "| kind | plane | shards | connections | user (RSS) | user (dirty) | a message later "
+        "| kernel slab, both ends "
         "| descriptors open | connected in s | message to all in s | RSS after churn, KiB "
         "| RSS left after, KiB | slab by cache |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
-    for count in arguments.counts:
-        measure(arguments, count)
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+    one = Kind(arguments.way, arguments.channels, arguments.own, arguments.cores)
+    for kind in EVERY_KIND if arguments.all else [one]:
+        for count in arguments.counts:
+            measure(arguments, kind, count)
 
 
 if __name__ == "__main__":

@@ -54,16 +54,16 @@ impl Room {
         }
         let draft = crate::sample::draft(64);
         for _ in 0..=kept {
-            (0..channels).for_each(|channel| room.publish(channel, &draft));
+            (0..channels).for_each(|channel| room.publish(channel, draft.clone()));
             room.fan_out();
         }
         room
     }
 
     /// Publishes to one of the channels.
-    pub fn publish(&mut self, channel: usize, draft: &Draft) {
+    pub fn publish(&mut self, channel: usize, draft: Draft) {
         let name = &self.names[channel];
-        self.hub.publish_home(NOW_MS, name, draft.clone(), &mut self.out);
+        self.hub.publish_home(NOW_MS, name, draft, &mut self.out);
     }
 
     /// Hands out all slices of work; returns how many sends they are.
@@ -101,11 +101,11 @@ mod tests {
     fn everybody_is_sent_what_is_published_also_after_changes() {
         let mut room = Room::new(2, 300);
         (0..1_000).for_each(|_| room.replace_one());
-        room.publish(0, &crate::sample::draft(64));
+        room.publish(0, crate::sample::draft(64));
         // Who left the second channel came to the first.
         let first = room.fan_out();
         assert!((301..600).contains(&first), "{first}");
-        room.publish(1, &crate::sample::draft(64));
+        room.publish(1, crate::sample::draft(64));
         assert_eq!(first + room.fan_out(), 600);
         assert_eq!(room.fan_out(), 0);
     }

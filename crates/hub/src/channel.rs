@@ -1,10 +1,11 @@
 //! What a shard keeps of one channel.
 
-use crate::links::Links;
-use crate::log::Log;
+use crate::links::{Link, Neighbours};
+use crate::log::{Log, Orphans};
 use crate::pace::Pace;
+use crate::role::Role;
 use crate::subscriber_set::SubscriberSet;
-use crate::{ChannelName, Epoch, NamespaceId, Position, ShardId, SlowPolicy};
+use crate::{ChannelName, Epoch, NamespaceId, Position, SlowPolicy};
 
 /// Means "never".
 const NEVER: u64 = u64::MAX;
@@ -32,84 +33,53 @@ pub(crate) struct Channel {
     pub(crate) hash: u32,
     /// The next channel whose name fell into the same bucket.
     pub(crate) next_in_bucket: u32,
-    pub(crate) links: Links,
+    dirty: Neighbours,
+    waiting: Neighbours,
     pub(crate) epoch: Epoch,
     pub(crate) base: u64,
-    pub(crate) log: Log,
+    /// None until the first publication.
+    stored: Option<Box<Stored>>,
     pub(crate) ready: SubscriberSet,
     /// Subscribers whose sockets are full; they pull.
     pub(crate) blocked: Option<Box<SubscriberSet>>,
     pub(crate) role: Role,
-    /// Since when the channel is idle, while it is in a list of idle channels.
-    pub(crate) idle_since_ms: u64,
-    /// Whether it is in the list of channels that never had a publication.
-    pub(crate) idle_blank: bool,
+    /// Since when the channel is idle, while it is in a list of idle channels: the low half of the
+    /// time, which is enough for 49 days.
+    idle_since_ms: u32,
     last_requested_ms: u64,
     pub(crate) namespace: NamespaceId,
     /// Those of its namespace.
     pub(crate) policy: SlowPolicy,
-    /// What its log counts in the shard's budget.
-    pub(crate) counted_bytes: usize,
+    /// In which list of idle channels it is.
+    pub(crate) idle: Idle,
 }
 
-/// Whether this shard is the channel's home.
+/// What a channel has once something was published in it.
 #[derive(Debug)]
-pub(crate) enum Role {
-    Home(Home),
-    Mirror(Mirror),
+struct Stored {
+    log: Log,
+    size: Neighbours,
+    /// What the log counts in the shard's budget.
+    counted_bytes: usize,
+    /// Of announcements, at the home.
+    pace: Pace,
 }
 
-#[derive(Debug)]
-pub(crate) struct Home {
-    /// At most one per other shard.
-    pub(crate) mirrors: Vec<RemoteMirror>,
-    last_publication_ms: u64,
-    /// Of its announcements.
-    pub(crate) pace: Pace,
+/// The lists of idle channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// In none of them.
+    Not,
+    /// The mirrors.
+    Mirror,
+    /// The homes of channels that never had a publication.
+    Blank,
+    /// The other homes of its namespace.
+    Home,
 }
 
-/// What the home knows of a mirror.
-#[derive(Debug)]
-pub(crate) struct RemoteMirror {
-    pub(crate) generation: u64,
-    pub(crate) channel: u32,
-    /// As last reported.
-    pub(crate) subscribers: u32,
-    pub(crate) shard: ShardId,
-}
-
-#[derive(Debug)]
-pub(crate) struct Mirror {
-    pub(crate) generation: u64,
-    /// When to report the number of subscribers, while it is in the list for that.
-    pub(crate) report_due_ms: u64,
-    /// The number as last reported.
-    pub(crate) reported: u32,
-    pub(crate) home: ShardId,
-    /// The home has answered.
-    pub(crate) joined: bool,
-}
-
-impl Home {
-    pub(crate) fn last_publication_ms(&self) -> Option<u64> {
-        (self.last_publication_ms != NEVER).then_some(self.last_publication_ms)
-    }
-
-    pub(crate) fn set_last_publication_ms(&mut self, time_ms: Option<u64>) {
-        self.last_publication_ms = time_ms.unwrap_or(NEVER);
-    }
-
-    /// Subscribers on other shards.
-    pub(crate) fn remote_subscribers(&self) -> u64 {
-        self.mirrors.iter().map(|mirror| u64::from(mirror.subscribers)).sum()
-    }
-}
-
-impl Role {
-    pub(crate) fn new_home() -> Self {
-        Self::Home(Home { mirrors: Vec::new(), last_publication_ms: NEVER, pace: Pace::default() })
-    }
-}
+/// The log of a channel that never had a publication.
+static EMPTY: Log = Log::EMPTY;
 
 impl Channel {
     pub(crate) fn new(
@@ -123,20 +93,93 @@ impl Channel {
             name,
             hash,
             next_in_bucket: 0,
-            links: Links::default(),
+            dirty: Neighbours::NONE,
+            waiting: Neighbours::NONE,
             epoch,
             base: FIRST_MARK,
-            log: Log::new(0),
+            stored: None,
             ready: SubscriberSet::default(),
             blocked: None,
             role,
             idle_since_ms: 0,
-            idle_blank: false,
             last_requested_ms: NEVER,
             namespace,
             policy,
-            counted_bytes: 0,
+            idle: Idle::Not,
         }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        self.stored.as_ref().map_or(&EMPTY, |stored| &stored.log)
+    }
+
+    pub(crate) fn log_mut(&mut self) -> &mut Log {
+        &mut self.stored_mut().log
+    }
+
+    fn stored_mut(&mut self) -> &mut Stored {
+        self.stored.get_or_insert_with(|| {
+            Box::new(Stored {
+                log: Log::EMPTY,
+                size: Neighbours::NONE,
+                counted_bytes: 0,
+                pace: Pace::default(),
+            })
+        })
+    }
+
+    /// What its log counts in the shard's budget.
+    #[cfg(test)]
+    pub(crate) fn counted_bytes(&self) -> usize {
+        self.stored.as_ref().map_or(0, |stored| stored.counted_bytes)
+    }
+
+    /// What its log holds and no other log counts: all of it at the home, and of a mirror what the
+    /// home has dropped.
+    #[cfg(test)]
+    pub(crate) fn bytes_to_count(&self) -> usize {
+        match &self.role {
+            Role::Home(_) => self.log().bytes(),
+            Role::Mirror(mirror) => mirror.orphans.bytes,
+        }
+    }
+
+    /// Counts its log as it is now. Returns what it counted before and what it counts now, if that
+    /// is not the same.
+    pub(crate) fn count_bytes(&mut self) -> Option<(usize, usize)> {
+        let stored = self.stored.as_mut()?;
+        let now = match &self.role {
+            Role::Home(_) => stored.log.bytes(),
+            Role::Mirror(mirror) => mirror.orphans.bytes,
+        };
+        let before = std::mem::replace(&mut stored.counted_bytes, now);
+        (before != now).then_some((before, now))
+    }
+
+    /// Of announcements, at the home.
+    pub(crate) fn pace(&mut self) -> &mut Pace {
+        &mut self.stored_mut().pace
+    }
+
+    pub(crate) fn neighbours(&self, link: Link) -> Neighbours {
+        match link {
+            Link::Dirty => self.dirty,
+            Link::Waiting => self.waiting,
+            Link::Size => self.stored.as_ref().map_or(Neighbours::NONE, |stored| stored.size),
+        }
+    }
+
+    pub(crate) fn neighbours_mut(&mut self, link: Link) -> &mut Neighbours {
+        match link {
+            Link::Dirty => &mut self.dirty,
+            Link::Waiting => &mut self.waiting,
+            Link::Size => &mut self.stored_mut().size,
+        }
+    }
+
+    pub(crate) fn is_in_no_list(&self) -> bool {
+        let lists = [Link::Dirty, Link::Waiting, Link::Size];
+        !lists.into_iter().any(|link| self.neighbours(link).are_in_list())
     }
 
     pub(crate) fn subscribers(&self) -> usize {
@@ -145,7 +188,8 @@ impl Channel {
 
     /// Neither this shard nor, at the home, any other shard uses it.
     pub(crate) fn is_idle(&self) -> bool {
-        self.subscribers() == 0
+        self.ready.is_empty()
+            && self.blocked.is_none()
             && match &self.role {
                 Role::Home(home) => home.mirrors.is_empty(),
                 Role::Mirror(_) => true,
@@ -154,19 +198,19 @@ impl Channel {
 
     /// The mark of the last publication.
     pub(crate) fn head_mark(&self) -> u64 {
-        self.base + self.log.head()
+        self.base + self.log().head()
     }
 
     /// Subscribers from this mark on can have all that follows it; those below it have fallen off the
     /// log.
     pub(crate) fn kept_mark(&self) -> u64 {
-        self.base + self.log.before()
+        self.base + self.log().before()
     }
 
     /// No subscriber waits for the oldest publication kept.
     fn has_oldest(&self, subscribers: &SubscriberSet) -> bool {
         subscribers.is_empty()
-            || self.log.oldest().is_none_or(|oldest| self.base + oldest <= subscribers.floor())
+            || self.log().oldest().is_none_or(|oldest| self.base + oldest <= subscribers.floor())
     }
 
     /// No ready subscriber waits for the oldest publication kept.
@@ -181,11 +225,22 @@ impl Channel {
 
     /// The head of its stream; unknown to a mirror that waits for its home.
     pub(crate) fn position(&self) -> Option<Position> {
-        (!self.is_waiting()).then(|| Position { epoch: self.epoch, offset: self.log.head() })
+        (!self.is_waiting()).then(|| Position { epoch: self.epoch, offset: self.log().head() })
     }
 
     pub(crate) fn last_requested_ms(&self) -> Option<u64> {
         (self.last_requested_ms != NEVER).then_some(self.last_requested_ms)
+    }
+
+    /// Puts down in which list of idle channels it is from now on.
+    pub(crate) fn set_idle(&mut self, now_ms: u64, list: Idle) {
+        self.idle_since_ms = now_ms as u32;
+        self.idle = list;
+    }
+
+    /// For how long it has been idle.
+    pub(crate) fn idle_ms(&self, now_ms: u64) -> u64 {
+        (now_ms as u32).wrapping_sub(self.idle_since_ms).into()
     }
 
     pub(crate) fn request(&mut self, now_ms: u64) {
@@ -215,33 +270,54 @@ impl Channel {
 
     /// The oldest publication is neither in the history nor needed by any cursor.
     pub(crate) fn can_release(&self) -> bool {
-        !self.log.is_empty()
-            && !self.log.oldest_is_history()
+        !self.log().is_empty()
+            && !self.log().oldest_is_history()
             && self.ready_have_oldest()
             && self.blocked.as_deref().is_none_or(|blocked| self.has_oldest(blocked))
     }
 
-    /// What the log holds and no other log counts: all of it at the home, and of a mirror what the
-    /// home has dropped.
-    pub(crate) fn bytes_to_count(&self) -> usize {
-        match self.role {
-            Role::Home(_) => self.log.bytes(),
-            Role::Mirror(_) => self.log.orphan_bytes(),
+    /// Finds in a mirror's log what its home has dropped.
+    pub(crate) fn find_orphans(&mut self) {
+        if let (Role::Mirror(mirror), Some(stored)) = (&mut self.role, &self.stored) {
+            stored.log.find_orphans(&mut mirror.orphans);
         }
     }
 
-    /// Finds in a mirror's log what its home has dropped.
-    pub(crate) fn find_orphans(&mut self) {
-        if matches!(self.role, Role::Mirror(_)) {
-            self.log.find_orphans();
-        }
+    /// Removes from the history what is too old for it, in so many steps at most. Returns how many.
+    pub(crate) fn expire(&mut self, now_ms: u64, ttl_ms: u64, steps_max: usize) -> usize {
+        let stored = self.stored.as_mut();
+        stored.map_or(0, |stored| stored.log.expire(now_ms, ttl_ms, steps_max))
     }
 
     /// Drops the oldest publication; mirrors that still need it count it from now on.
     pub(crate) fn drop_oldest(&mut self) {
-        let dropped = self.log.drop_oldest();
-        if let (Some(publication), Role::Home(_)) = (dropped, &self.role) {
-            publication.dropped_by_home();
+        let Some(publication) = self.stored.as_mut().and_then(|it| it.log.drop_oldest()) else {
+            return;
+        };
+        match &mut self.role {
+            Role::Home(_) => publication.dropped_by_home(),
+            Role::Mirror(mirror) if mirror.orphans.count > 0 => {
+                mirror.orphans.count -= 1;
+                mirror.orphans.bytes -= publication.cost_bytes();
+            }
+            Role::Mirror(_) => {}
+        }
+    }
+
+    /// Drops all that is kept; the head stays.
+    pub(crate) fn clear_log(&mut self) {
+        if let Some(stored) = &mut self.stored {
+            stored.log = Log::new(stored.log.head());
+        }
+        if let Role::Mirror(mirror) = &mut self.role {
+            mirror.orphans = Orphans::default();
+        }
+    }
+
+    /// The log of a mirror, as its home sent it.
+    pub(crate) fn set_log(&mut self, log: Log) {
+        if log.head() > 0 || self.stored.is_some() {
+            *self.log_mut() = log;
         }
     }
 
@@ -249,7 +325,12 @@ impl Channel {
     pub(crate) fn mark_after_lag(&self) -> u64 {
         match self.policy {
             SlowPolicy::Disconnect | SlowPolicy::Skip => self.kept_mark(),
-            SlowPolicy::Latest => self.base + self.log.before_newest(),
+            SlowPolicy::Latest => self.base + self.log().before_newest(),
         }
+    }
+
+    /// A new stream begins. The old one must have been cleared, and be counted nowhere.
+    pub(crate) fn forget_stream(&mut self) {
+        self.stored = None;
     }
 }

@@ -27,6 +27,7 @@ mod policy;
 mod position;
 mod publication;
 mod report;
+mod role;
 mod router;
 mod rules;
 mod start;

@@ -11,10 +11,9 @@ pub(crate) const OUT: u32 = u32::MAX - 1;
 pub(crate) enum Link {
     /// Channels with work to do.
     Dirty,
-    /// Idle channels.
-    Idle,
-    /// Mirrors whose number of subscribers is to be reported.
-    Presence,
+    /// Idle channels, or mirrors whose number of subscribers is to be reported: the number of those
+    /// that become idle has been reported.
+    Waiting,
     /// Logs of about the same size.
     Size,
 }
@@ -25,24 +24,11 @@ pub(crate) struct Neighbours {
     pub(crate) next: u32,
 }
 
-/// A channel's place in the lists.
-#[derive(Debug)]
-pub(crate) struct Links(pub(crate) [Neighbours; 4]);
+impl Neighbours {
+    /// Of a channel that is in no list of the kind.
+    pub(crate) const NONE: Self = Self { previous: OUT, next: OUT };
 
-impl Links {
-    /// Whether the channel is in a list of this kind.
-    pub(crate) fn contain(&self, link: Link) -> bool {
-        self.0[link as usize].next != OUT
-    }
-
-    /// Whether the channel is in no list.
-    pub(crate) fn are_out(&self) -> bool {
-        self.0.iter().all(|neighbours| neighbours.next == OUT)
-    }
-}
-
-impl Default for Links {
-    fn default() -> Self {
-        Self([Neighbours { previous: OUT, next: OUT }; 4])
+    pub(crate) fn are_in_list(self) -> bool {
+        self.next != OUT
     }
 }

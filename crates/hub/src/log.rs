@@ -1,15 +1,14 @@
 //! The recent publications of a channel.
 
+mod entries;
+
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::{Bounds, Publication};
-
-/// A table this small is not worth freeing.
-const CAPACITY_KEPT: usize = 64;
+use entries::Entries;
 
 /// What is kept of a stream: all publications after some offset, up to the head.
 ///
@@ -28,23 +27,38 @@ pub(crate) struct Log {
     before: u64,
     /// The last offset given; 0 before the first.
     head: u64,
-    entries: VecDeque<Arc<Publication>>,
+    entries: Entries,
     bytes: usize,
     history_len: u32,
     history_bytes: usize,
-    /// In a mirror's log: how many of the oldest the home has dropped, and their cost. Nobody else
-    /// counts those.
-    orphans: u32,
-    orphan_bytes: usize,
     /// In which second the publication at `before` was made; 0 when that is not known. Only those who
     /// ask by HTTP's dates want to know.
     dropped_s: u32,
 }
 
+/// Those of the oldest publications of a mirror's log that the home has dropped, and their cost.
+/// Nobody else counts them.
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    pub(crate) count: u32,
+    pub(crate) bytes: usize,
+}
+
 impl Log {
+    /// The log of a stream in which nothing was published.
+    pub(crate) const EMPTY: Self = Self::new(0);
+
     /// An empty log of a stream whose head is `head`.
-    pub(crate) fn new(head: u64) -> Self {
-        Self::seeded(head, Vec::new(), 0)
+    pub(crate) const fn new(head: u64) -> Self {
+        Self {
+            before: head,
+            head,
+            entries: Entries::Few(None),
+            bytes: 0,
+            history_len: 0,
+            history_bytes: 0,
+            dropped_s: 0,
+        }
     }
 
     /// A copy of another shard's history, which begins after the offset `before`. The publication
@@ -56,11 +70,9 @@ impl Log {
             before,
             head: history.last().map_or(before, |newest| newest.offset()),
             history_len: history.len() as u32,
-            entries: history.into(),
+            entries: Entries::new(history),
             bytes,
             history_bytes: bytes,
-            orphans: 0,
-            orphan_bytes: 0,
             dropped_s: whole_seconds(dropped_ms),
         }
     }
@@ -72,7 +84,7 @@ impl Log {
 
     /// The offset of the oldest publication kept.
     pub(crate) fn oldest(&self) -> Option<u64> {
-        self.entries.front().map(|publication| publication.offset())
+        self.entries.get(0).map(|publication| publication.offset())
     }
 
     /// The last offset given; 0 before the first.
@@ -110,7 +122,7 @@ impl Log {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// The cost of what is kept.
@@ -129,19 +141,19 @@ impl Log {
         self.history_len() == self.entries.len()
     }
 
-    /// The cost of those that the home has dropped, as far as they were found.
-    pub(crate) fn orphan_bytes(&self) -> usize {
-        self.orphan_bytes
-    }
-
     /// Finds those that the home has dropped since. It drops the oldest first.
-    pub(crate) fn find_orphans(&mut self) {
-        while let Some(publication) = self.entries.get(self.orphans as usize)
+    pub(crate) fn find_orphans(&self, orphans: &mut Orphans) {
+        while let Some(publication) = self.entries.get(orphans.count as usize)
             && publication.is_dropped_by_home()
         {
-            self.orphans += 1;
-            self.orphan_bytes += publication.cost_bytes();
+            orphans.count += 1;
+            orphans.bytes += publication.cost_bytes();
         }
+    }
+
+    /// When the last publication was made; of one that was dropped only the second is known.
+    pub(crate) fn last_ms(&self) -> Option<u64> {
+        self.time_at(self.head)
     }
 
     /// Appends the next publication, which may push others out of the history.
@@ -152,7 +164,7 @@ impl Log {
         self.bytes += bytes;
         self.history_bytes += bytes;
         self.history_len += 1;
-        self.entries.push_back(publication);
+        self.entries.push(publication);
         while self.history_len() > history.publications
             || (self.history_bytes > history.bytes && self.history_len > 1)
         {
@@ -186,19 +198,10 @@ impl Log {
         if self.oldest_is_history() && self.history_len > 0 {
             self.shorten_history();
         }
-        let publication = self.entries.pop_front()?;
+        let publication = self.entries.pop()?;
         self.before = publication.offset();
         self.dropped_s = whole_seconds(publication.time_ms());
-        let bytes = publication.cost_bytes();
-        self.bytes -= bytes;
-        if self.orphans > 0 {
-            self.orphans -= 1;
-            self.orphan_bytes -= bytes;
-        }
-        let capacity = self.entries.capacity();
-        if capacity > CAPACITY_KEPT && self.entries.len() <= capacity / 4 {
-            self.entries.shrink_to(capacity / 2);
-        }
+        self.bytes -= publication.cost_bytes();
         Some(publication)
     }
 
@@ -226,7 +229,11 @@ impl Log {
 
     /// The publications after the offset `after`, all of which must be kept.
     pub(crate) fn to_vec(&self, after: u64) -> Vec<Arc<Publication>> {
-        self.entries.range(self.index_after(after)..).cloned().collect()
+        self.range_after(after).cloned().collect()
+    }
+
+    fn range_after(&self, after: u64) -> impl Iterator<Item = &Arc<Publication>> {
+        self.entries.range(self.index_after(after)..self.entries.len())
     }
 
     /// When the last publication up to `offset` was made, if it is kept or was the last one dropped; of
@@ -256,8 +263,7 @@ impl Log {
 
     /// The bytes on the wire of what follows the offset `after` and is kept.
     pub(crate) fn frame_bytes_after(&self, after: u64) -> u64 {
-        let frames = self.entries.range(self.index_after(after)..);
-        frames.map(|publication| publication.frame().len() as u64).sum()
+        self.range_after(after).map(|publication| publication.frame().len() as u64).sum()
     }
 
     /// Appends to `publications` what follows the offset `after`, up to `until`: at most `bytes_max`
@@ -274,7 +280,8 @@ impl Log {
         let (start, end) = (self.index_after(after), self.index_after(until));
         let mut bytes = 0;
         let mut taken = after;
-        for publication in self.entries.range(start..end) {
+        for index in start..end {
+            let publication = &self.entries[index];
             bytes += publication.frame().len();
             if bytes > bytes_max && taken > after {
                 break;

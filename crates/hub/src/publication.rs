@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
 use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 
 use crate::forms::Forms;
@@ -32,7 +31,7 @@ impl Kind {
 pub struct Draft {
     kind: Kind,
     header_bytes: u8,
-    frame: Bytes,
+    frame: Box<[u8]>,
     /// What few publications have.
     extras: Option<Box<Extras>>,
 }
@@ -62,7 +61,7 @@ impl Draft {
         let mut frame = Vec::with_capacity(used + payload.len());
         frame.extend_from_slice(&header[..used]);
         frame.extend_from_slice(payload);
-        Self { kind, header_bytes: used as u8, frame: Bytes::from(frame), extras: None }
+        Self { kind, header_bytes: used as u8, frame: frame.into(), extras: None }
     }
 
     /// Adds the payload's media type, for clients that listen by HTTP.
@@ -90,7 +89,7 @@ impl Draft {
 pub struct Publication {
     position: Position,
     time_ms: u64,
-    frame: Bytes,
+    frame: Box<[u8]>,
     extras: Option<Box<Extras>>,
     kind: Kind,
     header_bytes: u8,
@@ -159,7 +158,7 @@ impl Publication {
     }
 
     /// The payload as one unmasked WebSocket frame (RFC 6455, section 5.2).
-    pub fn frame(&self) -> &Bytes {
+    pub fn frame(&self) -> &[u8] {
         &self.frame
     }
 

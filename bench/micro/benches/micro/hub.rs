@@ -22,7 +22,7 @@ fn fan_out(criterion: &mut Criterion) {
                 let mut room = Room::new(channels, subscribers);
                 bencher.iter(|| {
                     for _ in 0..window {
-                        (0..channels).for_each(|channel| room.publish(channel, &draft));
+                        (0..channels).for_each(|channel| room.publish(channel, draft.clone()));
                     }
                     assert_eq!(room.fan_out(), sends);
                 });

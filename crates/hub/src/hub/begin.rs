@@ -37,7 +37,7 @@ impl Hub {
     pub fn begin(&self, now_ms: u64, channel: u32, start: &Start, on_gap: OnGap) -> Option<Begin> {
         let channel = self.table.get(channel)?;
         let stand = channel.position()?;
-        let (log, head) = (&channel.log, stand.offset);
+        let (log, head) = (channel.log(), stand.offset);
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
         let before = log.history_before(now_ms, ttl_ms);
         let onward = match on_gap {
@@ -81,7 +81,7 @@ impl Hub {
     ) {
         publications.clear();
         let Some(channel) = self.table.get(channel) else { return };
-        let (log, head) = (&channel.log, channel.log.head());
+        let (log, head) = (channel.log(), channel.log().head());
         if cursor < head && cursor >= log.before() {
             log.copy(cursor, head, bytes_max, publications);
         }
@@ -90,6 +90,6 @@ impl Hub {
     /// When the last publication up to `offset` was made (Unix milliseconds), if it is kept or was the
     /// last one dropped; of that one only the second is known.
     pub fn time_at(&self, channel: u32, offset: u64) -> Option<u64> {
-        self.table.get(channel)?.log.time_at(offset)
+        self.table.get(channel)?.log().time_at(offset)
     }
 }

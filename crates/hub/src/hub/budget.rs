@@ -22,7 +22,7 @@ impl Hub {
     pub(super) fn keep_budget(&mut self, now_ms: u64, index: u32) {
         let namespace = self.table[index].namespace;
         while let Some(largest) = self.shares.largest_beyond(namespace) {
-            if largest == index && self.table[index].log.len() == 1 {
+            if largest == index && self.table[index].log().len() == 1 {
                 // It alone is more than the share, and is still to be delivered.
                 break;
             }
@@ -39,7 +39,7 @@ impl Hub {
     fn evict_oldest(&mut self, now_ms: u64, index: u32) {
         let channel = &mut self.table[index];
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
-        let log = &channel.log;
+        let log = channel.log();
         self.evicted += u64::from(log.history_before(now_ms, ttl_ms) == log.before());
         channel.drop_oldest();
         self.shares.count(&mut self.table, index);
@@ -63,7 +63,7 @@ impl Hub {
     /// them slow, so what they wait for stays (until the shard's budget takes it). The newest
     /// publication stays, or one that is over the limit alone could never be delivered.
     fn can_trim(&self, channel: &Channel) -> bool {
-        let log = &channel.log;
+        let log = channel.log();
         let tail = &self.rules[channel.namespace].tail;
         let over = log.len() > tail.publications || log.bytes() > tail.bytes;
         over && log.len() > 1 && !log.oldest_is_history() && channel.ready_have_oldest()

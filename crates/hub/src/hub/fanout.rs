@@ -86,29 +86,28 @@ fn serve_ready(channel: &mut Channel, sends_max: usize, bytes_max: usize, work: 
             continue;
         };
         let after_lag = channel.mark_after_lag();
-        let ready = &mut channel.ready;
         if mark < base {
             work.kind = WorkKind::Deleted;
             let treat = |mark: u64| (mark < base).then_some(mark);
-            ready.take(treat, false, sends_max, subscription, &mut work.targets);
+            channel.ready.take(treat, false, sends_max, subscription, &mut work.targets);
         } else if mark >= kept {
             work.kind = WorkKind::Deliver;
             work.after = mark - base;
             let until = head - base;
             let reached =
-                base + channel.log.copy(work.after, until, bytes_max, &mut work.publications);
+                base + channel.log().copy(work.after, until, bytes_max, &mut work.publications);
             work.reaches_head = reached == head;
-            ready.leave_behind(reached);
+            channel.ready.leave_behind(reached);
             let treat = |other: u64| (other == mark).then_some(reached);
-            ready.take(treat, false, sends_max, subscription, &mut work.targets);
+            channel.ready.take(treat, false, sends_max, subscription, &mut work.targets);
         } else if channel.policy == SlowPolicy::Disconnect {
             work.kind = WorkKind::Lagged;
             let treat = |mark: u64| (base <= mark && mark < kept).then_some(mark);
-            ready.take(treat, false, sends_max, subscription, &mut work.targets);
+            channel.ready.take(treat, false, sends_max, subscription, &mut work.targets);
         } else {
             work.kind = WorkKind::Skipped { missed: missed(mark - base, after_lag - base) };
             let treat = |other: u64| (other == mark).then_some(after_lag);
-            ready.take(treat, true, sends_max, subscription, &mut work.targets);
+            channel.ready.take(treat, true, sends_max, subscription, &mut work.targets);
         }
         return true;
     }

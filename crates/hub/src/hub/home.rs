@@ -1,7 +1,7 @@
 //! The home's side of mirrors.
 
 use super::Hub;
-use crate::channel::{RemoteMirror, Role};
+use crate::role::{RemoteMirror, Role};
 use crate::{ChannelName, Message, Outbox, ShardId};
 
 impl Hub {
@@ -21,13 +21,13 @@ impl Hub {
         let home_channel = &mut self.table[index];
         home_channel.request(now_ms);
         let ttl_ms = self.rules[home_channel.namespace].history_ttl_ms;
-        let (epoch, log) = (home_channel.epoch, &home_channel.log);
+        let (epoch, log) = (home_channel.epoch, home_channel.log());
         let before = log.history_before(now_ms, ttl_ms);
         let history = log.to_vec(before);
         let dropped_ms = log.time_at(before).unwrap_or(0);
         if let Role::Home(home) = &mut home_channel.role {
-            home.mirrors.retain(|mirror| mirror.shard != from);
-            home.mirrors.push(RemoteMirror { generation, channel, subscribers: 1, shard: from });
+            let mirror = RemoteMirror { generation, channel, subscribers: 1, shard: from };
+            home.replace_mirror(from, None, Some(mirror));
             let joined =
                 Message::Joined { channel, generation, epoch, before, history, dropped_ms };
             out.push((from, joined));
@@ -45,7 +45,7 @@ impl Hub {
     ) {
         let Some(index) = self.find(name) else { return };
         if let Role::Home(home) = &mut self.table[index].role {
-            home.mirrors.retain(|mirror| mirror.shard != from || mirror.generation != generation);
+            home.replace_mirror(from, Some(generation), None);
         }
         self.settle(now_ms, index, out);
     }

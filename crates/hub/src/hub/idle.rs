@@ -1,8 +1,8 @@
 //! Idle channels: remembered for a while, and not too many.
 
 use super::Hub;
-use crate::channel::Role;
-use crate::links::Link;
+use crate::channel::Idle;
+use crate::role::Role;
 use crate::{Message, Outbox};
 
 /// Steps of one tick; a step looks at a channel or drops a publication.
@@ -11,38 +11,37 @@ const STEPS_MAX: usize = 1024;
 impl Hub {
     /// The channel is in use.
     pub(super) fn wake(&mut self, index: u32) {
-        let channel = &self.table[index];
-        if !channel.links.contain(Link::Idle) {
-            return;
-        }
-        match channel.role {
-            Role::Mirror(_) => self.idle_mirrors.remove(&mut self.table, index),
-            Role::Home(_) if channel.idle_blank => {
-                self.idle_blanks.remove(&mut self.table, index);
-            }
-            Role::Home(_) => self.shares.remove_idle(&mut self.table, index),
+        match std::mem::replace(&mut self.table[index].idle, Idle::Not) {
+            Idle::Not => {}
+            Idle::Mirror => self.idle_mirrors.remove(&mut self.table, index),
+            Idle::Blank => self.idle_blanks.remove(&mut self.table, index),
+            Idle::Home => self.shares.remove_idle(&mut self.table, index),
         }
     }
 
     /// Marks the channel as idle, if it is. Others may be forgotten for it.
     pub(super) fn settle(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
-        let channel = &mut self.table[index];
-        if !channel.is_idle() || channel.links.contain(Link::Idle) {
+        let channel = &self.table[index];
+        if !channel.is_idle() || channel.idle != Idle::Not {
             return;
         }
-        channel.idle_blank = channel.log.head() == 0;
-        self.make_room_for_idle(index, out);
-        self.push_idle(now_ms, index);
+        let list = match channel.role {
+            Role::Mirror(_) => Idle::Mirror,
+            Role::Home(_) if channel.log().head() == 0 => Idle::Blank,
+            Role::Home(_) => Idle::Home,
+        };
+        self.make_room_for_idle(index, list, out);
+        self.push_idle(now_ms, index, list);
     }
 
-    /// Makes a channel the youngest in the list of idle ones to which it belongs.
-    fn push_idle(&mut self, now_ms: u64, index: u32) {
-        let channel = &mut self.table[index];
-        channel.idle_since_ms = now_ms;
-        match channel.role {
-            Role::Mirror(_) => self.idle_mirrors.push(&mut self.table, index),
-            Role::Home(_) if channel.idle_blank => self.idle_blanks.push(&mut self.table, index),
-            Role::Home(_) => self.shares.push_idle(&mut self.table, index),
+    /// Makes a channel the youngest in a list of idle ones.
+    fn push_idle(&mut self, now_ms: u64, index: u32, list: Idle) {
+        self.table[index].set_idle(now_ms, list);
+        match list {
+            Idle::Not => {}
+            Idle::Mirror => self.idle_mirrors.push(&mut self.table, index),
+            Idle::Blank => self.idle_blanks.push(&mut self.table, index),
+            Idle::Home => self.shares.push_idle(&mut self.table, index),
         }
     }
 
@@ -57,9 +56,9 @@ impl Hub {
     pub(super) fn restart_ttl(&mut self, now_ms: u64, index: u32) {
         let channel = &self.table[index];
         let is_home = matches!(channel.role, Role::Home(_));
-        if is_home && channel.log.is_empty() && channel.is_idle() {
+        if is_home && channel.log().is_empty() && channel.is_idle() {
             self.wake(index);
-            self.push_idle(now_ms, index);
+            self.push_idle(now_ms, index, Idle::Home);
         }
     }
 
@@ -67,10 +66,9 @@ impl Hub {
     /// are too many, channels without a publication go first, then mirrors, which can be had again,
     /// then those of the namespace that has most. Any client can make channels by asking for names,
     /// and in some namespaces publications too, and that must not cost others their history.
-    fn make_room_for_idle(&mut self, index: u32, out: &mut Outbox) {
+    fn make_room_for_idle(&mut self, index: u32, list: Idle, out: &mut Outbox) {
         let channel = &self.table[index];
-        if matches!(channel.role, Role::Home(_))
-            && !channel.idle_blank
+        if list == Idle::Home
             && let Some(oldest) = self.shares.oldest_idle_beyond(channel.namespace)
         {
             self.forget(oldest, out);
@@ -90,7 +88,7 @@ impl Hub {
             && let Some(index) = self.idle_mirrors.first()
             && self.is_over(now_ms, index, self.limits.mirror_linger_ms)
         {
-            steps += 1 + self.table[index].log.len();
+            steps += 1 + self.table[index].log().len();
             self.forget(index, out);
         }
         steps = 0;
@@ -109,12 +107,12 @@ impl Hub {
         {
             steps += 1;
             let namespace = self.table[index].namespace;
-            if self.table[index].log.is_empty() {
+            if self.table[index].log().is_empty() {
                 self.forget(index, out);
             } else {
                 // Its history lives longer than that. When it ends, the time starts again.
                 self.wake(index);
-                self.push_idle(now_ms, index);
+                self.push_idle(now_ms, index, Idle::Home);
             }
             let next = self.shares.oldest_idle_in(namespace);
             oldest.extend(next.filter(|next| self.is_over(now_ms, *next, self.limits.meta_ttl_ms)));
@@ -122,7 +120,7 @@ impl Hub {
     }
 
     fn is_over(&self, now_ms: u64, index: u32, ttl_ms: u64) -> bool {
-        self.table[index].idle_since_ms.saturating_add(ttl_ms) <= now_ms
+        self.table[index].idle_ms(now_ms) >= ttl_ms
     }
 
     /// Removes an idle channel; a mirror leaves its home.

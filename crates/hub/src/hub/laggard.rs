@@ -55,7 +55,7 @@ impl Hub {
         if mark < channel.kept_mark() {
             return Pull::Lagged { missed: missed(mark - base, channel.mark_after_lag() - base) };
         }
-        channel.log.copy(mark - base, head - base, bytes_max, publications);
+        channel.log().copy(mark - base, head - base, bytes_max, publications);
         Pull::More
     }
 
@@ -75,7 +75,7 @@ impl Hub {
         if channel.is_waiting() || before < channel.base {
             return;
         }
-        let mark = channel.base + cursor.min(channel.log.head());
+        let mark = channel.base + cursor.min(channel.log().head());
         match &mut channel.blocked {
             Some(blocked) if subscription.is_blocked() => {
                 blocked.set_mark(subscription.index(), mark);
@@ -108,7 +108,7 @@ impl Hub {
 
     /// How far a subscriber is behind. Looks at each publication between.
     pub fn lag(&self, subscription: Subscription) -> Lag {
-        let log = &self.table[subscription.channel].log;
+        let log = self.table[subscription.channel].log();
         let cursor = self.known_cursor(subscription);
         Lag {
             publications: self.publications_behind(subscription),
@@ -118,7 +118,7 @@ impl Hub {
 
     /// The publications of [`lag`](Hub::lag) alone, which needs no look at each of them.
     pub fn publications_behind(&self, subscription: Subscription) -> u64 {
-        let log = &self.table[subscription.channel].log;
+        let log = self.table[subscription.channel].log();
         self.known_cursor(subscription).map_or(0, |cursor| log.len_after(cursor))
     }
 

@@ -60,11 +60,11 @@ impl Hub {
         } else {
             &mut channel.ready
         };
-        let mut entry = subscribers.get(subscription.index());
+        let (mut entry, moved) = subscribers.remove(subscription.index());
         if entry.mark == WAITING {
             entry.mark = FIRST_MARK;
         }
-        let moved = subscribers.remove(subscription.index()).map(|who| Moved { who, subscription });
+        let moved = moved.map(|who| Moved { who, subscription });
         if channel.blocked.as_deref().is_some_and(SubscriberSet::is_empty) {
             channel.blocked = None;
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Hub;
-use crate::channel::Role;
 use crate::log::Log;
+use crate::role::Role;
 use crate::{Epoch, Publication};
 
 impl Hub {
@@ -26,7 +26,7 @@ impl Hub {
         }
         channel.epoch = epoch;
         channel.base = channel.head_mark() - log.head();
-        channel.log = log;
+        channel.set_log(log);
         self.log_grew(now_ms, index);
     }
 
@@ -39,7 +39,7 @@ impl Hub {
         (after, publication): (u64, Arc<Publication>),
     ) {
         if self.is_mirror(index, generation, true) {
-            assert_eq!(after, self.table[index].log.head(), "a message between shards was lost");
+            assert_eq!(after, self.table[index].log().head(), "a message between shards was lost");
             self.append(now_ms, index, publication);
         }
     }

@@ -19,9 +19,10 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::channel::{Channel, Mirror, Role};
+use crate::channel::Channel;
 use crate::links::Link;
-use crate::log::Log;
+use crate::log::{Log, Orphans};
+use crate::role::{Home, Mirror, Role};
 use crate::table::{List, Table};
 use crate::{
     Accounting, ChannelName, Epoch, HomeReport, Limits, Message, NamespaceId, Namespaces, Outbox,
@@ -155,9 +156,9 @@ impl Hub {
             accounting,
             table: Table::new(),
             dirty: List::new(Link::Dirty),
-            idle_mirrors: List::new(Link::Idle),
-            idle_blanks: List::new(Link::Idle),
-            presence: List::new(Link::Presence),
+            idle_mirrors: List::new(Link::Waiting),
+            idle_blanks: List::new(Link::Waiting),
+            presence: List::new(Link::Waiting),
             publications: 0,
             evicted: 0,
             announcements_dropped: 0,
@@ -216,13 +217,13 @@ impl Hub {
             return ShardReport::default();
         };
         let channel = &self.table[index];
-        let (log, rules) = (&channel.log, &self.rules[channel.namespace]);
+        let (log, rules) = (channel.log(), &self.rules[channel.namespace]);
         let home = match &channel.role {
-            Role::Home(home) => Some(HomeReport {
+            Role::Home(_) => Some(HomeReport {
                 position: Position { epoch: channel.epoch, offset: log.head() },
                 messages: log.history_len_at(now_ms, rules.history_ttl_ms) as u64,
                 bytes: log.bytes() as u64,
-                last_publication_ms: home.last_publication_ms(),
+                last_publication_ms: log.last_ms(),
             }),
             Role::Mirror(_) => None,
         };
@@ -301,7 +302,7 @@ impl Hub {
 
     fn open_home(&mut self, name: &ChannelName, hash: u32) -> u32 {
         let epoch = self.next_epoch();
-        self.insert(name, hash, epoch, Role::new_home())
+        self.insert(name, hash, epoch, Role::Home(Home::default()))
     }
 
     fn open_mirror(
@@ -314,8 +315,15 @@ impl Hub {
         self.generation += 1;
         let generation = self.generation;
         // A join counts as one subscriber.
-        let role =
-            Role::Mirror(Mirror { generation, report_due_ms: 0, reported: 1, home, joined: false });
+        let mirror = Mirror {
+            generation,
+            report_due_ms: 0,
+            reported: 1,
+            home,
+            joined: false,
+            orphans: Orphans::default(),
+        };
+        let role = Role::Mirror(Box::new(mirror));
         let unknown = Epoch::from_random(0);
         let channel = self.insert(name, hash, unknown, role);
         let join = Message::Join { from: self.id, name: name.clone(), channel, generation };

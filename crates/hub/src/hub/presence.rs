@@ -1,7 +1,8 @@
 //! Reports of subscriber numbers to the homes.
 
 use super::Hub;
-use crate::channel::Role;
+use crate::links::Link;
+use crate::role::Role;
 use crate::{Message, Outbox};
 
 /// A changing number is reported at most this often.
@@ -14,16 +15,19 @@ impl Hub {
     /// Reports to the home at once when the first subscriber of a mirror comes or the last one
     /// leaves, and otherwise plans a report.
     pub(super) fn presence_changed(&mut self, now_ms: u64, index: u32, out: &mut Outbox) {
-        let planned = self.presence.contains(&self.table, index);
         let channel = &mut self.table[index];
-        let subscribers = channel.subscribers() as u32;
-        let Role::Mirror(mirror) = &mut channel.role else {
+        let Role::Mirror(mirror) = &channel.role else {
             return;
         };
-        if (mirror.reported == 0) != (subscribers == 0) {
+        let reported = mirror.reported;
+        let subscribers = channel.subscribers() as u32;
+        let planned = channel.neighbours(Link::Waiting).are_in_list();
+        if (reported == 0) != (subscribers == 0) {
             self.report_presence_of(index, out);
-        } else if mirror.reported != subscribers && !planned {
-            mirror.report_due_ms = now_ms + REPORT_INTERVAL_MS;
+        } else if reported != subscribers && !planned {
+            if let Role::Mirror(mirror) = &mut channel.role {
+                mirror.report_due_ms = now_ms + REPORT_INTERVAL_MS;
+            }
             self.presence.push(&mut self.table, index);
         }
     }

@@ -32,7 +32,7 @@ impl Shares {
             bytes: 0,
             bytes_max: part(limits.shard_log_bytes_max, rules.share_percent),
             sizes: SizeClasses::new(),
-            idle: List::new(Link::Idle),
+            idle: List::new(Link::Waiting),
             idle_max: part(limits.channels_idle_max, rules.share_percent).max(1),
         };
         Self { namespaces: rules.map(share), bytes: 0, idle: 0 }
@@ -51,11 +51,9 @@ impl Shares {
     /// Counts a channel's log as it is now.
     pub(super) fn count(&mut self, table: &mut Table, index: u32) {
         let channel = &mut table[index];
-        let (before, now) = (channel.counted_bytes, channel.bytes_to_count());
-        if before == now {
+        let Some((before, now)) = channel.count_bytes() else {
             return;
-        }
-        channel.counted_bytes = now;
+        };
         let share = &mut self.namespaces[channel.namespace];
         share.bytes = share.bytes - before + now;
         self.bytes = self.bytes - before + now;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use super::budget::TRIM_MAX;
-use crate::channel::Role;
-use crate::log::Log;
+use crate::role::Role;
 use crate::{ChannelName, Draft, Epoch, Message, Outbox, Position, Publication, Receipt, ReplyTo};
 
 impl Hub {
@@ -55,9 +54,7 @@ impl Hub {
         out: &mut Outbox,
     ) {
         let index = self.find_or_open_home(name);
-        if let Role::Home(home) = &mut self.table[index].role
-            && !home.pace.allow(now_ms, per_second)
-        {
+        if !self.table[index].pace().allow(now_ms, per_second) {
             self.announcements_dropped += 1;
             return;
         }
@@ -74,7 +71,7 @@ impl Hub {
         out: &mut Outbox,
     ) -> Receipt {
         let index = self.find_or_open_home(name);
-        let after = self.table[index].log.head();
+        let after = self.table[index].log().head();
         let offset = self.next_offset(after);
         let channel = &mut self.table[index];
         let position = Position { epoch: channel.epoch, offset };
@@ -83,7 +80,6 @@ impl Hub {
         let local = channel.subscribers() as u64;
         let mut remote = 0;
         if let Role::Home(home) = &mut channel.role {
-            home.set_last_publication_ms(Some(now_ms));
             remote = home.remote_subscribers();
             out.extend(home.mirrors.iter().map(|mirror| {
                 let (channel, generation) = (mirror.channel, mirror.generation);
@@ -93,7 +89,7 @@ impl Hub {
         }
         let last_requested_ms = channel.last_requested_ms();
         self.append(now_ms, index, publication);
-        let messages = self.table[index].log.history_len() as u64;
+        let messages = self.table[index].log().history_len() as u64;
         self.renew_idle(now_ms, index, out);
         Receipt {
             position,
@@ -115,14 +111,13 @@ impl Hub {
         };
         let channel = &self.table[index];
         if channel.is_idle() {
-            let existed = channel.log.head() > 0;
+            let existed = channel.log().head() > 0;
             self.forget(index, out);
             return existed;
         }
         let epoch = self.next_epoch();
         let channel = &mut self.table[index];
         if let Role::Home(home) = &mut channel.role {
-            home.set_last_publication_ms(None);
             out.extend(home.mirrors.iter().map(|mirror| {
                 let (channel, generation) = (mirror.channel, mirror.generation);
                 (mirror.shard, Message::Deleted { channel, generation, epoch })
@@ -149,8 +144,8 @@ impl Hub {
     pub(super) fn append(&mut self, now_ms: u64, index: u32, publication: Arc<Publication>) {
         let channel = &mut self.table[index];
         let rules = &self.rules[channel.namespace];
-        channel.log.push(publication, &rules.history);
-        channel.log.expire(now_ms, rules.history_ttl_ms, TRIM_MAX);
+        channel.log_mut().push(publication, &rules.history);
+        channel.expire(now_ms, rules.history_ttl_ms, TRIM_MAX);
         self.log_grew(now_ms, index);
     }
 
@@ -160,7 +155,7 @@ impl Hub {
         self.clear_log(index);
         let channel = &mut self.table[index];
         channel.base = channel.head_mark() + 1;
-        channel.log = Log::new(0);
+        channel.forget_stream();
         channel.epoch = epoch;
         channel.ready.abandon_pass();
         self.mark_dirty(index);
@@ -168,8 +163,7 @@ impl Hub {
 
     /// Drops all that is kept; the head stays.
     pub(super) fn clear_log(&mut self, index: u32) {
-        let log = &mut self.table[index].log;
-        *log = Log::new(log.head());
+        self.table[index].clear_log();
         self.shares.count(&mut self.table, index);
     }
 }

@@ -28,7 +28,7 @@ impl Hub {
         };
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
         channel.find_orphans();
-        let mut steps = channel.log.expire(now_ms, ttl_ms, steps_max);
+        let mut steps = channel.expire(now_ms, ttl_ms, steps_max);
         let expired = steps;
         while steps < steps_max && channel.can_release() {
             channel.drop_oldest();

@@ -2,7 +2,7 @@
 //! channel from all of them takes constant time.
 
 use super::Table;
-use crate::links::{Link, NONE, Neighbours, OUT};
+use crate::links::{Link, NONE, Neighbours};
 
 /// A list, oldest first.
 #[derive(Debug)]
@@ -28,18 +28,18 @@ impl List {
 
     /// Whether a channel is in this list; it must be in no other of this kind.
     pub(crate) fn contains(&self, table: &Table, index: u32) -> bool {
-        table[index].links.0[self.link as usize].next != OUT
+        table[index].neighbours(self.link).are_in_list()
     }
 
     fn neighbours<'t>(&self, table: &'t mut Table, index: u32) -> &'t mut Neighbours {
-        &mut table[index].links.0[self.link as usize]
+        table[index].neighbours_mut(self.link)
     }
 
     /// Appends a channel, unless it is in the list already.
     pub(crate) fn push(&mut self, table: &mut Table, index: u32) {
         let last = self.last;
         let neighbours = self.neighbours(table, index);
-        if neighbours.next != OUT {
+        if neighbours.are_in_list() {
             return;
         }
         *neighbours = Neighbours { previous: last, next: NONE };
@@ -54,12 +54,11 @@ impl List {
 
     /// Removes a channel, if it is in this list; it must be in no other of this kind.
     pub(crate) fn remove(&mut self, table: &mut Table, index: u32) {
-        let neighbours = self.neighbours(table, index);
-        let Neighbours { previous, next } = *neighbours;
-        if next == OUT {
+        if !self.contains(table, index) {
             return;
         }
-        *neighbours = Neighbours { previous: OUT, next: OUT };
+        let neighbours = self.neighbours(table, index);
+        let Neighbours { previous, next } = std::mem::replace(neighbours, Neighbours::NONE);
         if previous == NONE {
             self.first = next;
         } else {

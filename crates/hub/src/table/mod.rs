@@ -72,7 +72,7 @@ impl Table {
 
     /// Removes a channel that is in no list any more.
     pub(crate) fn remove(&mut self, index: u32) {
-        assert!(self[index].links.are_out(), "channel {index} is still in a list");
+        assert!(self[index].is_in_no_list(), "channel {index} is still in a list");
         let bucket = self.buckets.of(self[index].hash);
         let next = self[index].next_in_bucket;
         let mut at = self.buckets.head(bucket);

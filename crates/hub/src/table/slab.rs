@@ -6,8 +6,10 @@ use crate::links::NONE;
 /// Channels per page.
 const PAGE: usize = 128;
 
+// A page is 16 KiB, so that the allocator rounds nothing up.
+const _: () = assert!(size_of::<Slot>() == 128);
+
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most slots are used; a box each would cost more")]
 enum Slot {
     Free { next: u32 },
     Used(Channel),

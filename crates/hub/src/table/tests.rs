@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::channel::Role;
 use crate::links::Link;
+use crate::role::{Home, Role};
 use crate::{Epoch, NamespaceId, Router, SlowPolicy};
 
 fn channel(name: &ChannelName, hash: u32) -> Channel {
@@ -12,7 +12,7 @@ fn channel(name: &ChannelName, hash: u32) -> Channel {
         name.clone(),
         hash,
         Epoch::from_random(0),
-        Role::new_home(),
+        Role::Home(Home::default()),
         (NamespaceId::DEFAULT, SlowPolicy::Skip),
     )
 }
@@ -90,7 +90,7 @@ proptest! {
         for number in 0..8 {
             table.insert(channel(&name(number), number as u32));
         }
-        let mut list = List::new(Link::Presence);
+        let mut list = List::new(Link::Waiting);
         let mut other = List::new(Link::Dirty);
         let mut model: BTreeMap<usize, u32> = BTreeMap::new();
         for (time, op) in ops.into_iter().enumerate() {

@@ -9,15 +9,24 @@ use switchboard_plane::choice::{Decision, decide_with};
 use switchboard_plane::uring::RING_SLOTS_MAX;
 use switchboard_shard::internal_slots;
 
-/// User memory of an idle subscribed connection, in bytes.
+/// User memory of an idle connection that shares a channel with many others, in bytes: a WebSocket,
+/// an event stream or a held poll. All of these are bounds of what `scripts/idle_memory.py` measures.
 const USER_BYTES: u64 = 128;
+/// What each further shared channel of a connection adds.
+const FURTHER_CHANNEL_BYTES: u64 = 40;
+/// What a channel of its own adds, on its home.
+const OWN_CHANNEL_BYTES: u64 = 160;
+/// What it adds where its home is another shard: the mirror here, and the home's knowledge of it.
+const MIRROR_BYTES: u64 = 240;
+/// What the first publication of 128 bytes adds to such a channel.
+const FIRST_PUBLICATION_BYTES: u64 = 420;
 /// Kernel memory of an idle connection, in bytes: its socket, its file and its armed poll.
 const KERNEL_BYTES: u64 = 4_300;
 /// Receive arena, rings and tables of a shard, in bytes.
 const SHARD_BYTES: u64 = 8 << 20;
 /// What a shard remembers of a channel beside its publications, with its name and its places in the
 /// tables, in bytes.
-const CHANNEL_BYTES: u64 = 640;
+const CHANNEL_BYTES: u64 = 400;
 /// The program, its threads and the internal API when idle, in bytes.
 const PROGRAM_BYTES: u64 = 32 << 20;
 /// Descriptors of the program and the internal API that are not connections of clients.
@@ -230,6 +239,19 @@ impl Capacity {
         let (user, kernel) = self.connection_bytes();
         self.fixed_bytes() + user + kernel
     }
+}
+
+/// User memory of one idle connection of each kind, for people.
+pub(crate) fn connection_kinds(shards: u64) -> String {
+    // Of so many shards all but one are not the home.
+    let mirror = MIRROR_BYTES * shards.saturating_sub(1) / shards.max(1);
+    let own = USER_BYTES + OWN_CHANNEL_BYTES + mirror;
+    format!(
+        "up to {USER_BYTES} B where it shares its channel with others, and {FURTHER_CHANNEL_BYTES} B \
+         for each further such channel; {own} B with a channel of its own, {} B after a first \
+         publication of 128 B there. WebSockets, event streams and held polls take the same",
+        own + FIRST_PUBLICATION_BYTES
+    )
 }
 
 /// A number of bytes for people.

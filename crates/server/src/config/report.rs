@@ -4,7 +4,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Config;
-use super::capacity::bytes;
+use super::capacity::{bytes, connection_kinds};
 use super::keys::Settings;
 use super::namespace_keys::NamespaceSettings;
 use super::table::Key;
@@ -84,6 +84,7 @@ impl Report<'_> {
                 bytes(capacity.other_bytes),
             ),
         )?;
+        line("user memory of a connection", connection_kinds(cpus.len() as u64))?;
         line("not counted in it", NOT_COUNTED.to_owned())?;
         if let Some(shortage) = &capacity.shortage {
             line("cannot start", shortage.clone())?;
@@ -96,7 +97,7 @@ impl Report<'_> {
 }
 
 /// Memory that depends on what clients and publishers do.
-const NOT_COUNTED: &str = "what slow clients have taken a part of, until they take the rest or are \
+const NOT_COUNTED: &str = "channels of their own that connections have; what slow clients have taken a part of, until they take the rest or are \
                            closed; and other forms of what is kept, for event streams (binary, line \
                            breaks) and answers in JSON: at most as many bytes as all logs may have";
 

@@ -151,11 +151,13 @@ fn draft() -> u64 {
 /// Publishes `window` messages to each channel, then hands out what is to be sent; for each send.
 fn publish(channels: usize, subscribers: usize, window: usize) -> u64 {
     let mut room = Room::new(channels, subscribers);
-    let draft = sample::draft(64);
     let rounds = (TIMES as usize / (channels * subscribers)).max(2) as u64;
+    // Made before, since that has a count of its own.
+    let publications = rounds as usize * window * channels;
+    let mut drafts = vec![sample::draft(64); publications].into_iter();
     let round = || {
         for _ in 0..window {
-            (0..channels).for_each(|channel| room.publish(channel, &draft));
+            drafts.by_ref().take(channels).enumerate().for_each(|(at, it)| room.publish(at, it));
         }
         assert_eq!(room.fan_out(), channels * subscribers, "one send to each");
     };

@@ -1,12 +1,10 @@
 use super::*;
-use crate::links::Links;
 
 #[test]
 fn entries_and_channels_are_small() {
     assert_eq!(size_of::<crate::subscriber_set::Entry>(), 16);
     assert_eq!(size_of::<Subscription>(), 8);
-    assert_eq!(size_of::<Links>(), 32);
-    assert!(size_of::<Channel>() <= 288, "{}", size_of::<Channel>());
+    assert!(size_of::<Channel>() <= 128, "{}", size_of::<Channel>());
 }
 
 #[test]

@@ -23,15 +23,15 @@ pub(super) fn assert_sound(hub: &Hub) {
 fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
     let has_work = channel.ready_has_work() || channel.blocked_has_work();
     assert!(!has_work || hub.dirty.contains(&hub.table, index), "work that nobody will find");
-    assert_eq!(channel.counted_bytes, channel.bytes_to_count());
-    assert_eq!(channel.links.contain(Link::Size), channel.counted_bytes > 0);
+    assert_eq!(channel.counted_bytes(), channel.bytes_to_count());
+    assert_eq!(channel.neighbours(Link::Size).are_in_list(), channel.counted_bytes() > 0);
     assert!(channel.head_mark() >= channel.base);
     assert_marks(&channel.ready, channel.head_mark());
     if let Some(blocked) = &channel.blocked {
         assert!(!blocked.is_empty());
         assert_marks(blocked, channel.head_mark());
     }
-    let (log, rules) = (&channel.log, &hub.rules[channel.namespace]);
+    let (log, rules) = (channel.log(), &hub.rules[channel.namespace]);
     log.assert_sound(&rules.history);
     let over = log.len() > rules.tail.publications || log.bytes() > rules.tail.bytes;
     if channel.ready.is_empty() && log.len() > 1 && !log.oldest_is_history() {

@@ -31,7 +31,7 @@ fn the_log_comes_with_the_join() {
     pair.carry_to_a();
     pair.carry_to_b();
     let home_bytes = pair.a.report(0, &pair.name).home.unwrap().bytes as usize;
-    assert_eq!(pair.b.table[subscription.channel].log.bytes(), home_bytes);
+    assert_eq!(pair.b.table[subscription.channel].log().bytes(), home_bytes);
     assert_eq!((pair.a.log_bytes(), pair.b.log_bytes()), (home_bytes, 0), "counted once");
     assert_eq!(pair.received(), []);
 }
@@ -59,7 +59,7 @@ fn what_the_home_drops_is_counted_by_the_mirror_that_still_has_it() {
     pair.publish();
     pair.carry_to_b();
     assert_eq!((pair.a.log_bytes(), pair.b.log_bytes()), (2 * each, each));
-    assert_eq!(pair.b.table[subscription.channel].log.len(), 3);
+    assert_eq!(pair.b.table[subscription.channel].log().len(), 3);
     pair.b.tick(20_000, &mut pair.to_a);
     invariants::assert_sound(&pair.b);
 }

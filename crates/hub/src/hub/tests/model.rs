@@ -61,7 +61,7 @@ impl Listener {
     /// Checks that a lag is real and the missed range exact.
     fn miss(&mut self, hub: &Hub, truth: &Truth, missed: &std::ops::RangeInclusive<u64>) {
         let at = self.at.as_mut().unwrap();
-        let log = &hub.table[self.subscription.channel].log;
+        let log = &hub.table[self.subscription.channel].log();
         assert!(!self.doomed && at.offset < log.before(), "a lag that is none");
         assert!(!truth.roomy, "a lag though there is room for all");
         let kept = log.to_vec(log.before());
@@ -241,7 +241,7 @@ impl Station {
                 WorkKind::Lagged => {
                     let at = listener.at.unwrap();
                     assert!(!listener.doomed && listener.policy == SlowPolicy::Disconnect);
-                    assert!(at.offset < hub.table[subscription.channel].log.before());
+                    assert!(at.offset < hub.table[subscription.channel].log().before());
                     self.unsubscribe(hub, now_ms, who.conn, truth, out);
                 }
                 WorkKind::Joined => {

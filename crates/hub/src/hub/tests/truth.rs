@@ -36,11 +36,11 @@ impl Truth {
         let Some(index) = home.find(name) else { return };
         let channel = &home.table[index];
         let stream = self.streams.entry((name.clone(), channel.epoch)).or_default();
-        let (last, head) = (stream.last().map_or(0, |made| made.offset), channel.log.head());
+        let (last, head) = (stream.last().map_or(0, |made| made.offset), channel.log().head());
         let skip_max = u64::from(home.limits.offset_skip_max);
         assert!(last <= head && head <= last + 1 + skip_max, "a stream moved by itself");
         if head > last {
-            let kept = channel.log.to_vec(channel.log.before_newest());
+            let kept = channel.log().to_vec(channel.log().before_newest());
             // What the budget took at once has an unknown cost.
             let cost_bytes = kept.first().map_or(0, |newest| newest.cost_bytes());
             stream.push(Made { offset: head, time_ms: now_ms, cost_bytes });
@@ -102,9 +102,9 @@ impl Truth {
     pub(super) fn history_before(&self, hub: &Hub, now_ms: u64, index: u32) -> u64 {
         let channel = &hub.table[index];
         let rules = &hub.rules[channel.namespace];
-        let before = channel.log.history_before(now_ms, rules.history_ttl_ms);
+        let before = channel.log().history_before(now_ms, rules.history_ttl_ms);
         let stream = self.streams.get(&(channel.name.clone(), channel.epoch));
-        let head = channel.log.head();
+        let head = channel.log().head();
         let mut by_rules = head;
         let (mut count, mut bytes) = (0, 0);
         let known = stream.into_iter().flatten().filter(|made| made.offset <= head);

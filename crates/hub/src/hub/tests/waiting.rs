@@ -190,7 +190,7 @@ fn a_mirror_has_the_history_of_its_home_and_no_more() {
     let subscription = pair.subscribe(0);
     answer(&mut pair);
     let channel = subscription.channel;
-    assert_eq!(pair.b.table[channel].log.bytes() * 5, pair.a.log_bytes() * 2);
+    assert_eq!(pair.b.table[channel].log().bytes() * 5, pair.a.log_bytes() * 2);
     let home = pair.a.visit(0, &pair.name, &mut pair.to_b).unwrap();
     let seconds = (0..6).map(Start::AfterSecond);
     for start in seconds.chain([Start::Earliest, Start::Latest]) {

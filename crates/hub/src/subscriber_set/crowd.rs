@@ -1,23 +1,16 @@
-//! Subscribers of one channel, and the passes that serve them.
+//! Many subscribers of one channel, and the passes that serve them.
 
+use super::entry::Entry;
 use crate::paged::Paged;
 use crate::{Subscriber, Subscription};
 
-/// A subscriber: sixteen bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) who: Subscriber,
-    /// Its cursor, as the channel counts (see [`Channel`](crate::channel::Channel)).
-    pub(crate) mark: u64,
-}
-
-/// The ready or the blocked subscribers of a channel.
+/// Any number of subscribers, best two or more.
 ///
 /// A pass visits them from the last to the first and may stop anywhere. Meanwhile entries may be
 /// added (at the end, where the pass has been) and removed (the last one fills the hole, so at
 /// worst it is visited twice). Marks decide what an entry needs, so a second visit repeats nothing.
 #[derive(Debug, Default)]
-pub(crate) struct SubscriberSet {
+pub(crate) struct Crowd {
     entries: Paged<Entry>,
     /// No mark is below it, except those that a pass reported and that should be gone.
     floor: u64,
@@ -27,25 +20,16 @@ pub(crate) struct SubscriberSet {
     unvisited: u32,
 }
 
-impl SubscriberSet {
-    pub(crate) fn len(&self) -> usize {
+impl Crowd {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub(crate) fn get(&self, index: u32) -> Entry {
+    pub(super) fn get(&self, index: u32) -> Entry {
         self.entries.get(index as usize)
     }
 
-    /// Who they are, the first ones first.
-    pub(crate) fn members(&self) -> impl Iterator<Item = Subscriber> {
-        (0..self.entries.len()).map(|index| self.entries.get(index).who)
-    }
-
-    pub(crate) fn push(&mut self, entry: Entry) -> u32 {
+    pub(super) fn push(&mut self, entry: Entry) -> u32 {
         if self.entries.is_empty() {
             self.floor = entry.mark;
         }
@@ -53,20 +37,25 @@ impl SubscriberSet {
         self.entries.push(entry) as u32
     }
 
-    /// Removes an entry; returns the entry that is at its index now, if one was moved there.
-    pub(crate) fn remove(&mut self, index: u32) -> Option<Subscriber> {
-        let moved = self.entries.swap_remove(index as usize);
-        self.unvisited = self.unvisited.min(self.entries.len() as u32);
-        moved.map(|entry| entry.who)
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
-    pub(crate) fn set_mark(&mut self, index: u32, mark: u64) {
+    /// Removes an entry; returns it, and who is at its index now, if one was moved there.
+    pub(super) fn remove(&mut self, index: u32) -> (Entry, Option<Subscriber>) {
+        let entry = self.get(index);
+        let moved = self.entries.swap_remove(index as usize);
+        self.unvisited = self.unvisited.min(self.entries.len() as u32);
+        (entry, moved.map(|moved| moved.who))
+    }
+
+    pub(super) fn set_mark(&mut self, index: u32, mark: u64) {
         self.entries.get_mut(index as usize).mark = mark;
         self.lower_floor(mark);
     }
 
     /// A lower bound of all marks.
-    pub(crate) fn floor(&self) -> u64 {
+    pub(super) fn floor(&self) -> u64 {
         self.floor
     }
 
@@ -76,28 +65,28 @@ impl SubscriberSet {
     }
 
     /// Entries with this mark stay behind when the pass ends.
-    pub(crate) fn leave_behind(&mut self, mark: u64) {
+    pub(super) fn leave_behind(&mut self, mark: u64) {
         self.next_floor = self.next_floor.min(mark);
     }
 
-    pub(crate) fn in_pass(&self) -> bool {
+    pub(super) fn in_pass(&self) -> bool {
         self.unvisited > 0
     }
 
     /// Begins a pass. At its end, `floor` holds for all that it does not leave behind.
-    pub(crate) fn begin_pass(&mut self, floor: u64) {
+    pub(super) fn begin_pass(&mut self, floor: u64) {
         self.next_floor = floor;
         self.unvisited = self.entries.len() as u32;
     }
 
     /// Abandons the pass, so that the next one visits everybody.
-    pub(crate) fn abandon_pass(&mut self) {
+    pub(super) fn abandon_pass(&mut self) {
         self.unvisited = 0;
     }
 
     /// Passes over entries that need nothing; returns the mark of the first one that does. The pass
     /// is over when there is none.
-    pub(crate) fn find(&mut self, needs_something: impl Fn(u64) -> bool) -> Option<u64> {
+    pub(super) fn find(&mut self, needs_something: impl Fn(u64) -> bool) -> Option<u64> {
         while self.unvisited > 0 {
             let (start, page) = self.entries.page_before(self.unvisited as usize);
             for (at, entry) in page.iter().enumerate().rev() {
@@ -115,7 +104,7 @@ impl SubscriberSet {
 
     /// Moves entries into `targets`, at most `targets_max`, as long as `treat` gives them their
     /// next mark. The pass continues behind them, or with `again` visits them once more.
-    pub(crate) fn take(
+    pub(super) fn take(
         &mut self,
         treat: impl Fn(u64) -> Option<u64>,
         again: bool,
