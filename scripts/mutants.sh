@@ -75,5 +75,5 @@ export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=1
 # A fifth of the schedules finds nearly all that all of them find; set it to run more.
 export SIM_SEEDS=${SIM_SEEDS:-50}
 nice -n 10 cargo mutants --package "switchboard-$crate" "${tested[@]}" --output "$results" --jobs 1 \
-    --build-timeout 300 --minimum-test-timeout 60 --timeout-multiplier 5 --no-shuffle --colors never \
+    --build-timeout 300 --minimum-test-timeout 30 --timeout-multiplier 5 --no-shuffle --colors never \
     --caught --unviable "${options[@]}"

@@ -133,3 +133,20 @@ pub(crate) enum Then {
     /// Close.
     Close,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_that_is_never_wholly_read_does_not_grow() {
+        let mut busy = Busy::default();
+        for _ in 0..1_000 {
+            busy.output.extend_from_slice(&[7; 100]);
+            busy.output_sent += busy.unsent_bytes() - 10;
+            busy.give_back_sent();
+            assert_eq!(busy.unsent_bytes(), 10);
+            assert!(busy.output.len() <= 20, "{} bytes", busy.output.len());
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use switchboard_hub::{ChannelName, ShardId};
 use switchboard_plane::sim::{SimConfig, SimNet};
-use switchboard_shard::Shard;
+use switchboard_shard::{Next, Shard};
 use switchboard_ws::frame::{self, Opcode};
 
 use crate::plan::Plan;
@@ -143,25 +143,60 @@ pub(crate) fn answers() {
     assert!(most > REPLY_BYTES_MAX / 2, "{most} bytes in one turn at most");
 }
 
-/// Those who came together are pinged in parts, and each once.
+/// Those who came together are pinged in parts, each once; what is left of a step follows at once.
 pub(crate) fn sweep() {
-    let mut single = Single::new(&SimConfig::default(), |config| {
+    let sim = SimConfig { connections_max: 12_000, ..SimConfig::default() };
+    let mut single = Single::new(&sim, |config| {
+        config.connections_max = 12_000;
         config.timeouts.ping_interval_ms = 10_000;
         config.timeouts.pong_ms = 3_600_000;
     });
-    let clients = single.open("/sub/news", 3_000);
+    // So many that a step has three pages of them.
+    let clients = single.open("/sub/news", 11_000);
     let mut pinged = vec![0; clients.len()];
     // All are due long before the next step.
     single.now_ms += 15_000;
-    let mut most = 0;
-    for _ in 0..100 {
+    let mut parts = Vec::new();
+    let turns = clients.len() / SWEEP_ACTIONS_MAX;
+    for nth in 0..=turns {
+        // The round began somewhere: the page before that comes with the next.
+        single.now_ms += if nth == turns { 50 } else { 0 };
         single.turn(1);
-        single.now_ms += 20;
         let more = single.read(&clients);
-        most = most.max(more.iter().filter(|bytes| **bytes > 0).count());
+        parts.push(more.iter().filter(|bytes| **bytes > 0).count());
         pinged.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
     }
-    assert!(pinged.iter().all(|bytes| *bytes == 2), "one ping for each");
-    // The page that is under way when the bound is reached is done to its end.
-    assert!(most <= 2 * SWEEP_ACTIONS_MAX, "{most} in one step");
+    assert!(pinged.iter().all(|bytes| *bytes == 2), "one ping for each, in one go: {parts:?}");
+    assert_eq!(parts.iter().max(), Some(&SWEEP_ACTIONS_MAX), "{parts:?}");
+}
+
+/// A stop tells the clients of one page in each turn, at once one after the other, and ends without those
+/// that do not answer when its time is over.
+pub(crate) fn stop() {
+    let mut single = Single::new(&SimConfig::default(), |config| {
+        config.timeouts.stop_ms = 5_000;
+        config.timeouts.close_ms = 3_600_000;
+        config.timeouts.ping_interval_ms = 3_600_000;
+    });
+    let clients = single.open("/sub/news", 2_500);
+    single.stop();
+    let (mut told, mut turns, mut most) = (0, 0, 0);
+    while told < clients.len() {
+        let next = single.shard.turn(single.now_ms).unwrap();
+        turns += 1;
+        assert!(turns <= 12, "{told} told in {turns} turns");
+        let more = single.read(&clients).iter().filter(|bytes| **bytes > 0).count();
+        most = most.max(more);
+        told += more;
+        assert_ne!(next, Next::Ended);
+        assert_eq!(next == Next::Now, told < clients.len(), "{told} told");
+    }
+    assert!(most <= 256, "{most} told in one turn");
+    single.now_ms += 4_999;
+    single.turn(5);
+    assert_eq!(single.counter("connections_open"), clients.len());
+    single.now_ms += 1;
+    single.turn(1);
+    assert_eq!(single.counter("connections_open"), 0);
+    assert_eq!(single.shard.turn(single.now_ms).unwrap(), Next::Ended);
 }

@@ -2,7 +2,7 @@
 
 use switchboard_hub::{Bounds, Namespaces, Rules, SlowPolicy};
 use switchboard_plane::sim::SimConfig;
-use switchboard_shard::{ClientRules, NamespaceRules};
+use switchboard_shard::{ClientRules, HeadLimits, NamespaceRules};
 use switchboard_ws::frame::{self, Opcode};
 
 use crate::http::Head;
@@ -188,6 +188,7 @@ pub(crate) fn publications() {
             tail: Bounds { publications: 1_024, bytes: 8 << 20 },
             history: Bounds { publications: 0, bytes: 0 },
             history_ttl_ms: 0,
+            share_percent: 100,
         };
         let clients = ClientRules {
             join_leave_per_second: 0,
@@ -195,6 +196,7 @@ pub(crate) fn publications() {
             publish_per_second: per_second as u32,
             lossy_plain: false,
             join_leave: false,
+            join_leave_per_second: 0,
         };
         config.namespaces = NamespaceRules::new(&Namespaces::new((rules, clients), [], false));
     });
@@ -212,4 +214,24 @@ pub(crate) fn publications() {
     single.turn(5);
     assert_eq!(single.counter("published_by_clients"), 4 * per_second);
     assert_eq!(single.counter("closed_policy"), 1);
+}
+
+/// A client whose requests wait is not read any further than the bound, however many are answered.
+pub(crate) fn waiting_requests() {
+    let mut single = Single::new(&SimConfig::default(), |_| ());
+    let client = single.net.connect(([127, 0, 0, 1], 1_024).into());
+    let request = "GET /sub/news?poll=1 HTTP/1.1\r\nHost: a\r\n\r\n";
+    let times = 3_000;
+    single.net.write(client, request.repeat(times).as_bytes());
+    let held_max =
+        HeadLimits::default().bytes_max + SimConfig::default().receive_bytes_max as usize;
+    let mut answered = 0;
+    for _ in 0..4 * times {
+        single.turn(1);
+        let bytes = single.net.read(client);
+        answered += bytes.windows(9).filter(|window| window == b"HTTP/1.1 ").count();
+        let held = single.counter("bytes_received") - answered * request.len();
+        assert!(held <= held_max, "{held} bytes held after {answered} answers");
+    }
+    assert_eq!(answered, times);
 }

@@ -146,3 +146,13 @@ fn bytes_behind_a_held_poll_are_bounded() {
 fn a_client_publishes_so_much_a_second() {
     greed::publications();
 }
+
+#[test]
+fn a_stop_tells_a_page_in_a_turn_and_ends_in_time() {
+    bounds::stop();
+}
+
+#[test]
+fn requests_that_wait_are_read_up_to_a_bound() {
+    greed::waiting_requests();
+}

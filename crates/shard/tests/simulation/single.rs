@@ -10,7 +10,7 @@ use crate::plan::Plan;
 
 /// One shard and its network.
 pub(crate) struct Single {
-    shard: Shard<SimPlane>,
+    pub(crate) shard: Shard<SimPlane>,
     pub(crate) net: SimNet,
     handle: Handle,
     pub(crate) now_ms: u64,
@@ -24,7 +24,8 @@ impl Single {
         config.echo = true;
         change(&mut config);
         let common = Common { config: Arc::new(config), ..plan.common() };
-        let (plane, net) = SimNet::new(1, SimConfig { connections_max: 4_000, ..sim.clone() });
+        let connections_max = sim.connections_max.max(4_000);
+        let (plane, net) = SimNet::new(1, SimConfig { connections_max, ..sim.clone() });
         let shard = Shard::new(plane, ShardId(0), &common, 1, 1_000);
         Self { shard, net, handle: common.handles[0].clone(), now_ms: 1_000 }
     }
@@ -57,6 +58,10 @@ impl Single {
                 (ChannelName::new("news").unwrap(), Draft::new(Kind::Binary, &vec![7; bytes]));
             self.handle.send(Command::Publish { name, draft, reply: Box::new(|_| ()) });
         }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.handle.send(Command::Stop);
     }
 
     pub(crate) fn counter(&self, wanted: &str) -> usize {
