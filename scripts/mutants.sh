@@ -66,6 +66,10 @@ esac
 command -v cargo >/dev/null || die "cargo is missing"
 cargo mutants --version >/dev/null 2>&1 || cargo install --locked "cargo-mutants@$VERSION"
 
+# Five times what the tests take on the code as it is, unless the options say how long.
+timeouts=(--minimum-test-timeout 30 --timeout-multiplier 5)
+[[ " ${options[*]} " != *" --timeout "* ]] || timeouts=()
+
 results=target/mutants/$crate
 mkdir -p "$results"
 # A folder of its own for what is built, kept for the next run. Debug information would take a third of
@@ -75,5 +79,4 @@ export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=1
 # A fifth of the schedules finds nearly all that all of them find; set it to run more.
 export SIM_SEEDS=${SIM_SEEDS:-50}
 nice -n 10 cargo mutants --package "switchboard-$crate" "${tested[@]}" --output "$results" --jobs 1 \
-    --build-timeout 300 --minimum-test-timeout 30 --timeout-multiplier 5 --no-shuffle --colors never \
-    --caught --unviable "${options[@]}"
+    --build-timeout 300 "${timeouts[@]}" --no-shuffle --colors never --caught --unviable "${options[@]}"

@@ -235,3 +235,26 @@ pub(crate) fn waiting_requests() {
     }
     assert_eq!(answered, times);
 }
+
+/// The room of a socket may end where a publication does, again and again: that is progress, too.
+pub(crate) fn whole_batches() {
+    let room_bytes = 65_536;
+    let mut single = Single::new(&SimConfig { room_bytes, ..SimConfig::default() }, |config| {
+        config.timeouts.stall_ms = 10_000;
+        config.timeouts.ping_interval_ms = 3_600_000;
+    });
+    let clients = single.open("/sub/news", 1);
+    single.stall(&clients, true);
+    let times = 5;
+    single.publish(times, room_bytes - 4);
+    for _ in 0..times {
+        single.turn(3);
+        assert_eq!(single.read(&clients), [0]);
+        single.now_ms += 6_000;
+        single.stall(&clients, false);
+        assert_eq!(single.read(&clients), [room_bytes]);
+        single.stall(&clients, true);
+    }
+    assert_eq!(single.counter("closed_slow"), 0);
+    assert_eq!(single.counter("deliveries"), times);
+}

@@ -156,3 +156,8 @@ fn a_stop_tells_a_page_in_a_turn_and_ends_in_time() {
 fn requests_that_wait_are_read_up_to_a_bound() {
     greed::waiting_requests();
 }
+
+#[test]
+fn a_client_that_always_reads_whole_batches_stays() {
+    greed::whole_batches();
+}
