@@ -52,6 +52,8 @@ def kib(path, field):
 class Server:
     def __init__(self, path, plane, cores):
         flags = ["--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0"]
+        # Held polls must outlast the measurement.
+        flags += ["--long-poll-timeout-ms", "600000"]
         self.process = subprocess.Popen(
             [path, *flags, "--plane", plane, "--cores", str(cores)],
             stderr=subprocess.PIPE,
