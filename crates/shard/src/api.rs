@@ -101,6 +101,7 @@ pub struct Api {
     connections: AtomicU32,
     held_bytes: AtomicUsize,
     unanswered: AtomicU32,
+    stopping_shards: AtomicU32,
 }
 
 impl Api {
@@ -112,6 +113,7 @@ impl Api {
             connections: AtomicU32::new(0),
             held_bytes: AtomicUsize::new(0),
             unanswered: AtomicU32::new(0),
+            stopping_shards: AtomicU32::new(0),
         }
     }
 
@@ -128,9 +130,20 @@ impl Api {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Bodies may grow.
-    pub(crate) fn has_room(&self) -> bool {
-        self.held_bytes.load(Ordering::Relaxed) < self.config.pending_bytes_max
+    /// So many bytes more may be held.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        let held = self.held_bytes.load(Ordering::Relaxed);
+        held.saturating_add(bytes) <= self.config.pending_bytes_max
+    }
+
+    /// A shard has begun to stop.
+    pub(crate) fn begin_stop(&self) {
+        self.stopping_shards.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many shards have begun to stop: none of them takes requests that others would have to answer.
+    pub(crate) fn all_stop(&self, shards: usize) -> bool {
+        self.stopping_shards.load(Ordering::Relaxed) as usize >= shards
     }
 
     /// Some connection waits for its answer: no shard may end before it has it.
@@ -208,10 +221,15 @@ impl Default for TurnBudget {
 }
 
 impl TurnBudget {
+    /// This turn may still publish.
+    pub(crate) fn has_room(&self) -> bool {
+        self.publications > 0 && self.bytes > 0
+    }
+
     /// Takes a publication of so many bytes; false when this turn has had its share. The last one may
     /// be larger than what is left.
     pub(crate) fn take(&mut self, bytes: usize) -> bool {
-        let has_room = self.publications > 0 && self.bytes > 0;
+        let has_room = self.has_room();
         if has_room {
             self.publications -= 1;
             self.bytes = self.bytes.saturating_sub(bytes);
@@ -239,13 +257,13 @@ mod tests {
         let api = api(ApiConfig { pending_bytes_max: 10, ..ApiConfig::default() });
         let (mut first, mut second) = (Held::new(&api), Held::new(&api));
         assert!(first.grow(8) && !second.grow(3) && second.grow(2));
-        assert!(!api.has_room() && api.is_awaited());
+        assert!(!api.has_room_for(1) && api.has_room_for(0) && api.is_awaited());
         first.shrink(1);
         assert!(second.grow(1) && !second.grow(1));
         drop(first);
         assert!(second.grow(7) && !second.grow(1));
         drop(second);
-        assert!(api.has_room() && !api.is_awaited());
+        assert!(api.has_room_for(10) && !api.has_room_for(11) && !api.is_awaited());
     }
 
     #[test]

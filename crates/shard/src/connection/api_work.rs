@@ -7,6 +7,7 @@ use switchboard_hub::{ChannelName, Receipt};
 use switchboard_ws::body::BodyReader;
 
 use crate::api::Held;
+use crate::time::Tick;
 
 /// What a connection of the internal API is in the middle of.
 #[derive(Debug)]
@@ -39,8 +40,10 @@ pub(crate) struct Incoming {
     pub(crate) body: Vec<u8>,
     /// How much of it has arrived, whether or not it is kept.
     pub(crate) received_bytes: usize,
-    /// There was no room for more of it.
-    pub(crate) awaits_room: bool,
+    /// When all of it must be there.
+    pub(crate) due: Tick,
+    /// There was no room for so many bytes more of it.
+    pub(crate) awaits_room: Option<usize>,
 }
 
 /// What a request with access wants.
@@ -104,9 +107,20 @@ pub(crate) struct Results {
     awaited: usize,
     /// The number of the first of them.
     first: u32,
+    count: usize,
 }
 
 impl Results {
+    /// How many bytes of results are written.
+    pub(crate) fn written_bytes(&self) -> usize {
+        self.written.len()
+    }
+
+    /// How many publications there were.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Results of publications that are numbered from `first` on.
     pub(crate) fn from(first: u32) -> Self {
         Self { first, ..Self::default() }
@@ -124,6 +138,7 @@ impl Results {
 
     /// The next result; none where another shard is to tell it.
     pub(crate) fn push(&mut self, result: Option<Result<Receipt, ApiError>>) {
+        self.count += 1;
         match result {
             Some(result) if self.waiting.is_empty() => self.write(&result),
             result => {

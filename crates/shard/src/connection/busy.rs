@@ -90,6 +90,15 @@ impl Busy {
         self.api.as_ref().is_some_and(|work| !matches!(work.stage, ApiStage::Body(_)))
     }
 
+    /// A request goes on without anything from the peer: it is answered by others, or its body has come
+    /// and waits for room.
+    pub(crate) fn is_being_served(&self) -> bool {
+        self.api.as_ref().is_some_and(|work| match &work.stage {
+            ApiStage::Body(incoming) => incoming.awaits_room.is_some(),
+            _ => true,
+        })
+    }
+
     /// Drops the sent part of the output once it is the larger one: a peer that always leaves a
     /// little unread would make it grow for ever.
     pub(crate) fn give_back_sent(&mut self) {

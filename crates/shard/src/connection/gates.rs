@@ -16,17 +16,20 @@ pub(crate) enum OutputReason {
 pub(crate) enum InputReason {
     /// Much of what it asked for has not gone out to it yet.
     Output = 1 << 4,
-    /// It publishes, and there is no room: a mailbox is over its bound, or the bodies of the internal
-    /// API are.
-    Room = 1 << 5,
+    /// It publishes, and a mailbox is over its bound.
+    Mailbox = 1 << 5,
     /// It has requests that wait for the end of this stage or for mail that is not read yet.
     Later = 1 << 6,
     /// Its request is being answered, or as many messages are under way as may be.
     Answer = 1 << 7,
+    /// There is no room for more of the body of its request.
+    Room = 1 << 3,
 }
 
-const OUTPUT: u8 = 0x0f;
-const INPUT: u8 = 0xf0;
+const OUTPUT: u8 = 0x03;
+const INPUT: u8 = 0xf8;
+/// It is in the queue of those that are looked at again.
+const QUEUED: u8 = 1 << 2;
 
 /// All reasons of a connection, one bit for each.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -72,6 +75,25 @@ impl Gates {
         self.0 &= !OUTPUT;
     }
 
+    /// It is to be looked at again. False when it is in the queue for that already.
+    pub(crate) fn queue(&mut self) -> bool {
+        let is_new = self.0 & QUEUED == 0;
+        self.0 |= QUEUED;
+        is_new
+    }
+
+    /// It is looked at now.
+    pub(crate) fn unqueue(&mut self) {
+        self.0 &= !QUEUED;
+    }
+
+    /// Takes all reasons away for which it is not read. True when there were some.
+    pub(crate) fn open_input(&mut self) -> bool {
+        let was_parked = self.is_input_parked();
+        self.0 &= !INPUT;
+        was_parked
+    }
+
     /// True when the reason is a new one.
     pub(crate) fn park_input(&mut self, reason: InputReason) -> bool {
         let before = self.0;
@@ -102,6 +124,10 @@ mod tests {
         assert!(!gates.unpark_input(&[InputReason::Output, InputReason::Later]));
         assert!(gates.unpark_input(&[InputReason::Room]));
         assert!(!gates.unpark_input(&[InputReason::Room]), "it was open");
+        assert!(gates.queue() && !gates.queue() && !gates.is_input_parked());
+        gates.unqueue();
+        assert!(gates.queue());
+        assert!(gates.park_input(InputReason::Answer) && gates.open_input() && !gates.open_input());
         assert!(!gates.is_output_parked());
     }
 

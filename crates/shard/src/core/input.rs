@@ -17,9 +17,12 @@ impl Core {
             self.actions.push(Action::PauseRead(id));
         }
         match reason {
-            InputReason::Room if is_new => self.held_publishers.push(id),
+            InputReason::Mailbox if is_new => self.held_publishers.push(id),
             InputReason::Later => self.revisit(id),
-            InputReason::Room | InputReason::Output | InputReason::Answer => {}
+            InputReason::Mailbox
+            | InputReason::Room
+            | InputReason::Output
+            | InputReason::Answer => {}
         }
     }
 
@@ -34,7 +37,7 @@ impl Core {
 
     /// The held input of the connection is looked at again in this turn or the next.
     pub(crate) fn revisit(&mut self, id: ConnId) {
-        if self.revisits.back() != Some(&id) {
+        if self.slab.get_mut(id).is_some_and(|connection| connection.gates.queue()) {
             self.revisits.push_back(id);
         }
     }

@@ -68,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) revisits: VecDeque<ConnId>,
     /// Publishers whose reading is paused because there is no room for what they publish.
     pub(crate) held_publishers: Vec<ConnId>,
+    /// Bodies of the internal API for which there was no room.
+    pub(crate) awaiting_room: Vec<ConnId>,
     /// The server is stopping: no new requests.
     pub(crate) stopping: bool,
     pub(crate) start_ms: u64,
@@ -110,6 +112,7 @@ impl Core {
             finishing: Vec::new(),
             revisits: VecDeque::new(),
             held_publishers: Vec::new(),
+            awaiting_room: Vec::new(),
             stopping: false,
             start_ms: now_ms,
             now_ms,

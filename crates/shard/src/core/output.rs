@@ -76,6 +76,7 @@ impl Core {
         let deadline = self.now.after_ms(self.config.timeouts.stall_ms);
         if let Some(connection) = self.slab.get_mut(id)
             && !connection.session.is_ending()
+            && !connection.place.is_stranger()
         {
             connection.deadline = deadline;
         }

@@ -35,6 +35,24 @@ impl Core {
         connection.session = session;
         connection.deadline = deadline;
         connection.pinged = false;
+        if session.is_ending() {
+            self.stop_serving(id);
+        }
+    }
+
+    /// The connection ends: what it was in the middle of is over, and it is read again, since its peer's
+    /// end is awaited.
+    fn stop_serving(&mut self, id: ConnId) {
+        let Some(connection) = self.slab.get_mut(id) else {
+            return;
+        };
+        if let Some(busy) = &mut connection.busy {
+            busy.api = None;
+        }
+        if connection.gates.open_input() {
+            self.actions.push(Action::ResumeRead(id));
+            self.revisit(id);
+        }
     }
 
     /// The connection goes, and with it what counts it. It has no subscriptions any more.

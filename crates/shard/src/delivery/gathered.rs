@@ -72,8 +72,7 @@ impl Gathered {
             } else {
                 let bytes = batch.fill(dialect, &work.publications, &PositionHeader::default());
                 if bytes.len() > COPIED_BYTES_MAX {
-                    self.runs.truncate(first_run);
-                    self.sends.truncate(first_send);
+                    self.take_back(first_run, first_send);
                     return false;
                 }
                 self.add_run(work, dialect, bytes)
@@ -81,6 +80,16 @@ impl Gathered {
             self.sends.push((connection.id, run));
         }
         true
+    }
+
+    /// Forgets the runs and sends from these on.
+    fn take_back(&mut self, first_run: usize, first_send: usize) {
+        if let Some(run) = self.runs.get(first_run) {
+            self.bytes.truncate(run.bytes.start);
+            self.publications.truncate(run.publications.start);
+        }
+        self.runs.truncate(first_run);
+        self.sends.truncate(first_send);
     }
 
     fn add_run(&mut self, work: &Work, dialect: Dialect, bytes: &[u8]) -> usize {

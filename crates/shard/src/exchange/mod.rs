@@ -138,6 +138,11 @@ impl Exchange {
         Box::new(move |response| mailbox.post(Mail::Answer(id, Box::new(response))))
     }
 
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> usize {
+        self.peers.len()
+    }
+
     /// Looks whether some mailbox is over its bound.
     pub(crate) fn check_bound(&mut self) -> bool {
         let is_full = |mailbox: &Arc<Mailbox>| mailbox.unhandled_bytes() > MAILBOX_BYTES_MAX;

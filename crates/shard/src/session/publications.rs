@@ -42,7 +42,7 @@ pub(super) fn publish(
     let receipt = hub.publish(*now_ms, name, draft, Some(reply_to), &mut exchange.outbox);
     core.counters.published_by_backends.add(1);
     if core.exchange.is_over_bound() {
-        core.park_input(id, InputReason::Room);
+        core.park_input(id, InputReason::Mailbox);
     }
     receipt
 }
@@ -62,6 +62,12 @@ pub(super) fn publish_all(
         }
         if results.awaited() >= AWAITED_MAX {
             return Progress::Full;
+        }
+        let lines_max = core.api.config.batch_lines_max;
+        if results.count() >= lines_max && *at < bytes.len() {
+            results.push(Some(Err(ApiError::too_many_lines(lines_max))));
+            *at = bytes.len();
+            return Progress::Read;
         }
         let limits = core.api.config.item_limits();
         let (item, behind) = match form {

@@ -67,7 +67,7 @@ pub(super) fn publish(
     let receipt = core.hub.publish(core.now_ms, &name, draft, reply_to, &mut core.exchange.outbox);
     core.counters.published_by_clients.add(1);
     if core.exchange.is_over_bound() {
-        core.park_input(id, InputReason::Room);
+        core.park_input(id, InputReason::Mailbox);
     }
     Ok(receipt)
 }

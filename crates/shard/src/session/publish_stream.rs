@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use switchboard_api::{ApiError, lines};
 use switchboard_hub::{Kind, Receipt};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
@@ -111,6 +112,12 @@ fn message(core: &mut Core, id: ConnId, kind: Kind, bytes: &[u8]) {
         Kind::Binary => Form::Frames,
     };
     let (mut at, mut results) = (0, Results::default());
+    let lines_max = core.api.config.batch_lines_max;
+    let mut bytes = bytes;
+    if form == Form::Lines && lines::count(bytes) > lines_max {
+        results.push(Some(Err(ApiError::too_many_lines(lines_max))));
+        bytes = &[];
+    }
     let is_first = work(core, id).is_none_or(|(_, messages)| messages.is_empty());
     let mut progress = Progress::Read;
     if is_first {
@@ -142,8 +149,13 @@ fn enqueue(core: &mut Core, id: ConnId, message: Publications) -> bool {
     let work = connection.busy().api.get_or_insert_with(|| {
         Box::new(ApiWork { held: Held::new(api), stage: ApiStage::Stream(VecDeque::new()) })
     });
-    let has_room = work.held.grow(message.bytes.len());
-    if has_room && let ApiStage::Stream(messages) = &mut work.stage {
+    let ApiWork { held, stage: ApiStage::Stream(messages) } = &mut **work else {
+        return false;
+    };
+    // A part of it may have been counted while it arrived.
+    let whole: usize = messages.iter().map(|message| message.bytes.len()).sum();
+    let has_room = held.resize(whole + message.bytes.len());
+    if has_room {
         messages.push_back(message);
     }
     has_room
@@ -211,15 +223,18 @@ fn go_on(core: &mut Core, id: ConnId) {
 fn follow(core: &mut Core, id: ConnId, progress: Progress) {
     match progress {
         Progress::Later => core.revisit(id),
-        Progress::Crowded => core.park_input(id, InputReason::Room),
+        Progress::Crowded => core.park_input(id, InputReason::Mailbox),
         Progress::Read | Progress::Full => {}
     }
 }
 
 /// Publishes the messages that have not been read to their end, in order.
 fn publish_waiting(core: &mut Core, id: ConnId, messages: &mut VecDeque<Publications>) -> Progress {
-    let mut number = None;
+    let (mut number, mut written) = (None, 0);
     for message in messages {
+        if written > WINDOW_BYTES {
+            return Progress::Full;
+        }
         let Publications { form, bytes, at, results } = message;
         if *at == 0
             && let Some(number) = number
@@ -235,6 +250,7 @@ fn publish_waiting(core: &mut Core, id: ConnId, messages: &mut VecDeque<Publicat
             return progress;
         }
         number = Some(results.next_number());
+        written += results.written_bytes();
     }
     Progress::Read
 }

@@ -44,7 +44,7 @@ pub(crate) fn go_on(core: &mut Core, id: ConnId) {
         return;
     }
     let busy = core.slab.get(id).and_then(|connection| connection.busy.as_deref());
-    if busy.is_some_and(|busy| busy.peer_ended) {
+    if busy.is_some_and(|busy| busy.peer_ended && !busy.is_being_served()) {
         core.finish(id, Then::Close);
     } else if busy.is_some_and(|busy| busy.held_bytes() > core.config.head.bytes_max) {
         // More would only be held, too: the answer that is owed looks at it again.

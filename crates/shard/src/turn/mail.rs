@@ -10,6 +10,7 @@ use crate::connection::InputReason;
 use crate::core::{Announcement, Core};
 use crate::exchange::Mail;
 use crate::session;
+use crate::session::api::body::offer_room;
 
 impl<P: Plane> Shard<P> {
     /// Takes what other threads sent.
@@ -65,15 +66,18 @@ impl<P: Plane> Shard<P> {
         }
     }
 
-    /// Reads publishers again once there is room for what they publish.
+    /// Reads publishers again once no mailbox is over its bound, and bodies once there is room for them.
     pub(super) fn release_publishers(&mut self) {
-        let is_over_bound = self.core.exchange.check_bound();
-        if !self.core.held_publishers.is_empty() && !is_over_bound && self.core.api.has_room() {
-            for id in std::mem::take(&mut self.core.held_publishers) {
-                self.core.unpark_input(id, &[InputReason::Room]);
-                self.core.revisit(id);
+        let Self { core, .. } = self;
+        if !core.exchange.check_bound() && !core.held_publishers.is_empty() {
+            for id in std::mem::take(&mut core.held_publishers) {
+                core.unpark_input(id, &[InputReason::Mailbox]);
+                core.revisit(id);
             }
             self.end_stage();
+        }
+        if !self.core.awaiting_room.is_empty() {
+            offer_room(&mut self.core);
         }
     }
 }

@@ -107,8 +107,9 @@ impl<P: Plane> Shard<P> {
         // What clients ask may follow from what other shards sent before: that is taken first.
         self.link.poll(&mut self.events)?;
         self.read_mail();
-        self.take_events();
+        // What has waited comes before what has just arrived: both share the turn's publications.
         self.continue_input();
+        self.take_events();
         let more_work = self.fan_out.slice(&mut self.core, &mut self.link);
         self.end_stage();
         self.stop_step();
@@ -149,7 +150,9 @@ impl<P: Plane> Shard<P> {
         let is_stopping = self.stop.is_some();
         if is_stopping && self.core.slab.open() == 0 {
             // Connections of other shards may wait for what this one says.
-            if self.stop_is_over() || !self.core.api.is_awaited() {
+            let api = &self.core.api;
+            let is_awaited = api.is_awaited() || !api.all_stop(self.core.exchange.shards());
+            if self.stop_is_over() || !is_awaited {
                 return Next::Ended;
             }
             return Next::At(self.core.now_ms + AWAITED_STEP_MS);
@@ -205,6 +208,9 @@ impl<P: Plane> Shard<P> {
     fn continue_input(&mut self) {
         for _ in 0..REVISITS_MAX.min(self.core.revisits.len()) {
             if let Some(id) = self.core.revisits.pop_front() {
+                if let Some(connection) = self.core.slab.get_mut(id) {
+                    connection.gates.unqueue();
+                }
                 input::go_on(&mut self.core, id);
                 // One may stand here twice, and its replies must not mix with another's.
                 self.end_stage();

@@ -14,6 +14,7 @@ impl<P: Plane> Shard<P> {
             let Self { core, .. } = self;
             tracing::debug!(shard = core.shard.0, connections = core.slab.open(), "stopping");
             core.stopping = true;
+            core.api.begin_stop();
             let at_ms = core.now_ms + core.config.timeouts.stop_ms;
             self.link.stop_accepting();
             self.stop = Some(Stop { at_ms, next_page: 0 });

@@ -188,7 +188,6 @@ pub(crate) fn publications() {
             tail: Bounds { publications: 1_024, bytes: 8 << 20 },
             history: Bounds { publications: 0, bytes: 0 },
             history_ttl_ms: 0,
-            share_percent: 100,
         };
         let clients = ClientRules {
             join_leave_per_second: 0,
@@ -196,7 +195,6 @@ pub(crate) fn publications() {
             publish_per_second: per_second as u32,
             lossy_plain: false,
             join_leave: false,
-            join_leave_per_second: 0,
         };
         config.namespaces = NamespaceRules::new(&Namespaces::new((rules, clients), [], false));
     });

@@ -36,12 +36,14 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
     } else {
         core.strangers.first().copied()
     };
-    core.strangers.push(id);
-    match oldest {
-        Some(oldest) => ending::remove(core, oldest, Close::Fin),
-        None if has_room => {}
-        None => answer::refuse_newcomer(core, id),
+    if let Some(oldest) = oldest {
+        ending::remove(core, oldest, Close::Fin);
+    } else if !has_room {
+        // It makes room for nobody: it is about to go.
+        granted(core, id);
+        return answer::refuse_newcomer(core, id);
     }
+    core.strangers.push(id);
 }
 
 /// Strangers of one address on a shard: a quarter of what may be open.
@@ -56,5 +58,6 @@ pub(super) fn granted(core: &mut Core, id: ConnId) {
     {
         connection.place = Place::Internal;
         core.strangers.retain(|stranger| *stranger != id);
+        answer::await_request(core, id);
     }
 }

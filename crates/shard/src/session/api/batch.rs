@@ -23,7 +23,7 @@ pub(super) fn begin(
     answering: Answering,
 ) {
     let lines_max = core.api.config.batch_lines_max;
-    if lines::count(&bytes, lines_max) > lines_max {
+    if lines::count(&bytes) > lines_max {
         return answer::refuse(core, id, &ApiError::too_many_lines(lines_max), answering);
     }
     let held = held.unwrap_or_else(|| Held::new(&core.api));
@@ -57,7 +57,7 @@ pub(super) fn go_on(core: &mut Core, id: ConnId) {
     answer::set_due(core, id, core.api.config.timeouts.shard_ms);
     match progress {
         Progress::Later => core.revisit(id),
-        Progress::Crowded => core.park_input(id, InputReason::Room),
+        Progress::Crowded => core.park_input(id, InputReason::Mailbox),
         Progress::Read | Progress::Full => {}
     }
 }

@@ -12,6 +12,7 @@ use super::{answer, batch, handler, publish, work};
 use crate::api::Held;
 use crate::connection::{Answering, ApiStage, ApiWork, Incoming, InputReason, Target};
 use crate::core::Core;
+use crate::time::Tick;
 
 /// A request whose head is known; `behind` is what has arrived behind it. A body that is there whole is
 /// used where it lies, and counts towards nothing.
@@ -33,7 +34,12 @@ pub(super) fn begin(
         let used = head_bytes + body.len();
         return complete(core, id, target, answering, Cow::Borrowed(body), None, used);
     }
-    answer::set_due(core, id, core.api.config.timeouts.body_ms);
+    if matches!(target, Target::Publish { .. }) && !core.turn_budget.has_room() {
+        return later(core, id);
+    }
+    let body_ms = core.api.config.timeouts.body_ms;
+    answer::set_due(core, id, body_ms);
+    let due = core.now.after_ms(body_ms);
     let held = Held::new(&core.api);
     let incoming = Incoming {
         target,
@@ -41,7 +47,8 @@ pub(super) fn begin(
         reader: BodyReader::new(body),
         body: Vec::new(),
         received_bytes: 0,
-        awaits_room: false,
+        due,
+        awaits_room: None,
     };
     let stage = ApiStage::Body(Box::new(incoming));
     work::put_back(core, id, Box::new(ApiWork { held, stage }));
@@ -76,12 +83,15 @@ pub(super) fn receive(core: &mut Core, id: ConnId, bytes: &[u8]) -> Taken {
         }
         let is_kept = !matches!(incoming.target, Target::Refused(_));
         if is_kept && !work.held.grow(part.data.len()) {
-            incoming.awaits_room = true;
+            incoming.awaits_room = Some(part.data.len());
             work::put_back(core, id, work);
             await_room(core, id);
             return if used == 0 { Taken::Keep { scanned: 0 } } else { Taken::Part(used) };
         }
-        incoming.awaits_room = false;
+        if incoming.awaits_room.take().is_some() {
+            set_deadline(core, id, incoming.due);
+            core.unpark_input(id, &[InputReason::Room]);
+        }
         if is_kept {
             incoming.body.extend_from_slice(part.data);
         }
@@ -113,8 +123,9 @@ fn complete(
 ) -> Taken {
     match target {
         Target::Publish { name, meta } => {
-            if held.is_none() && !core.turn_budget.take(body.len()) {
-                return Taken::Later;
+            // One that has arrived in parts has waited already.
+            if !core.turn_budget.take(body.len()) && held.is_none() {
+                return later(core, id);
             }
             publish::publish(core, id, &name, &meta, &body, held, answering);
         }
@@ -141,12 +152,41 @@ pub(super) fn too_large(core: &Core, target: &Target) -> ApiError {
     }
 }
 
+/// This turn has had its share of publications: the request is looked at again, with time for it.
+fn later(core: &mut Core, id: ConnId) -> Taken {
+    answer::set_due(core, id, core.api.config.timeouts.body_ms);
+    Taken::Later
+}
+
 /// The connection is not read until others have given back some of what they hold, or it has waited
 /// long enough.
 fn await_room(core: &mut Core, id: ConnId) {
     let due = core.now.after_ms(core.api.config.timeouts.room_ms);
-    if let Some(connection) = core.slab.get_mut(id) {
-        connection.deadline = connection.deadline.min(due);
+    if let Some(connection) = core.slab.get(id) {
+        set_deadline(core, id, connection.deadline.min(due));
     }
     core.park_input(id, InputReason::Room);
+    core.awaiting_room.push(id);
+}
+
+/// Looks again at bodies for which there is room now. They are not read before they have got it.
+pub(crate) fn offer_room(core: &mut Core) {
+    for id in std::mem::take(&mut core.awaiting_room) {
+        let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
+        let work = busy.and_then(|busy| busy.api.as_ref());
+        let Some(ApiStage::Body(incoming)) = work.map(|work| &work.stage) else {
+            continue;
+        };
+        match incoming.awaits_room {
+            Some(bytes) if !core.api.has_room_for(bytes) => core.awaiting_room.push(id),
+            Some(_) => core.revisit(id),
+            None => {}
+        }
+    }
+}
+
+fn set_deadline(core: &mut Core, id: ConnId, deadline: Tick) {
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.deadline = deadline;
+    }
 }

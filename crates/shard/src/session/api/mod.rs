@@ -8,7 +8,7 @@
 pub(crate) mod admission;
 mod answer;
 mod batch;
-mod body;
+pub(crate) mod body;
 mod handler;
 mod publish;
 mod request;
@@ -73,7 +73,7 @@ impl Verbs for Api {
         }
         match stage(core, id) {
             Some(ApiStage::Batch(..)) => batch::give_up(core, id),
-            Some(ApiStage::Body(incoming)) if incoming.awaits_room => {
+            Some(ApiStage::Body(incoming)) if incoming.awaits_room.is_some() => {
                 cut_short(core, id, &ApiError::busy());
             }
             Some(ApiStage::Body(_)) => cut_short(core, id, &ApiError::body_timeout()),
@@ -83,8 +83,10 @@ impl Verbs for Api {
     }
 
     fn on_flushed(core: &mut Core, id: ConnId) {
-        if stage(core, id).is_none() {
-            answer::await_request(core, id);
+        match stage(core, id) {
+            None => answer::await_request(core, id),
+            Some(ApiStage::Body(_)) => answer::set_due(core, id, core.api.config.timeouts.body_ms),
+            Some(_) => answer::set_due(core, id, core.api.config.timeouts.handler_ms),
         }
     }
 
@@ -95,6 +97,8 @@ impl Verbs for Api {
     /// A request under way gets its answer, which is the last one.
     fn on_stop(core: &mut Core, id: ConnId, _code: u16) {
         match stage(core, id) {
+            // It is whole and waits for its turn.
+            None if core.slab.get(id).is_some_and(|it| it.gates.is_input_parked()) => {}
             None | Some(ApiStage::Body(_)) if !core.is_output_parked(id) => {
                 ending::remove(core, id, Close::Fin);
             }

@@ -43,6 +43,11 @@ fn admit(core: &mut Core, id: ConnId, request: &Request<'_>, bytes: &[u8], end: 
     let checked = core.api.config.access.check(request);
     match checked {
         Ok(Granted::Access) => admission::granted(core, id),
+        Ok(Granted::Public) if request.has_body() => {
+            let message = "a request without the API key (api_key) has no body";
+            let error = ApiError::new(413, "too_large", message);
+            return answer::refuse_and_end(core, id, &error);
+        }
         Ok(Granted::Public) => {}
         Err(error) => {
             let is_whole = !request.has_body() && request.keep_alive();
