@@ -5,6 +5,7 @@ import time
 import pytest
 
 from support.raw_http import RawConnection
+from support.waiting import wait_until
 
 KEY = "correct-horse-battery-staple"
 PLACES = 64
@@ -131,7 +132,7 @@ def test_connections_with_access_beyond_the_bound_are_refused(start, plane):
             assert answer.status == 503 and answer.closes(), answer
             assert "internal_connections_max" in answer.body.decode()
         friends.pop().close()
-        assert publish(server, within_s=5).status == 202
+        wait_until("a place", lambda: publish(server, within_s=5).status == 202)
     finally:
         for friend in friends:
             friend.close()
