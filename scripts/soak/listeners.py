@@ -163,6 +163,10 @@ class PollListener(Listener):
             self.account.tally.add("empty")
             self.account.begin(position)
             return False
+        if not self.account.epochs:
+            # Published after the question came and before the channels' homes had told where it begins.
+            self.account.begin(position)
+            return True
         if self.variant:
             self.take_items(json.loads(body))
         else:
