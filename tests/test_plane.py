@@ -80,7 +80,8 @@ def test_io_uring_with_process_descriptors(start, shards):
     server.wait_for_subscribers("news", 0)
     before = server.descriptors()
     clients = [RawWebSocket(server, "/sub/news") for _ in range(50)]
-    assert server.descriptors() >= before + 50
+    # The connection that asked for the subscribers may have been one of those before.
+    assert server.descriptors() >= before + 49
     for client in clients:
         client.close()
     server.wait_for_subscribers("news", 0)
