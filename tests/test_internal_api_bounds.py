@@ -118,6 +118,18 @@ def test_a_message_has_no_more_results_than_a_batch_has_lines(server):
             assert json.loads(lines[-1])["error"]["code"] == "too_many_lines"
 
 
+def test_a_message_with_too_many_lines_is_told_in_its_turn(server, channel):
+    """Also while one before it is still being published."""
+    first = json.dumps({"channel": channel, "data": "x"}).encode() + b"\n"
+    with RawWebSocket(InternalApi(server), "/publish") as stream:
+        stream.socket.settimeout(60)
+        messages = (first * 2_000, b"1\n" * 70_000, first)
+        stream.socket.sendall(b"".join(frame(1, message) for message in messages))
+        answers = [stream.read_frame()[2].splitlines() for _ in messages]
+        assert [len(answer) for answer in answers] == [2_000, 1, 1]
+        assert json.loads(answers[1][0])["error"]["code"] == "too_many_lines"
+
+
 def test_labels_of_two_sizes_leave_nothing_gathered(server, channel):
     """Beside a WebSocket whose frames are gathered stands an event stream whose chunks are too large."""
     with RawWebSocket(server, f"/sub/{channel}"), RawConnection(server) as events:

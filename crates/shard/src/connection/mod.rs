@@ -18,7 +18,7 @@ mod subscriptions;
 pub(crate) use api_work::{
     Answering, ApiStage, ApiWork, Form, Incoming, Publications, Results, Target,
 };
-pub(crate) use busy::{Lost, ResumeRequest, Then, Untold};
+pub(crate) use busy::{Busy, Lost, ResumeRequest, Then, Untold};
 pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenMode, PollFlag};
 pub(crate) use place::Place;

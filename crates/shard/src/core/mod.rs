@@ -66,7 +66,7 @@ pub(crate) struct Core {
     pub(crate) finishing: Vec<ConnId>,
     /// Connections whose held input is to be looked at again.
     pub(crate) revisits: VecDeque<ConnId>,
-    /// Publishers whose reading is paused because there is no room for what they publish.
+    /// Publishers whose reading is paused because a mailbox is over its bound.
     pub(crate) held_publishers: Vec<ConnId>,
     /// Bodies of the internal API for which there was no room.
     pub(crate) awaiting_room: Vec<ConnId>,

@@ -93,6 +93,15 @@ impl Core {
         }
     }
 
+    /// A head that has begun is due in the time for a head, also when it is not the first of its
+    /// connection.
+    pub(crate) fn limit_head_time(&mut self, id: ConnId) {
+        let due = self.now.after_ms(self.config.timeouts.handshake_ms);
+        if let Some(connection) = self.slab.get_mut(id) {
+            connection.deadline = connection.deadline.min(due);
+        }
+    }
+
     /// The connection may stay as it is for as long as it likes.
     pub(crate) fn clear_deadline(&mut self, id: ConnId) {
         if let Some(connection) = self.slab.get_mut(id) {

@@ -26,7 +26,7 @@ impl Verbs for Http {
             Ok(Some(end)) => end,
             Ok(None) => {
                 if scanned == 0 {
-                    limit_head_time(core, id);
+                    core.limit_head_time(id);
                 }
                 return Taken::Keep { scanned: bytes.len() };
             }
@@ -37,7 +37,7 @@ impl Verbs for Http {
             Ok(request) => match end_of_request(&request, end, bytes) {
                 Ok(Some(end)) => handle(core, id, &request, end),
                 Ok(None) => {
-                    limit_head_time(core, id);
+                    core.limit_head_time(id);
                     // The head's last empty line is found again at once.
                     Taken::Keep { scanned: end - 2 }
                 }
@@ -138,15 +138,6 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
     }
     core.await_request(id);
     Taken::Part(end)
-}
-
-/// A head that has begun is due in the time for a head, also when it is not the first of its
-/// connection.
-fn limit_head_time(core: &mut Core, id: ConnId) {
-    let due = core.now.after_ms(core.config.timeouts.handshake_ms);
-    if let Some(connection) = core.slab.get_mut(id) {
-        connection.deadline = connection.deadline.min(due);
-    }
 }
 
 fn refuse_head(core: &mut Core, id: ConnId, error: HeadError) -> Taken {

@@ -6,6 +6,7 @@
 //! As many messages may be under way as the window allows; beyond it the connection is not read.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use switchboard_api::{ApiError, lines};
 use switchboard_hub::{Kind, Receipt};
@@ -18,8 +19,10 @@ use switchboard_ws::message::{MessageLimits, Receiver};
 use super::publications::{self, Progress};
 use super::verbs::{Taken, Verbs};
 use super::websocket;
-use crate::api::Held;
-use crate::connection::{ApiStage, ApiWork, Form, InputReason, Publications, Results, Session};
+use crate::api::{Api, Held};
+use crate::connection::{
+    ApiStage, ApiWork, Busy, Form, InputReason, Publications, Results, Session,
+};
 use crate::core::Core;
 use crate::http::{Answer, upgrade_with};
 
@@ -146,15 +149,11 @@ fn enqueue(core: &mut Core, id: ConnId, message: Publications) -> bool {
     let Some(connection) = slab.get_mut(id) else {
         return false;
     };
-    let work = connection.busy().api.get_or_insert_with(|| {
-        Box::new(ApiWork { held: Held::new(api), stage: ApiStage::Stream(VecDeque::new()) })
-    });
-    let ApiWork { held, stage: ApiStage::Stream(messages) } = &mut **work else {
+    let Some((held, messages)) = work_of(connection.busy(), api) else {
         return false;
     };
     // A part of it may have been counted while it arrived.
-    let whole: usize = messages.iter().map(|message| message.bytes.len()).sum();
-    let has_room = held.resize(whole + message.bytes.len());
+    let has_room = held.resize(bytes_of(messages) + message.bytes.len());
     if has_room {
         messages.push_back(message);
     }
@@ -176,14 +175,10 @@ fn count_part(core: &mut Core, id: ConnId) -> bool {
     if part == 0 && busy.api.is_none() {
         return true;
     }
-    let work = busy.api.get_or_insert_with(|| {
-        Box::new(ApiWork { held: Held::new(api), stage: ApiStage::Stream(VecDeque::new()) })
-    });
-    let ApiWork { held, stage: ApiStage::Stream(messages) } = &mut **work else {
+    let Some((held, messages)) = work_of(busy, api) else {
         return true;
     };
-    let whole: usize = messages.iter().map(|message| message.bytes.len()).sum();
-    let has_room = held.resize(whole + part);
+    let has_room = held.resize(bytes_of(messages) + part);
     if messages.is_empty() && part == 0 {
         busy.api = None;
     }
@@ -200,11 +195,16 @@ fn go_on(core: &mut Core, id: ConnId) {
         return;
     };
     let progress = publish_waiting(core, id, messages);
+    let waiting = messages.len();
     while messages.front().is_some_and(Publications::is_done)
         && let Some(mut message) = messages.pop_front()
     {
         held.shrink(message.bytes.len());
         answer(core, id, &message.results.take());
+    }
+    if messages.len() < waiting && !messages.is_empty() {
+        // They may have waited for those results to go.
+        core.revisit(id);
     }
     if let Some(connection) = core.slab.get_mut(id) {
         connection.busy().api = Some(work);
@@ -236,6 +236,10 @@ fn publish_waiting(core: &mut Core, id: ConnId, messages: &mut VecDeque<Publicat
             return Progress::Full;
         }
         let Publications { form, bytes, at, results } = message;
+        if bytes.is_empty() {
+            // It has its result, if any, and takes no number.
+            continue;
+        }
         if *at == 0
             && let Some(number) = number
         {
@@ -262,9 +266,26 @@ fn answer(core: &mut Core, id: ConnId, results: &[u8]) {
 /// No further message is taken.
 fn is_full(core: &mut Core, id: ConnId) -> bool {
     work(core, id).is_some_and(|(_, messages)| {
-        let bytes: usize = messages.iter().map(|message| message.bytes.len()).sum();
-        messages.len() >= WINDOW_MESSAGES || bytes >= WINDOW_BYTES
+        messages.len() >= WINDOW_MESSAGES || bytes_of(messages) >= WINDOW_BYTES
     })
+}
+
+fn bytes_of(messages: &VecDeque<Publications>) -> usize {
+    messages.iter().map(|message| message.bytes.len()).sum()
+}
+
+/// What a connection holds, and its messages; made where there are none yet.
+fn work_of<'b>(
+    busy: &'b mut Busy,
+    api: &Arc<Api>,
+) -> Option<(&'b mut Held, &'b mut VecDeque<Publications>)> {
+    let work = busy.api.get_or_insert_with(|| {
+        Box::new(ApiWork { held: Held::new(api), stage: ApiStage::Stream(VecDeque::new()) })
+    });
+    match &mut work.stage {
+        ApiStage::Stream(messages) => Some((&mut work.held, messages)),
+        _ => None,
+    }
 }
 
 /// What the connection holds, and its messages.

@@ -53,7 +53,6 @@ pub(super) fn refuse_and_end(core: &mut Core, id: ConnId, error: &ApiError) -> T
     core.counters.refused_request.add(1);
     let date = core.wall.time().date;
     core.reply(id, |out| Response::api_error(error).write(date, out, false, false));
-    drop_work(core, id);
     ending::linger(core, id);
     Taken::All
 }

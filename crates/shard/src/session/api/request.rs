@@ -25,7 +25,7 @@ pub(super) fn receive(core: &mut Core, id: ConnId, bytes: &[u8], scanned: usize)
         Ok(Some(end)) => end,
         Ok(None) => {
             if scanned == 0 {
-                limit_head_time(core, id);
+                core.limit_head_time(id);
             }
             return Taken::Keep { scanned: bytes.len() };
         }
@@ -172,14 +172,6 @@ pub(super) fn late(core: &mut Core, id: ConnId) {
         answer::refuse_and_end(core, id, &ApiError::of_head(HeadError::Timeout));
     } else {
         ending::cut(core, id);
-    }
-}
-
-/// A head that has begun is due in the time for a head.
-fn limit_head_time(core: &mut Core, id: ConnId) {
-    let due = core.now.after_ms(core.config.timeouts.handshake_ms);
-    if let Some(connection) = core.slab.get_mut(id) {
-        connection.deadline = connection.deadline.min(due);
     }
 }
 
