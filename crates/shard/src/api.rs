@@ -191,6 +191,11 @@ impl Held {
         true
     }
 
+    /// How many more it would count, were it this many.
+    pub(crate) fn missing(&self, bytes: usize) -> usize {
+        bytes.saturating_sub(self.bytes)
+    }
+
     /// Some of the bytes are gone.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);

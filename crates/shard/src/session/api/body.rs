@@ -14,6 +14,10 @@ use crate::connection::{Answering, ApiStage, ApiWork, Incoming, InputReason, Tar
 use crate::core::Core;
 use crate::time::Tick;
 
+/// A body of no more is taken also where there is no room: many clients send it behind its head, and with
+/// one for each connection all of these are bounded.
+const UNCOUNTED_BYTES: usize = 16 << 10;
+
 /// A request whose head is known; `behind` is what has arrived behind it. A body that is there whole is
 /// used where it lies, and counts towards nothing.
 pub(super) fn begin(
@@ -82,8 +86,10 @@ pub(super) fn receive(core: &mut Core, id: ConnId, bytes: &[u8]) -> Taken {
             return answer::refuse_and_end(core, id, &error);
         }
         let is_kept = !matches!(incoming.target, Target::Refused(_));
-        if is_kept && !work.held.grow(part.data.len()) {
-            incoming.awaits_room = Some(part.data.len());
+        // What a read may bring at once counts for nobody, however many reads it came in.
+        let counted = if total > UNCOUNTED_BYTES { total } else { 0 };
+        if is_kept && !work.held.resize(counted) {
+            incoming.awaits_room = Some(work.held.missing(counted));
             work::put_back(core, id, work);
             await_room(core, id);
             return if used == 0 { Taken::Keep { scanned: 0 } } else { Taken::Part(used) };
