@@ -61,8 +61,9 @@ def parse(raw, binary):
 class V1(RawWebSocket):
     """A line that knows where it stands."""
 
-    def __init__(self, server, path, receive_buffer=None):
-        super().__init__(server, path, receive_buffer, [f"Sec-WebSocket-Protocol: {PROTOCOL}"])
+    def __init__(self, server, path, receive_buffer=None, headers=()):
+        protocol = f"Sec-WebSocket-Protocol: {PROTOCOL}"
+        super().__init__(server, path, receive_buffer, [protocol, *headers])
         assert self.protocol == PROTOCOL
         self.position = None
 

@@ -12,7 +12,7 @@ use switchboard_plane::{
 };
 use switchboard_shard::{
     Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Command, Common, Config, HeadLimits,
-    MessageLimits, NamespaceRules, Next, Reply, RequestHandler, Shard, Timeouts,
+    IdentityConfig, MessageLimits, NamespaceRules, Next, Reply, RequestHandler, Shard, Timeouts,
 };
 
 use crate::sample;
@@ -131,14 +131,7 @@ impl RequestHandler for Nobody {
 }
 
 fn config(connections_max: u32) -> Config {
-    let clients = ClientRules {
-        publish: false,
-        publish_per_second: 0,
-        lossy_plain: false,
-        join_leave: false,
-        join_leave_per_second: 0,
-    };
-    let namespaces = Namespaces::new((Rules::default(), clients), [], false);
+    let namespaces = Namespaces::new((Rules::default(), ClientRules::default()), [], false);
     Config {
         connections_max,
         first_internal_listener: Some(INTERNAL),
@@ -148,6 +141,7 @@ fn config(connections_max: u32) -> Config {
         hub: Limits::default(),
         namespaces: NamespaceRules::new(&namespaces),
         allowed_origins: Vec::new(),
+        identity: IdentityConfig::default(),
         echo: true,
         page: "",
         long_poll_timeout_status: 304,

@@ -8,7 +8,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::IntoResponse;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use switchboard_api::{ApiError, ChannelInfo};
 use switchboard_hub::{SlowClient, SubscriberInfo};
 
@@ -19,12 +22,12 @@ use crate::state::ApiState;
 
 /// How many are listed: by default, and at most.
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+pub(crate) struct Limits {
     default: usize,
     max: usize,
 }
 
-const SUBSCRIBERS: Limits = Limits { default: 1_000, max: 10_000 };
+pub(crate) const SUBSCRIBERS: Limits = Limits { default: 1_000, max: 10_000 };
 const SLOW: Limits = Limits { default: 100, max: 1_000 };
 
 /// The subscribers of a channel: their exact number, and a list.
@@ -62,7 +65,7 @@ pub(crate) async fn slow(
 
 impl Limits {
     /// The limit in a request's query.
-    fn asked(self, uri: &Uri) -> Result<usize, ApiError> {
+    pub(crate) fn asked(self, uri: &Uri) -> Result<usize, ApiError> {
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         let mut asked = query.filter(|(key, _)| key == "limit").map(|(_, limit)| limit);
         let limit = match (asked.next(), asked.next()) {
@@ -86,7 +89,7 @@ fn presence_off() -> ApiError {
 }
 
 /// The answer is true for this moment only.
-fn fresh(answer: impl Serialize) -> impl IntoResponse {
+pub(crate) fn fresh(answer: impl Serialize) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], Json(answer))
 }
 
@@ -103,15 +106,26 @@ struct Slow {
 }
 
 #[derive(Debug, Serialize)]
-struct Client {
+pub(crate) struct Client {
     connection: String,
     address: SocketAddr,
     transport: &'static str,
+    /// None for an anonymous one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    info: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    b64info: Option<String>,
 }
 
 impl From<SubscriberInfo> for Client {
-    fn from(SubscriberInfo { connection, address, transport }: SubscriberInfo) -> Self {
-        Self { connection, address, transport }
+    fn from(who: SubscriberInfo) -> Self {
+        let SubscriberInfo { connection, address, transport, user, info } = who;
+        // JSON as the token had it, or else bytes that are shown as they were given.
+        let json = info.as_ref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let b64info = info.filter(|_| json.is_none()).map(|bytes| STANDARD.encode(bytes));
+        Self { connection, address, transport, user, info: json, b64info }
     }
 }
 

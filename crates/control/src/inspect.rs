@@ -18,6 +18,16 @@ pub trait Inspect: Send + Sync + 'static {
         max: usize,
         reply: Reply<Vec<SubscriberInfo>>,
     );
+    /// How many connections a user has on one shard, and at most `max` of them.
+    fn of_user(
+        &self,
+        shard: usize,
+        user: Box<str>,
+        max: usize,
+        reply: Reply<(u64, Vec<SubscriberInfo>)>,
+    );
+    /// Ends the connections of a user on one shard; the answer is how many there were.
+    fn disconnect(&self, shard: usize, user: Box<str>, reply: Reply<u64>);
     /// The clients of one shard whose sockets have been full for longest, at most `max`.
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>);
     /// The counters of each shard, by name.

@@ -22,6 +22,7 @@ mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use broker::Broker;
 pub use config::{ApiRules, ControlConfig};

@@ -9,7 +9,7 @@ use switchboard_api::ApiError;
 
 use crate::error::Refused;
 use crate::state::ApiState;
-use crate::{channel, clients, methods, status};
+use crate::{channel, clients, methods, status, users};
 
 /// All routes.
 pub(crate) fn router(state: Arc<ApiState>) -> Router {
@@ -23,12 +23,14 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
         .route("/publish", get(of_the_shards))
         .route("/subscribers/", get(clients::subscribers))
         .route("/subscribers/{*channel}", get(clients::subscribers))
+        .route("/users/", get(users::connections).delete(users::disconnect))
+        .route("/users/{*user}", get(users::connections).delete(users::disconnect))
         .route("/slow", get(clients::slow))
         .route("/health", get(status::health))
         .route("/counters", get(status::counters))
         .fallback(async || {
-            let message = "there are /pub, /pub/{channel}, /publish, /subscribers/{channel}, /slow, \
-                           /health and /counters";
+            let message = "there are /pub, /pub/{channel}, /publish, /subscribers/{channel}, /users/{user}, \
+                           /slow, /health and /counters";
             Refused::from(ApiError::new(404, "not_found", message))
         })
         .method_not_allowed_fallback(async || {

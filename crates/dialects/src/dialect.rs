@@ -2,6 +2,7 @@
 
 use switchboard_hub::{ChannelName, Gap, Publication};
 
+use crate::cors::Cors;
 use crate::date::Date;
 use crate::event_stream::{self, Framing};
 use crate::shape::{Label, Shape};
@@ -88,7 +89,7 @@ pub fn write_gap(dialect: Dialect, channel: &ChannelName, gap: &Gap, id: &str, o
 pub fn write_event_stream_head(
     dialect: Dialect,
     date: Date,
-    cors: Option<&str>,
+    cors: Option<Cors<'_>>,
     out: &mut Vec<u8>,
 ) {
     if let Some(framing) = dialect.framing() {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use crate::chunk::{self, CHUNK_END, LAST_CHUNK};
-use crate::cors;
+use crate::cors::{self, Cors};
 use crate::date::Date;
 use crate::field::{event, push_name, push_number};
 use crate::json::{Bounds, push_json};
@@ -55,7 +55,7 @@ const _: () = assert!(CHUNKED_TAIL.len() == TAIL.len() + CHUNK_END.len());
 pub(crate) fn write_response_head(
     framing: Framing,
     date: Date,
-    cors: Option<&str>,
+    cors: Option<Cors<'_>>,
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(

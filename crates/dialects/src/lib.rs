@@ -25,7 +25,7 @@ mod plain;
 mod request;
 mod shape;
 
-pub use cors::write_cors_lines;
+pub use cors::{Cors, write_cors_lines};
 pub use date::{Date, WallTime};
 pub use dialect::{
     Dialect, write_end, write_event_stream_head, write_gap, write_head, write_keep_alive,

@@ -52,4 +52,5 @@ pub use router::{Router, ShardId};
 pub use rules::{Bounds, Rules};
 pub use start::{Begin, Gap, GapReason, OnGap, Start};
 pub use subscription::{Moved, Subscriber, Subscription};
+pub use table::Buckets;
 pub use work::{Lag, Pull, Work, WorkKind};

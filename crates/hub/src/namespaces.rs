@@ -60,6 +60,18 @@ impl<T> Namespaces<T> {
         }
     }
 
+    /// The same, for values that depend on the name; that of the default namespace is none.
+    pub fn map_named<U>(&self, mut value: impl FnMut(Option<&str>, &T) -> U) -> Namespaces<U> {
+        let names = self.table.names.iter().enumerate();
+        let values = names.zip(&self.values);
+        Namespaces {
+            table: Arc::clone(&self.table),
+            values: values
+                .map(|((id, name), of)| value((id > 0).then_some(name.as_str()), of))
+                .collect(),
+        }
+    }
+
     /// The namespace of a channel. None when the channel may not exist.
     pub fn resolve(&self, channel: &ChannelName) -> Option<NamespaceId> {
         let Some(namespace) = channel.namespace() else {

@@ -52,6 +52,10 @@ pub struct SubscriberInfo {
     pub address: SocketAddr,
     /// `websocket`, `event_stream` or `long_poll`.
     pub transport: &'static str,
+    /// The user that its token names; none for an anonymous one.
+    pub user: Option<String>,
+    /// What its token says to others, as it was given: JSON, or any bytes.
+    pub info: Option<Vec<u8>>,
 }
 
 /// A client that cannot keep up. Filled in by the shard that has the connection.

@@ -18,6 +18,9 @@ pub enum Start {
     After(Position),
     /// After the last publication that was made in this second (Unix time) or before.
     AfterSecond(u64),
+    /// After this position, for a client that has no right to the history: where the stream has gone on
+    /// since, that is lost to it.
+    WithoutHistory(Position),
 }
 
 /// Where a subscriber continues whose start is lost.
@@ -41,6 +44,8 @@ pub enum GapReason {
     Future,
     /// The subscriber was too slow, and its namespace lets it miss some.
     Slow,
+    /// The client has no right to the history.
+    Right,
 }
 
 impl GapReason {
@@ -51,6 +56,7 @@ impl GapReason {
             Self::Evicted => "evicted",
             Self::Future => "future",
             Self::Slow => "slow",
+            Self::Right => "right",
         }
     }
 }

@@ -53,6 +53,20 @@ impl Inspect for Shards {
         self.handles[shard].send(Command::Subscribers { name, max, reply });
     }
 
+    fn of_user(
+        &self,
+        shard: usize,
+        user: Box<str>,
+        max: usize,
+        reply: Reply<(u64, Vec<SubscriberInfo>)>,
+    ) {
+        self.handles[shard].send(Command::OfUser { user, max, reply });
+    }
+
+    fn disconnect(&self, shard: usize, user: Box<str>, reply: Reply<u64>) {
+        self.handles[shard].send(Command::Disconnect { user, reply });
+    }
+
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>) {
         self.handles[shard].send(Command::Slow { max, reply });
     }

@@ -3,12 +3,13 @@
 use std::io::{self, IsTerminal as _};
 
 use switchboard_api::{AccessRules, ApiKey};
+use switchboard_auth::UserChannels;
 use switchboard_control::{ApiRules, ControlConfig};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
-    ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, MessageLimits, NamespaceRules,
-    Timeouts,
+    ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, IdentityConfig, MessageLimits,
+    NamespaceRules, Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -70,9 +71,16 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             ..HubLimits::default()
         },
         namespaces: NamespaceRules::new(
-            &config.namespaces.map(|namespace| (hub_rules(namespace), client_rules(namespace))),
+            &config
+                .namespaces
+                .map_named(|name, namespace| (hub_rules(namespace), client_rules(name, namespace))),
         ),
         allowed_origins: settings.allowed_origins.clone(),
+        identity: IdentityConfig {
+            verifier: config.verifier.clone(),
+            cookie: settings.token_cookie.clone(),
+            expiry_spread_ms: settings.token_expiry_spread_ms.into(),
+        },
         echo: settings.echo,
         page: page::render(config),
         long_poll_timeout_status: settings.long_poll_timeout_status.code(),
@@ -106,9 +114,14 @@ fn hub_rules(namespace: &NamespaceSettings) -> Rules {
     }
 }
 
-fn client_rules(namespace: &NamespaceSettings) -> ClientRules {
+fn client_rules(name: Option<&str>, namespace: &NamespaceSettings) -> ClientRules {
     ClientRules {
+        subscribe: namespace.subscribe,
         publish: namespace.publish,
+        presence: namespace.presence.unwrap_or(namespace.subscribe),
+        history: namespace.history.unwrap_or(namespace.subscribe),
+        // They were checked.
+        user_channels: UserChannels::new(name, &namespace.user_channels).unwrap_or_default(),
         publish_per_second: namespace.publish_per_second,
         lossy_plain: namespace.lossy_plain,
         join_leave: namespace.join_leave,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use switchboard_auth::Access;
 use switchboard_control::Control;
 use switchboard_hub::{Accounting, Router};
 use switchboard_shard::run::Clock;
@@ -170,7 +171,9 @@ fn listen_internal(
 fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, plane: &str) {
     let public: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
     let demo = match config.namespaces.named("demo") {
-        Some(demo) if demo.publish => "; everyone may publish to demo:* (demo = false ends that)",
+        Some(demo) if demo.publish == Access::Anyone => {
+            "; everyone may publish to demo:* (demo = false ends that)"
+        }
         _ => "",
     };
     let reach = if config.settings.is_local() { ", for this machine only" } else { "" };

@@ -48,6 +48,22 @@ pub enum Command {
         /// Gets them, those who are held back the longest first.
         reply: Reply<Vec<SlowClient>>,
     },
+    /// List the connections of a user on this shard.
+    OfUser {
+        /// The user.
+        user: Box<str>,
+        /// How many to list at most.
+        max: usize,
+        /// Gets how many there are, and the newest of them.
+        reply: Reply<(u64, Vec<SubscriberInfo>)>,
+    },
+    /// End the connections of a user on this shard.
+    Disconnect {
+        /// The user.
+        user: Box<str>,
+        /// Gets how many there were.
+        reply: Reply<u64>,
+    },
     /// Stop accepting, close every WebSocket with 1001, and end.
     Stop,
 }
@@ -60,6 +76,8 @@ impl fmt::Debug for Command {
             Self::Report { name, .. } => write!(f, "Report({name})"),
             Self::Subscribers { name, .. } => write!(f, "Subscribers({name})"),
             Self::Slow { .. } => f.write_str("Slow"),
+            Self::OfUser { user, .. } => write!(f, "OfUser({user})"),
+            Self::Disconnect { user, .. } => write!(f, "Disconnect({user})"),
             Self::Stop => f.write_str("Stop"),
         }
     }

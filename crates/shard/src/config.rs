@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use switchboard_auth::{Access, UserChannels, Verifier};
+use switchboard_dialects::Cors;
 use switchboard_hub::{
     ChannelName, Limits as HubLimits, NamespaceId, Namespaces, Rules, SlowPolicy,
 };
@@ -28,6 +30,8 @@ pub struct Config {
     /// Origins allowed beside the request's own host (exact, scheme and authority), at most 255; `*`
     /// is all.
     pub allowed_origins: Vec<String>,
+    /// How clients say who they are.
+    pub identity: IdentityConfig,
     /// Whether `GET /echo` exists.
     pub echo: bool,
     /// The page at `GET /`.
@@ -41,11 +45,23 @@ pub struct Config {
 }
 
 impl Config {
-    /// The value of `Access-Control-Allow-Origin` for the origin with this number, counted from 1.
-    pub(crate) fn origin(&self, number: u8) -> Option<&str> {
+    /// What a page of the origin with this number, counted from 1, is allowed.
+    pub(crate) fn cors(&self, number: u8) -> Option<Cors<'_>> {
         let index = usize::from(number).checked_sub(1)?;
-        self.allowed_origins.get(index).map(String::as_str)
+        let origin = self.allowed_origins.get(index)?;
+        Some(Cors { origin, credentials: self.identity.cookie.is_some() })
     }
+}
+
+/// How clients say who they are.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityConfig {
+    /// Checks tokens; without one, everybody is anonymous.
+    pub verifier: Option<Arc<Verifier>>,
+    /// The cookie that may have a token.
+    pub cookie: Option<String>,
+    /// Connections whose tokens expire together end within so many milliseconds after that.
+    pub expiry_spread_ms: u64,
 }
 
 /// All in milliseconds. The sweep sees a deadline up to a second late.
@@ -76,10 +92,18 @@ pub const ECHO_LIMITS: MessageLimits =
     MessageLimits { frame_bytes_max: 16 << 20, message_bytes_max: 16 << 20, fragments_max: 65_537 };
 
 /// What clients may do in a namespace.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientRules {
-    /// Whether clients may publish.
-    pub publish: bool,
+    /// Who may listen.
+    pub subscribe: Access,
+    /// Who may publish.
+    pub publish: Access,
+    /// Who may listen to the channels that report joins and leaves.
+    pub presence: Access,
+    /// Who may begin in the past.
+    pub history: Access,
+    /// The channels that belong to one user.
+    pub user_channels: UserChannels,
     /// Publications per second one client may make, with a burst of as many; 0 = no bound.
     pub publish_per_second: u32,
     /// Plain WebSockets may miss publications without being told.
@@ -88,6 +112,23 @@ pub struct ClientRules {
     pub join_leave: bool,
     /// How many of these a channel may have in a second, with a burst of as many; 0 = no bound.
     pub join_leave_per_second: u32,
+}
+
+impl Default for ClientRules {
+    /// Everybody may listen, nobody publish.
+    fn default() -> Self {
+        Self {
+            subscribe: Access::Anyone,
+            publish: Access::Nobody,
+            presence: Access::Anyone,
+            history: Access::Anyone,
+            user_channels: UserChannels::default(),
+            publish_per_second: 0,
+            lossy_plain: false,
+            join_leave: false,
+            join_leave_per_second: 0,
+        }
+    }
 }
 
 /// The rules of all namespaces: the hub's and those for clients, beside one table.
@@ -103,7 +144,7 @@ impl NamespaceRules {
     pub fn new(rules: &Namespaces<(Rules, ClientRules)>) -> Self {
         Self {
             hub: Arc::new(rules.map(|(hub, _)| *hub)),
-            clients: rules.map(|(_, clients)| *clients),
+            clients: rules.map(|(_, clients)| clients.clone()),
             any_join_leave: rules.iter().any(|(_, (_, clients))| clients.join_leave),
         }
     }

@@ -69,6 +69,18 @@ counters! {
     refused_full,
     /// Requests refused with another 4xx or 5xx status.
     refused_request,
+    /// Requests refused because their token was not good.
+    refused_token,
+    /// Requests refused because their client has no right to what they ask for.
+    refused_right,
+    /// Tokens whose signature was checked.
+    tokens_verified,
+    /// Gauge: connections whose client has said who it is.
+    identified_open,
+    /// Gauge: users that these connections belong to.
+    users_open,
+    /// Connections that ended because the time of their token was over.
+    closed_expired,
     /// Handshakes or requests that did not arrive in time.
     timed_out_head,
     /// WebSocket connections closed for breaking the protocol (1002, 1007, 1009).

@@ -8,7 +8,7 @@
 //!
 //! The rooms, from the top down; imports go no other way: `turn` (the stages of a turn), `delivery`
 //! (publications out), `session` (what a connection speaks, one file for each way; its documentation
-//! says how to drive one), `http` (requests), `lifecycle` (how connections come and end), `subscribe`
+//! says how to drive one), `identity` (who the clients are), `http` (requests), `lifecycle` (how connections come and end), `subscribe`
 //! (channels, positions, where a subscriber begins), `core` (replies, parking, changes of session),
 //! `link` (bytes in and out), `exchange` (mail), `connection` and `encoding` (plain data, bytes).
 #![forbid(unsafe_code)]
@@ -24,6 +24,7 @@ mod encoding;
 mod exchange;
 mod handle;
 mod http;
+mod identity;
 mod lifecycle;
 mod link;
 mod rate;
@@ -37,7 +38,7 @@ mod wall;
 
 pub use api::{Api, ApiConfig, ApiRequest, ApiResponse, ApiTimeouts, RequestHandler};
 pub use command::{Command, Reply};
-pub use config::{ClientRules, Config, ECHO_LIMITS, NamespaceRules, Timeouts};
+pub use config::{ClientRules, Config, ECHO_LIMITS, IdentityConfig, NamespaceRules, Timeouts};
 pub use counters::{Counter, Counters};
 pub use handle::Handle;
 pub use lifecycle::admission::{RESERVED_SLOTS, internal_slots};

@@ -60,6 +60,11 @@ impl Wall {
         self.time.ahead_s = ahead_s;
     }
 
+    /// Unix time.
+    pub(crate) fn unix_s(&self) -> u64 {
+        self.second
+    }
+
     pub(crate) fn time(&self) -> WallTime {
         self.time
     }

@@ -47,7 +47,13 @@ fn position(offset: usize) -> Position {
 /// The one of `shard` who listens to every channel when somebody does.
 pub(super) fn subscriber(shard: usize) -> SubscriberInfo {
     let address = ([192, 0, 2, shard as u8], 4_000).into();
-    SubscriberInfo { connection: format!("{shard}-7-1"), address, transport: "websocket" }
+    SubscriberInfo {
+        connection: format!("{shard}-7-1"),
+        address,
+        transport: "websocket",
+        user: None,
+        info: None,
+    }
 }
 
 impl Broker for Shards {
@@ -87,6 +93,21 @@ impl Inspect for Shards {
         }
         let listeners = (0..self.subscribers()).map(|_| subscriber(shard));
         reply(listeners.take(max).collect());
+    }
+
+    fn of_user(
+        &self,
+        shard: usize,
+        user: Box<str>,
+        max: usize,
+        reply: Reply<(u64, Vec<SubscriberInfo>)>,
+    ) {
+        let one = SubscriberInfo { user: Some(user.into()), ..subscriber(shard) };
+        reply((1, [one].into_iter().take(max).collect()));
+    }
+
+    fn disconnect(&self, _shard: usize, user: Box<str>, reply: Reply<u64>) {
+        reply(user.len() as u64);
     }
 
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>) {

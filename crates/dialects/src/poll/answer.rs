@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use switchboard_hub::{ChannelName, Gap, Publication};
 
+use crate::cors::Cors;
 use crate::date::WallTime;
 
 /// What all answers to one request have in common.
@@ -12,7 +13,7 @@ pub struct Answer<'a> {
     /// Whether another request may follow on the connection.
     pub keep_alive: bool,
     /// The value of `Access-Control-Allow-Origin`, if any.
-    pub cors: Option<&'a str>,
+    pub cors: Option<Cors<'a>>,
     /// Where to resume after this answer ([`crate::id`]).
     pub id: &'a str,
     /// What was missed before this answer's publications.

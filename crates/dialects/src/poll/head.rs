@@ -4,9 +4,10 @@
 use switchboard_hub::{ChannelName, Gap};
 
 use super::answer::Answer;
+use crate::cors::{self, Cors};
 use crate::date::Date;
 use crate::field::{push_name, push_number, push_range};
-use crate::{cors, id};
+use crate::id;
 
 /// No head is longer. nginx takes 4 KiB of an answer's head by default, other proxies and clients 8 KiB
 /// and more.
@@ -130,7 +131,7 @@ pub(super) fn push_encoded_line(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-pub(super) fn end_head(out: &mut Vec<u8>, date: Date, cors: Option<&str>, keep_alive: bool) {
+pub(super) fn end_head(out: &mut Vec<u8>, date: Date, cors: Option<Cors<'_>>, keep_alive: bool) {
     date.push_line(out);
     cors::write_cors_lines(out, cors);
     out.extend_from_slice(if keep_alive {

@@ -7,6 +7,7 @@ mod json;
 
 use switchboard_hub::{ChannelName, Kind, Publication};
 
+use crate::cors::Cors;
 use crate::date::Date;
 use crate::field::{content_type, event};
 use charset::charset;
@@ -62,7 +63,7 @@ pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, ou
 }
 
 /// Appends the answer to a browser that asks whether a page may send what polls send.
-pub fn write_preflight(date: Date, cors: Option<&str>, keep_alive: bool, out: &mut Vec<u8>) {
+pub fn write_preflight(date: Date, cors: Option<Cors<'_>>, keep_alive: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(
         b"HTTP/1.1 204 No Content\r\n\
           Allow: GET, OPTIONS\r\n\

@@ -225,7 +225,7 @@ fn the_head_says_how_the_stream_ends() {
     for (dialect, coding) in DIALECTS.into_iter().zip([Some("chunked"), None]) {
         for cors in [None, Some(origin), Some("https://a\r\nSet-Cookie: b=c")] {
             let mut head = Vec::new();
-            write_event_stream_head(dialect, given::wall().date, cors, &mut head);
+            write_event_stream_head(dialect, given::wall().date, cors.map(given::page), &mut head);
             let response = http::response(&head);
             assert_eq!(response.status, 200);
             assert_eq!(response.header("content-type"), Some("text/event-stream; charset=utf-8"));

@@ -6,7 +6,7 @@ use switchboard_dialects::{
 };
 use switchboard_hub::{ChannelName, Gap, GapReason, Kind};
 
-use crate::given::{in_json, publish, wall, written};
+use crate::given::{in_json, page, publish, wall, written};
 
 const ID: &str = "4xk2c9aa-19,0m1n2o3p-7";
 const TIME_MS: u64 = 784_111_777_123;
@@ -48,7 +48,7 @@ fn switchboard_v1() {
 fn an_event_stream() {
     let mut out = Vec::new();
     let cors = Some("https://app.example.org");
-    write_event_stream_head(Dialect::EventStream, wall().date, cors, &mut out);
+    write_event_stream_head(Dialect::EventStream, wall().date, cors.map(page), &mut out);
     write_gap(Dialect::EventStream, &room(), &evicted(), "4xk2c9aa-39", &mut out);
     write_start(Dialect::EventStream, "4xk2c9aa-39", Some(2_000), &mut out);
     let price = publish(Kind::Text, b"12.50\n13.00", None, Some("price"), TIME_MS);

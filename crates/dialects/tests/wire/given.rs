@@ -7,10 +7,15 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use switchboard_dialects::poll::{Answer, Item, JsonAnswer, JsonBody};
-use switchboard_dialects::{Date, Dialect, Label, WallTime, id, write_head};
+use switchboard_dialects::{Cors, Date, Dialect, Label, WallTime, id, write_head};
 use switchboard_hub::{
     Accounting, ChannelName, Draft, Epoch, Gap, GapReason, Kind, Position, Publication,
 };
+
+/// A page of this origin, without cookies.
+pub(crate) fn page(origin: &str) -> Cors<'_> {
+    Cors { origin, credentials: false }
+}
 
 /// What begins or ends something in some format.
 const PIECES: &[&str] = &[

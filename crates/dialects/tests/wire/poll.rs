@@ -52,7 +52,7 @@ fn check_common(response: &http::Response<'_>, answer: &Answer<'_>) {
     assert_eq!(response.header("date"), Some(DATE));
     let connection = if answer.keep_alive { "keep-alive" } else { "close" };
     assert_eq!(response.header("connection"), Some(connection));
-    let cors = answer.cors.filter(|cors| *cors == ORIGIN);
+    let cors = answer.cors.map(|cors| cors.origin).filter(|origin| *origin == ORIGIN);
     assert_eq!(response.header("access-control-allow-origin"), cors);
     assert_eq!(response.header("vary"), cors.map(|_| "Origin"));
     let exposed = "ETag, Last-Modified, Switchboard-Channel, Switchboard-Event, Switchboard-Gap";
@@ -157,7 +157,7 @@ proptest! {
         (id, gaps_given, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
     ) {
         let answer =
-            Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps_given, wall: given::wall() };
+            Answer { keep_alive, cors: cors.as_deref().map(given::page), id: &id, gaps: &gaps_given, wall: given::wall() };
         let mut bytes = Vec::new();
         write_news_head(&answer, &publication, channel.as_ref(), &mut bytes);
         bytes.extend_from_slice(publication.payload());
@@ -180,7 +180,7 @@ proptest! {
             .map(|(publication, id, channel)| Item { id, channel, publication })
             .collect();
         let id = items.last().map_or(begin.as_str(), |item| item.id);
-        let answer = Answer { keep_alive, cors: cors.as_deref(), id, gaps: &gaps_given, wall: given::wall() };
+        let answer = Answer { keep_alive, cors: cors.as_deref().map(given::page), id, gaps: &gaps_given, wall: given::wall() };
         let mut bytes = given::in_json(&answer, &begin, &items, TIME_MS);
         bytes.extend_from_slice(b"next");
         let response = http::response(&bytes);
@@ -237,7 +237,7 @@ proptest! {
         time_ms in any::<u64>(),
         (id, gaps_given, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
     ) {
-        let answer = Answer { keep_alive, cors: cors.as_deref(), id: &id, gaps: &gaps_given, wall: given::wall() };
+        let answer = Answer { keep_alive, cors: cors.as_deref().map(given::page), id: &id, gaps: &gaps_given, wall: given::wall() };
         let mut bytes = Vec::new();
         write_nothing(&answer, status, time_ms, &mut bytes);
         let response = http::response(&bytes);
@@ -256,7 +256,7 @@ proptest! {
 fn a_preflight_is_answered_without_a_body() {
     for (cors, keep_alive) in [(Some(ORIGIN), true), (None, false)] {
         let mut bytes = Vec::new();
-        write_preflight(given::wall().date, cors, keep_alive, &mut bytes);
+        write_preflight(given::wall().date, cors.map(given::page), keep_alive, &mut bytes);
         let response = http::response(&bytes);
         assert_eq!(response.status, 204);
         assert_eq!(response.header("access-control-allow-origin"), cors);
@@ -289,7 +289,7 @@ fn no_head_is_too_long_for_a_proxy() {
         }
         let answer = Answer {
             keep_alive: true,
-            cors: Some(ORIGIN),
+            cors: Some(given::page(ORIGIN)),
             id: &id,
             gaps: &gaps,
             wall: given::wall(),

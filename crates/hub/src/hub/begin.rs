@@ -58,6 +58,10 @@ impl Hub {
                 behind(GapReason::Evicted, Some(missed(position.offset, onward)))
             }
             Start::After(position) => at(position.offset),
+            Start::WithoutHistory(position) if position == stand => at(head),
+            Start::WithoutHistory(_) => {
+                Begin { cursor: head, gap: Some(Gap { reason: GapReason::Right, missed: None }) }
+            }
             Start::AfterSecond(second) => {
                 // Times grow with the offsets: if the last missing one is old enough, all are.
                 if log.time_at(before).is_some_and(|time_ms| time_ms / 1000 > second) {

@@ -14,7 +14,7 @@ pub(crate) use list::List;
 use crate::ChannelName;
 use crate::channel::Channel;
 use crate::links::NONE;
-use buckets::Buckets;
+pub use buckets::Buckets;
 use slab::Slab;
 
 /// All channels. It grows page by page and bucket by bucket: no step ever touches all of them.
@@ -26,7 +26,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Self { slab: Slab::default(), buckets: Buckets::new() }
+        Self { slab: Slab::default(), buckets: Buckets::default() }
     }
 
     pub(crate) fn len(&self) -> usize {

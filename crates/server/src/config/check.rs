@@ -27,6 +27,7 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
     checker.listen();
     checker.internal_listen();
     checker.allowed_origins();
+    let verifier = checker.tokens();
     checker.sizes();
     checker.times();
     checker.log();
@@ -37,20 +38,28 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
         return Err(problems);
     };
     let origins = Settings::KEYS.iter().map(|key| raw.find(key).map(|(_, origin)| origin));
-    Ok(Config { origins: origins.collect(), settings, namespaces, cpus, capacity, warnings })
+    Ok(Config {
+        origins: origins.collect(),
+        settings,
+        namespaces,
+        verifier,
+        cpus,
+        capacity,
+        warnings,
+    })
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     raw: &'a Raw,
     machine: &'a Machine,
-    settings: Settings,
+    pub(super) settings: Settings,
     problems: Vec<Problem>,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Checker<'_> {
     /// Records that the value of a key conflicts with the others or with this machine.
-    fn refuse(&mut self, name: &str, right: impl Into<String>) {
+    pub(super) fn refuse(&mut self, name: &str, right: impl Into<String>) {
         let key = Settings::KEYS.iter().find(|key| key.name == name);
         let written = key.and_then(|key| self.raw.find(key));
         let default = || key.and_then(|key| (key.default)()).map_or(Value::None, Value::Shown);
@@ -61,7 +70,7 @@ impl Checker<'_> {
         self.problems.push(Problem { key: name.to_owned(), value, origin, right: right.into() });
     }
 
-    fn is_default(&self, name: &str) -> bool {
+    pub(super) fn is_default(&self, name: &str) -> bool {
         let key = Settings::KEYS.iter().find(|key| key.name == name);
         key.and_then(|key| self.raw.find(key)).is_none()
     }
@@ -254,7 +263,7 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 const ORIGINS_MAX: usize = 255;
 
 /// Allows every origin; must be alone.
-const EVERY_ORIGIN: &str = "*";
+pub(super) const EVERY_ORIGIN: &str = "*";
 
 /// What is wrong with an origin, if anything. Browsers send scheme and authority, for http in lower case
 /// and without the scheme's own port, and it is compared exactly. Apps and browser extensions have

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::table::settings;
-use super::value::{CpuList, DescriptorChoice, PlaneChoice, Secret, TimeoutStatus};
+use super::value::{CpuList, DescriptorChoice, PlaneChoice, Secret, TimeoutStatus, TokenSecret};
 
 settings! {
     /// The value of every key outside `[namespace.NAME]`, each within its bounds but not yet checked
@@ -32,6 +32,27 @@ settings! {
         /// that has not shown its access yet, or is answered with 503.
         /// When unset, never more than a quarter of the descriptors.
         internal_connections_max: u32 = 1_024, 1..=65_535;
+    }
+
+    "Identity" {
+        /// Secret with which backends sign tokens (HS256, HS384, HS512). 32 random bytes or more; prefer the
+        /// file or the environment. A token is shown as `Authorization: Bearer`, as the subprotocol
+        /// `bearer.TOKEN`, as `?token=` or in `token_cookie`.
+        token_secret: Option<TokenSecret> = None;
+        /// PEM files with public keys of tokens (RS256 to RS512, PS256 to PS512, ES256, ES384, `EdDSA`).
+        token_key: Vec<String> = Vec::new();
+        /// JWK set files (RFC 7517) with public keys of tokens, which tokens choose from by `kid`.
+        token_jwks_file: Vec<String> = Vec::new();
+        /// What tokens must have in `iss`. When unset, anything.
+        token_issuer: Option<String> = None;
+        /// What tokens must have in `aud`. When unset, anything.
+        token_audience: Option<String> = None;
+        /// Name of a cookie that may have the token. It is taken from pages of the server's own
+        /// origin and of `allowed_origins`, which must then name each origin.
+        token_cookie: Option<String> = None;
+        /// Connections whose tokens expire together end within so long after that, so that their clients
+        /// do not come back together.
+        token_expiry_spread_ms: u32 = 5_000, 0..=600_000;
     }
 
     "Cores and capacity" {
@@ -165,6 +186,13 @@ settings! {
 }
 
 impl Settings {
+    /// Clients can say who they are.
+    pub(crate) fn takes_tokens(&self) -> bool {
+        self.token_secret.is_some()
+            || !self.token_key.is_empty()
+            || !self.token_jwks_file.is_empty()
+    }
+
     /// Only this machine can connect to the public listener.
     pub(crate) fn is_local(&self) -> bool {
         self.listen.iter().all(is_loopback)

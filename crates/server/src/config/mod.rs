@@ -18,6 +18,7 @@ mod report;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod value;
 mod written;
 
@@ -27,6 +28,9 @@ pub(crate) use keys::Settings;
 pub(crate) use load::Task;
 pub(crate) use namespace_keys::NamespaceSettings;
 
+use std::sync::Arc;
+
+use switchboard_auth::Verifier;
 use switchboard_hub::Namespaces;
 
 use written::Origin;
@@ -38,6 +42,8 @@ pub(crate) struct Config {
     pub settings: Settings,
     /// The settings of each namespace.
     pub namespaces: Namespaces<NamespaceSettings>,
+    /// Checks the tokens of clients; none when the server takes none.
+    pub verifier: Option<Arc<Verifier>>,
     /// The core of each shard; as many as there are shards, at least one.
     pub cpus: Vec<usize>,
     /// How many connections, and what they cost.

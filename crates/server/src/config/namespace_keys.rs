@@ -2,7 +2,7 @@
 //! the namespace.
 
 use super::table::settings;
-use super::value::SlowPolicy;
+use super::value::{Access, SlowPolicy};
 
 settings! {
     /// The rules of one namespace.
@@ -10,8 +10,23 @@ settings! {
     struct NamespaceSettings;
 
     "Namespace" {
-        /// Clients may publish to its channels over their WebSocket.
-        publish: bool = false;
+        /// Who may listen to its channels: `anyone`, `authenticated` (clients whose token names a user in
+        /// `sub`), `granted` (clients whose token has the channel in `channels` or `subs`, and the user to
+        /// whom `user_channels` gives it) or `nobody`. All but `anyone` and `nobody` need a token key.
+        subscribe: Access = Access::Anyone;
+        /// Who may publish to its channels over a WebSocket: the same words; for `granted`, the token has
+        /// the channel in `publish`. `true` is `anyone`, `false` is `nobody`.
+        publish: Access = Access::Nobody;
+        /// Who may listen to `presence:NAME` for its channels NAME. When unset, whoever may listen
+        /// to NAME.
+        presence: Option<Access> = None;
+        /// Who may begin in the past of its channels, with a position, `since=` or a validator. All others
+        /// begin with what is published from then on, and hear of a gap where they had a position and
+        /// the channel has gone on. When unset, whoever may listen.
+        history: Option<Access> = None;
+        /// Channels that belong to one user, where access is `granted`: patterns such as
+        /// `user:{sub}` or `user:{sub}:*`, in which `{sub}` stands for the user of the token.
+        user_channels: Vec<String> = Vec::new();
         /// Publications per second that one client may send, with a burst of as many. 0 means no
         /// limit.
         publish_per_second: u32 = 0, 0..=10_000_000;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use switchboard_auth::{Access, UserChannels};
 use switchboard_hub::Namespaces;
 
 use super::error::{Problem, Value, unknown};
@@ -97,7 +98,35 @@ impl Table<'_> {
             problems.push(self.wrong("join_leave", right));
         }
         self.sizes(&namespace, settings, problems);
+        self.rights(&namespace, settings, problems);
         (problems.len() == before).then_some(namespace)
+    }
+
+    /// Rights that nobody could have.
+    fn rights(
+        &self,
+        namespace: &NamespaceSettings,
+        settings: &Settings,
+        problems: &mut Vec<Problem>,
+    ) {
+        let rights = [
+            ("subscribe", Some(namespace.subscribe)),
+            ("publish", Some(namespace.publish)),
+            ("presence", namespace.presence),
+            ("history", namespace.history),
+        ];
+        for (key, access) in rights {
+            let needs_key = matches!(access, Some(Access::Authenticated | Access::Granted));
+            if needs_key && !settings.takes_tokens() {
+                let right =
+                    "needs a key for tokens: set `token_secret`, `token_key` or `token_jwks_file`";
+                problems.push(self.wrong(key, right));
+            }
+        }
+        let of = (self.name != DEFAULT).then_some(self.name);
+        if let Err(error) = UserChannels::new(of, &namespace.user_channels) {
+            problems.push(self.wrong("user_channels", &error.to_string()));
+        }
     }
 
     /// What must fit into what. The server's own keys are checked elsewhere, so only what was

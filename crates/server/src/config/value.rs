@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+pub(crate) use switchboard_auth::Access;
 pub(crate) use switchboard_hub::SlowPolicy;
 pub(crate) use switchboard_plane::DescriptorChoice;
 pub(crate) use switchboard_plane::choice::PlaneChoice;
@@ -16,6 +17,8 @@ pub(crate) enum Form {
     Number,
     /// `true` or `false`; as a flag its name alone means `true`.
     Switch,
+    /// One of a few words, in quotes in the file; `true` and `false` are two of them, without quotes.
+    Word,
     /// Any other text.
     Text,
 }
@@ -281,6 +284,59 @@ macro_rules! choice {
             }
         }
     };
+}
+
+impl Setting for Access {
+    const FORM: Form = Form::Word;
+    const PLACEHOLDER: &'static str = "WHO";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "anyone" | "true" => Ok(Self::Anyone),
+            "authenticated" => Ok(Self::Authenticated),
+            "granted" => Ok(Self::Granted),
+            "nobody" | "false" => Ok(Self::Nobody),
+            _ => Err("must be one of: anyone, authenticated, granted, nobody".to_owned()),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        let word = match self {
+            Self::Anyone => "anyone",
+            Self::Authenticated => "authenticated",
+            Self::Granted => "granted",
+            Self::Nobody => "nobody",
+        };
+        Some(format!("\"{word}\""))
+    }
+}
+
+/// A secret that others may have chosen: any text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct TokenSecret(Secret);
+
+impl TokenSecret {
+    /// The secret itself.
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl Setting for TokenSecret {
+    const FORM: Form = Form::Text;
+    const PLACEHOLDER: &'static str = "SECRET";
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("must not be empty: anybody could sign".to_owned());
+        }
+        Ok(Self(Secret(text.to_owned())))
+    }
+
+    fn show(&self) -> Option<String> {
+        None
+    }
 }
 
 choice!(PlaneChoice: "auto" = Self::Auto, "io_uring" = Self::IoUring, "epoll" = Self::Epoll);

@@ -44,12 +44,12 @@ impl Written {
         };
         match (form, value) {
             (Form::Number, toml::Value::Integer(number)) => Ok(number.to_string()),
-            (Form::Switch, toml::Value::Boolean(on)) => Ok(on.to_string()),
-            (Form::Text | Form::List, toml::Value::String(text)) => Ok(text.clone()),
+            (Form::Switch | Form::Word, toml::Value::Boolean(on)) => Ok(on.to_string()),
+            (Form::Text | Form::List | Form::Word, toml::Value::String(text)) => Ok(text.clone()),
             (Form::List, toml::Value::Array(items)) => join(items),
             (Form::Number, _) => Err("must be a whole number without quotes".to_owned()),
             (Form::Switch, _) => Err("must be true or false, without quotes".to_owned()),
-            (Form::Text, _) => Err("must be text in quotes".to_owned()),
+            (Form::Text | Form::Word, _) => Err("must be text in quotes".to_owned()),
             (Form::List, _) => Err("must be a list such as [\"one\", \"two\"]".to_owned()),
         }
     }

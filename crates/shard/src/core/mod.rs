@@ -21,6 +21,7 @@ use crate::connection::{Connection, Pool, Then};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::handle::Handle;
+use crate::identity::{Identities, VERIFY_US_MAX};
 use crate::refusals::Refusals;
 use crate::time::Tick;
 use crate::wall::Wall;
@@ -60,8 +61,14 @@ pub(crate) struct Core {
     pub(crate) internal: u32,
     /// Those of them on which nobody with access has spoken yet, in the order in which they came.
     pub(crate) strangers: Vec<ConnId>,
+    /// Who the clients are.
+    pub(crate) identities: Identities,
+    /// Time that tokens may still take in this turn, in microseconds.
+    pub(crate) verify_left_us: u32,
     /// What of the internal API's publications this turn may still handle.
     pub(crate) turn_budget: TurnBudget,
+    /// The last turn has left deliveries to this one.
+    pub(crate) delivers: bool,
     /// Connections to be shut down or closed once their replies are flushed.
     pub(crate) finishing: Vec<ConnId>,
     /// Connections whose held input is to be looked at again.
@@ -90,6 +97,7 @@ impl Core {
         exchange: Exchange,
         now_ms: u64,
     ) -> Self {
+        let identities = Identities::new(config.identity.verifier.clone());
         let (counters, refusals) = (Arc::clone(&own.counters), Arc::clone(&own.refusals));
         Self {
             shard,
@@ -109,6 +117,9 @@ impl Core {
             internal: 0,
             strangers: Vec::new(),
             turn_budget: TurnBudget::default(),
+            delivers: false,
+            verify_left_us: VERIFY_US_MAX,
+            identities,
             finishing: Vec::new(),
             revisits: VecDeque::new(),
             held_publishers: Vec::new(),
@@ -125,9 +136,16 @@ impl Core {
     /// A turn begins. Time goes on; it never goes back.
     pub(crate) fn set_now(&mut self, now_ms: u64) {
         self.json_bytes = 0;
-        self.turn_budget = TurnBudget::default();
+        self.turn_budget =
+            if self.delivers { TurnBudget::beside_deliveries() } else { TurnBudget::default() };
+        self.verify_left_us = VERIFY_US_MAX;
         self.now_ms = self.now_ms.max(now_ms);
         self.now = Tick::at(self.start_ms, self.now_ms);
+    }
+
+    /// What the wall clock shows, in Unix seconds.
+    pub(crate) fn unix_s(&self) -> u64 {
+        self.wall.unix_s()
     }
 
     /// After its replies are flushed, the connection shall end in this way.

@@ -5,7 +5,7 @@ use switchboard_link::Action;
 use switchboard_plane::{Close, ConnId};
 
 use super::Core;
-use crate::connection::{Connection, Place, Session};
+use crate::connection::{Connection, Delivery, Place, Session};
 use crate::time::Tick;
 
 impl Core {
@@ -35,6 +35,9 @@ impl Core {
         connection.session = session;
         connection.deadline = deadline;
         connection.pinged = false;
+        if session.delivery() == Delivery::None {
+            self.identities.clear(id.index());
+        }
         if session.is_ending() {
             self.stop_serving(id);
         }
@@ -80,6 +83,7 @@ impl Core {
             counters.connections_closed.add(1);
         }
         counters.connections_open.set(slab.open() as u64 - u64::from(self.internal));
+        self.identities.clear(id.index());
         self.actions.push(Action::Close(id, how));
     }
 

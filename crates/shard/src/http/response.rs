@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::io::Write as _;
 
 use switchboard_api::ApiError;
-use switchboard_dialects::{Date, write_cors_lines};
+use switchboard_auth::TokenError;
+use switchboard_dialects::{Cors, Date, write_cors_lines};
 
 /// Enough for any head written here.
 pub(crate) const HEAD_BYTES: usize = 512;
@@ -83,9 +84,9 @@ impl<'a> Response<'a> {
     }
 
     /// Lets a page of this origin read the answer.
-    pub(crate) fn with_cors(mut self, origin: Option<&str>) -> Self {
+    pub(crate) fn with_cors(mut self, cors: Option<Cors<'_>>) -> Self {
         let mut lines = Vec::new();
-        write_cors_lines(&mut lines, origin);
+        write_cors_lines(&mut lines, cors);
         self.extra.to_mut().push_str(&String::from_utf8_lossy(&lines));
         self
     }
@@ -96,6 +97,22 @@ impl<'a> Response<'a> {
         let mut response = Self::refusal(426, sentence.to_owned());
         response.extra = Cow::Borrowed("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
         response.upgrade = true;
+        response
+    }
+
+    /// 401 must say how to do better (RFC 9110 section 15.5.2): for a token that is not good, why (RFC 6750
+    /// section 3.1).
+    pub(crate) fn unauthorized(error: Option<TokenError>) -> Self {
+        let (sentence, challenge) = match error {
+            Some(error) => {
+                let sentence = error.to_string();
+                let why = format!(r#" error="invalid_token", error_description="{sentence}""#);
+                (sentence, why.replace('`', "'"))
+            }
+            None => ("say who you are: this needs a token".to_owned(), String::new()),
+        };
+        let mut response = Self::refusal(401, sentence);
+        response.extra = Cow::Owned(format!("WWW-Authenticate: Bearer{challenge}\r\n"));
         response
     }
 

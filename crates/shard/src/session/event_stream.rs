@@ -37,7 +37,7 @@ pub(super) fn open(
     presence::joined(core, id);
     core.await_home(id);
     let date = core.wall.time().date;
-    core.reply(id, |out| write_event_stream_head(dialect, date, config.origin(cors), out));
+    core.reply(id, |out| write_event_stream_head(dialect, date, config.cors(cors), out));
     core.counters.event_streams_opened.add(1);
     core.enter(id, session, Tick::NEVER);
     resume::request(core, id, listen);

@@ -11,6 +11,7 @@ use switchboard_ws::head::Request;
 use super::{event_stream, poll, websocket};
 use crate::core::Core;
 use crate::http::{Answer, keeps_alive, origin, upgrade_required, wrong_method};
+use crate::identity;
 use crate::subscribe::Channels;
 
 /// A client wants to listen.
@@ -25,48 +26,75 @@ pub(super) fn open(core: &mut Core, id: ConnId, request: &Request<'_>, list: &st
         _ => wrong_method("GET, OPTIONS"),
     };
     match answer {
-        Answer::Response(response) => {
-            Answer::Response(response.with_cors(core.config.origin(cors)))
-        }
+        Answer::Response(response) => Answer::Response(response.with_cors(core.config.cors(cors))),
         other => other,
     }
 }
 
 fn get(core: &mut Core, id: ConnId, request: &Request<'_>, list: &str, cors: u8) -> Answer {
-    let channels = match Channels::parse(core, list) {
-        Ok(channels) => channels,
-        Err(refusal) => return refusal.into(),
-    };
-    let listen = match dialects::parse(request, channels.names.len()) {
-        Ok(listen) => by_stamps(core, listen),
-        Err(error) => return Answer::refuse(400, error.to_string()),
-    };
+    match try_get(core, id, request, list, cors) {
+        Ok(answer) | Err(answer) => answer,
+    }
+}
+
+fn try_get(
+    core: &mut Core,
+    id: ConnId,
+    request: &Request<'_>,
+    list: &str,
+    cors: u8,
+) -> Result<Answer, Answer> {
+    let channels = Channels::parse(core, list)?;
+    let mut listen = dialects::parse(request, channels.names.len())
+        .map_err(|error| Answer::refuse(400, error.to_string()))?;
+    by_stamps(core, &mut listen);
     // What is held back goes out behind what is still to be sent, never before it. And a position
     // may come from another shard, whose mail is to be read first.
     if core.outgoing.pending_bytes(id) > 0 || core.exchange.is_behind() {
-        return Answer::Later;
+        return Err(Answer::Later);
     }
+    let who = identity::show(core, request, listen.transport)?;
+    identity::check_subscribe(core, who.as_deref(), &channels)?;
+    identity::without_history(&core.config, who.as_deref(), &channels, &mut listen);
+    if let Some(claims) = &who {
+        let expires = identity::expires(core, id, claims);
+        core.identities.set(id.index(), claims, expires);
+    }
+    let answer = open_session(core, id, request, &channels, listen, cors);
+    if !matches!(answer, Answer::TakenOver) {
+        core.identities.clear(id.index());
+    }
+    Ok(answer)
+}
+
+fn open_session(
+    core: &mut Core,
+    id: ConnId,
+    request: &Request<'_>,
+    channels: &Channels,
+    listen: Listen,
+    cors: u8,
+) -> Answer {
     match listen.transport {
-        Transport::WebSocket => websocket::open(core, id, request, &channels, listen),
+        Transport::WebSocket => websocket::open(core, id, request, channels, listen),
         // As a poll or a stream it would wait for an answer that the client does not understand.
         _ if handshake::lost_upgrade(request) => upgrade_required(),
-        Transport::EventStream => event_stream::open(core, id, request, &channels, listen, cors),
+        Transport::EventStream => event_stream::open(core, id, request, channels, listen, cors),
         Transport::LongPoll | Transport::IntervalPoll => {
             let keep_alive = keeps_alive(core, request);
             let mode = poll::mode(&listen, cors, keep_alive);
-            poll::open(core, id, &channels, listen, mode)
+            poll::open(core, id, channels, listen, mode)
         }
     }
 }
 
 /// Clients name the seconds that they are shown, and publications have stamps.
-fn by_stamps(core: &Core, mut listen: Listen) -> Listen {
+fn by_stamps(core: &Core, listen: &mut Listen) {
     for start in &mut listen.starts {
         if let Start::AfterSecond(second) = start {
             *second = core.wall.time().to_stamp_s(*second);
         }
     }
-    listen
 }
 
 /// A browser asks whether its page may send what it is about to send.
@@ -74,6 +102,6 @@ fn preflight(core: &mut Core, id: ConnId, request: &Request<'_>, cors: u8) -> An
     let keep_alive = keeps_alive(core, request);
     let config = Arc::clone(&core.config);
     let date = core.wall.time().date;
-    core.reply(id, |out| write_preflight(date, config.origin(cors), keep_alive, out));
+    core.reply(id, |out| write_preflight(date, config.cors(cors), keep_alive, out));
     Answer::Done
 }

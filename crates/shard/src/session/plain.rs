@@ -56,6 +56,14 @@ impl Verbs for Plain {
         websocket::due(core, id);
     }
 
+    fn on_expired(core: &mut Core, id: ConnId) {
+        websocket::expired(core, id);
+    }
+
+    fn on_withdrawn(core: &mut Core, id: ConnId) {
+        websocket::withdrawn(core, id);
+    }
+
     fn on_stop(core: &mut Core, id: ConnId, code: u16) {
         websocket::stop(core, id, code);
     }

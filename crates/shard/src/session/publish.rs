@@ -1,73 +1,112 @@
 //! A client publishes on its WebSocket.
 
-use switchboard_hub::{Draft, Kind, Receipt, ReplyTo};
+use switchboard_auth::Access;
+use switchboard_hub::{Draft, Kind, Receipt, ReplyTo, Subscription};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
+use thiserror::Error;
 
 use super::websocket;
 use crate::connection::InputReason;
 use crate::core::Core;
+use crate::identity;
 use crate::rate::TokenBucket;
 
-/// A message of a subscriber: a publication to its channel.
-pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) {
-    if let Err(reason) = publish(core, id, kind, payload, None) {
-        core.counters.closed_policy.add(1);
-        // What else is in this read is looked at only for the peer's Close.
-        websocket::close(core, id, close::POLICY, &reason);
+/// Why a client's publication is refused.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub(super) enum PublishError {
+    #[error("clients may not publish in namespace {0}")]
+    Namespace(String),
+    #[error("this client may not publish to channel {0}")]
+    Right(String),
+    #[error("a client that publishes must listen to exactly one channel")]
+    Several,
+    #[error("more than {per_second} publications per second in namespace {namespace}")]
+    TooMany { per_second: u32, namespace: String },
+}
+
+impl PublishError {
+    /// The close code for a client that has no other way to hear of it.
+    fn close_code(&self) -> u16 {
+        match self {
+            Self::Right(_) => close::RIGHT_WITHDRAWN,
+            _ => close::POLICY,
+        }
     }
 }
 
-/// Publishes, if the namespace lets clients do so. With a `request`, the session gets the receipt: from
-/// here, or later as `on_published` under this number.
-pub(super) fn publish(
+/// A message of a subscriber: a publication to its channel.
+pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) {
+    if let Err(error) = publish_to_only(core, id, kind, payload) {
+        core.counters.closed_policy.add(1);
+        // What else is in this read is looked at only for the peer's Close.
+        websocket::close(core, id, error.close_code(), &error.to_string());
+    }
+}
+
+/// Publishes to the one channel of a connection.
+fn publish_to_only(
     core: &mut Core,
     id: ConnId,
     kind: Kind,
     payload: &[u8],
+) -> Result<(), PublishError> {
+    let (Some(subscription), Some(connection)) = (core.subscription(id, 0), core.slab.get(id))
+    else {
+        return Ok(());
+    };
+    let are_several = connection.subscriptions.are_several();
+    let draft = Draft::new(kind, payload);
+    let rule = if are_several { Err(PublishError::Several) } else { Ok(()) };
+    publish(core, id, subscription, draft, None, rule).map(drop)
+}
+
+/// Publishes to a channel that the client listens to, if it may; `rule` is what its session asks beside the
+/// namespace. With a `request`, the session gets the receipt: from here, or later as `on_published` under
+/// this number.
+pub(super) fn publish(
+    core: &mut Core,
+    id: ConnId,
+    subscription: Subscription,
+    draft: Draft,
     request: Option<u32>,
-) -> Result<Option<Receipt>, String> {
-    let Some(subscription) = core.subscription(id, 0) else {
-        return Ok(None);
-    };
-    let Some(namespace) = core.hub.namespace(subscription.channel) else {
-        return Ok(None);
-    };
-    let Some(connection) = core.slab.get_mut(id) else {
+    rule: Result<(), PublishError>,
+) -> Result<Option<Receipt>, PublishError> {
+    let (Some(namespace), Some(name)) =
+        (core.hub.namespace(subscription.channel), core.hub.name(subscription.channel).cloned())
+    else {
         return Ok(None);
     };
     let namespaces = &core.config.namespaces;
-    let rules = namespaces.rules(namespace);
-    if !rules.publish {
-        let name = namespaces.name(namespace);
-        return Err(format!("clients may not publish in namespace {name}"));
+    if !identity::may_publish(core, id, namespace, &name) {
+        return Err(match namespaces.rules(namespace).publish {
+            Access::Nobody => PublishError::Namespace(namespaces.name(namespace).to_owned()),
+            _ => PublishError::Right(name.to_string()),
+        });
     }
-    if connection.subscriptions.are_several() {
-        return Err("a client that publishes must listen to exactly one channel".to_owned());
+    rule?;
+    let per_second = namespaces.rules(namespace).publish_per_second;
+    if per_second > 0 && !take_token(core, id, per_second) {
+        let namespace = core.config.namespaces.name(namespace).to_owned();
+        return Err(PublishError::TooMany { per_second, namespace });
     }
-    if rules.publish_per_second > 0 {
-        let bucket = connection
-            .busy()
-            .bucket
-            .get_or_insert_with(|| TokenBucket::new(rules.publish_per_second, core.now_ms));
-        if !bucket.try_take(core.now_ms) {
-            return Err(format!(
-                "more than {} publications per second in namespace {}",
-                rules.publish_per_second,
-                namespaces.name(namespace)
-            ));
-        }
-    }
-    let Some(name) = core.hub.name(subscription.channel).cloned() else {
-        return Ok(None);
-    };
     let (shard, conn, generation) = (core.shard, id.index(), id.generation());
     let reply_to = request.map(|request| ReplyTo { shard, conn, generation, request });
-    let draft = Draft::new(kind, payload);
     let receipt = core.hub.publish(core.now_ms, &name, draft, reply_to, &mut core.exchange.outbox);
     core.counters.published_by_clients.add(1);
     if core.exchange.is_over_bound() {
         core.park_input(id, InputReason::Mailbox);
     }
     Ok(receipt)
+}
+
+/// Whether the client has not published as often as it may.
+fn take_token(core: &mut Core, id: ConnId, per_second: u32) -> bool {
+    let now_ms = core.now_ms;
+    let Some(connection) = core.slab.get_mut(id) else {
+        return false;
+    };
+    let bucket =
+        connection.busy().bucket.get_or_insert_with(|| TokenBucket::new(per_second, now_ms));
+    bucket.try_take(now_ms)
 }

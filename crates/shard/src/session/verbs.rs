@@ -2,6 +2,7 @@
 
 use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
+use switchboard_ws::close;
 
 use crate::api::ApiResponse;
 use crate::connection::Connection;
@@ -64,6 +65,16 @@ pub(crate) trait Verbs {
 
     /// Its deadline has passed.
     fn on_due(core: &mut Core, id: ConnId);
+
+    /// The time of its client's token is over.
+    fn on_expired(core: &mut Core, id: ConnId) {
+        Self::on_stop(core, id, close::IDENTITY_EXPIRED);
+    }
+
+    /// The backend wants its client gone.
+    fn on_withdrawn(core: &mut Core, id: ConnId) {
+        Self::on_stop(core, id, close::RIGHT_WITHDRAWN);
+    }
 
     /// The server stops; `code` is the one of the Close frame, for those who get one.
     fn on_stop(_core: &mut Core, _id: ConnId, _code: u16) {}

@@ -214,6 +214,16 @@ pub(super) fn due(core: &mut Core, id: ConnId) {
     }
 }
 
+/// The time of the token is over.
+pub(super) fn expired(core: &mut Core, id: ConnId) {
+    close(core, id, close::IDENTITY_EXPIRED, "the token has expired: connect with a new one");
+}
+
+/// The backend wants the client gone.
+pub(super) fn withdrawn(core: &mut Core, id: ConnId) {
+    close(core, id, close::RIGHT_WITHDRAWN, "the connections of this user were ended");
+}
+
 pub(super) fn stop(core: &mut Core, id: ConnId, code: u16) {
     close(core, id, code, "the server is stopping");
 }

@@ -15,6 +15,11 @@ pub(crate) fn channel_of(name: &ChannelName) -> Option<ChannelName> {
     ChannelName::new(&format!("{PREFIX}{name}")).ok()
 }
 
+/// The channel whose joins and leaves are published in this one.
+pub(crate) fn watched_by(name: &ChannelName) -> Option<ChannelName> {
+    ChannelName::new(name.as_str().strip_prefix(PREFIX)?).ok()
+}
+
 /// A WebSocket or an event stream has taken its subscriptions.
 ///
 /// What is announced is published with the mail of the next turn, so that no shard sends it before

@@ -102,7 +102,9 @@ pub(crate) fn position_before(core: &Core, id: ConnId, untold: &[Lost]) -> Strin
     let mut text = String::new();
     for (nth, subscription) in core.subscriptions(id) {
         match untold.iter().find(|lost| lost.nth == nth).map(|lost| lost.asked) {
-            Some(Start::After(position)) => push_position(&mut text, position),
+            Some(Start::After(position) | Start::WithoutHistory(position)) => {
+                push_position(&mut text, position);
+            }
             _ => {
                 position::push(
                     core,

@@ -5,6 +5,7 @@ use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
 use crate::core::Core;
+use crate::session;
 use crate::subscribe::presence::name_of;
 
 fn subscriber(core: &Core, connection: &Connection) -> SubscriberInfo {
@@ -12,7 +13,30 @@ fn subscriber(core: &Core, connection: &Connection) -> SubscriberInfo {
         connection: name_of(core, connection.id),
         address: connection.peer.into(),
         transport: connection.session.describe(),
+        user: core.identities.user(connection.id.index()).map(str::to_owned),
+        info: core.identities.info(connection.id.index()).map(<[u8]>::to_vec),
     }
+}
+
+/// Up to `max` of a user's connections on this shard, and how many there are.
+pub(crate) fn of_user(core: &Core, user: &str, max: usize) -> (u64, Vec<SubscriberInfo>) {
+    let connections = || core.identities.of_user(user).filter_map(|slot| core.slab.at(slot));
+    let list = connections().take(max).map(|connection| subscriber(core, connection)).collect();
+    (connections().count() as u64, list)
+}
+
+/// Ends a user's connections on this shard; says how many there were.
+pub(crate) fn disconnect(core: &mut Core, user: &str) -> u64 {
+    let ids: Vec<ConnId> = core
+        .identities
+        .of_user(user)
+        .filter_map(|slot| core.slab.at(slot))
+        .map(|connection| connection.id)
+        .collect();
+    for id in &ids {
+        session::on_withdrawn(core, *id);
+    }
+    ids.len() as u64
 }
 
 /// Up to `max` of those who listen to a channel on this shard.

@@ -62,6 +62,10 @@ impl<P: Plane> Shard<P> {
                 reply(inspect::list(&self.core, &name, max));
             }
             Command::Slow { max, reply } => reply(inspect::slowest(&self.core, max)),
+            Command::OfUser { user, max, reply } => reply(inspect::of_user(&self.core, &user, max)),
+            Command::Disconnect { user, reply } => {
+                reply(inspect::disconnect(&mut self.core, &user));
+            }
             Command::Stop => self.begin_stop(),
         }
     }

@@ -111,6 +111,7 @@ impl<P: Plane> Shard<P> {
         self.continue_input();
         self.take_events();
         let more_work = self.fan_out.slice(&mut self.core, &mut self.link);
+        self.core.delivers = more_work;
         self.end_stage();
         self.stop_step();
         if now_ms >= self.next_step_ms {
@@ -247,6 +248,8 @@ impl<P: Plane> Shard<P> {
         counters.log_bytes.set(self.core.hub.log_bytes() as u64);
         counters.history_evicted.set(self.core.hub.evicted());
         counters.join_leave_dropped.set(self.core.hub.announcements_dropped());
+        counters.identified_open.set(self.core.identities.open());
+        counters.users_open.set(self.core.identities.users());
         counters.accepts_paused.set(stats.accepts_paused);
         counters.sends_short.set(stats.sends_short);
         counters.sends_refused.set(stats.sends_refused);

@@ -7,6 +7,7 @@ use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
 use crate::core::Core;
+use crate::identity;
 use crate::session;
 
 /// Steps in one round over all pages.
@@ -24,6 +25,8 @@ enum Due {
     Deadline,
     /// Nothing was heard of the peer for long.
     Silence,
+    /// The time of its client's token is over.
+    Expiry,
 }
 
 #[derive(Debug, Default)]
@@ -47,12 +50,14 @@ impl Sweep {
                     self.due.push((connection.id, due));
                 }
             }
+            self.due.extend(identity::due(core, self.next_page).map(|id| (id, Due::Expiry)));
             self.next_page += 1;
         }
         for (id, due) in self.due.drain(..) {
             match due {
                 Due::Deadline => session::on_due(core, id),
                 Due::Silence => session::on_silent(core, id),
+                Due::Expiry => session::on_expired(core, id),
             }
         }
         self.next_page < end

@@ -1,5 +1,6 @@
 //! What one client may make the shard hold or do, and when it is cut off.
 
+use switchboard_auth::Access;
 use switchboard_hub::{Bounds, Namespaces, Rules, SlowPolicy};
 use switchboard_plane::sim::SimConfig;
 use switchboard_shard::{ClientRules, HeadLimits, NamespaceRules};
@@ -190,11 +191,9 @@ pub(crate) fn publications() {
             history_ttl_ms: 0,
         };
         let clients = ClientRules {
-            join_leave_per_second: 0,
-            publish: true,
+            publish: Access::Anyone,
             publish_per_second: per_second as u32,
-            lossy_plain: false,
-            join_leave: false,
+            ..ClientRules::default()
         };
         config.namespaces = NamespaceRules::new(&Namespaces::new((rules, clients), [], false));
     });

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use switchboard_auth::Access;
 use switchboard_hub::{Accounting, Bounds, Limits, Namespaces, OnGap, Router, Rules, SlowPolicy};
 use switchboard_shard::{
     Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Common, Config, Handle, HeadLimits,
-    MessageLimits, NamespaceRules, Reply, RequestHandler, Timeouts,
+    IdentityConfig, MessageLimits, NamespaceRules, Reply, RequestHandler, Timeouts,
 };
 
 /// Namespace `demo` lets its clients publish, `lossy` has plain clients that need not be told.
 pub(crate) const CHANNELS: [&str; 6] =
     ["news", "sport:a", "skip:a", "latest:b", "lossy:a", "demo:lobby"];
 
-/// The one that clients publish in; the others are the backend's.
 /// The listener of the internal API.
 pub(crate) const INTERNAL: u16 = 1;
+
+/// The one that clients publish in; the others are the backend's.
 pub(crate) const LOBBY: &str = "demo:lobby";
 
 #[derive(Clone, Debug)]
@@ -119,11 +121,10 @@ impl Plan {
     /// The settings of the shards.
     pub(crate) fn config(&self) -> Config {
         let clients = |name: &str| ClientRules {
-            publish: name == "demo",
-            publish_per_second: 0,
+            publish: if name == "demo" { Access::Anyone } else { Access::Nobody },
             lossy_plain: name == "lossy",
             join_leave: name == "skip",
-            join_leave_per_second: 0,
+            ..ClientRules::default()
         };
         let rules = |name: &str| Rules {
             slow_policy: policy(name),
@@ -155,6 +156,7 @@ impl Plan {
             },
             namespaces: NamespaceRules::new(&namespaces),
             allowed_origins: Vec::new(),
+            identity: IdentityConfig::default(),
             echo: true,
             page: "<p>",
             long_poll_timeout_status: self.long_poll_timeout_status,

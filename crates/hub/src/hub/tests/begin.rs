@@ -65,6 +65,21 @@ fn a_position_begins_behind_itself_or_with_a_gap_that_says_what_is_missing() {
 }
 
 #[test]
+fn a_client_without_the_right_to_the_history_goes_on_at_the_head_and_nowhere_else() {
+    let (single, a, epoch) = nine();
+    let after = |epoch, offset, on_gap| {
+        begin(&single, a, Start::WithoutHistory(Position { epoch, offset }), on_gap)
+    };
+    for on_gap in [NOW, EARLIEST] {
+        assert_eq!(after(epoch, 9, on_gap), (9, None));
+        for offset in [0, 8, 10] {
+            assert_eq!(after(epoch, offset, on_gap), (9, Some(gap(GapReason::Right))));
+        }
+        assert_eq!(after(Epoch::from_random(5), 9, on_gap), (9, Some(gap(GapReason::Right))));
+    }
+}
+
+#[test]
 fn a_second_begins_behind_its_last_publication() {
     let (mut single, a, _) = nine();
     let after = |single: &Single, second| begin(single, a, Start::AfterSecond(second), NOW);

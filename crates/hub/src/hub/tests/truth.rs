@@ -147,6 +147,10 @@ fn expected(stream: &[Made], before: u64, stand: Position, start: &Start, on_gap
         Start::After(position) if position.epoch != stand.epoch => lost(GapReason::Epoch, None),
         Start::After(position) if position.offset > head => lost(GapReason::Future, None),
         Start::After(position) => after(position.offset),
+        Start::WithoutHistory(position) => Begin {
+            cursor: head,
+            gap: (position != stand).then_some(Gap { reason: GapReason::Right, missed: None }),
+        },
         Start::AfterSecond(second) => {
             let older = known().take_while(|made| made.time_ms / 1000 <= second).last();
             let older = older.map_or(0, |made| made.offset);

@@ -2,10 +2,12 @@
 
 mod capacity;
 mod documentation;
+mod identity;
 mod namespaces;
 
 use std::ffi::OsString;
 
+use switchboard_auth::Access;
 use switchboard_hub::NamespaceId;
 use switchboard_plane::choice::{DirectDescriptors, Release};
 
@@ -82,8 +84,8 @@ fn defaults_work_on_a_common_machine() {
     assert!(config.capacity.connections_max > 1_000_000);
     assert!(config.settings.listen.iter().all(|address| address.ip().is_loopback()));
     let demo = config.namespaces.named("demo").unwrap();
-    assert!(demo.publish && demo.publish_per_second > 0);
-    assert!(!config.namespaces[NamespaceId::DEFAULT].publish);
+    assert!(demo.publish == Access::Anyone && demo.publish_per_second > 0);
+    assert_eq!(config.namespaces[NamespaceId::DEFAULT].publish, Access::Nobody);
 }
 
 #[test]
@@ -179,7 +181,7 @@ fn problems_name_key_value_and_what_is_right() {
         ("namespace = 1", "namespace = 1", "[namespace.news]"),
         ("namespace.x = 1", "namespace.x = 1", "table of their own"),
         ("[namespace.'a:b']", "namespace.a:b", "first `:`"),
-        ("[namespace.a]\npublish = 1", "namespace.a.publish = 1", "true or false"),
+        ("[namespace.a]\npublish = 1", "namespace.a.publish = 1", "text in quotes"),
         ("[namespace.a]\nslow_policy = 'drop'", "namespace.a.slow_policy = ", "disconnect, skip"),
         (
             "[namespace.a]\nlog_bytes_max = 100_000_000",
@@ -335,7 +337,7 @@ fn the_report_is_a_configuration_of_the_same_meaning() {
         assert!(at == key || *one == other, "{}", Settings::KEYS[at].name);
     }
     assert_eq!(again.namespaces.iter().count(), 1 + 2);
-    assert!(again.namespaces.named("a \"b").unwrap().publish);
+    assert_eq!(again.namespaces.named("a \"b").unwrap().publish, Access::Anyone);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Namespaces: what they say, inherit and add.
 
+use switchboard_auth::Access;
 use switchboard_hub::NamespaceId;
 
 use super::{file, flags, problem};
@@ -12,16 +13,16 @@ fn namespaces_keep_their_rules() {
          publish_per_second = 3\n[namespace.ticks]\nslow_policy = 'latest'",
     );
     let namespaces = config.unwrap().namespaces;
-    assert!(namespaces[NamespaceId::DEFAULT].publish);
+    assert_eq!(namespaces[NamespaceId::DEFAULT].publish, Access::Anyone);
     assert_eq!(namespaces.named("news").unwrap().publish_per_second, 3);
-    assert!(!namespaces.named("news").unwrap().publish);
+    assert_eq!(namespaces.named("news").unwrap().publish, Access::Nobody);
     assert_eq!(namespaces.named("ticks").unwrap().slow_policy, SlowPolicy::Latest);
     assert_eq!(namespaces.named("demo").unwrap().publish_per_second, 5);
     assert!(!namespaces.named("ticks").unwrap().lossy_plain);
     // The file may change the built-in namespace in part.
     let config = file("[namespace.demo]\npublish_per_second = 0").unwrap();
     let demo = config.namespaces.named("demo").unwrap();
-    assert_eq!((demo.publish, demo.publish_per_second), (true, 0));
+    assert_eq!((demo.publish, demo.publish_per_second), (Access::Anyone, 0));
 }
 
 #[test]
@@ -50,8 +51,8 @@ fn who_joins_and_leaves_is_told_by_the_server_alone() {
     assert!(flags(&[]).unwrap().namespaces.named("presence").is_none());
     let default = "[namespace.default]\npublish = true\n";
     let config = file(&format!("{default}[namespace.chat]\njoin_leave = true")).unwrap();
-    assert!(!config.namespaces.named("presence").unwrap().publish);
+    assert_eq!(config.namespaces.named("presence").unwrap().publish, Access::Nobody);
     // An operator may want it otherwise.
     let own = "[namespace.chat]\njoin_leave = true\n[namespace.presence]\npublish = true";
-    assert!(file(own).unwrap().namespaces.named("presence").unwrap().publish);
+    assert_eq!(file(own).unwrap().namespaces.named("presence").unwrap().publish, Access::Anyone);
 }

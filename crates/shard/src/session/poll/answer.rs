@@ -182,7 +182,7 @@ impl<'a> PollAnswer<'a> {
     {
         Common {
             keep_alive: self.mode.has(PollFlag::KeepAlive),
-            cors: core.config.origin(self.mode.cors),
+            cors: core.config.cors(self.mode.cors),
             id: position,
             gaps: self.gaps,
             wall: core.wall.time(),

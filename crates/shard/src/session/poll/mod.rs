@@ -263,7 +263,7 @@ fn deleted(core: &mut Core, id: ConnId) {
     };
     let keep_alive = connection.mode.has(PollFlag::KeepAlive);
     let gone = Response::refusal(410, "the channel was deleted".to_owned())
-        .with_cors(core.config.origin(connection.mode.cors));
+        .with_cors(core.config.cors(connection.mode.cors));
     let date = core.wall.time().date;
     core.reply(id, |out| gone.write(date, out, keep_alive, false));
     released(core, id);

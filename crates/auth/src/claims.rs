@@ -1,0 +1,271 @@
+//! What a token says.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::{Patterns, TokenError};
+
+/// What a verified token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// `sub`: the user. Empty for a client whose name does not matter.
+    pub user: Box<str>,
+    /// `exp`: when the token is no longer good, in Unix seconds.
+    pub expires_at_s: Option<u64>,
+    /// When a connection that was opened with the token ends: `expire_at` where it is there (0 is never),
+    /// else `exp`. Unix seconds.
+    pub connection_expires_at_s: Option<u64>,
+    /// `channels` and the names in `subs`: the channels it may listen to where that is granted.
+    pub channels: Patterns,
+    /// `publish`: the channels it may publish to where that is granted.
+    pub publish: Patterns,
+    /// `info` (JSON) or `b64info` (any bytes): what others are told of the client.
+    pub info: Option<Box<[u8]>>,
+}
+
+impl Claims {
+    /// Longest `sub`, in bytes.
+    pub const USER_BYTES_MAX: usize = 255;
+    /// Longest `info`, in bytes.
+    pub const INFO_BYTES_MAX: usize = 4_096;
+
+    /// Bytes that they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.user.len()
+            + self.channels.bytes()
+            + self.publish.bytes()
+            + self.info.as_ref().map_or(0, |info| info.len())
+    }
+}
+
+/// The payload of a token, as Centrifugo's and with `publish`: any JSON, so that a claim that is not what it
+/// must be can be named.
+#[derive(Deserialize)]
+pub(crate) struct RawClaims {
+    sub: Option<Value>,
+    exp: Option<Value>,
+    nbf: Option<Value>,
+    iss: Option<Value>,
+    aud: Option<Value>,
+    expire_at: Option<Value>,
+    info: Option<Box<RawValue>>,
+    b64info: Option<Value>,
+    channels: Option<Value>,
+    subs: Option<Value>,
+    publish: Option<Value>,
+}
+
+/// How far the clocks of two machines may be apart, for `nbf`.
+const LEEWAY_S: u64 = 5;
+
+impl RawClaims {
+    /// The claims of a token that is good at `now_s` (Unix seconds), of this issuer and for this audience
+    /// where those are given.
+    pub(crate) fn check(
+        self,
+        now_s: u64,
+        issuer: Option<&str>,
+        audience: Option<&str>,
+    ) -> Result<Claims, TokenError> {
+        self.check_place(issuer, audience)?;
+        let expires_at_s = seconds("exp", self.exp.as_ref())?;
+        if expires_at_s.is_some_and(|at| at <= now_s) {
+            return Err(TokenError::Expired);
+        }
+        if seconds("nbf", self.nbf.as_ref())?.is_some_and(|at| at > now_s + LEEWAY_S) {
+            return Err(TokenError::NotYetValid);
+        }
+        let connection_expires_at_s = match seconds("expire_at", self.expire_at.as_ref())? {
+            Some(0) => None,
+            Some(at) if at <= now_s => return Err(TokenError::Expired),
+            Some(at) => Some(at),
+            None => expires_at_s,
+        };
+        let mut channels = texts("channels", self.channels)?;
+        channels.extend(names("subs", self.subs)?);
+        let patterns =
+            |name, texts: Vec<String>| Patterns::new(texts).ok_or(TokenError::Claim(name));
+        Ok(Claims {
+            user: user(self.sub)?,
+            expires_at_s,
+            connection_expires_at_s,
+            channels: patterns("channels", channels)?,
+            publish: patterns("publish", texts("publish", self.publish)?)?,
+            info: info(self.info, self.b64info)?,
+        })
+    }
+
+    /// Whose token it is, and for whom.
+    fn check_place(&self, issuer: Option<&str>, audience: Option<&str>) -> Result<(), TokenError> {
+        if let Some(expected) = issuer
+            && self.iss.as_ref().and_then(Value::as_str) != Some(expected)
+        {
+            return Err(TokenError::Issuer);
+        }
+        let Some(expected) = audience else {
+            return Ok(());
+        };
+        let is_for_us = match &self.aud {
+            Some(Value::String(audience)) => audience == expected,
+            Some(Value::Array(all)) => all.iter().any(|audience| audience == expected),
+            _ => false,
+        };
+        if is_for_us { Ok(()) } else { Err(TokenError::Audience) }
+    }
+}
+
+/// A `NumericDate` (RFC 7519 section 2), which may have a fraction.
+fn seconds(name: &'static str, number: Option<&Value>) -> Result<Option<u64>, TokenError> {
+    let Some(number) = number else {
+        return Ok(None);
+    };
+    let whole = number.as_u64().or_else(|| {
+        let seconds = number.as_f64().filter(|seconds| (0.0..1e15).contains(seconds))?;
+        #[expect(clippy::cast_sign_loss, reason = "it is not negative")]
+        Some(seconds as u64)
+    });
+    whole.map(Some).ok_or(TokenError::Claim(name))
+}
+
+/// A list of texts.
+fn texts(name: &'static str, list: Option<Value>) -> Result<Vec<String>, TokenError> {
+    match list {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        list => {
+            list.and_then(|list| serde_json::from_value(list).ok()).ok_or(TokenError::Claim(name))
+        }
+    }
+}
+
+/// The names in an object.
+fn names(name: &'static str, object: Option<Value>) -> Result<Vec<String>, TokenError> {
+    match object {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Object(object)) => Ok(object.into_iter().map(|(name, _)| name).collect()),
+        Some(_) => Err(TokenError::Claim(name)),
+    }
+}
+
+fn user(sub: Option<Value>) -> Result<Box<str>, TokenError> {
+    match sub {
+        None => Ok(Box::default()),
+        Some(Value::String(sub))
+            if sub.len() <= Claims::USER_BYTES_MAX && !sub.chars().any(char::is_control) =>
+        {
+            Ok(sub.into())
+        }
+        Some(_) => Err(TokenError::Claim("sub")),
+    }
+}
+
+fn info(
+    json: Option<Box<RawValue>>,
+    encoded: Option<Value>,
+) -> Result<Option<Box<[u8]>>, TokenError> {
+    let encoded = encoded.filter(|encoded| !encoded.is_null() && encoded != "");
+    let bytes: Option<Vec<u8>> = match (json, encoded) {
+        (_, Some(encoded)) => {
+            let decoded = encoded.as_str().and_then(|encoded| STANDARD.decode(encoded).ok());
+            Some(decoded.ok_or(TokenError::Claim("b64info"))?)
+        }
+        (Some(json), _) if json.get() != "null" => Some(json.get().as_bytes().to_vec()),
+        _ => None,
+    };
+    match bytes {
+        Some(bytes) if bytes.len() > Claims::INFO_BYTES_MAX => Err(TokenError::Claim("info")),
+        bytes => Ok(bytes.map(Vec::into_boxed_slice)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchboard_hub::ChannelName;
+
+    use super::*;
+
+    fn check(json: &str) -> Result<Claims, TokenError> {
+        serde_json::from_str::<RawClaims>(json).unwrap().check(1_000, None, None)
+    }
+
+    #[test]
+    fn a_token_is_good_until_its_end_and_from_its_beginning() {
+        assert_eq!(check(r#"{"exp":1000}"#), Err(TokenError::Expired));
+        assert_eq!(check(r#"{"exp":1001.9}"#).unwrap().expires_at_s, Some(1_001));
+        assert_eq!(check(r#"{"nbf":1006}"#), Err(TokenError::NotYetValid));
+        assert!(check(r#"{"nbf":1005,"iat":9999}"#).is_ok());
+        assert_eq!(check(r#"{"exp":-1}"#), Err(TokenError::Claim("exp")));
+        assert_eq!(check(r#"{"exp":1e300}"#), Err(TokenError::Claim("exp")));
+        assert_eq!(check(r#"{"exp":"soon"}"#), Err(TokenError::Claim("exp")));
+    }
+
+    #[test]
+    fn expire_at_says_when_the_connection_ends() {
+        let end = |json| check(json).map(|claims| claims.connection_expires_at_s);
+        assert_eq!(end("{}"), Ok(None));
+        assert_eq!(end(r#"{"exp":2000}"#), Ok(Some(2_000)));
+        assert_eq!(end(r#"{"exp":2000,"expire_at":0}"#), Ok(None));
+        assert_eq!(end(r#"{"exp":2000,"expire_at":3000}"#), Ok(Some(3_000)));
+        assert_eq!(end(r#"{"exp":2000,"expire_at":900}"#), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn the_issuer_and_the_audience_must_be_ours_where_they_are_given() {
+        let check = |json: &str| {
+            let claims: RawClaims = serde_json::from_str(json).unwrap();
+            claims.check(0, Some("https://a"), Some("push")).map(|_| ())
+        };
+        assert_eq!(check(r#"{"iss":"https://a","aud":"push"}"#), Ok(()));
+        assert_eq!(check(r#"{"iss":"https://a","aud":["x","push"]}"#), Ok(()));
+        for json in [r#"{"aud":"push"}"#, r#"{"iss":"https://a/","aud":"push"}"#, r#"{"iss":1}"#] {
+            assert_eq!(check(json), Err(TokenError::Issuer), "{json}");
+        }
+        for aud in ["", r#","aud":"pus""#, r#","aud":[]"#, r#","aud":{"push":1}"#, r#","aud":null"#]
+        {
+            let json = format!(r#"{{"iss":"https://a"{aud}}}"#);
+            assert_eq!(check(&json), Err(TokenError::Audience), "{json}");
+        }
+    }
+
+    #[test]
+    fn channels_and_subs_are_one_list_and_publish_another() {
+        let claims =
+            check(r#"{"sub":"7","channels":["a"],"subs":{"b:*":{}},"publish":["c"]}"#).unwrap();
+        let name = |name| ChannelName::new(name).unwrap();
+        assert_eq!(&*claims.user, "7");
+        assert!(claims.channels.match_name(&name("a")) && claims.channels.match_name(&name("b:x")));
+        assert!(!claims.channels.match_name(&name("c")) && claims.publish.match_name(&name("c")));
+        for (json, claim) in [
+            (r#"{"channels":"a"}"#, "channels"),
+            (r#"{"channels":[1]}"#, "channels"),
+            (r#"{"subs":["a"]}"#, "subs"),
+            (r#"{"publish":{"a":1}}"#, "publish"),
+        ] {
+            assert_eq!(check(json), Err(TokenError::Claim(claim)), "{json}");
+        }
+        assert!(check(r#"{"channels":null,"subs":null,"publish":[]}"#).is_ok());
+    }
+
+    #[test]
+    fn a_user_is_a_text_within_bounds() {
+        assert_eq!(&*check("{}").unwrap().user, "");
+        for sub in ["5".to_owned(), "\"a\\u0000\"".to_owned(), format!("\"{}\"", "x".repeat(256))] {
+            let json = format!(r#"{{"sub":{sub}}}"#);
+            assert_eq!(check(&json), Err(TokenError::Claim("sub")), "{sub}");
+        }
+    }
+
+    #[test]
+    fn info_is_json_or_bytes_within_bounds() {
+        let info = |json: &str| check(json).map(|claims| claims.info.map(Vec::from));
+        assert_eq!(info(r#"{"info":{"a": 1}}"#), Ok(Some(br#"{"a": 1}"#.to_vec())));
+        assert_eq!(info(r#"{"b64info":"AAH/"}"#), Ok(Some(vec![0, 1, 255])));
+        assert_eq!(info(r#"{"info":null,"b64info":""}"#), Ok(None));
+        assert_eq!(info(r#"{"b64info":"*"}"#), Err(TokenError::Claim("b64info")));
+        let long = format!(r#"{{"info":"{}"}}"#, "x".repeat(Claims::INFO_BYTES_MAX));
+        assert_eq!(info(&long), Err(TokenError::Claim("info")));
+    }
+}

@@ -1,0 +1,66 @@
+//! `GET /users/{user}` and `DELETE /users/{user}`: the connections of a user, as their tokens name it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::IntoResponse;
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use switchboard_api::ApiError;
+
+use crate::clients::{Client, SUBSCRIBERS, fresh};
+use crate::error::Refused;
+use crate::state::ApiState;
+
+/// The connections of a user: their exact number, and a list.
+pub(crate) async fn connections(
+    State(state): State<Arc<ApiState>>,
+    uri: Uri,
+) -> Result<impl IntoResponse, Refused> {
+    let user = user_in(&uri)?;
+    let limit = SUBSCRIBERS.asked(&uri)?;
+    let shards = state
+        .ask_all(|shard, reply| state.inspect.of_user(shard, user.clone(), limit, reply))
+        .await?;
+    let connections = shards.iter().map(|(connections, _)| connections).sum();
+    let list: Vec<Client> =
+        shards.into_iter().flat_map(|(_, list)| list).take(limit).map(Client::from).collect();
+    Ok(fresh(User { connections, listed: list.len(), list }))
+}
+
+/// Ends all connections of a user. Its tokens stay good: the backend gives it no new ones, or none with the
+/// same rights.
+pub(crate) async fn disconnect(
+    State(state): State<Arc<ApiState>>,
+    uri: Uri,
+) -> Result<impl IntoResponse, Refused> {
+    let user = user_in(&uri)?;
+    let shards =
+        state.ask_all(|shard, reply| state.inspect.disconnect(shard, user.clone(), reply)).await?;
+    Ok(fresh(Disconnected { disconnected: shards.iter().sum() }))
+}
+
+/// The user of a path. An empty one is that of tokens without `sub`.
+fn user_in(uri: &Uri) -> Result<Box<str>, ApiError> {
+    let encoded = uri.path().strip_prefix("/users/").unwrap_or_default();
+    match percent_decode_str(encoded).decode_utf8() {
+        Ok(user) if !encoded.contains('/') => Ok(user.into()),
+        _ => {
+            let message = "the path must end in one user, percent-encoded UTF-8";
+            Err(ApiError::bad_request("bad_user", message))
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct User {
+    connections: u64,
+    listed: usize,
+    list: Vec<Client>,
+}
+
+#[derive(Debug, Serialize)]
+struct Disconnected {
+    disconnected: u64,
+}

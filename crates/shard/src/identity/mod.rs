@@ -1,0 +1,29 @@
+//! Who the clients are: what a request shows, what it may do, and what is kept of it while its connection
+//! listens.
+//!
+//! A request is identified by itself, never by its connection: a proxy sends those of many clients on one.
+//! What a connection that listens needs of its client stands beside the connections, by slot, and takes
+//! nothing where clients are anonymous.
+
+mod by_slot;
+mod expiry;
+mod rights;
+mod show;
+mod table;
+mod users;
+
+use std::sync::Arc;
+
+use switchboard_auth::Claims;
+
+pub(crate) use expiry::{due, expires};
+pub(crate) use rights::{check_subscribe, may_publish, without_history};
+pub(crate) use show::show;
+pub(crate) use table::Identities;
+
+/// The client of a request; none for an anonymous one.
+pub(crate) type Who = Option<Arc<Claims>>;
+
+/// Time that the tokens of one turn may take, in microseconds, since the turn also delivers. What is beyond
+/// waits for the next one.
+pub(crate) const VERIFY_US_MAX: u32 = 1_000;

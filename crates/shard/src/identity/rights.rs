@@ -1,0 +1,89 @@
+//! What a client may do with a channel.
+
+use switchboard_auth::{Access, Claims, allows};
+use switchboard_dialects::Listen;
+use switchboard_hub::{ChannelName, NamespaceId, Start};
+use switchboard_plane::ConnId;
+
+use crate::config::{ClientRules, Config};
+use crate::core::Core;
+use crate::http::{Answer, Response};
+use crate::subscribe::{Channels, presence};
+
+/// Whether a client may listen to each of these channels.
+///
+/// # Errors
+/// 401 for a client that has not said who it is, 403 for one that has.
+pub(crate) fn check_subscribe(
+    core: &Core,
+    who: Option<&Claims>,
+    channels: &Channels,
+) -> Result<(), Answer> {
+    let Some(name) = channels.names.iter().find(|name| !may_subscribe(&core.config, who, name))
+    else {
+        return Ok(());
+    };
+    core.counters.refused_right.add(1);
+    Err(if who.is_none() {
+        Answer::Response(Response::unauthorized(None))
+    } else {
+        Answer::refuse(403, format!("this client may not listen to channel {name}"))
+    })
+}
+
+/// Whoever listens to `presence:NAME` learns who is in NAME, and needs the right for that.
+fn may_subscribe(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
+    let watched = presence::watched_by(name);
+    is_allowed(config, who, name, |rules| rules.subscribe)
+        && watched.is_none_or(|name| is_allowed(config, who, &name, |rules| rules.presence))
+}
+
+/// Where a client may begin in these channels: one without the right to their history begins with what is
+/// published from now on. It hears of a gap where it asked for what came after a position, since nothing
+/// is left out in silence.
+pub(crate) fn without_history(
+    config: &Config,
+    who: Option<&Claims>,
+    channels: &Channels,
+    listen: &mut Listen,
+) {
+    for (name, start) in channels.names.iter().zip(&mut listen.starts) {
+        if *start != Start::Now && !is_allowed(config, who, name, |rules| rules.history) {
+            *start = match *start {
+                Start::After(position) => Start::WithoutHistory(position),
+                _ => Start::Now,
+            };
+        }
+    }
+}
+
+fn is_allowed(
+    config: &Config,
+    who: Option<&Claims>,
+    name: &ChannelName,
+    access: impl FnOnce(&ClientRules) -> Access,
+) -> bool {
+    let namespaces = &config.namespaces;
+    let rules = namespaces.rules(namespaces.resolve(name).unwrap_or(NamespaceId::DEFAULT));
+    let is_own = |user: &str| rules.user_channels.is_own(user, name);
+    allows(access(rules), who, name, |claims| &claims.channels, is_own)
+}
+
+/// Whether the client of a connection may publish in a channel of this namespace.
+pub(crate) fn may_publish(
+    core: &Core,
+    id: ConnId,
+    namespace: NamespaceId,
+    name: &ChannelName,
+) -> bool {
+    match core.config.namespaces.rules(namespace).publish {
+        Access::Anyone => true,
+        Access::Nobody => false,
+        Access::Authenticated => {
+            core.identities.user(id.index()).is_some_and(|user| !user.is_empty())
+        }
+        Access::Granted => {
+            core.identities.claims(id.index()).is_some_and(|claims| claims.publish.match_name(name))
+        }
+    }
+}
