@@ -26,7 +26,7 @@ const PROTOCOL = "switchboard.v1";
 const decoder = new TextDecoder();
 
 let socket = null, channels = [], position = null, attempts = 0, openedAt = 0, retry = 0, dueAt = 0;
-let own = [], waiting = [], count = 0, bytes = 0, rateCount = 0, paused = false, drawing = false;
+let own = [], sent = 0, waiting = [], count = 0, bytes = 0, rateCount = 0, paused = false, drawing = false;
 
 // The connection
 
@@ -155,6 +155,9 @@ function read(data) {
   const end = isText ? data.indexOf("\n\n") : emptyLineIn(new Uint8Array(data));
   const header = isText ? data.slice(0, end) : decoder.decode(data.slice(0, end));
   const fields = Object.fromEntries(header.split("\n").map((line) => line.split(": ")));
+  // The answer to what this page has sent, which comes back to it as a message, too.
+  if (fields.published) return;
+  if (fields.error) return note(`not sent: ${fields.reason}`, channels[0]);
   const channel = fields.channel ? decodeURIComponent(fields.channel) : channels[0];
   position = fields.position || fields.start || fields.gap;
   if (fields.position) receive(data.slice(end + 2), channel);
@@ -277,7 +280,7 @@ $("send").onsubmit = (event) => {
   const text = $("message").value;
   if (!socket || socket.readyState !== WebSocket.OPEN || channels.length !== 1) return;
   if (own.length < OWN_MAX) own.push({ text, at: performance.now() });
-  socket.send(text);
+  socket.send(`publish: ${sent += 1}\n\n${text}`);
   $("message").select();
 };
 

@@ -4,6 +4,7 @@ use switchboard_hub::{ChannelName, Gap, OnGap, Start};
 use switchboard_ws::message::Receiver;
 
 use super::api_work::{ApiStage, ApiWork};
+use super::asked::Asked;
 use crate::encoding::Partial;
 use crate::rate::TokenBucket;
 
@@ -61,6 +62,8 @@ pub(crate) struct Busy {
     pub(crate) then: Then,
     /// What it is in the middle of, on the internal API.
     pub(crate) api: Option<Box<ApiWork>>,
+    /// What it has asked, in `switchboard.v1`.
+    pub(crate) asked: Option<Box<Asked>>,
     /// How often it may still publish.
     pub(crate) bucket: Option<TokenBucket>,
     /// It was closed for being too slow: the kernel may hold much that it never reads.
@@ -120,6 +123,7 @@ impl Busy {
             && self.resume.is_none()
             && self.untold.is_none()
             && self.api.is_none()
+            && self.asked.as_ref().is_none_or(|asked| asked.is_empty(now_ms))
             && self.is_flushed()
             && self.then == Then::Go
             && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))

@@ -5,6 +5,7 @@
 //! the shard's [`Pool`]. Nothing here acts.
 
 mod api_work;
+mod asked;
 mod busy;
 mod gates;
 mod listen_mode;
@@ -18,6 +19,7 @@ mod subscriptions;
 pub(crate) use api_work::{
     Answering, ApiStage, ApiWork, Form, Incoming, Publications, Results, Target,
 };
+pub(crate) use asked::Asked;
 pub(crate) use busy::{Busy, Lost, ResumeRequest, Then, Untold};
 pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenMode, PollFlag};

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use switchboard_auth::Claims;
 
 pub(crate) use expiry::{due, expires};
-pub(crate) use rights::{check_subscribe, may_publish, without_history};
-pub(crate) use show::show;
+pub(crate) use rights::{check_subscribe, may_publish, may_subscribe, without_history};
+pub(crate) use show::{show, verify};
 pub(crate) use table::Identities;
 
 /// The client of a request; none for an anonymous one.

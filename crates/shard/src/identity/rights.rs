@@ -32,7 +32,7 @@ pub(crate) fn check_subscribe(
 }
 
 /// Whoever listens to `presence:NAME` learns who is in NAME, and needs the right for that.
-fn may_subscribe(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
+pub(crate) fn may_subscribe(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
     let watched = presence::watched_by(name);
     is_allowed(config, who, name, |rules| rules.subscribe)
         && watched.is_none_or(|name| is_allowed(config, who, &name, |rules| rules.presence))

@@ -211,9 +211,9 @@ impl Client {
     }
 
     /// Says something to the channel that it listens to, if it can.
-    pub(crate) fn publish(&self, net: &SimNet, payload: &[u8]) -> bool {
+    pub(crate) fn publish(&mut self, net: &SimNet, payload: &[u8]) -> bool {
         let Some(Line { id, stalled: false, speaks: Speaks::WebSocket(websocket), .. }) =
-            &self.line
+            &mut self.line
         else {
             return false;
         };
@@ -221,7 +221,7 @@ impl Client {
             return false;
         }
         let mut bytes = Vec::new();
-        frame::write(&mut bytes, Opcode::Text, payload, MASK);
+        frame::write(&mut bytes, Opcode::Text, &websocket.publication(payload), MASK);
         net.write(*id, &bytes);
         true
     }

@@ -83,9 +83,10 @@ impl World {
         panic!("does not get to the end of {missing:?}: {behind:?}");
     }
 
-    /// Until those are cut who never took what they were sent.
+    /// Until those are cut who never took what they were sent: they have the time of a stall, then that of
+    /// a close.
     fn outlive_deadlines(&mut self) {
-        for _ in 0..15 {
+        for _ in 0..20 {
             self.now_ms += 1_000;
             self.come_back();
         }

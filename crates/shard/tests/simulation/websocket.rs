@@ -21,6 +21,9 @@ pub(crate) struct WebSocket {
     /// Gaps before the start.
     gaps: Vec<Told>,
     has_begun: bool,
+    /// Publications that it has sent, and the receipts that came.
+    published: u32,
+    receipts: u32,
     pub(crate) close_code: Option<u16>,
 }
 
@@ -77,6 +80,15 @@ impl WebSocket {
         pongs
     }
 
+    /// A publication as this client sends it. The one who asks for a receipt counts them.
+    pub(crate) fn publication(&mut self, payload: &[u8]) -> Vec<u8> {
+        if !self.is_v1 {
+            return payload.to_vec();
+        }
+        self.published += 1;
+        [format!("publish: {}\n\n", self.published).as_bytes(), payload].concat()
+    }
+
     fn message(&mut self, text: &str, course: &mut Course, facts: Facts<'_>) {
         if !self.is_v1 {
             let (nth, serial) = serial_of(&course.channels, text);
@@ -85,6 +97,13 @@ impl WebSocket {
         let (header, payload) = text.split_once("\n\n").unwrap();
         let mut lines = header.lines().map(|line| line.split_once(": ").unwrap());
         let (what, position) = lines.next().unwrap();
+        if what == "published" {
+            self.receipts += 1;
+            assert_eq!(position.parse(), Ok(self.receipts), "receipts come in order, once each");
+            let (_, position) = lines.next().unwrap();
+            assert!(self.receipts <= self.published && positions(position).len() == 1);
+            return;
+        }
         let ids = positions(position);
         let line = |wanted| lines.clone().find(|(name, _)| *name == wanted).map(|(_, value)| value);
         let named = line("channel").map(|name| nth_of(&course.channels, name));

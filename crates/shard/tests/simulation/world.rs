@@ -99,9 +99,12 @@ impl World {
         let before = self.position(LOBBY);
         self.serial += 1;
         let text = payload(LOBBY, self.serial, 1);
-        let mut lines =
-            self.clients.iter().filter_map(|client| Some((client, client.line.as_ref()?)));
-        if !lines.any(|(client, line)| client.publish(&self.nets[line.shard], text.as_bytes())) {
+        let nets = &self.nets;
+        let mut publish = |client: &mut Client| {
+            let shard = client.line.as_ref().map(|line| line.shard);
+            shard.is_some_and(|shard| client.publish(&nets[shard], text.as_bytes()))
+        };
+        if !self.clients.iter_mut().any(&mut publish) {
             return;
         }
         for _ in 0..200 {

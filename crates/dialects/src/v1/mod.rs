@@ -11,13 +11,20 @@
 //!
 //! Lines end with LF. The first line's value is always the position to resume from, and its name is
 //! the kind of message: `position` a publication, `start` where the connection begins, `gap` what
-//! it will never get. Publications of binary payloads are binary messages, all others text.
+//! it will never get. What a client sends ([`Request`]) has the same form, and its answers begin with the
+//! id that it chose. Publications of binary payloads are binary messages, all others text.
+
+mod reply;
+mod request;
 
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 
 use crate::field::{content_type, event, push_name, push_range};
 use crate::{Body, Label, Shape};
+
+pub use reply::{write_error, write_published, write_refreshed};
+pub use request::{Request, RequestError, RequestKind};
 
 /// The name of the subprotocol.
 pub const PROTOCOL: &str = "switchboard.v1";

@@ -1,11 +1,14 @@
-//! A WebSocket that speaks `switchboard.v1`: each message carries the position to resume from.
+//! A WebSocket that speaks `switchboard.v1`: each message carries the position to resume from, and
+//! those of the client are answered.
+
+mod requests;
 
 use switchboard_dialects::Dialect;
-use switchboard_hub::Subscription;
+use switchboard_hub::{Receipt, Subscription};
 use switchboard_plane::ConnId;
 
 use super::verbs::{Taken, Verbs};
-use super::{publish, stream, websocket};
+use super::{stream, websocket};
 use crate::core::Core;
 use crate::subscribe::{Lost, Missed};
 
@@ -14,8 +17,19 @@ pub(super) struct V1;
 
 impl Verbs for V1 {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
+        if requests::is_full(core, id) {
+            return Taken::Keep { scanned: 0 };
+        }
+        if core.replies_are_enough(id) {
+            return Taken::Later;
+        }
         let limits = core.config.message;
-        websocket::receive(core, id, bytes, &limits, publish::message)
+        let (message, is_enough) = (requests::message, requests::is_enough);
+        websocket::receive_until(core, id, bytes, &limits, message, is_enough)
+    }
+
+    fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {
+        requests::published(core, id, request, receipt);
     }
 
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {

@@ -1,0 +1,83 @@
+//! What a `switchboard.v1` client has asked and not been answered.
+
+use std::collections::VecDeque;
+
+use crate::rate::TokenBucket;
+
+/// Publications whose receipts other shards owe. Beyond it the connection is not read.
+const PENDING_MAX: usize = 64;
+
+/// New tokens that a client may show in a second.
+const REFRESHES_PER_SECOND: u32 = 1;
+
+/// What a `switchboard.v1` client has asked and not been answered, and how often it may show a new token.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    next: u32,
+    /// The shard's number of each publication, and the client's id.
+    pending: VecDeque<(u32, Box<str>)>,
+    refreshes: TokenBucket,
+}
+
+impl Asked {
+    pub(crate) fn new(now_ms: u64) -> Self {
+        let refreshes = TokenBucket::new(REFRESHES_PER_SECOND, now_ms);
+        Self { next: 0, pending: VecDeque::new(), refreshes }
+    }
+
+    /// The number of the publication that comes next.
+    pub(crate) fn number(&self) -> u32 {
+        self.next
+    }
+
+    /// Its receipt will come.
+    pub(crate) fn await_receipt(&mut self, id: &str) {
+        self.pending.push_back((self.next, id.into()));
+        self.next = self.next.wrapping_add(1);
+    }
+
+    /// The client's id of a publication whose receipt has come.
+    pub(crate) fn take(&mut self, number: u32) -> Option<Box<str>> {
+        let at = self.pending.iter().position(|(pending, _)| *pending == number)?;
+        self.pending.remove(at).map(|(_, id)| id)
+    }
+
+    /// No further publication is taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending.len() >= PENDING_MAX
+    }
+
+    /// Whether the client has not shown a new token just now.
+    pub(crate) fn may_refresh(&mut self, now_ms: u64) -> bool {
+        self.refreshes.try_take(now_ms)
+    }
+
+    /// It may as well be forgotten.
+    pub(super) fn is_empty(&self, now_ms: u64) -> bool {
+        self.pending.is_empty() && self.refreshes.is_full(now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_receipt_finds_the_id_that_it_is_for() {
+        let mut asked = Asked::new(0);
+        for nth in 0..PENDING_MAX as u32 {
+            assert!(!asked.is_full() && asked.number() == nth);
+            asked.await_receipt(&nth.to_string());
+        }
+        assert!(asked.is_full() && !asked.is_empty(0));
+        assert_eq!(asked.take(9).as_deref(), Some("9"));
+        assert_eq!((asked.take(9), asked.is_full()), (None, false));
+    }
+
+    #[test]
+    fn a_token_may_be_shown_once_a_second() {
+        let mut asked = Asked::new(0);
+        assert!(asked.may_refresh(0) && !asked.may_refresh(900) && !asked.is_empty(900));
+        assert!(asked.is_empty(1_000) && asked.may_refresh(1_900));
+    }
+}

@@ -1,0 +1,157 @@
+//! What a `switchboard.v1` client says: it publishes, asks the backend, or shows a new token.
+
+use switchboard_dialects::v1::{
+    Request, RequestKind, write_error, write_published, write_refreshed,
+};
+use switchboard_hub::{ChannelName, Draft, Kind, Receipt, Subscription};
+use switchboard_plane::ConnId;
+use switchboard_ws::close;
+
+use crate::connection::{Asked, InputReason};
+use crate::core::Core;
+use crate::identity;
+use crate::session::publish::{self, PublishError};
+use crate::session::websocket;
+
+/// A message of the client.
+pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, bytes: &[u8]) {
+    let request = match Request::parse(bytes) {
+        Ok(request) => request,
+        Err(error) => {
+            core.counters.closed_policy.add(1);
+            return websocket::close(core, id, close::POLICY, &error.to_string());
+        }
+    };
+    let Request { id: name, payload, .. } = request;
+    let refused = match request.kind {
+        RequestKind::Publish { channel, content_type, event } => {
+            let mut draft = Draft::new(kind, payload);
+            if let Some(content_type) = content_type {
+                draft = draft.with_content_type(content_type);
+            }
+            if let Some(event) = event {
+                draft = draft.with_event(&event);
+            }
+            publish(core, id, name, channel.as_ref(), draft)
+        }
+        RequestKind::Ask => Err((501, "no backend takes requests of clients here".to_owned())),
+        RequestKind::Refresh => refresh(core, id, name, payload),
+    };
+    if let Err((code, reason)) = refused {
+        core.reply(id, |out| write_error(name, code, &reason, out));
+    }
+}
+
+/// Why a message is refused: a status of HTTP and a sentence.
+type Refused = (u16, String);
+
+fn publish(
+    core: &mut Core,
+    id: ConnId,
+    name: &str,
+    channel: Option<&ChannelName>,
+    draft: Draft,
+) -> Result<(), Refused> {
+    let subscription = subscription(core, id, channel)?;
+    let number = asked(core, id).map(|asked| asked.number());
+    let receipt = publish::publish(core, id, subscription, draft, number, Ok(()))
+        .map_err(|error| (status(&error), error.to_string()))?;
+    if let Some(receipt) = receipt {
+        core.reply(id, |out| write_published(name, receipt.position, out));
+    } else if let Some(asked) = asked(core, id) {
+        asked.await_receipt(name);
+        if asked.is_full() {
+            core.park_input(id, InputReason::Answer);
+        }
+    }
+    Ok(())
+}
+
+/// The subscription to the channel that is named, or to the only one.
+fn subscription(
+    core: &Core,
+    id: ConnId,
+    channel: Option<&ChannelName>,
+) -> Result<Subscription, Refused> {
+    let mut all = core.subscriptions(id).map(|(_, subscription)| subscription);
+    let found = match channel {
+        Some(channel) => {
+            all.find(|subscription| core.hub.name(subscription.channel) == Some(channel))
+        }
+        None => all.next().filter(|_| all.next().is_none()),
+    };
+    found.ok_or_else(|| match channel {
+        Some(channel) => (404, format!("this connection does not listen to channel {channel}")),
+        None => (400, "this connection has several channels: name one with `channel:`".to_owned()),
+    })
+}
+
+fn status(error: &PublishError) -> u16 {
+    match error {
+        PublishError::Namespace(_) | PublishError::Right(_) => 403,
+        PublishError::Several => 400,
+        PublishError::TooMany { .. } => 429,
+    }
+}
+
+/// The receipt of a publication that another shard has made.
+pub(super) fn published(core: &mut Core, id: ConnId, number: u32, receipt: &Receipt) {
+    let Some(asked) = asked(core, id) else {
+        return;
+    };
+    let was_full = asked.is_full();
+    if let Some(name) = asked.take(number) {
+        core.reply(id, |out| write_published(&name, receipt.position, out));
+    }
+    if was_full {
+        core.unpark_input(id, &[InputReason::Answer]);
+        core.revisit(id);
+    }
+}
+
+/// A new token: of the same user, or of any where there was none. It counts at once, also where it takes
+/// rights away.
+fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), Refused> {
+    let now_ms = core.now_ms;
+    if !asked(core, id).is_some_and(|asked| asked.may_refresh(now_ms)) {
+        return Err((429, "a client may show one new token a second".to_owned()));
+    }
+    let Some(claims) = identity::verify(core, token).map_err(|error| (401, error.to_string()))?
+    else {
+        return Err((501, "this server takes no tokens".to_owned()));
+    };
+    let slot = id.index();
+    if core.identities.user(slot).is_some_and(|user| *user != *claims.user) {
+        return Err((403, "the token names another user".to_owned()));
+    }
+    let expires = identity::expires(core, id, &claims);
+    core.identities.set(slot, &claims, expires);
+    core.reply(id, |out| write_refreshed(name, out));
+    let mut all = core.subscriptions(id).filter_map(|(_, to)| core.hub.name(to.channel).cloned());
+    let lost = all.find(|channel| !identity::may_subscribe(&core.config, Some(&claims), channel));
+    drop(all);
+    if let Some(channel) = lost {
+        core.counters.refused_right.add(1);
+        let reason = format!("the new token does not grant channel {channel}");
+        websocket::close(core, id, close::RIGHT_WITHDRAWN, &reason);
+    }
+    Ok(())
+}
+
+/// What the client has asked; made where there is none.
+fn asked(core: &mut Core, id: ConnId) -> Option<&mut Asked> {
+    let now_ms = core.now_ms;
+    let busy = core.slab.get_mut(id)?.busy();
+    Some(busy.asked.get_or_insert_with(|| Box::new(Asked::new(now_ms))))
+}
+
+/// No further message is taken before something has gone out.
+pub(super) fn is_enough(core: &mut Core, id: ConnId) -> bool {
+    is_full(core, id) || core.replies_are_enough(id)
+}
+
+/// As many receipts are awaited as may be.
+pub(super) fn is_full(core: &Core, id: ConnId) -> bool {
+    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
+    busy.and_then(|busy| busy.asked.as_ref()).is_some_and(|asked| asked.is_full())
+}
