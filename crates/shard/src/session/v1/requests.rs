@@ -96,12 +96,17 @@ fn status(error: &PublishError) -> u16 {
 
 /// The receipt of a publication that another shard has made.
 pub(super) fn published(core: &mut Core, id: ConnId, number: u32, receipt: &Receipt) {
-    let Some(asked) = asked(core, id) else {
+    let busy = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut());
+    let Some(asked) = busy.and_then(|busy| busy.asked.as_mut()) else {
         return;
     };
     let was_full = asked.is_full();
     if let Some(name) = asked.take(number) {
         core.reply(id, |out| write_published(&name, receipt.position, out));
+    }
+    let now_ms = core.now_ms;
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.settle(now_ms);
     }
     if was_full {
         core.unpark_input(id, &[InputReason::Answer]);
