@@ -2,8 +2,8 @@
 //!
 //! It has no socket, clock or thread. The shards read publications with it and write receipts, and the
 //! control side answers everything else in the same words: who has access ([`AccessRules`]), what a
-//! publication is ([`Meta`], [`lines`], [`frames`]), how a refusal reads ([`ApiError`]) and what is told
-//! of a channel ([`ChannelInfo`]).
+//! publication is ([`Meta`], [`lines`], [`frames`]), how a refusal reads ([`ApiError`]), what is told
+//! of a channel ([`ChannelInfo`]) and what a number is that the server counts ([`Metric`]).
 #![forbid(unsafe_code)]
 
 mod access;
@@ -14,6 +14,7 @@ pub mod frames;
 mod item;
 pub mod lines;
 mod meta;
+mod metric;
 mod outcome;
 
 pub use access::{AccessRules, ApiKey, Granted};
@@ -22,6 +23,7 @@ pub use encoding::check_encoding;
 pub use error::ApiError;
 pub use item::{Item, ItemLimits};
 pub use meta::{Meta, media_type};
+pub use metric::{Kind, Metric, Unit};
 pub use outcome::write_outcome;
 
 /// The media type of batches and their results.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use switchboard_api::{Metric, Unit};
+
 /// One number. Only its own shard writes it, anybody may read it, so an addition is a load and a
 /// store without a locked instruction.
 #[derive(Debug, Default)]
@@ -29,16 +31,29 @@ impl Counter {
     }
 }
 
+/// Makes the counters of a shard and the table that describes them. An entry gives a number its kind,
+/// its name, its unit if it has one, and what exactly it counts:
+///
+/// ```text
+/// counters! {
+///     gauge polls_held: "Long polls held now.";
+///     counter bytes_received in Bytes: "Bytes received from clients.";
+/// }
+/// ```
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
-        /// Everything a shard counts. Gauges say so; all else only grows.
+    ($($kind:ident $name:ident $(in $unit:ident)?: $help:literal;)+) => {
+        /// Everything a shard counts.
         #[derive(Debug, Default)]
         pub struct Counters {
-            $($(#[$doc])* pub $name: Counter,)+
+            $(#[doc = $help] pub $name: Counter,)+
         }
 
         impl Counters {
-            /// All names and values, in the order of their declaration.
+            /// What each of them is, in the order of their declaration.
+            pub const METRICS: &[Metric] =
+                &[$(Metric::$kind(stringify!($name), $help)$(.in_unit(Unit::$unit))?,)+];
+
+            /// All names and values, in the same order.
             pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
                 vec![$((stringify!($name), self.$name.get()),)+]
             }
@@ -47,109 +62,72 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Gauge: connections open now, in whatever state.
-    connections_open,
-    /// Connections to the internal API now (gauge).
-    internal_connections_open,
-    /// Publishing streams now (gauge).
-    publish_streams_open,
-    /// Gauge: WebSocket connections open now.
-    websockets_open,
-    /// Gauge: event streams open now.
-    event_streams_open,
-    /// Gauge: long polls held now.
-    polls_held,
-    /// Connections accepted.
-    connections_accepted,
-    /// Connections ended, by either side.
-    connections_closed,
-    /// Times accepting was paused because descriptors or slots had run out.
-    accepts_paused,
-    /// Requests answered with 503 because the shard was full.
-    refused_full,
-    /// Requests refused with another 4xx or 5xx status.
-    refused_request,
-    /// Requests refused because their token was not good.
-    refused_token,
-    /// Requests refused because their client has no right to what they ask for.
-    refused_right,
-    /// Tokens whose signature was checked.
-    tokens_verified,
-    /// Gauge: connections whose client has said who it is.
-    identified_open,
-    /// Gauge: users that these connections belong to.
-    users_open,
-    /// Connections that ended because the time of their token was over.
-    closed_expired,
-    /// Handshakes or requests that did not arrive in time.
-    timed_out_head,
-    /// WebSocket connections closed for breaking the protocol (1002, 1007, 1009).
-    closed_protocol,
-    /// WebSocket connections closed by policy (1008).
-    closed_policy,
-    /// Subscribers closed for being too slow (WebSocket: 4008): resume.
-    closed_slow,
-    /// WebSocket subscribers closed with 4010: what they asked for is lost and they cannot be told.
-    closed_lost,
-    /// Peers that answered neither ping nor anything else in time.
-    closed_dead,
-    /// WebSocket handshakes completed.
-    handshakes,
-    /// Event streams opened.
-    event_streams_opened,
-    /// Polls of both kinds that were answered with news.
-    polls_answered,
-    /// Polls of both kinds that were answered without news.
-    polls_empty,
-    /// Gaps that subscribers were told of.
-    gaps_announced,
-    /// Publications accepted from clients of this shard.
-    published_by_clients,
-    /// Publications of backends on this shard, by requests and on publishing streams.
-    published_by_backends,
-    /// Publications accepted by this shard as the home of their channel.
-    publications,
-    /// Publications handed to subscribers (one for each publication and subscriber).
-    deliveries,
-    /// Sends made to hand them over; less than `deliveries` when several went in one send.
-    delivery_sends,
-    /// Bytes received from clients.
-    bytes_received,
-    /// Sends that took only a part of their bytes.
-    sends_short,
-    /// Sends that found the socket full.
-    sends_refused,
-    /// Sends that failed, because the peer was gone.
-    sends_failed,
-    /// Gauge: connections that are held back now: their socket is full, or they have not begun yet.
-    connections_blocked,
-    /// Pings sent to silent peers.
-    pings_sent,
-    /// Gauge: channels this shard knows.
-    channels,
-    /// Gauge: bytes in the logs of channels that live on this shard.
-    log_bytes,
-    /// Publications that the shard's byte budget took from a history before its time.
-    history_evicted,
-    /// Joins and leaves that were not announced, because a channel had more than
-    /// `join_leave_per_second`.
-    join_leave_dropped,
-    /// Messages received from other shards and from the internal API.
-    mailbox_messages,
-    /// Times this shard had to wake another one.
-    wakeups_sent,
-    /// Turns of the loop.
-    turns,
-    /// Times the loop went to sleep.
-    sleeps,
-    /// Multishot polls that ended and were armed again (`io_uring` only).
-    polls_rearmed,
-    /// Completion queue overflows (`io_uring` only).
-    completion_overflows,
+    gauge connections_open: "Connections of clients open now, in whatever state.";
+    gauge internal_connections_open: "Connections to the internal API now.";
+    gauge publish_streams_open: "Publishing streams now.";
+    gauge websockets_open: "WebSocket connections open now.";
+    gauge event_streams_open: "Event streams open now.";
+    gauge polls_held: "Long polls held now.";
+    counter connections_accepted: "Connections accepted.";
+    counter connections_closed: "Connections ended, by either side.";
+    counter accepts_paused: "Times accepting was paused because descriptors or slots had run out.";
+    counter refused_full: "Requests answered with 503 because the shard was full.";
+    counter refused_request: "Requests refused with another 4xx or 5xx status.";
+    counter refused_token: "Requests refused because their token was not good.";
+    counter refused_right:
+        "Requests refused because their client has no right to what they ask for.";
+    counter tokens_verified: "Tokens whose signature was checked.";
+    gauge identified_open: "Connections whose client has said who it is, now.";
+    gauge users_open: "Users that these connections belong to, counted on each shard.";
+    counter closed_expired: "Connections that ended because the time of their token was over.";
+    counter timed_out_head: "Handshakes or requests that did not arrive in time.";
+    counter closed_protocol:
+        "WebSocket connections closed for breaking the protocol (1002, 1007, 1009).";
+    counter closed_policy: "WebSocket connections closed by policy (1008).";
+    counter closed_slow: "Subscribers closed for being too slow (WebSocket: 4008): resume.";
+    counter closed_lost:
+        "WebSocket subscribers closed with 4010: what they asked for is lost and they cannot \
+         be told.";
+    counter closed_dead: "Peers that answered neither ping nor anything else in time.";
+    counter handshakes: "WebSocket handshakes completed.";
+    counter event_streams_opened: "Event streams opened.";
+    counter polls_answered: "Polls of both kinds that were answered with news.";
+    counter polls_empty: "Polls of both kinds that were answered without news.";
+    counter gaps_announced: "Gaps that subscribers were told of.";
+    counter published_by_clients: "Publications accepted from clients of this shard.";
+    counter published_by_backends:
+        "Publications of backends on this shard, by requests and on publishing streams.";
+    counter publications: "Publications accepted by this shard as the home of their channel.";
+    counter deliveries:
+        "Publications handed to subscribers (one for each publication and subscriber).";
+    counter delivery_sends:
+        "Sends made to hand them over; less than `deliveries` when several went in one send.";
+    counter bytes_received in Bytes: "Bytes received from clients.";
+    counter sends_short: "Sends that took only a part of their bytes.";
+    counter sends_refused: "Sends that found the socket full.";
+    counter sends_failed: "Sends that failed, because the peer was gone.";
+    gauge connections_blocked:
+        "Connections that are held back now: their socket is full, or they have not begun yet.";
+    counter pings_sent: "Pings sent to silent peers.";
+    gauge channels: "Channels this shard knows.";
+    gauge log_bytes in Bytes: "Bytes in the logs of channels that live on this shard.";
+    counter history_evicted:
+        "Publications that the shard's byte budget took from a history before its time.";
+    counter join_leave_dropped:
+        "Joins and leaves that were not announced, because a channel had more than \
+         `join_leave_per_second`.";
+    counter mailbox_messages: "Messages received from other shards and from the internal API.";
+    counter wakeups_sent: "Times this shard had to wake another one.";
+    counter turns: "Turns of the loop.";
+    counter sleeps: "Times the loop went to sleep.";
+    counter polls_rearmed: "Multishot polls that ended and were armed again (`io_uring` only).";
+    counter completion_overflows: "Completion queue overflows (`io_uring` only).";
 }
 
 #[cfg(test)]
 mod tests {
+    use switchboard_api::Kind;
+
     use super::*;
 
     #[test]
@@ -161,5 +139,23 @@ mod tests {
         let snapshot = counters.snapshot();
         assert!(snapshot.contains(&("deliveries", 5)));
         assert!(snapshot.contains(&("connections_open", 7)));
+    }
+
+    #[test]
+    fn the_table_describes_what_the_snapshot_names() {
+        let named: Vec<_> = Counters::default().snapshot().iter().map(|(name, _)| *name).collect();
+        let described: Vec<_> = Counters::METRICS.iter().map(|metric| metric.name).collect();
+        assert_eq!(described, named);
+        let metric = |name| Counters::METRICS.iter().find(|metric| metric.name == name).unwrap();
+        assert_eq!(
+            *metric("log_bytes"),
+            Metric::gauge("log_bytes", "Bytes in the logs of channels that live on this shard.")
+                .in_unit(Unit::Bytes)
+        );
+        assert_eq!(metric("deliveries").kind, Kind::Counter);
+        assert_eq!(metric("deliveries").unit, None);
+        for Metric { name, help, .. } in Counters::METRICS {
+            assert!(help.ends_with('.') && !help.contains("  "), "{name}: {help}");
+        }
     }
 }
