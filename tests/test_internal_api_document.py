@@ -11,6 +11,7 @@ import pytest
 
 from support.raw_websocket import RawWebSocket
 from support.server import ROOT
+from support.tokens import SECRET, token
 from support.waiting import wait_until
 
 DOCUMENT = (ROOT / "docs/internal-api.md").read_text()
@@ -30,7 +31,7 @@ VARYING = [
     (re.compile(r"^\d+\.\d+\.\d+$"), "VERSION"),
 ]
 # Numbers that do not.
-EXACT = {"status", "subscribers", "listed"}
+EXACT = {"status", "subscribers", "listed", "connections", "disconnected"}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def guarded(start_shared, plane):
 
 @pytest.fixture(scope="module")
 def api(start_shared, plane, namespaces):
-    return start_shared(plane, config=namespaces(NAMESPACES))
+    return start_shared(plane, config=namespaces(NAMESPACES), token_secret=SECRET)
 
 
 def masked(text):
@@ -132,9 +133,19 @@ def published(server, channel):
     yield
 
 
+@contextlib.contextmanager
+def user(server, sub):
+    header = f"Authorization: Bearer {token(sub=sub)}"
+    with RawWebSocket(server, "/sub/news", headers=[header]):
+        server.wait_for_subscribers("news", 1)
+        yield
+
+
 # What there must be before an example is run.
 BEFORE = {
     "an event, to a subscriber, answered in JSON": lambda server: subscriber(server, "sport"),
+    "the connections of a user": lambda server: user(server, "7"),
+    "end the connections of a user": lambda server: user(server, "7"),
     "who listens": lambda server: subscriber(server, "chat:lobby"),
     "who cannot keep up": slow_client,
     "what a channel keeps": lambda server: published(server, "news"),
@@ -172,16 +183,16 @@ def rows(heading):
 def test_every_route_and_method(api):
     methods = {}
     for path, names, _ in rows("Routes"):
-        methods.setdefault(path.strip("`").replace("{channel}", "news"), set()).update(names.split(", "))
+        example = re.sub("{[a-z]+}", "news", path.strip("`"))
+        methods.setdefault(example, set()).update(names.split(", "))
     for path, names in methods.items():
         status, headers, _ = api.request("OPTIONS", path)
         allowed = set(headers["Allow"].split(",")) - {"OPTIONS"}
         assert status == 204 and allowed - {"HEAD"} == names, (path, allowed)
         assert ("HEAD" in allowed) == ("GET" in names), path
     sentence = json.loads(api.request("GET", "/nowhere")[2])["error"]["message"]
-    assert set(re.findall(r"/[a-z]+(?:/{channel})?", sentence)) == {
-        path.replace("news", "{channel}") for path in methods
-    }
+    named = {re.sub("{[a-z]+}", "news", path) for path in re.findall(r"/[a-z]+(?:/{[a-z]+})?", sentence)}
+    assert named == set(methods)
 
 
 def test_every_counter(api):

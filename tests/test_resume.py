@@ -163,11 +163,11 @@ def test_v1_labels(server, channel):
         assert offset(first.position) < offset(second.position) < offset(third.position)
 
 
-def test_v1_publishes_as_raw_does(server):
-    """A bare payload is a publication; the publisher gets it with its position."""
+def test_what_a_plain_client_publishes_reaches_all(server):
+    """A bare payload is a publication; others get it with its position."""
     with V1(server, "/sub/demo:v1") as line, RawWebSocket(server, "/sub/demo:v1") as plain:
         line.begin()
-        line.send(b"\x81\x85\x00\x00\x00\x00hello")
+        plain.send(b"\x81\x85\x00\x00\x00\x00hello")
         message = line.read()
         assert (message.kind, message.payload) == ("position", "hello")
         plain.expect(TEXT, b"hello")
