@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Opens many subscriptions to a server on this machine and holds them.
 
-usage: idle_clients.py PORT COUNT CHANNEL SOURCE_IP WAY FIRST
+usage: idle_clients.py PORT COUNT CHANNEL SOURCE_IP WAY FIRST IDENTITY SECRET
 
 WAY is `websocket`, `event-stream` or `long-poll`. `{i}` in CHANNEL is the number of the connection, from
-FIRST on.
+FIRST on. IDENTITY is `none`, `user` (a token of a user of its own, signed with SECRET) or `rights` (one that
+also grants channels and says who it is).
 
 Plain sockets, because a client library would need more memory than the server under test. Each
 process stays below its descriptor limit; start several, each with its own loopback source address,
@@ -13,6 +14,10 @@ waits until every connection got exactly one message with that text and prints `
 end of standard input it leaves.
 """
 
+import base64
+import hashlib
+import hmac
+import json
 import os
 import resource
 import select
@@ -43,9 +48,23 @@ HEADERS = {
 }
 
 
-def subscribe(socks, channels, way):
-    for sock, channel in zip(socks, channels, strict=True):
-        request = f"GET /sub/{channel} HTTP/1.1\r\nHost: 127.0.0.1\r\n{HEADERS[way]}\r\n"
+def token(number, identity, secret):
+    """The line that shows who a connection is."""
+    if identity == "none":
+        return ""
+    claims = {"sub": f"user-{number:011}", "exp": int(time.time()) + 36_000}
+    if identity == "rights":
+        claims |= {"channels": [f"room:{number}", "news:*"], "publish": [f"room:{number}"]}
+        claims["info"] = {"name": f"User {number}"}
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "HS256"}, claims)]
+    signature = hmac.new(secret.encode(), b".".join(parts), hashlib.sha256).digest()
+    signed = b".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")])
+    return f"Authorization: Bearer {signed.decode()}\r\n"
+
+
+def subscribe(socks, channels, way, tokens):
+    for sock, channel, shown in zip(socks, channels, tokens, strict=True):
+        request = f"GET /sub/{channel} HTTP/1.1\r\nHost: 127.0.0.1\r\n{HEADERS[way]}{shown}\r\n"
         sock.sendall(request.encode())
     if way == "long-poll":
         return  # held: there is no answer yet
@@ -62,12 +81,13 @@ def subscribe(socks, channels, way):
             sys.exit(f"refused: {answer!r}")
 
 
-def open_all(port, count, channel, source, way, first):
+def open_all(port, count, channel, source, way, first, identity, secret):
     socks = []
     while len(socks) < count:
         batch = [connect(port, source) for _ in range(min(HANDSHAKE_BATCH, count - len(socks)))]
         numbers = range(first + len(socks), first + len(socks) + len(batch))
-        subscribe(batch, [channel.replace("{i}", str(i)) for i in numbers], way)
+        tokens = [token(number, identity, secret) for number in numbers]
+        subscribe(batch, [channel.replace("{i}", str(i)) for i in numbers], way, tokens)
         socks += batch
     return socks
 
@@ -144,13 +164,13 @@ def serve(socks, way):
 
 
 def main():
-    port, count, channel, source, way, first = sys.argv[1:7]
+    port, count, channel, source, way, first, identity, secret = sys.argv[1:9]
     port, count, first = int(port), int(count), int(first)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if count + 16 > hard:
         sys.exit(f"{count} connections need a descriptor limit above {hard}: start several")
-    socks = open_all(port, count, channel, source, way, first)
+    socks = open_all(port, count, channel, source, way, first, identity, secret)
     print(f"ready {len(socks)}", flush=True)
     serve(socks, way)
     os._exit(0)  # the kernel closes them faster than the interpreter

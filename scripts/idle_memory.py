@@ -2,7 +2,8 @@
 """Measures what idle subscribed connections cost, and that one message reaches all of them.
 
 usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] [--channels N]
-                              [--own] [--way websocket|event-stream|long-poll] [--all] COUNT...
+                              [--own] [--way websocket|event-stream|long-poll] [--identity user|rights]
+                              [--all] COUNT...
 
 For each COUNT: starts the server, opens COUNT WebSockets (with --way event streams or held polls)
 that listen to one channel (with --channels to so many, with --own each to a channel of its own) from
@@ -13,7 +14,12 @@ connection, and the descriptors the server has open. With --churn so many client
 same channel and go again, by the load tool, and the growth of the resident set is read. Then one
 message of 128 bytes is published (with --own one in each channel) and must arrive everywhere exactly
 once, the growth of the resident set is read for what that takes, everybody leaves, and it is read
-again. It ends with an error when a message or a connection is missing. --all measures every kind of
+again.
+
+With --identity each connection shows a token of a user of its own (16 bytes, with an end), and
+with `rights` one that also grants it two channels and the right to publish, and says who it is.
+
+It ends with an error when a message or a connection is missing. --all measures every kind of
 connection in turn, those with a channel of their own with one shard and with two.
 """
 
@@ -37,6 +43,7 @@ LINES_PER_BATCH = 100
 MESSAGE = "one for all ".ljust(128, "x")
 CHANNEL = "memory:test"
 WARM = "memory:warm"
+TOKEN_SECRET = "measures the memory of identities"
 CHURN_RATE = 8_000
 CACHES_SHOWN = 6
 
@@ -50,10 +57,12 @@ def kib(path, field):
 
 
 class Server:
-    def __init__(self, path, plane, cores):
+    def __init__(self, path, plane, cores, identity):
         flags = ["--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0"]
         # Held polls must outlast the measurement.
         flags += ["--long-poll-timeout-ms", "600000"]
+        if identity:
+            flags += ["--token-secret", TOKEN_SECRET]
         self.process = subprocess.Popen(
             [path, *flags, "--plane", plane, "--cores", str(cores)],
             stderr=subprocess.PIPE,
@@ -102,6 +111,7 @@ class Kind:
     channels: int = 1
     own: bool = False
     cores: int = 1
+    identity: str = ""
 
     def names(self):
         """What each listens to; `{i}` is its number."""
@@ -115,11 +125,14 @@ class Kind:
 
     def __str__(self):
         channels = "own channel" if self.own else f"{self.channels} shared channel{'s'[: self.channels - 1]}"
-        return f"{self.way}, {channels}"
+        identity = {"": "", "user": ", with a user", "rights": ", with a user and rights"}[self.identity]
+        return f"{self.way}, {channels}{identity}"
 
 
 EVERY_KIND = [
     Kind(),
+    Kind(identity="user"),
+    Kind(identity="rights"),
     Kind(channels=3),
     Kind(own=True),
     Kind(own=True, cores=2),
@@ -142,7 +155,7 @@ class Clients:
                 subprocess.Popen(
                     [
                         sys.executable, f"{HERE}/idle_clients.py", str(port), str(share), channels,
-                        f"127.0.0.{source}", kind.way, str(first),
+                        f"127.0.0.{source}", kind.way, str(first), kind.identity or "none", TOKEN_SECRET,
                     ],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -213,7 +226,7 @@ def churn(arguments, server, clients):
 
 
 def measure(arguments, kind, count):
-    server = Server(arguments.server, arguments.plane, kind.cores)
+    server = Server(arguments.server, arguments.plane, kind.cores, kind.identity)
     clients = None
     churned = "-"
     try:
@@ -272,6 +285,7 @@ def main():
     parser.add_argument("--channels", type=int, default=1, metavar="N")
     parser.add_argument("--own", action="store_true")
     parser.add_argument("--way", default="websocket", choices=["websocket", "event-stream", "long-poll"])
+    parser.add_argument("--identity", default="", choices=["user", "rights"])
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--churn", type=int, default=0, metavar="CLIENTS")
     parser.add_argument("--server", default=os.path.join(HERE, "..", "target", "release", "switchboard"))
@@ -287,7 +301,7 @@ def main():
         "| RSS left after, KiB | slab by cache |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
-    one = Kind(arguments.way, arguments.channels, arguments.own, arguments.cores)
+    one = Kind(arguments.way, arguments.channels, arguments.own, arguments.cores, arguments.identity)
     for kind in EVERY_KIND if arguments.all else [one]:
         for count in arguments.counts:
             measure(arguments, kind, count)

@@ -9,6 +9,7 @@
 mod room;
 pub mod sample;
 mod shard;
+pub mod token;
 
 pub use room::Room;
 pub use shard::SimShard;

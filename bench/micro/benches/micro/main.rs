@@ -9,6 +9,7 @@ mod frame;
 mod head;
 mod hub;
 mod mask;
+mod token;
 mod turn;
 
 use std::time::Duration;
@@ -29,6 +30,6 @@ fn configured() -> Criterion {
 criterion_group! {
     name = all;
     config = configured();
-    targets = mask::bench, frame::bench, head::bench, hub::bench, turn::bench
+    targets = mask::bench, frame::bench, head::bench, hub::bench, token::bench, turn::bench
 }
 criterion_main!(all);

@@ -31,6 +31,7 @@ mod random;
 mod record;
 mod schedule;
 mod single;
+mod tokens;
 mod websocket;
 mod world;
 
@@ -54,6 +55,16 @@ fn run_all(plan: impl Fn(u64) -> Plan) {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+#[test]
+fn tokens_take_a_part_of_a_turn_and_nobody_is_forgotten() {
+    tokens::many_at_once();
+}
+
+#[test]
+fn connections_end_with_their_tokens_one_after_another() {
+    tokens::the_end_of_many();
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! Clients with tokens: what checking them may take, and when their connections end.
+
+use std::sync::Arc;
+
+use jsonwebtoken::{EncodingKey, Header, encode};
+use serde_json::json;
+use switchboard_auth::{KeySet, Verifier};
+use switchboard_plane::sim::{ClientId, SimConfig};
+use switchboard_shard::IdentityConfig;
+
+use crate::single::{Single, upgrade};
+
+const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
+
+/// Tokens that one turn checks: so many of 3 us are more than a millisecond.
+const PER_TURN: usize = 334;
+
+fn single() -> Single {
+    let sim = SimConfig { connections_max: 4_000, ..SimConfig::default() };
+    Single::new(&sim, |config| {
+        let mut keys = KeySet::default();
+        keys.add_secret(SECRET).unwrap();
+        let verifier = Some(Arc::new(Verifier::new(keys, None, None)));
+        config.identity = IdentityConfig { verifier, expiry_spread_ms: 6_400, cookie: None };
+        config.timeouts.ping_interval_ms = 3_600_000;
+    })
+}
+
+fn token(user: usize, expires_at_s: u64) -> String {
+    let claims = json!({"sub": user.to_string(), "exp": expires_at_s});
+    encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET)).unwrap()
+}
+
+fn connect(single: &Single, token: Option<&str>) -> ClientId {
+    let client = single.net.connect(([127, 0, 0, 1], 1_024).into());
+    let query = token.map_or(String::new(), |token| format!("?token={token}"));
+    single.net.write(client, upgrade(&format!("/sub/news{query}")).as_bytes());
+    client
+}
+
+/// A thousand tokens at once: each turn checks some, nobody is forgotten, and who shows none does not wait
+/// for those who do.
+pub(crate) fn many_at_once() {
+    let mut single = single();
+    let good = token(7, 1_000);
+    let bad = format!("{good}x");
+    let crowd: Vec<_> = (0..1_000)
+        .map(|nth| connect(&single, Some(if nth % 2 == 0 { &good } else { &bad })))
+        .collect();
+    let anonymous = connect(&single, None);
+    let mut checked = 0;
+    for turn in 0..30 {
+        single.turn(1);
+        let now = single.counter("tokens_verified");
+        assert!(now - checked <= PER_TURN, "{} in one turn", now - checked);
+        checked = now;
+        if turn == 10 {
+            assert!(single.net.read(anonymous).starts_with(b"HTTP/1.1 101 "));
+        }
+    }
+    assert_eq!(checked, crowd.len());
+    for (nth, client) in crowd.iter().enumerate() {
+        let status = if nth % 2 == 0 { &b"HTTP/1.1 101 "[..] } else { b"HTTP/1.1 401 " };
+        assert!(single.net.read(*client).starts_with(status), "{nth}");
+    }
+    single.now_ms += 100;
+    single.turn(1);
+    assert_eq!((single.counter("identified_open"), single.counter("users_open")), (500, 1));
+}
+
+/// Connections whose tokens end together end one after another, none before, and each once.
+pub(crate) fn the_end_of_many() {
+    let mut single = single();
+    let clients: Vec<_> =
+        (0..256).map(|nth| connect(&single, Some(&token(nth % 32, 11)))).collect();
+    single.turn(10);
+    assert!(clients.iter().all(|client| single.net.read(*client).starts_with(b"HTTP/1.1 101 ")));
+    let mut ended = Vec::new();
+    for _ in 0..400 {
+        single.now_ms += 50;
+        single.turn(1);
+        ended.push(single.counter("closed_expired"));
+    }
+    let at = |seconds: usize| ended[seconds * 20 - 1];
+    assert_eq!(at(9), 0, "none before its time");
+    assert!(at(12) > 0 && at(13) > at(12) && at(13) < 200, "{} {}", at(12), at(13));
+    assert_eq!((at(18), ended.last()), (256, Some(&256)), "each once");
+    for client in clients {
+        let bytes = single.net.read(client);
+        assert_eq!(bytes[2..4], 4_401_u16.to_be_bytes(), "{bytes:?}");
+    }
+    assert_eq!((single.counter("identified_open"), single.counter("users_open")), (0, 0));
+}
