@@ -1,5 +1,6 @@
 //! How the internal API queries the shards.
 
+use switchboard_api::Metric;
 use switchboard_hub::{ChannelName, ShardReport, SlowClient, SubscriberInfo};
 
 use crate::reply::Reply;
@@ -30,6 +31,6 @@ pub trait Inspect: Send + Sync + 'static {
     fn disconnect(&self, shard: usize, user: Box<str>, reply: Reply<u64>);
     /// The clients of one shard whose sockets have been full for longest, at most `max`.
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>);
-    /// The counters of each shard, by name.
-    fn counters(&self) -> Vec<Vec<(&'static str, u64)>>;
+    /// The counters of each shard: the same ones in the same order.
+    fn counters(&self) -> Vec<Vec<(Metric, u64)>>;
 }

@@ -1,4 +1,5 @@
-//! What the internal API answers beside publications: channels, subscribers, counters, health.
+//! What the internal API answers beside publications: channels, subscribers, counters, metrics,
+//! health.
 //!
 //! The shards accept its connections, see that a client has access and hand over whole requests. They
 //! are answered here, on a tokio runtime of its own, with ordinary libraries. It reaches the shards only
@@ -14,6 +15,7 @@ mod config;
 mod error;
 mod inspect;
 mod methods;
+mod metrics;
 mod question;
 mod reply;
 mod requests;
@@ -27,5 +29,6 @@ mod users;
 pub use broker::Broker;
 pub use config::{ApiRules, ControlConfig};
 pub use inspect::Inspect;
+pub use metrics::{METRICS, series_name};
 pub use reply::Reply;
 pub use requests::Control;

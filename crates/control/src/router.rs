@@ -28,9 +28,10 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
         .route("/slow", get(clients::slow))
         .route("/health", get(status::health))
         .route("/counters", get(status::counters))
+        .route("/metrics", get(status::metrics))
         .fallback(async || {
-            let message = "there are /pub, /pub/{channel}, /publish, /subscribers/{channel}, /users/{user}, \
-                           /slow, /health and /counters";
+            let message = "there are /pub, /pub/{channel}, /publish, /subscribers/{channel}, \
+                           /users/{user}, /slow, /health, /counters and /metrics";
             Refused::from(ApiError::new(404, "not_found", message))
         })
         .method_not_allowed_fallback(async || {

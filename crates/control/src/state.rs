@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::broker::Broker;
 use crate::config::ControlConfig;
 use crate::inspect::Inspect;
+use crate::metrics::Metrics;
 use crate::question::Answer;
 use crate::reply::Reply;
 
@@ -17,6 +18,7 @@ pub(crate) struct ApiState {
     pub config: ControlConfig,
     pub broker: Arc<dyn Broker>,
     pub inspect: Arc<dyn Inspect>,
+    pub metrics: Metrics,
     pub started: Instant,
 }
 
@@ -26,7 +28,8 @@ impl ApiState {
         broker: Arc<dyn Broker>,
         inspect: Arc<dyn Inspect>,
     ) -> Arc<Self> {
-        Arc::new(Self { config, broker, inspect, started: Instant::now() })
+        let metrics = Metrics::new(&config, &inspect);
+        Arc::new(Self { config, broker, inspect, metrics, started: Instant::now() })
     }
 
     /// The deadline of a question to the shards that is asked now.

@@ -1,14 +1,16 @@
-//! `GET /health` and `GET /counters`.
+//! `GET /health`, `GET /counters` and `GET /metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
+use switchboard_api::Metric;
 
+use crate::metrics::Format;
 use crate::state::ApiState;
 
 /// The server is up.
@@ -25,8 +27,8 @@ struct Health {
 pub(crate) async fn counters(State(state): State<Arc<ApiState>>) -> impl IntoResponse {
     let shards = state.inspect.counters();
     let mut total = BTreeMap::new();
-    for (name, value) in shards.iter().flatten() {
-        let sum: &mut u64 = total.entry(*name).or_default();
+    for (metric, value) in shards.iter().flatten() {
+        let sum: &mut u64 = total.entry(metric.name).or_default();
         *sum = sum.saturating_add(*value);
     }
     let counters = Counters {
@@ -34,9 +36,26 @@ pub(crate) async fn counters(State(state): State<Arc<ApiState>>) -> impl IntoRes
         plane: state.config.plane,
         uptime_ms: u64::try_from(state.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         total,
-        shards: shards.into_iter().map(|shard| shard.into_iter().collect()).collect(),
+        shards: shards.into_iter().map(by_name).collect(),
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(counters))
+}
+
+fn by_name(counters: Vec<(Metric, u64)>) -> BTreeMap<&'static str, u64> {
+    counters.into_iter().map(|(metric, value)| (metric.name, value)).collect()
+}
+
+/// The same and more in the form that Prometheus reads.
+pub(crate) async fn metrics(
+    State(state): State<Arc<ApiState>>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, StatusCode> {
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let format = Format::accepted(accept);
+    // A text takes whatever is written to it.
+    let text = state.metrics.write(format).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let kind = (header::CONTENT_TYPE, format.content_type());
+    Ok(([kind, (header::CACHE_CONTROL, "no-store")], text))
 }
 
 #[derive(Debug, Serialize)]

@@ -1,8 +1,9 @@
 //! The control side's access to the shards, and theirs to it.
 
+use switchboard_api::Metric;
 use switchboard_control::{Broker, Control, Inspect, Reply};
 use switchboard_hub::{ChannelName, Router, ShardReport, SlowClient, SubscriberInfo};
-use switchboard_shard::{ApiRequest, ApiResponse, Command, Handle, RequestHandler};
+use switchboard_shard::{ApiRequest, ApiResponse, Command, Counters, Handle, RequestHandler};
 
 /// Finds the right shard for each request and passes it on.
 #[derive(Debug)]
@@ -71,8 +72,15 @@ impl Inspect for Shards {
         self.handles[shard].send(Command::Slow { max, reply });
     }
 
-    fn counters(&self) -> Vec<Vec<(&'static str, u64)>> {
-        self.handles.iter().map(Handle::counters).collect()
+    fn counters(&self) -> Vec<Vec<(Metric, u64)>> {
+        let described = |values: Vec<(&str, u64)>| {
+            Counters::METRICS
+                .iter()
+                .zip(values)
+                .map(|(metric, (_, value))| (*metric, value))
+                .collect()
+        };
+        self.handles.iter().map(Handle::counters).map(described).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use switchboard_api::{Metric, Unit};
 use switchboard_hub::{
     ChannelName, Epoch, HomeReport, Position, ShardReport, SlowClient, SubscriberInfo,
 };
@@ -117,7 +118,11 @@ impl Inspect for Shards {
         reply(self.slow.lock().unwrap()[shard].iter().take(max).cloned().collect());
     }
 
-    fn counters(&self) -> Vec<Vec<(&'static str, u64)>> {
-        vec![vec![("connections", 3), ("short", 1)], vec![("connections", 4)]]
+    fn counters(&self) -> Vec<Vec<(Metric, u64)>> {
+        let counters = [
+            Metric::gauge("polls_held", "Long polls held now."),
+            Metric::counter("bytes_received", "Bytes received from clients.").in_unit(Unit::Bytes),
+        ];
+        [[3, 1], [4, 0]].map(|values| counters.into_iter().zip(values).collect()).into()
     }
 }

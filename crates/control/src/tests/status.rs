@@ -1,4 +1,4 @@
-//! `/health`, `/counters` and what is not there.
+//! `/health`, `/counters`, `/metrics` and what is not there.
 
 use axum::http::Method;
 
@@ -11,12 +11,59 @@ async fn counters_are_told_per_shard_and_summed() {
     let reply = bench.get("/counters", &[]).await;
     let json = reply.json();
     assert_eq!(reply.headers["content-type"], "application/json");
-    assert_eq!(json["total"]["connections"], 7);
-    assert_eq!(json["total"]["short"], 1);
-    assert_eq!(json["shards"][1]["connections"], 4);
+    assert_eq!(json["total"]["polls_held"], 7);
+    assert_eq!(json["total"]["bytes_received"], 1);
+    assert_eq!(json["shards"][1]["polls_held"], 4);
     assert_eq!(json["plane"], "epoll");
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
     assert!(json["uptime_ms"].is_u64());
+}
+
+/// The lines without those of the process, which are different each time.
+fn of_the_server(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.contains("process_")).collect()
+}
+
+#[tokio::test]
+async fn metrics_are_told_per_shard_in_the_form_that_prometheus_reads() {
+    let bench = Bench::with(ControlConfig { version: "9", plane: "epoll", ..Default::default() });
+    let reply = bench.get("/metrics", &[("accept", "*/*")]).await;
+    assert_eq!(reply.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(
+        of_the_server(reply.text()),
+        [
+            "# HELP switchboard_build_info 1. The labels say which version runs, and on which plane.",
+            "# TYPE switchboard_build_info gauge",
+            r#"switchboard_build_info{version="9",plane="epoll"} 1"#,
+            "# HELP switchboard_polls_held Long polls held now.",
+            "# TYPE switchboard_polls_held gauge",
+            r#"switchboard_polls_held{shard="0"} 3"#,
+            r#"switchboard_polls_held{shard="1"} 4"#,
+            "# HELP switchboard_received_bytes_total Bytes received from clients.",
+            "# TYPE switchboard_received_bytes_total counter",
+            r#"switchboard_received_bytes_total{shard="0"} 1"#,
+            r#"switchboard_received_bytes_total{shard="1"} 0"#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn open_metrics_have_units_and_an_end() {
+    let open = "application/openmetrics-text; version=1.0.0";
+    let reply = Bench::new().get("/metrics", &[("accept", open)]).await;
+    assert_eq!(reply.headers["content-type"], format!("{open}; charset=utf-8"));
+    let lines = of_the_server(reply.text());
+    assert_eq!(
+        lines[lines.len() - 6..],
+        [
+            "# HELP switchboard_received_bytes Bytes received from clients.",
+            "# TYPE switchboard_received_bytes counter",
+            "# UNIT switchboard_received_bytes bytes",
+            r#"switchboard_received_bytes_total{shard="0"} 1"#,
+            r#"switchboard_received_bytes_total{shard="1"} 0"#,
+            "# EOF",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -33,6 +80,7 @@ async fn wrong_methods_are_told_the_right_ones() {
         (Method::PATCH, "/pub/a", "DELETE,GET,HEAD,OPTIONS,POST,PUT"),
         (Method::POST, "/health", "GET,HEAD,OPTIONS"),
         (Method::POST, "/counters", "GET,HEAD,OPTIONS"),
+        (Method::POST, "/metrics", "GET,HEAD,OPTIONS"),
         (Method::DELETE, "/subscribers/a", "GET,HEAD,OPTIONS"),
         (Method::POST, "/slow", "GET,HEAD,OPTIONS"),
     ];

@@ -1,0 +1,126 @@
+"""`GET /metrics`: what Prometheus reads there is complete, and true."""
+
+import json
+import pathlib
+import re
+import time
+
+import pytest
+from prometheus_client.openmetrics import parser as open_metrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from support.raw_http import RawConnection
+from support.raw_websocket import RawWebSocket
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+# They change between two requests, by the second of them.
+MOVING = {"turns", "sleeps", "wakeups_sent", "mailbox_messages", "bytes_received"}
+# Each request may come to another shard.
+OWN = {"internal_connections_open"}
+
+
+def families(server, accept="*/*", **headers):
+    """All families, read by Prometheus' own library, by name."""
+    status, answered, body = server.request("GET", "/metrics", headers={"Accept": accept, **headers})
+    assert status == 200, body
+    text = body.decode()
+    if answered["Content-Type"].startswith("application/openmetrics-text"):
+        found = open_metrics.text_string_to_metric_families(text)
+    else:
+        assert answered["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        found = text_string_to_metric_families(text)
+    return {family.name: family for family in found}
+
+
+def samples(family):
+    return {(one.name, *sorted(one.labels.items())): one.value for one in family.samples}
+
+
+def series_name(counter, kind, unit):
+    """What the documentation says of names."""
+    words = [word for word in counter.split("_") if word != unit]
+    return "_".join(["switchboard", *words, *([unit] if unit else []), *(["total"] if kind == "counter" else [])])
+
+
+@pytest.mark.parametrize("accept", ["*/*", OPEN_METRICS])
+def test_every_series_has_a_type_and_a_help(everywhere, accept):
+    found = families(everywhere, accept)
+    assert len(found) > 45
+    for family in found.values():
+        assert family.type in ("counter", "gauge", "histogram"), family
+        assert family.documentation.endswith("."), family
+        assert family.samples, family
+        labels = {label for sample in family.samples for label in sample.labels}
+        assert labels <= {"shard", "version", "plane", "le"}, family
+    text = everywhere.request("GET", "/metrics", headers={"Accept": accept})[2].decode()
+    lines = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+    assert len(lines) == len(set(lines)) == len(found), "a family is told twice"
+    if accept == OPEN_METRICS:
+        assert found["switchboard_received_bytes"].unit == "bytes"
+        assert found["process_cpu_seconds"].unit == "seconds"
+
+
+def test_both_forms_say_the_same(everywhere):
+    plain, opened = families(everywhere), families(everywhere, OPEN_METRICS)
+    assert set(plain) == set(opened)
+    for name, family in plain.items():
+        other = opened[name]
+        assert (family.type, family.documentation) == (other.type, other.documentation)
+        assert set(samples(family)) == set(samples(other)), name
+
+
+def still(shards):
+    """The counters that nobody's request moves."""
+    return [{name: value for name, value in shard.items() if name not in MOVING | OWN} for shard in shards]
+
+
+def test_counters_are_those_of_the_counters(everywhere, channel):
+    with RawWebSocket(everywhere, f"/sub/{channel}") as listener:
+        everywhere.wait_for_subscribers(channel, 1)
+        for number in range(5):
+            everywhere.publish(channel, f"{number}")
+            listener.expect(1, f"{number}".encode())
+        # A shard tells some of its numbers every tenth of a second, so ask until nothing moves.
+        for _ in range(100):
+            before = json.loads(everywhere.request("GET", "/counters")[2])["shards"]
+            found = families(everywhere)
+            after = json.loads(everywhere.request("GET", "/counters")[2])["shards"]
+            if still(before) == still(after):
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError("the counters do not come to rest")
+    values = {key: value for family in found.values() for key, value in samples(family).items()}
+    for shard, (first, last) in enumerate(zip(before, after, strict=True)):
+        for counter in first:
+            unit = "bytes" if counter in ("bytes_received", "log_bytes") else None
+            both = [series_name(counter, kind, unit) for kind in ("counter", "gauge")]
+            given = [values[name, ("shard", str(shard))] for name in both if (name, ("shard", str(shard))) in values]
+            assert len(given) == 1, counter
+            assert counter in OWN or first[counter] <= given[0] <= last[counter], counter
+
+
+def test_the_process_is_described(everywhere, plane):
+    found = families(everywhere)
+    version = json.loads(everywhere.request("GET", "/counters")[2])["version"]
+    build = ("switchboard_build_info", ("plane", plane), ("version", version))
+    assert samples(found["switchboard_build_info"]) == {build: 1}
+    process = pathlib.Path("/proc") / str(everywhere.process.pid)
+    resident = int(re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text())[1]) * 1024
+    assert found["process_resident_memory_bytes"].samples[0].value == pytest.approx(resident, rel=0.2)
+    assert found["process_open_fds"].samples[0].value == pytest.approx(
+        len(list((process / "fd").iterdir())), abs=5
+    )
+    assert found["process_max_fds"].samples[0].value > 0
+    assert found["process_cpu_seconds"].samples[0].value > 0
+    assert time.time() - 600 < found["process_start_time_seconds"].samples[0].value <= time.time()
+
+
+def test_metrics_are_answered_while_the_public_side_is_full(start, plane):
+    server = start(plane, connections_max=2)
+    with RawWebSocket(server, "/sub/a"), RawWebSocket(server, "/sub/b"):
+        with RawConnection(server) as third:
+            request = f"GET /sub/c HTTP/1.1\r\nHost: {server.host}\r\n\r\n"
+            assert third.send(request.encode()).read_answer().status == 503
+        found = families(server)
+        assert samples(found["switchboard_refused_full"])["switchboard_refused_full_total", ("shard", "0")] == 1
