@@ -14,6 +14,7 @@ from support.documents import blocks_of
 from support.front import BLOCKS, FRONTS, HTTP2
 from support.page import Page
 from support.ports import free_port
+from support.raw_http import RawConnection, get
 from support.raw_websocket import PING, PONG, frame
 from support.server import BINARY, ROOT, run_to_end
 from support.v1 import V1
@@ -26,9 +27,9 @@ WAIT_S = 20
 def behind(start, plane, tmp_path):
     """Starts a server as the document configures it, on two addresses."""
 
-    def start_one(port=None, **keys):
+    def start_one(port=None, more="", **keys):
         file = tmp_path / "switchboard.toml"
-        file.write_text(BLOCKS["/etc/switchboard.toml"])
+        file.write_text(BLOCKS["/etc/switchboard.toml"] + more)
         port = port or free_port()
         listen = [f"{address}:{port}" for address in ("127.0.0.1", "127.0.0.2")]
         return start(plane, port=port, listen=listen, config=file, **keys)
@@ -164,6 +165,19 @@ def test_clients_come_back_after_a_restart(behind, name):
         with socket_of(front, "/sub/news") as socket:
             again.publish("news", "back")
             assert socket.payload() == "back"
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_clients_have_their_own_addresses(behind, name):
+    """Whatever they claim to be."""
+    server = behind(more="presence_list = true\n")
+    with FRONTS[name](server) as front, RawConnection(front, source="127.0.0.9") as client:
+        claim = "X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1"
+        client.send(get(front, "/sub/news:one", "Accept: text/event-stream", *claim))
+        client.read_until(b"\r\n\r\n")
+        server.wait_for_subscribers("news:one", 1)
+        (found,) = json.loads(server.request("GET", "/subscribers/news:one")[2])["list"]
+        assert found["address"].rpartition(":")[0] == "127.0.0.9"
 
 
 def logged(browser):

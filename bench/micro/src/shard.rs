@@ -12,7 +12,8 @@ use switchboard_plane::{
 };
 use switchboard_shard::{
     Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Command, Common, Config, HeadLimits,
-    IdentityConfig, MessageLimits, NamespaceRules, Next, Reply, RequestHandler, Shard, Timeouts,
+    IdentityConfig, MessageLimits, NamespaceRules, Next, ProxyRules, Reply, RequestHandler, Shard,
+    Timeouts,
 };
 
 use crate::sample;
@@ -142,6 +143,7 @@ fn config(connections_max: u32) -> Config {
         namespaces: NamespaceRules::new(&namespaces),
         allowed_origins: Vec::new(),
         identity: IdentityConfig::default(),
+        proxies: ProxyRules::default(),
         echo: true,
         page: "",
         long_poll_timeout_status: 304,

@@ -9,7 +9,7 @@ use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
     ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, IdentityConfig, MessageLimits,
-    NamespaceRules, Timeouts,
+    NamespaceRules, ProxyRules, Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -80,6 +80,10 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             verifier: config.verifier.clone(),
             cookie: settings.token_cookie.clone(),
             expiry_spread_ms: settings.token_expiry_spread_ms.into(),
+        },
+        proxies: ProxyRules {
+            trusted: settings.trusted_proxies.clone(),
+            header: settings.forwarded_header,
         },
         echo: settings.echo,
         page: page::render(config),

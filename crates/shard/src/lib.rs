@@ -13,6 +13,7 @@
 //! `link` (bytes in and out), `exchange` (mail), `connection` and `encoding` (plain data, bytes).
 #![forbid(unsafe_code)]
 
+mod admission;
 mod api;
 mod command;
 mod config;
@@ -36,12 +37,14 @@ mod time;
 mod turn;
 mod wall;
 
+pub use admission::ProxyRules;
 pub use api::{Api, ApiConfig, ApiRequest, ApiResponse, ApiTimeouts, RequestHandler};
 pub use command::{Command, Reply};
 pub use config::{ClientRules, Config, ECHO_LIMITS, IdentityConfig, NamespaceRules, Timeouts};
 pub use counters::{Counter, Counters};
 pub use handle::Handle;
 pub use lifecycle::admission::{RESERVED_SLOTS, internal_slots};
+pub use switchboard_ws::forwarded::ForwardedHeader;
 pub use switchboard_ws::head::HeadLimits;
 pub use switchboard_ws::message::MessageLimits;
 pub use turn::{Common, Next, Shard};

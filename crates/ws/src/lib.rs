@@ -20,6 +20,7 @@ pub mod body;
 pub mod close;
 pub mod entity_tag;
 pub mod error;
+pub mod forwarded;
 pub mod frame;
 pub mod handshake;
 pub mod head;

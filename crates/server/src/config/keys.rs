@@ -3,8 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use ipnet::IpNet;
+
 use super::table::settings;
-use super::value::{CpuList, DescriptorChoice, PlaneChoice, Secret, TimeoutStatus, TokenSecret};
+use super::value::{
+    CpuList, DescriptorChoice, ForwardedHeader, PlaneChoice, Secret, TimeoutStatus, TokenSecret,
+};
 
 settings! {
     /// The value of every key outside `[namespace.NAME]`, each within its bounds but not yet checked
@@ -28,6 +32,15 @@ settings! {
         /// `chrome-extension://ID`. Origins are compared exactly; `*` on its own allows all of them.
         /// Clients other than browsers send no origin and are not affected.
         allowed_origins: Vec<String> = Vec::new();
+        /// Proxies that are believed when they say whose request they pass on: networks such as
+        /// `10.0.0.0/8`, or addresses. The client's address is then read from `forwarded_header`, from the right to
+        /// the first address that is not in this list. On connections from elsewhere the header is
+        /// ignored.
+        trusted_proxies: Vec<IpNet> = Vec::new();
+        /// The header in which trusted proxies name the client: `x-forwarded-for`, or `forwarded`
+        /// (RFC 7239). The other one is never read, since a client can send the one that its proxy
+        /// does not write.
+        forwarded_header: ForwardedHeader = ForwardedHeader::XForwardedFor;
         /// Most connections that the internal API holds; a further one takes the place of one
         /// that has not shown its access yet, or is answered with 503.
         /// When unset, never more than a quarter of the descriptors.

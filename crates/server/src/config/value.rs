@@ -1,12 +1,15 @@
 //! How each type of value is written and read.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
 
 pub(crate) use switchboard_auth::Access;
 pub(crate) use switchboard_hub::SlowPolicy;
 pub(crate) use switchboard_plane::DescriptorChoice;
 pub(crate) use switchboard_plane::choice::PlaneChoice;
+pub(crate) use switchboard_shard::ForwardedHeader;
 
 /// How the value of a key is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -144,6 +147,27 @@ impl Setting for SocketAddr {
         text.parse().map_err(|_| {
             "must be an IP address and a port, such as 127.0.0.1:8000 or [::1]:8000".to_owned()
         })
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(format!("\"{self}\""))
+    }
+}
+
+impl Setting for IpNet {
+    const FORM: Form = Form::Text;
+    const PLACEHOLDER: &'static str = "NETWORK";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(Self::from));
+        let network = network.map_err(|_| {
+            "must be networks or addresses such as 10.0.0.0/8, 192.0.2.7 or fd00::/8".to_owned()
+        })?;
+        // It may be a slip: the rest of the address means nothing.
+        if network.addr() != network.network() {
+            return Err(format!("{network} has bits behind its prefix: write {}", network.trunc()));
+        }
+        Ok(network)
     }
 
     fn show(&self) -> Option<String> {
@@ -342,5 +366,7 @@ impl Setting for TokenSecret {
 choice!(PlaneChoice: "auto" = Self::Auto, "io_uring" = Self::IoUring, "epoll" = Self::Epoll);
 
 choice!(DescriptorChoice: "auto" = Self::Auto, "direct" = Self::Direct, "process" = Self::Process);
+
+choice!(ForwardedHeader: "x-forwarded-for" = Self::XForwardedFor, "forwarded" = Self::Forwarded);
 
 choice!(SlowPolicy: "disconnect" = Self::Disconnect, "skip" = Self::Skip, "latest" = Self::Latest);

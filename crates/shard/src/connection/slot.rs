@@ -21,6 +21,7 @@ pub(crate) struct Connection {
     pub(crate) id: ConnId,
     /// What only busy connections need.
     pub(crate) busy: Option<Box<Busy>>,
+    /// The client's address: its own, or what a trusted proxy says it is.
     pub(crate) peer: Peer,
     pub(crate) session: Session,
     /// How it listens.
@@ -32,8 +33,7 @@ pub(crate) struct Connection {
     pub(crate) subscriptions: Subscriptions,
     /// Which bound it counts towards.
     pub(crate) place: Place,
-    /// A ping is out and unanswered.
-    pub(crate) pinged: bool,
+    marks: Marks,
     /// Why nothing goes out to it, and why it is not read.
     pub(crate) gates: Gates,
 }
@@ -50,9 +50,28 @@ impl Connection {
             deadline,
             subscriptions: Subscriptions::default(),
             place: Place::None,
-            pinged: false,
+            marks: Marks::default(),
             gates: Gates::default(),
         }
+    }
+
+    /// A ping is out and unanswered.
+    pub(crate) fn is_pinged(&self) -> bool {
+        self.marks.0 & PINGED != 0
+    }
+
+    pub(crate) fn set_pinged(&mut self, is_pinged: bool) {
+        self.marks.0 = if is_pinged { self.marks.0 | PINGED } else { self.marks.0 & !PINGED };
+    }
+
+    /// The number of the trusted proxy through which it came; 0 for none.
+    pub(crate) fn proxy(&self) -> u8 {
+        self.marks.0 & !PINGED
+    }
+
+    /// `number` is at most 127.
+    pub(crate) fn set_proxy(&mut self, number: u8) {
+        self.marks.0 = (self.marks.0 & PINGED) | (number & !PINGED);
     }
 
     /// The busy part, made when it is not there.
@@ -75,6 +94,12 @@ impl Connection {
     }
 }
 
+/// One byte: whether a ping is out, and the number of a proxy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks(u8);
+
+const PINGED: u8 = 0x80;
+
 impl HasId for Connection {
     fn id(&self) -> ConnId {
         self.id
@@ -84,6 +109,21 @@ impl HasId for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ping_and_the_number_of_a_proxy_share_a_byte() {
+        let id = ConnId::new(0, 0);
+        let now = Tick::at(0, 0);
+        let mut connection = Connection::new(id, ([127, 0, 0, 1], 80).into(), now, now);
+        assert_eq!((connection.is_pinged(), connection.proxy()), (false, 0));
+        connection.set_proxy(127);
+        connection.set_pinged(true);
+        assert_eq!((connection.is_pinged(), connection.proxy()), (true, 127));
+        connection.set_proxy(3);
+        assert_eq!((connection.is_pinged(), connection.proxy()), (true, 3));
+        connection.set_pinged(false);
+        assert_eq!((connection.is_pinged(), connection.proxy()), (false, 3));
+    }
 
     #[test]
     fn a_connection_fits_its_memory_budget() {

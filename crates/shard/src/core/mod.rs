@@ -15,6 +15,7 @@ use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
 use switchboard_link::{Action, Outgoing, Slab};
 use switchboard_plane::ConnId;
 
+use crate::admission::SeenProxies;
 use crate::api::{Api, TurnBudget};
 use crate::config::Config;
 use crate::connection::{Connection, Pool, Then};
@@ -57,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) parked: Vec<ConnId>,
     /// Connections that count towards `connections_max`.
     pub(crate) served: u32,
+    /// The trusted proxies that have connected.
+    pub(crate) proxies: SeenProxies,
     /// Connections of the internal API.
     pub(crate) internal: u32,
     /// Those of them on which nobody with access has spoken yet, in the order in which they came.
@@ -114,6 +117,7 @@ impl Core {
             actions: Vec::new(),
             parked: Vec::new(),
             served: 0,
+            proxies: SeenProxies::default(),
             internal: 0,
             strangers: Vec::new(),
             turn_budget: TurnBudget::default(),

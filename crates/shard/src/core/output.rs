@@ -93,7 +93,7 @@ impl Core {
             return false;
         }
         connection.gates.park_output(reason);
-        connection.pinged = false;
+        connection.set_pinged(false);
         let busy = connection.busy();
         busy.parked_place = place;
         busy.parked_since_ms = now_ms;

@@ -34,7 +34,7 @@ impl Core {
         }
         connection.session = session;
         connection.deadline = deadline;
-        connection.pinged = false;
+        connection.set_pinged(false);
         if session.delivery() == Delivery::None {
             self.identities.clear(id.index());
         }

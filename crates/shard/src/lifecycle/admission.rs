@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use switchboard_link::Action;
 use switchboard_plane::{Close, ConnId};
+use switchboard_ws::head::Request;
 
 use crate::connection::{Connection, Place, Session};
 use crate::core::Core;
@@ -21,7 +22,12 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
         core.counters.connections_closed.add(1);
         return;
     }
-    core.insert(Connection::new(id, peer, core.now, core.now.after_ms(REFUSAL_TIMEOUT_MS)));
+    let due = core.now.after_ms(REFUSAL_TIMEOUT_MS);
+    let mut connection = Connection::new(id, peer, core.now, due);
+    if core.config.proxies.trusts(peer.ip()) {
+        connection.set_proxy(core.proxies.number(peer.ip()));
+    }
+    core.insert(connection);
     try_serve(core, id);
 }
 
@@ -44,6 +50,16 @@ pub(crate) fn try_serve(core: &mut Core, id: ConnId) -> bool {
         core.enter(id, Session::Http, deadline);
     }
     has_place
+}
+
+/// A request has come. Where a trusted proxy passed it on, it says whose it is; the next one on the same
+/// connection may be another client's.
+pub(crate) fn identify(core: &mut Core, id: ConnId, request: &Request<'_>) {
+    if let Some(connection) = core.slab.get_mut(id)
+        && let Some(proxy) = core.proxies.address(connection.proxy())
+    {
+        connection.peer = core.config.proxies.client(request, proxy).into();
+    }
 }
 
 /// Slots that a shard keeps for the internal API: all of its connections may come to one shard, and some

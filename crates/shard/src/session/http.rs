@@ -105,6 +105,7 @@ fn end_of_request(
 
 /// A request that ends at `end`.
 fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Taken {
+    admission::identify(core, id, request);
     let is_refusing =
         core.slab.get(id).is_some_and(|connection| connection.session == Session::Refusing);
     if is_refusing && !admission::try_serve(core, id) {

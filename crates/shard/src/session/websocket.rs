@@ -198,7 +198,7 @@ pub(super) fn ping(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    connection.pinged = true;
+    connection.set_pinged(true);
     connection.deadline = deadline;
     core.counters.pings_sent.add(1);
     core.reply(id, |out| frame::write(out, Opcode::Ping, &[], None));

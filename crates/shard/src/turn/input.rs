@@ -18,7 +18,8 @@ pub(crate) fn received(core: &mut Core, id: ConnId, bytes: &mut [u8]) {
         return;
     };
     connection.last_seen = now;
-    if std::mem::take(&mut connection.pinged) {
+    if connection.is_pinged() {
+        connection.set_pinged(false);
         connection.deadline = Tick::NEVER;
     }
     let held =

@@ -69,7 +69,8 @@ fn due(core: &Core, connection: &Connection) -> Option<Due> {
         return Some(Due::Deadline);
     }
     let gates = connection.gates;
-    let may_be_told = !connection.pinged && !gates.is_input_parked() && !gates.is_output_parked();
+    let may_be_told =
+        !connection.is_pinged() && !gates.is_input_parked() && !gates.is_output_parked();
     (may_be_told && connection.session.is_kept_alive() && is_silent(core, connection))
         .then_some(Due::Silence)
 }

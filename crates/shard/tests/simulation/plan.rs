@@ -6,7 +6,7 @@ use switchboard_auth::Access;
 use switchboard_hub::{Accounting, Bounds, Limits, Namespaces, OnGap, Router, Rules, SlowPolicy};
 use switchboard_shard::{
     Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Common, Config, Handle, HeadLimits,
-    IdentityConfig, MessageLimits, NamespaceRules, Reply, RequestHandler, Timeouts,
+    IdentityConfig, MessageLimits, NamespaceRules, ProxyRules, Reply, RequestHandler, Timeouts,
 };
 
 /// Namespace `demo` lets its clients publish, `lossy` has plain clients that need not be told.
@@ -157,6 +157,7 @@ impl Plan {
             namespaces: NamespaceRules::new(&namespaces),
             allowed_origins: Vec::new(),
             identity: IdentityConfig::default(),
+            proxies: ProxyRules::default(),
             echo: true,
             page: "<p>",
             long_poll_timeout_status: self.long_poll_timeout_status,

@@ -194,7 +194,10 @@ impl<'h> Request<'h> {
     }
 
     /// The values of all header lines with this name, in any case and in order.
-    pub fn headers<'n>(&self, name: &'n str) -> impl Iterator<Item = &'h [u8]> + use<'h, 'n> {
+    pub fn headers<'n>(
+        &self,
+        name: &'n str,
+    ) -> impl DoubleEndedIterator<Item = &'h [u8]> + use<'h, 'n> {
         let named = move |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(name);
         self.headers.iter().filter(named).map(|header| header.value)
     }
