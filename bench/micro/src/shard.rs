@@ -11,9 +11,9 @@ use switchboard_plane::{
     Chunk, Close, ConnId, Event, Plane, PlaneStats, Reserved, SendException, Waker,
 };
 use switchboard_shard::{
-    Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Command, Common, Config, HeadLimits,
-    IdentityConfig, MessageLimits, NamespaceRules, Next, ProxyRules, Reply, RequestHandler, Shard,
-    Timeouts,
+    Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Command,
+    Common, Config, HeadLimits, IdentityConfig, MessageLimits, NamespaceRules, Next, Reply,
+    RequestHandler, Shard, Timeouts,
 };
 
 use crate::sample;
@@ -58,6 +58,7 @@ impl SimShard {
             config: Arc::new(config(connections_max as u32)),
             handles: switchboard_shard::Handle::set(1),
             router: Router::new(1),
+            admission: Arc::new(Admission::new(&AdmissionRules::default())),
             api: Arc::new(Api::new(ApiConfig::default(), Box::new(Nobody))),
             accounting: Arc::new(Accounting::default()),
         };
@@ -143,7 +144,6 @@ fn config(connections_max: u32) -> Config {
         namespaces: NamespaceRules::new(&namespaces),
         allowed_origins: Vec::new(),
         identity: IdentityConfig::default(),
-        proxies: ProxyRules::default(),
         echo: true,
         page: "",
         long_poll_timeout_status: 304,

@@ -8,8 +8,8 @@ use switchboard_control::{ApiRules, ControlConfig};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
-    ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, IdentityConfig, MessageLimits,
-    NamespaceRules, ProxyRules, Timeouts,
+    AdmissionRules, ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, IdentityConfig,
+    MessageLimits, NamespaceRules, ProxyRules, Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -81,10 +81,6 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             cookie: settings.token_cookie.clone(),
             expiry_spread_ms: settings.token_expiry_spread_ms.into(),
         },
-        proxies: ProxyRules {
-            trusted: settings.trusted_proxies.clone(),
-            header: settings.forwarded_header,
-        },
         echo: settings.echo,
         page: page::render(config),
         long_poll_timeout_status: settings.long_poll_timeout_status.code(),
@@ -99,6 +95,18 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             long_poll_ms: settings.long_poll_timeout_ms.into(),
             stop_ms: settings.stop_timeout_ms.into(),
         },
+    }
+}
+
+/// Who is let in. Checked configurations say how many connections an address may have.
+pub(crate) fn admission_rules(settings: &Settings) -> AdmissionRules {
+    AdmissionRules {
+        proxies: ProxyRules {
+            trusted: settings.trusted_proxies.clone(),
+            header: settings.forwarded_header,
+        },
+        connections_per_address_max: settings.connections_per_address_max.unwrap_or(0),
+        accepts_per_second: settings.accepts_per_second,
     }
 }
 

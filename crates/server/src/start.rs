@@ -15,7 +15,7 @@ use switchboard_auth::Access;
 use switchboard_control::Control;
 use switchboard_hub::{Accounting, Router};
 use switchboard_shard::run::Clock;
-use switchboard_shard::{Api, Common, Handle};
+use switchboard_shard::{Admission, Api, Common, Handle};
 
 use crate::broker::{Requests, Shards};
 use crate::config::{Config, ExpectedPlane, bytes};
@@ -107,6 +107,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         config: Arc::new(derive::shard_config(config)),
         handles,
         router,
+        admission: Arc::new(Admission::new(&derive::admission_rules(&config.settings))),
         api: Arc::new(Api::new(derive::api_config(config), Box::new(Requests(control)))),
         accounting: Arc::new(Accounting::new(shards * config.settings.shard_log_bytes_max)),
     };

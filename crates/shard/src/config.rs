@@ -10,8 +10,6 @@ use switchboard_hub::{
 use switchboard_ws::head::HeadLimits;
 use switchboard_ws::message::MessageLimits;
 
-use crate::admission::ProxyRules;
-
 /// Settings of all shards. Immutable and shared.
 #[derive(Debug)]
 pub struct Config {
@@ -34,8 +32,6 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// How clients say who they are.
     pub identity: IdentityConfig,
-    /// Which proxies are trusted to say whose a request is.
-    pub proxies: ProxyRules,
     /// Whether `GET /echo` exists.
     pub echo: bool,
     /// The page at `GET /`.

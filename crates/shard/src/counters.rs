@@ -72,6 +72,12 @@ counters! {
     counter connections_closed: "Connections ended, by either side.";
     counter accepts_paused: "Times accepting was paused because descriptors or slots had run out.";
     counter refused_full: "Requests answered with 503 because the shard was full.";
+    counter refused_address:
+        "Requests answered with 429 because their address had too many connections.";
+    counter refused_rate:
+        "Connections closed at once because more came in a second than `accepts_per_second`.";
+    counter refused_silent:
+        "Connections without a whole request that were closed to make room for others.";
     counter refused_request: "Requests refused with another 4xx or 5xx status.";
     counter refused_token: "Requests refused because their token was not good.";
     counter refused_right:

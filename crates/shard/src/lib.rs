@@ -10,7 +10,7 @@
 //! (publications out), `session` (what a connection speaks, one file for each way; its documentation
 //! says how to drive one), `identity` (who the clients are), `http` (requests), `lifecycle` (how connections come and end), `subscribe`
 //! (channels, positions, where a subscriber begins), `core` (replies, parking, changes of session),
-//! `link` (bytes in and out), `exchange` (mail), `connection` and `encoding` (plain data, bytes).
+//! `link` (bytes in and out), `exchange` (mail), `admission` (who is let in), `connection` and `encoding` (plain data, bytes).
 #![forbid(unsafe_code)]
 
 mod admission;
@@ -37,7 +37,7 @@ mod time;
 mod turn;
 mod wall;
 
-pub use admission::ProxyRules;
+pub use admission::{Admission, AdmissionRules, ProxyRules};
 pub use api::{Api, ApiConfig, ApiRequest, ApiResponse, ApiTimeouts, RequestHandler};
 pub use command::{Command, Reply};
 pub use config::{ClientRules, Config, ECHO_LIMITS, IdentityConfig, NamespaceRules, Timeouts};

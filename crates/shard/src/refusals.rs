@@ -5,16 +5,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Between two lines in the log.
 const PAUSE_MS: u64 = 1_000;
 
-/// Requests that were answered with 503 since the last line in the log, by all shards: a server that is
-/// full refuses thousands in a second, and one line says it as well.
+/// Refused requests since the last lines in the log, by all shards.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
+    /// With 503, because the server is full.
+    pub(crate) full: Unsaid,
+    /// With 429, because their address has too many connections.
+    pub(crate) address: Unsaid,
+}
+
+/// Refused requests since the last line in the log: a server that is full refuses thousands in a second,
+/// and one line says it as well.
+#[derive(Debug, Default)]
+pub(crate) struct Unsaid {
     unsaid: AtomicU64,
     /// When the next line may be written.
     next_ms: AtomicU64,
 }
 
-impl Refusals {
+impl Unsaid {
     pub(crate) fn add(&self) {
         self.unsaid.fetch_add(1, Ordering::Relaxed);
     }
@@ -40,7 +49,7 @@ mod tests {
 
     #[test]
     fn refusals_are_told_once_a_second_with_their_number() {
-        let refusals = Refusals::default();
+        let refusals = Unsaid::default();
         assert_eq!(refusals.take_due(5_000), None);
         refusals.add();
         assert_eq!(refusals.take_due(5_000), Some(1));

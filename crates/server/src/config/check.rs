@@ -209,8 +209,18 @@ impl Checker<'_> {
         }
     }
 
+    /// Where strangers can connect, no single one can take more than a quarter of the places, unless the
+    /// configuration says how many.
+    fn share_of_an_address(&mut self, connections_max: u32) {
+        let settings = &mut self.settings;
+        let has_strangers = !settings.is_local() || !settings.trusted_proxies.is_empty();
+        let share = if has_strangers { (connections_max / 4).max(1) } else { 0 };
+        settings.connections_per_address_max.get_or_insert(share);
+    }
+
     fn capacity(&mut self, shards: usize) -> Capacity {
         let capacity = Capacity::new(&self.settings, self.machine, shards);
+        self.share_of_an_address(capacity.connections_max);
         if let Some(wanted) = self.settings.connections_max {
             if let Some(bound) = capacity.broken_by(wanted, true) {
                 let right = format!("at most {} are possible. {}", bound.connections, bound.reason);

@@ -84,6 +84,14 @@ settings! {
         /// Most client connections across all shards; beyond it, new clients get 503. When unset,
         /// as many as the machine can hold, which `--check-config` shows.
         connections_max: Option<u32> = None, 1..=16_777_216;
+        /// Most client connections that one address may have across all shards; beyond it, 429. IPv6
+        /// counts by /64 network, a client behind a trusted proxy by its own address, and the proxy
+        /// itself not at all. 0 means no limit. When unset, a quarter of `connections_max` where strangers can
+        /// connect, that is if an address in `listen` is not loopback or `trusted_proxies` names a proxy.
+        connections_per_address_max: Option<u32> = None, 0..=16_777_216;
+        /// Most client connections that are accepted in a second, with a burst of as many; those
+        /// beyond it are closed at once. 0 means no limit.
+        accepts_per_second: u32 = 0, 0..=1_000_000;
     }
 
     "Channels" {

@@ -10,6 +10,14 @@ pub(crate) struct Peer {
     port: [u8; 2],
 }
 
+impl Peer {
+    /// The address without its port.
+    #[inline]
+    pub(crate) fn ip(self) -> IpAddr {
+        IpAddr::from(self.address).to_canonical()
+    }
+}
+
 impl From<SocketAddr> for Peer {
     fn from(addr: SocketAddr) -> Self {
         let address = match addr.ip() {
@@ -22,7 +30,7 @@ impl From<SocketAddr> for Peer {
 
 impl From<Peer> for SocketAddr {
     fn from(peer: Peer) -> Self {
-        Self::new(IpAddr::from(peer.address).to_canonical(), u16::from_be_bytes(peer.port))
+        Self::new(peer.ip(), u16::from_be_bytes(peer.port))
     }
 }
 

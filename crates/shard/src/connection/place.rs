@@ -6,6 +6,8 @@ pub(crate) enum Place {
     /// None: it is only refused.
     #[default]
     None,
+    /// `connections_max`, and it has not sent a whole request yet.
+    Newcomer,
     /// `connections_max`.
     Public,
     /// `internal_connections_max`, and nobody with access has spoken on it yet.

@@ -15,7 +15,7 @@ use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
 use switchboard_link::{Action, Outgoing, Slab};
 use switchboard_plane::ConnId;
 
-use crate::admission::SeenProxies;
+use crate::admission::{Door, SeenProxies};
 use crate::api::{Api, TurnBudget};
 use crate::config::Config;
 use crate::connection::{Connection, Pool, Then};
@@ -56,8 +56,8 @@ pub(crate) struct Core {
     pub(crate) actions: Vec<Action>,
     /// Connections whose output is parked, in no order; each knows its place.
     pub(crate) parked: Vec<ConnId>,
-    /// Connections that count towards `connections_max`.
-    pub(crate) served: u32,
+    /// Who is let in.
+    pub(crate) door: Door,
     /// The trusted proxies that have connected.
     pub(crate) proxies: SeenProxies,
     /// Connections of the internal API.
@@ -95,6 +95,7 @@ impl Core {
     pub(crate) fn new(
         shard: ShardId,
         (config, api): (Arc<Config>, Arc<Api>),
+        door: Door,
         own: &Handle,
         hub: Hub,
         exchange: Exchange,
@@ -116,7 +117,7 @@ impl Core {
             outgoing: Outgoing::default(),
             actions: Vec::new(),
             parked: Vec::new(),
-            served: 0,
+            door,
             proxies: SeenProxies::default(),
             internal: 0,
             strangers: Vec::new(),

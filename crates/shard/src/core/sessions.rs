@@ -66,7 +66,9 @@ impl Core {
         };
         match connection.place {
             Place::None => {}
-            Place::Public => self.served -= 1,
+            Place::Newcomer | Place::Public => {
+                self.door.leave(connection.peer.ip(), connection.place == Place::Newcomer);
+            }
             Place::Stranger | Place::Internal => {
                 self.internal -= 1;
                 self.api.disconnected();

@@ -7,6 +7,8 @@ use switchboard_api::ApiError;
 use switchboard_auth::TokenError;
 use switchboard_dialects::{Cors, Date, write_cors_lines};
 
+use crate::admission::Refusal;
+
 /// Enough for any head written here.
 pub(crate) const HEAD_BYTES: usize = 512;
 
@@ -116,8 +118,10 @@ impl<'a> Response<'a> {
         response
     }
 
-    pub(crate) fn full(retry_after_s: u32) -> Self {
-        let mut response = Self::refusal(503, "all lines are taken; try again later".to_owned());
+    /// Not now: the client is told when to come back.
+    pub(crate) fn try_later(refusal: Refusal) -> Self {
+        let Refusal { status, sentence, retry_after_s } = refusal;
+        let mut response = Self::refusal(status, sentence.to_owned());
         response.extra = Cow::Owned(format!("Retry-After: {retry_after_s}\r\n"));
         response
     }
@@ -171,6 +175,7 @@ fn reason(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         417 => "Expectation Failed",
         426 => "Upgrade Required",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         503 => "Service Unavailable",
@@ -182,6 +187,7 @@ fn reason(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::Reason;
 
     fn written(response: &Response<'_>, keep_alive: bool, head_only: bool) -> String {
         let mut out = Vec::new();
@@ -200,9 +206,11 @@ mod tests {
 
     #[test]
     fn no_answer_is_taken_for_another_type() {
-        for response in
-            [Response::page(""), Response::text(404, "no".to_owned()), Response::full(1)]
-        {
+        for response in [
+            Response::page(""),
+            Response::text(404, "no".to_owned()),
+            Response::try_later(Reason::Full.refusal(0)),
+        ] {
             let text = written(&response, true, false);
             assert_eq!(
                 text.matches("\r\nX-Content-Type-Options: nosniff\r\n").count(),

@@ -1,15 +1,17 @@
-//! Who comes in: new connections, and what the server says when it is full.
+//! Who comes in: new connections and their requests are shown to the door, and what it says is done.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use switchboard_link::Action;
 use switchboard_plane::{Close, ConnId};
 use switchboard_ws::head::Request;
 
+use super::ending;
+use crate::admission::{Entry, Reason, Refusal};
 use crate::connection::{Connection, Place, Session};
 use crate::core::Core;
 
-/// Slots beyond `connections_max` that only answer 503. While they are taken, newcomers wait in
+/// Slots beyond `connections_max` that only answer 503 and 429. While they are taken, newcomers wait in
 /// the listener's queue.
 pub const RESERVED_SLOTS: u32 = 64;
 
@@ -22,13 +24,22 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
         core.counters.connections_closed.add(1);
         return;
     }
+    let entry = core.door.at_accept(id, peer.ip(), core.now_ms);
+    if entry == Entry::Close {
+        core.counters.refused_rate.add(1);
+        core.counters.connections_closed.add(1);
+        core.actions.push(Action::Close(id, Close::Reset));
+        return;
+    }
     let due = core.now.after_ms(REFUSAL_TIMEOUT_MS);
     let mut connection = Connection::new(id, peer, core.now, due);
-    if core.config.proxies.trusts(peer.ip()) {
+    if core.door.shared().proxies().trusts(peer.ip()) {
         connection.set_proxy(core.proxies.number(peer.ip()));
     }
     core.insert(connection);
-    try_serve(core, id);
+    if entry == Entry::Serve || (make_room(core, peer.ip()) && core.door.let_in(id, peer.ip())) {
+        serve(core, id, Place::Newcomer);
+    }
 }
 
 /// The server stops: nobody comes in any more.
@@ -39,27 +50,95 @@ pub(crate) fn turned_away(core: &mut Core, id: ConnId) -> bool {
     core.stopping
 }
 
-/// Gives a newcomer one of the places, if there is one: at its accept, and again when its request
-/// is there and would be refused. Those that are only refused take no place.
-pub(crate) fn try_serve(core: &mut Core, id: ConnId) -> bool {
-    let has_place = core.served < core.config.connections_max;
-    if has_place && let Some(connection) = core.slab.get_mut(id) {
-        connection.place = Place::Public;
-        core.served += 1;
-        let deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
-        core.enter(id, Session::Http, deadline);
+/// A request is whole: whether it is served. Where a trusted proxy passed it on, it says whose it is; the
+/// next one on the same connection may be another client's.
+pub(crate) fn at_request(
+    core: &mut Core,
+    id: ConnId,
+    request: &Request<'_>,
+) -> Result<(), Refusal> {
+    let Some(connection) = core.slab.get_mut(id) else {
+        return Ok(());
+    };
+    let (place, before) = (connection.place, connection.peer.ip());
+    let proxy = core.proxies.address(connection.proxy());
+    if let Some(proxy) = proxy {
+        connection.peer = core.door.shared().proxies().client(request, proxy).into();
     }
-    has_place
+    let client = connection.peer.ip();
+    match place {
+        Place::None => {
+            let admitted = core.door.admit(client).or_else(|reason| {
+                if make_room(core, client) { core.door.admit(client) } else { Err(reason) }
+            });
+            admitted.map_err(|reason| refused(core, id, reason))?;
+            serve(core, id, Place::Public);
+            return Ok(());
+        }
+        Place::Newcomer => {
+            connection.place = Place::Public;
+            core.door.graduate();
+        }
+        _ => {}
+    }
+    let Some(proxy) = proxy else {
+        return Ok(());
+    };
+    core.door.hand_over(before, client).map_err(|reason| {
+        if let Some(connection) = core.slab.get_mut(id) {
+            connection.peer = SocketAddr::new(proxy, 0).into();
+        }
+        refused(core, id, reason)
+    })
 }
 
-/// A request has come. Where a trusted proxy passed it on, it says whose it is; the next one on the same
-/// connection may be another client's.
-pub(crate) fn identify(core: &mut Core, id: ConnId, request: &Request<'_>) {
-    if let Some(connection) = core.slab.get_mut(id)
-        && let Some(proxy) = core.proxies.address(connection.proxy())
-    {
-        connection.peer = core.config.proxies.client(request, proxy).into();
+/// How long a connection may be without a whole request before it must make room for others. Most requests
+/// come with the connection; one that was lost on the way comes again within a second.
+const NEWCOMER_MS: u64 = 1_000;
+
+/// All places are taken: a connection that has not sent a whole request goes, for one of this address.
+fn make_room(core: &mut Core, client: IpAddr) -> bool {
+    // Their deadline is as far from their accept as the time for a head is long.
+    let left_ms = core.config.timeouts.handshake_ms.saturating_sub(NEWCOMER_MS);
+    let due = core.now.after_ms(left_ms);
+    let slab = &core.slab;
+    let newcomer = |id| {
+        let connection = slab.get(id).filter(|connection| connection.place == Place::Newcomer);
+        connection.map(|connection| (connection.peer.ip(), connection.deadline <= due))
+    };
+    let oldest = core.door.makes_room(client, newcomer);
+    if let Some(oldest) = oldest {
+        core.counters.refused_silent.add(1);
+        ending::remove(core, oldest, Close::Fin);
     }
+    oldest.is_some()
+}
+
+/// The door has given it a place.
+fn serve(core: &mut Core, id: ConnId, place: Place) {
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.place = place;
+    }
+    let Core { door, slab, .. } = core;
+    door.tidy(|id| slab.get(id).is_some_and(|connection| connection.place == Place::Newcomer));
+    let deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
+    core.enter(id, Session::Http, deadline);
+}
+
+fn refused(core: &Core, id: ConnId, reason: Reason) -> Refusal {
+    match reason {
+        Reason::Full => {
+            core.counters.refused_full.add(1);
+            core.refusals.full.add();
+        }
+        Reason::Address => {
+            core.counters.refused_address.add(1);
+            core.refusals.address.add();
+        }
+    }
+    let number = core.counters.refused_full.get() + core.counters.refused_address.get();
+    // Neither those of one slot nor those of one moment come back together.
+    reason.refusal((id.index() % 64 + u32::from(core.shard.0)).wrapping_add(number as u32))
 }
 
 /// Slots that a shard keeps for the internal API: all of its connections may come to one shard, and some

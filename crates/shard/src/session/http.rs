@@ -105,14 +105,8 @@ fn end_of_request(
 
 /// A request that ends at `end`.
 fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Taken {
-    admission::identify(core, id, request);
-    let is_refusing =
-        core.slab.get(id).is_some_and(|connection| connection.session == Session::Refusing);
-    if is_refusing && !admission::try_serve(core, id) {
-        core.counters.refused_full.add(1);
-        core.refusals.add();
-        let retry_after_s = 1 + id.index() % 5; // spread, so that they do not come back together
-        return answer_and_end(core, id, &Response::full(retry_after_s));
+    if let Err(refusal) = admission::at_request(core, id, request) {
+        return answer_and_end(core, id, &Response::try_later(refusal));
     }
     let keep_alive = keeps_alive(core, request);
     let answer = match route(&core.config, request) {

@@ -13,6 +13,7 @@ use switchboard_hub::{Accounting, Hub, Router, ShardId};
 use switchboard_plane::{Event, Plane};
 
 use self::sweep::Sweep;
+use crate::admission::{Admission, Door};
 use crate::api::Api;
 use crate::config::Config;
 use crate::core::Core;
@@ -55,6 +56,8 @@ pub struct Common {
     pub handles: Vec<Handle>,
     /// Finds the home of a channel.
     pub router: Router,
+    /// Who is let in.
+    pub admission: Arc<Admission>,
     /// The internal API.
     pub api: Arc<Api>,
     /// Counts the live publications of all shards.
@@ -79,7 +82,8 @@ pub struct Shard<P> {
 impl<P: Plane> Shard<P> {
     /// A shard on `plane`; `seed` makes the epochs of its channels.
     pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
-        let Common { config, handles, router, api, accounting } = common.clone();
+        let Common { config, handles, router, admission, api, accounting } = common.clone();
+        let door = Door::new(admission, config.connections_max);
         let own = &handles[usize::from(id.0)];
         let mailboxes = handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect();
         let exchange = Exchange::new(id, mailboxes, Arc::clone(&own.counters), plane.waker());
@@ -87,7 +91,7 @@ impl<P: Plane> Shard<P> {
         let hub = Hub::new(id, router, namespaces, config.hub.clone(), seed, accounting);
         Self {
             link: Link::new(plane),
-            core: Core::new(id, (config, api), own, hub, exchange, now_ms),
+            core: Core::new(id, (config, api), door, own, hub, exchange, now_ms),
             events: Vec::new(),
             fan_out: FanOut::default(),
             catch_up: CatchUp::default(),
@@ -232,7 +236,15 @@ impl<P: Plane> Shard<P> {
         };
         self.next_step_ms = now_ms + wait_ms;
         self.publish_gauges();
-        if let Some(requests) = self.core.refusals.take_due(now_ms) {
+        if let Some(requests) = self.core.refusals.address.take_due(now_ms) {
+            tracing::warn!(
+                requests,
+                "single addresses have as many connections as they may \
+                 (connections_per_address_max): their new ones are refused with 429; if it is a \
+                 proxy's address, name it in trusted_proxies"
+            );
+        }
+        if let Some(requests) = self.core.refusals.full.take_due(now_ms) {
             tracing::warn!(
                 requests,
                 "the server is full (connections_max): new clients are refused with 503"

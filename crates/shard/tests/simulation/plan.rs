@@ -5,8 +5,9 @@ use std::sync::Arc;
 use switchboard_auth::Access;
 use switchboard_hub::{Accounting, Bounds, Limits, Namespaces, OnGap, Router, Rules, SlowPolicy};
 use switchboard_shard::{
-    Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Common, Config, Handle, HeadLimits,
-    IdentityConfig, MessageLimits, NamespaceRules, ProxyRules, Reply, RequestHandler, Timeouts,
+    Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Common,
+    Config, Handle, HeadLimits, IdentityConfig, MessageLimits, NamespaceRules, Reply,
+    RequestHandler, Timeouts,
 };
 
 /// Namespace `demo` lets its clients publish, `lossy` has plain clients that need not be told.
@@ -112,6 +113,7 @@ impl Plan {
             config: Arc::new(self.config()),
             handles: Handle::set(self.shards),
             router: Router::new(self.shards),
+            admission: Arc::new(Admission::new(&AdmissionRules::default())),
             api: Arc::new(Api::new(ApiConfig::default(), handler)),
             // Where logs may hold little, so may other forms of payloads.
             accounting: Arc::new(Accounting::new(self.shard_log_bytes_max / 4)),
@@ -157,7 +159,6 @@ impl Plan {
             namespaces: NamespaceRules::new(&namespaces),
             allowed_origins: Vec::new(),
             identity: IdentityConfig::default(),
-            proxies: ProxyRules::default(),
             echo: true,
             page: "<p>",
             long_poll_timeout_status: self.long_poll_timeout_status,

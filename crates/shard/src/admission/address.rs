@@ -1,0 +1,36 @@
+//! Who counts as one client address.
+
+use std::net::IpAddr;
+
+/// What limits per address count: an IPv4 address, or the /64 network of an IPv6 address, since whoever
+/// has one IPv6 address has its whole network.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Subject(u64);
+
+impl From<IpAddr> for Subject {
+    fn from(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            // As mapped to IPv6 in 64 bits: no network of IPv6 begins with 0000:ffff.
+            IpAddr::V4(v4) => Self(0xffff << 32 | u64::from(v4.to_bits())),
+            IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(text: &str) -> Subject {
+        text.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[test]
+    fn ipv6_counts_by_network_and_ipv4_by_address() {
+        assert_eq!(subject("2001:db8::1"), subject("2001:db8:0:0:ffff::2"));
+        assert_ne!(subject("2001:db8::1"), subject("2001:db8:0:1::1"));
+        assert_ne!(subject("192.0.2.1"), subject("192.0.2.2"));
+        assert_eq!(subject("192.0.2.1"), subject("::ffff:192.0.2.1"));
+        assert_ne!(subject("::1"), subject("0.0.0.1"));
+    }
+}

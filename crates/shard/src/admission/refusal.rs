@@ -1,0 +1,37 @@
+//! Why a client is not served, and what it is told.
+
+/// Why a client is not served.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reason {
+    /// All places are taken.
+    Full,
+    /// Its address has as many connections as it may.
+    Address,
+}
+
+/// What a client that is not served is told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) sentence: &'static str,
+    pub(crate) retry_after_s: u32,
+}
+
+impl Reason {
+    /// The refusal. Numbers in `spread` differ between those that are refused together, so that they do
+    /// not come back together.
+    pub(crate) fn refusal(self, spread: u32) -> Refusal {
+        let (status, first_s, width_s, sentence) = match self {
+            Self::Full => (503, 1, 5, "all lines are taken; try again later"),
+            // Nothing becomes free before this client itself, or a neighbour of it, closes some.
+            Self::Address => (
+                429,
+                5,
+                10,
+                "this address has as many connections as it may (connections_per_address_max); \
+                 close some, or try again later",
+            ),
+        };
+        Refusal { status, sentence, retry_after_s: first_s + spread % width_s }
+    }
+}

@@ -1,0 +1,78 @@
+//! What all shards know together of who is let in. The kernel spreads the connections of one address
+//! over all shards, so a limit that each shard counted for itself would be as many limits.
+
+use std::net::IpAddr;
+
+use super::address::Subject;
+use super::counts::Counts;
+use super::pace::Pace;
+use super::proxies::ProxyRules;
+
+/// Who is let in.
+#[derive(Clone, Debug, Default)]
+pub struct AdmissionRules {
+    /// Which proxies are trusted to say whose a request is.
+    pub proxies: ProxyRules,
+    /// Connections that one address may have, on all shards together; IPv6 counts by /64 network. 0 = no
+    /// bound. Trusted proxies' own addresses have none.
+    pub connections_per_address_max: u32,
+    /// Connections that are accepted in a second, with a burst of as many; 0 = no bound.
+    pub accepts_per_second: u32,
+}
+
+/// What all shards know together of who is let in.
+#[derive(Debug)]
+pub struct Admission {
+    proxies: ProxyRules,
+    accepts: Option<Pace>,
+    connections: Option<Counts>,
+}
+
+impl Admission {
+    /// Nobody has come yet.
+    pub fn new(rules: &AdmissionRules) -> Self {
+        let unless_zero = |max: u32| (max > 0).then_some(max);
+        Self {
+            proxies: rules.proxies.clone(),
+            accepts: unless_zero(rules.accepts_per_second).map(Pace::new),
+            connections: unless_zero(rules.connections_per_address_max).map(Counts::new),
+        }
+    }
+
+    pub(crate) fn proxies(&self) -> &ProxyRules {
+        &self.proxies
+    }
+
+    #[inline]
+    pub(super) fn may_accept(&self, now_ms: u64) -> bool {
+        self.accepts.as_ref().is_none_or(|accepts| accepts.try_take(now_ms))
+    }
+
+    /// What a connection from this address counts for, if its address is limited.
+    #[inline]
+    pub(super) fn subject(&self, ip: IpAddr) -> Option<Subject> {
+        (self.connections.is_some() && !self.proxies.trusts(ip)).then(|| ip.into())
+    }
+
+    #[inline]
+    pub(super) fn try_add(&self, subject: Option<Subject>) -> bool {
+        match (&self.connections, subject) {
+            (Some(counts), Some(subject)) => counts.try_add(subject),
+            _ => true,
+        }
+    }
+
+    pub(super) fn has_room(&self, subject: Option<Subject>) -> bool {
+        match (&self.connections, subject) {
+            (Some(counts), Some(subject)) => counts.has_room(subject),
+            _ => true,
+        }
+    }
+
+    #[inline]
+    pub(super) fn remove(&self, subject: Option<Subject>) {
+        if let (Some(counts), Some(subject)) = (&self.connections, subject) {
+            counts.remove(subject);
+        }
+    }
+}
