@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.raw_http import RawConnection
 from support.raw_websocket import RawWebSocket
+from support.waiting import wait_until
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 # They change between two requests, by the second of them.
@@ -33,7 +34,11 @@ def families(server, accept="*/*", **headers):
 
 
 def samples(family):
-    return {(one.name, *sorted(one.labels.items())): one.value for one in family.samples}
+    """The values by name and labels. The two forms write the same bound of a bucket differently."""
+    return {
+        (one.name, *sorted((k, float(v) if k == "le" else v) for k, v in one.labels.items())): one.value
+        for one in family.samples
+    }
 
 
 def series_name(counter, kind, unit):
@@ -98,6 +103,60 @@ def test_counters_are_those_of_the_counters(everywhere, channel):
             given = [values[name, ("shard", str(shard))] for name in both if (name, ("shard", str(shard))) in values]
             assert len(given) == 1, counter
             assert counter in OWN or first[counter] <= given[0] <= last[counter], counter
+
+
+def delays(server):
+    """How many publications each shard has measured, and the sum of their times."""
+    found = samples(families(server)["switchboard_publish_to_last_send_seconds"])
+    name = "switchboard_publish_to_last_send_seconds"
+    shards = {key[1][1] for key in found if key[0] == f"{name}_count"}
+    return {
+        int(shard): (found[f"{name}_count", ("shard", shard)], found[f"{name}_sum", ("shard", shard)])
+        for shard in shards
+    }
+
+
+def subscribed_shards(server, channel):
+    """The shards that have subscribers of the channel, by the names of their connections."""
+    found = json.loads(server.request("GET", f"/subscribers/{channel}")[2])["list"]
+    return {int(one["connection"].split("-")[0]) for one in found}
+
+
+def test_each_publication_is_measured_once_a_shard(start, plane, shards, namespaces):
+    server = start(plane, shards, config=namespaces("[namespace.default]\npresence_list = true\n"))
+    server.publish("nobody", "x")
+    # More than one slice of the fan-out takes in a turn, so that a channel is served in several.
+    listeners = [RawWebSocket(server, "/sub/many") for _ in range(300)]
+    listeners += [RawWebSocket(server, "/sub/one")]
+    try:
+        server.wait_for_subscribers("many", 300)
+        server.wait_for_subscribers("one", 1)
+        expected = dict.fromkeys(range(shards), 0)
+        began = time.monotonic()
+        for channel, times in (("many", 20), ("one", 5)):
+            on = subscribed_shards(server, channel)
+            for number in range(times):
+                server.publish(channel, f"{number}")
+            for shard in on:
+                expected[shard] += times
+        for number, listener in enumerate(listeners):
+            for message in range(20 if number < 300 else 5):
+                listener.expect(1, f"{message}".encode())
+        took = time.monotonic() - began
+        assert sum(expected.values()) >= 25
+        wait_until("all are measured", lambda: {s: n for s, (n, _) in delays(server).items()} == expected)
+        for count, total in delays(server).values():
+            assert count == 0 or 0 < total <= took * count
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def test_requests_are_measured(everywhere):
+    before = families(everywhere)["switchboard_api_request_seconds"]
+    after = families(everywhere)["switchboard_api_request_seconds"]
+    name = ("switchboard_api_request_seconds_count",)
+    assert samples(after)[name] == samples(before)[name] + 1
 
 
 def test_the_process_is_described(everywhere, plane):

@@ -23,7 +23,7 @@ pub use encoding::check_encoding;
 pub use error::ApiError;
 pub use item::{Item, ItemLimits};
 pub use meta::{Meta, media_type};
-pub use metric::{Kind, Metric, Unit};
+pub use metric::{HistogramCounts, Kind, Metric, Unit};
 pub use outcome::write_outcome;
 
 /// The media type of batches and their results.

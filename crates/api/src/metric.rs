@@ -20,6 +20,8 @@ pub enum Kind {
     Counter,
     /// It says how many there are now.
     Gauge,
+    /// It counts values by their size, from the start of the server.
+    Histogram,
 }
 
 /// What a number is a number of.
@@ -42,9 +44,31 @@ impl Metric {
         Self { name, kind: Kind::Gauge, unit: None, help }
     }
 
+    /// Values, counted by their size.
+    pub const fn histogram(name: &'static str, help: &'static str) -> Self {
+        Self { name, kind: Kind::Histogram, unit: None, help }
+    }
+
     /// The same, in this unit.
     #[must_use]
     pub const fn in_unit(self, unit: Unit) -> Self {
         Self { unit: Some(unit), ..self }
+    }
+}
+
+/// What a histogram has counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistogramCounts {
+    /// The largest value of each bucket, which is infinite in the last one, and how many values are in
+    /// it and in no smaller one.
+    pub buckets: Vec<(f64, u64)>,
+    /// All values together.
+    pub sum: f64,
+}
+
+impl HistogramCounts {
+    /// How many values there are.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|(_, count)| count).sum()
     }
 }

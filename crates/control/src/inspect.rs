@@ -1,6 +1,6 @@
 //! How the internal API queries the shards.
 
-use switchboard_api::Metric;
+use switchboard_api::{HistogramCounts, Metric};
 use switchboard_hub::{ChannelName, ShardReport, SlowClient, SubscriberInfo};
 
 use crate::reply::Reply;
@@ -33,4 +33,6 @@ pub trait Inspect: Send + Sync + 'static {
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>);
     /// The counters of each shard: the same ones in the same order.
     fn counters(&self) -> Vec<Vec<(Metric, u64)>>;
+    /// What each shard has measured: the same in the same order.
+    fn histograms(&self) -> Vec<Vec<(Metric, HistogramCounts)>>;
 }

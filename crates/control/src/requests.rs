@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -20,6 +21,7 @@ use crate::state::ApiState;
 /// Answers whole requests, each on a task of its own. Those under way are dropped with it.
 #[derive(Debug)]
 pub struct Control {
+    state: Arc<ApiState>,
     router: axum::Router,
     runtime: Runtime,
 }
@@ -37,11 +39,13 @@ impl Control {
             .thread_name("control")
             .enable_time()
             .build()?;
-        Ok(Self { router: router(ApiState::new(config, broker, inspect)), runtime })
+        let state = ApiState::new(config, broker, inspect);
+        Ok(Self { router: router(Arc::clone(&state)), state, runtime })
     }
 
     /// Takes a whole request of a client that has access, and returns at once.
     pub fn handle(&self, request: Request<Vec<u8>>, reply: Reply<Response<Vec<u8>>>) {
+        let (began, state) = (Instant::now(), Arc::clone(&self.state));
         let router = self.router.clone();
         self.runtime.spawn(async move {
             let answered = router.oneshot(request.map(Body::from)).await;
@@ -49,6 +53,7 @@ impl Control {
             let (parts, body) = response.into_parts();
             // The handlers answer from memory.
             if let Ok(body) = body.collect().await {
+                state.metrics.requests.answered(began.elapsed());
                 reply(Response::from_parts(parts, body.to_bytes().into()));
             }
         });

@@ -100,7 +100,7 @@ mod tests {
 
     fn publication(accounting: &Arc<Accounting>) -> Arc<Publication> {
         let position = Position { epoch: Epoch::from_random(1), offset: 1 };
-        Publication::new(position, 0, Draft::new(Kind::Text, b"hi"), accounting)
+        Publication::new(position, (0, 0), Draft::new(Kind::Text, b"hi"), accounting)
     }
 
     /// Asks for forms of 100 bytes and counts how many are built.

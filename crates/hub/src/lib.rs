@@ -53,4 +53,4 @@ pub use rules::{Bounds, Rules};
 pub use start::{Begin, Gap, GapReason, OnGap, Start};
 pub use subscription::{Moved, Subscriber, Subscription};
 pub use table::Buckets;
-pub use work::{Lag, Pull, Work, WorkKind};
+pub use work::{Lag, Pull, Served, Work, WorkKind};

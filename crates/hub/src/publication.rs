@@ -91,6 +91,8 @@ pub struct Publication {
     time_ms: u64,
     frame: Box<[u8]>,
     extras: Option<Box<Extras>>,
+    /// In room that the other fields leave.
+    accepted_us: u32,
     kind: Kind,
     header_bytes: u8,
     dropped_by_home: AtomicBool,
@@ -99,10 +101,11 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// Gives a draft its place and counts its bytes until it is dropped.
+    /// Gives a draft its place and counts its bytes until it is dropped. The times are when the home
+    /// shard accepted it, on two clocks.
     pub fn new(
         position: Position,
-        time_ms: u64,
+        (time_ms, accepted_us): (u64, u32),
         draft: Draft,
         accounting: &Arc<Accounting>,
     ) -> Arc<Self> {
@@ -112,6 +115,7 @@ impl Publication {
             time_ms,
             frame,
             extras,
+            accepted_us,
             kind,
             header_bytes,
             dropped_by_home: AtomicBool::new(false),
@@ -135,6 +139,12 @@ impl Publication {
     /// When the home shard accepted it, in Unix milliseconds.
     pub fn time_ms(&self) -> u64 {
         self.time_ms
+    }
+
+    /// When the home shard accepted it, in microseconds of a clock that all shards share and that
+    /// begins anew each 71 minutes: for measuring how long ago that was.
+    pub fn accepted_us(&self) -> u32 {
+        self.accepted_us
     }
 
     /// Text or binary.
@@ -222,12 +232,13 @@ mod tests {
         let accounting = Arc::new(Accounting::default());
         let draft = Draft::new(Kind::Text, b"hi").with_content_type("text/plain").with_event("e");
         let position = Position { epoch: crate::Epoch::from_random(1), offset: 7 };
-        let publication = Publication::new(position, 99, draft, &accounting);
+        let publication = Publication::new(position, (99, 5), draft, &accounting);
         let other = Arc::clone(&publication);
         assert_eq!(accounting.count(), 1);
         assert_eq!(accounting.bytes(), publication.cost_bytes());
         assert!(accounting.bytes() > "hitext/plaine".len());
         assert_eq!((publication.offset(), publication.time_ms()), (7, 99));
+        assert_eq!(publication.accepted_us(), 5);
         assert_eq!(publication.content_type(), Some("text/plain"));
         assert_eq!(publication.event(), Some("e"));
         assert_eq!(publication.kind(), Kind::Text);

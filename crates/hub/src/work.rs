@@ -51,12 +51,34 @@ pub struct Work {
     pub targets: Vec<(Subscriber, Subscription)>,
     /// With `Deliver`: what to send: all that follows `after`, in order; never empty.
     pub publications: Vec<Arc<Publication>>,
+    /// What slices, the last one among them, have brought to the last of a channel's subscribers on
+    /// this shard that were not blocked. It grows from call to call until the caller clears it, also
+    /// where a call finds no work.
+    pub served: Vec<Served>,
+}
+
+/// Publications that were accepted at the same time and have reached all that were not blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// [`Publication::accepted_us`].
+    pub accepted_us: u32,
+    /// How many.
+    pub publications: u32,
 }
 
 impl Work {
     pub(crate) fn clear(&mut self) {
         self.targets.clear();
         self.publications.clear();
+    }
+
+    /// A publication has reached all.
+    pub(crate) fn serve(&mut self, publication: &Publication) {
+        let accepted_us = publication.accepted_us();
+        match self.served.last_mut() {
+            Some(last) if last.accepted_us == accepted_us => last.publications += 1,
+            _ => self.served.push(Served { accepted_us, publications: 1 }),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The control side's access to the shards, and theirs to it.
 
-use switchboard_api::Metric;
+use switchboard_api::{HistogramCounts, Metric};
 use switchboard_control::{Broker, Control, Inspect, Reply};
 use switchboard_hub::{ChannelName, Router, ShardReport, SlowClient, SubscriberInfo};
-use switchboard_shard::{ApiRequest, ApiResponse, Command, Counters, Handle, RequestHandler};
+use switchboard_shard::{
+    ApiRequest, ApiResponse, Command, Counters, Handle, RequestHandler, SEND_DELAY,
+};
 
 /// Finds the right shard for each request and passes it on.
 #[derive(Debug)]
@@ -81,6 +83,10 @@ impl Inspect for Shards {
                 .collect()
         };
         self.handles.iter().map(Handle::counters).map(described).collect()
+    }
+
+    fn histograms(&self) -> Vec<Vec<(Metric, HistogramCounts)>> {
+        self.handles.iter().map(|shard| vec![(SEND_DELAY, shard.send_delays())]).collect()
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use switchboard_api::HistogramCounts;
+
 use crate::command::Command;
 use crate::counters::Counters;
 use crate::exchange::{Mail, Mailbox};
+use crate::histogram::Histogram;
 use crate::refusals::Refusals;
 
 /// The outside of a running shard: what other threads hold of it.
@@ -12,13 +15,19 @@ use crate::refusals::Refusals;
 pub struct Handle {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) send_delays: Arc<Histogram>,
     /// Of all shards.
     pub(crate) refusals: Arc<Refusals>,
 }
 
 impl Handle {
     fn new(refusals: Arc<Refusals>) -> Self {
-        Self { mailbox: Arc::default(), counters: Arc::default(), refusals }
+        Self {
+            mailbox: Arc::default(),
+            counters: Arc::default(),
+            send_delays: Arc::default(),
+            refusals,
+        }
     }
 
     /// Handles of `count` shards to be. They know each other from the start.
@@ -36,5 +45,10 @@ impl Handle {
     /// What the shard has counted so far.
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
         self.counters.snapshot()
+    }
+
+    /// How long its publications took so far ([`SEND_DELAY`](crate::SEND_DELAY)).
+    pub fn send_delays(&self) -> HistogramCounts {
+        self.send_delays.snapshot()
     }
 }

@@ -39,9 +39,16 @@ impl Clock {
         self.start_unix_ms + to_ms(self.start.elapsed())
     }
 
-    /// Tells a shard what the wall clock shows; returns the time of this clock.
+    /// Microseconds since the clock was made: the finer clock.
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Tells a shard what the wall clock and the finer clock show; returns the time of this clock.
     fn tell<P: Plane>(&self, shard: &mut Shard<P>) -> u64 {
-        let (before_ms, unix_ms, now_ms) = (self.now_ms(), wall_unix_ms(), self.now_ms());
+        let (before_ms, unix_ms, now_us) = (self.now_ms(), wall_unix_ms(), self.now_us());
+        let now_ms = self.start_unix_ms + now_us / 1_000;
+        shard.set_fine_time(now_us);
         // Where the thread was stopped between the looks, they are of different moments.
         let ahead_s = if now_ms - before_ms < LOOKS_APART_MS {
             self.correction.look(unix_ms, now_ms)
@@ -109,7 +116,11 @@ async fn turn_until_stopped<P: Plane>(
     let mut parked_at = Instant::now();
     loop {
         let now_ms = clock.tell(&mut shard);
-        match shard.turn(now_ms)? {
+        let next = shard.turn(now_ms)?;
+        if shard.has_served() {
+            shard.sent_by(clock.now_us());
+        }
+        match next {
             Next::Ended => return Ok(()),
             Next::Now if parked_at.elapsed() < PARK_EVERY => continue,
             Next::Now => {

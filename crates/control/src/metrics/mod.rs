@@ -6,6 +6,7 @@
 mod format;
 mod name;
 mod process;
+mod requests;
 mod shards;
 
 use std::fmt;
@@ -19,26 +20,32 @@ use crate::inspect::Inspect;
 pub(crate) use format::Format;
 pub use name::series_name;
 use process::Process;
-use shards::ShardCounters;
+use requests::RequestTimes;
+use shards::Shards;
 
-/// Everything that is told beside the counters of the shards.
-pub const METRICS: &[Metric] = process::METRICS;
+/// Everything that is told beside what the shards count and measure.
+pub const METRICS: &[&[Metric]] = &[process::METRICS, requests::METRICS];
 
 /// Collects the metrics.
 #[derive(Debug)]
-pub(crate) struct Metrics(Registry);
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// How long requests take.
+    pub(crate) requests: RequestTimes,
+}
 
 impl Metrics {
     pub(crate) fn new(config: &ControlConfig, inspect: &Arc<dyn Inspect>) -> Self {
         let mut registry = Registry::default();
         let process = Process::new(config.version, config.plane);
         registry.register_collector(Box::new(process));
-        registry.register_collector(Box::new(ShardCounters(Arc::clone(inspect))));
-        Self(registry)
+        registry.register_collector(Box::new(Shards(Arc::clone(inspect))));
+        let requests = RequestTimes::register(&mut registry);
+        Self { registry, requests }
     }
 
     /// All metrics as they are now.
     pub(crate) fn write(&self, format: Format) -> Result<String, fmt::Error> {
-        format.write(&self.0)
+        format.write(&self.registry)
     }
 }

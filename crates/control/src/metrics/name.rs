@@ -1,5 +1,6 @@
 //! The names of metrics in Prometheus' form.
 
+use prometheus_client::metrics::MetricType;
 use prometheus_client::registry;
 use switchboard_api::{Kind, Metric, Unit};
 
@@ -24,6 +25,15 @@ pub(super) fn stem(metric: &Metric) -> String {
     let unit = metric.unit.map(unit_name);
     let words: Vec<&str> = metric.name.split('_').filter(|word| Some(*word) != unit).collect();
     format!("{prefix}{}", words.join("_"))
+}
+
+/// The kind as the encoder knows it.
+pub(super) fn kind(metric: &Metric) -> MetricType {
+    match metric.kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Histogram => MetricType::Histogram,
+    }
 }
 
 /// The unit as the encoder knows it.

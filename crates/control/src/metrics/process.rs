@@ -6,12 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use switchboard_api::{Kind, Metric, Unit};
 
-use super::name::{stem, unit};
+use super::name::{kind, stem, unit};
 
 const BUILD_INFO: Metric =
     Metric::gauge("build_info", "1. The labels say which version runs, and on which plane.");
@@ -57,7 +56,7 @@ impl Collector for Process {
         let name = stem(&BUILD_INFO);
         let labels = [("version", self.version), ("plane", self.plane)];
         encoder
-            .encode_descriptor(&name, BUILD_INFO.help, None, MetricType::Gauge)?
+            .encode_descriptor(&name, BUILD_INFO.help, None, kind(&BUILD_INFO))?
             .encode_family(&labels)?
             .encode_gauge(&1_u64)?;
         let facts = [
@@ -78,14 +77,10 @@ impl Collector for Process {
 
 fn encode_fact(encoder: &mut DescriptorEncoder<'_>, metric: &Metric, value: f64) -> fmt::Result {
     let (name, unit) = (stem(metric), unit(metric));
-    let unit = unit.as_ref();
+    let mut series = encoder.encode_descriptor(&name, metric.help, unit.as_ref(), kind(metric))?;
     match metric.kind {
-        Kind::Counter => encoder
-            .encode_descriptor(&name, metric.help, unit, MetricType::Counter)?
-            .encode_counter::<NoLabelSet, f64, f64>(&value, None),
-        Kind::Gauge => encoder
-            .encode_descriptor(&name, metric.help, unit, MetricType::Gauge)?
-            .encode_gauge(&value),
+        Kind::Counter => series.encode_counter::<NoLabelSet, f64, f64>(&value, None),
+        _ => series.encode_gauge(&value),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use switchboard_api::{Metric, Unit};
+use switchboard_api::{HistogramCounts, Metric, Unit};
 use switchboard_hub::{
     ChannelName, Epoch, HomeReport, Position, ShardReport, SlowClient, SubscriberInfo,
 };
@@ -124,5 +124,13 @@ impl Inspect for Shards {
             Metric::counter("bytes_received", "Bytes received from clients.").in_unit(Unit::Bytes),
         ];
         [[3, 1], [4, 0]].map(|values| counters.into_iter().zip(values).collect()).into()
+    }
+
+    fn histograms(&self) -> Vec<Vec<(Metric, HistogramCounts)>> {
+        let delay = Metric::histogram("delay", "How long it took.").in_unit(Unit::Seconds);
+        let buckets = vec![(0.5, 2), (f64::INFINITY, 1)];
+        (0..2)
+            .map(|_| vec![(delay, HistogramCounts { buckets: buckets.clone(), sum: 3.25 })])
+            .collect()
     }
 }

@@ -120,7 +120,7 @@ pub(crate) fn publish(
         draft = draft.with_event(event);
     }
     let position = Position { epoch: Epoch::from_random(1), offset: 7 };
-    Publication::new(position, time_ms, draft, &Arc::new(Accounting::default()))
+    Publication::new(position, (time_ms, 0), draft, &Arc::new(Accounting::default()))
 }
 
 /// A clock that has not been corrected.

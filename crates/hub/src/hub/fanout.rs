@@ -23,8 +23,10 @@ impl Hub {
             self.dirty.remove(&mut self.table, index);
             let channel = &mut self.table[index];
             work.channel = index;
+            let served_to = channel.ready.floor();
             let found = serve_blocked(channel, sends_max, work)
                 || serve_ready(channel, sends_max, bytes_max, work);
+            note_served(channel, served_to, work);
             self.trim(index);
             self.mark_dirty(index);
             if found {
@@ -32,6 +34,20 @@ impl Hub {
             }
         }
         false
+    }
+}
+
+/// Notes which publications have reached all ready subscribers: those above the lowest mark that they
+/// had before, and up to the lowest that they have now.
+fn note_served(channel: &Channel, before: u64, work: &mut Work) {
+    let (before, now) = (before.max(channel.base), channel.ready.floor());
+    // Nobody is ready, or the only one has been told something else.
+    if now == u64::MAX || now <= before {
+        return;
+    }
+    let (after, until) = (before - channel.base, now - channel.base);
+    for publication in channel.log().between(after, until) {
+        work.serve(publication);
     }
 }
 

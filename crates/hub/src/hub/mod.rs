@@ -131,6 +131,8 @@ pub struct Hub {
     announcements_dropped: u64,
     /// Where the next sweep begins.
     swept: u32,
+    /// The finer clock.
+    fine_us: u32,
 }
 
 impl Hub {
@@ -163,7 +165,14 @@ impl Hub {
             evicted: 0,
             announcements_dropped: 0,
             swept: 0,
+            fine_us: 0,
         }
+    }
+
+    /// Sets the finer clock: publications that are accepted here from now on are
+    /// [marked](crate::Publication::accepted_us) with it. Nothing else depends on it.
+    pub fn set_fine_time(&mut self, us: u32) {
+        self.fine_us = us;
     }
 
     /// Takes a message from another shard's hub. Messages of one shard must arrive in the order in

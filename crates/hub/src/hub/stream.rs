@@ -75,7 +75,8 @@ impl Hub {
         let offset = self.next_offset(after);
         let channel = &mut self.table[index];
         let position = Position { epoch: channel.epoch, offset };
-        let publication = Publication::new(position, now_ms, draft, &self.accounting);
+        let times = (now_ms, self.fine_us);
+        let publication = Publication::new(position, times, draft, &self.accounting);
         self.publications += 1;
         let local = channel.subscribers() as u64;
         let mut remote = 0;

@@ -29,7 +29,7 @@ fn push_at(log: &mut Log, offset: u64, time_ms: u64, payload_bytes: usize, histo
     let draft = Draft::new(Kind::Binary, &vec![0; payload_bytes]);
     let position = Position { epoch: Epoch::from_random(1), offset };
     let accounting = Arc::new(Accounting::default());
-    log.push(Publication::new(position, time_ms, draft, &accounting), history);
+    log.push(Publication::new(position, (time_ms, 0), draft, &accounting), history);
     log.assert_sound(history);
 }
 

@@ -1,7 +1,7 @@
 //! Publications to subscribers, in slices, so that a large channel never starves accepts and reads.
 
 use switchboard_dialects::Dialect;
-use switchboard_hub::{Work, WorkKind};
+use switchboard_hub::{Served, Work, WorkKind};
 use switchboard_link::Outgoing;
 use switchboard_plane::{ConnId, Plane, SendException};
 
@@ -10,6 +10,7 @@ use super::gathered::Gathered;
 use crate::connection::{Connection, Delivery, Session};
 use crate::core::Core;
 use crate::encoding::{BATCH_BYTES_MAX, Batch, PositionHeader};
+use crate::histogram::Histogram;
 use crate::link::Link;
 use crate::session;
 use crate::subscribe::{Missed, has_deleted_channel, position};
@@ -64,6 +65,23 @@ pub(crate) struct FanOut {
 }
 
 impl FanOut {
+    /// A turn begins: what the last one brought to all is of interest no more.
+    pub(crate) fn begin_turn(&mut self) {
+        self.work.served.clear();
+    }
+
+    /// Whether some publication has reached the last of its subscribers here in this turn.
+    pub(crate) fn has_served(&self) -> bool {
+        !self.work.served.is_empty()
+    }
+
+    /// Counts how long that took each of them.
+    pub(crate) fn sent_by(&mut self, delays: &Histogram, now_us: u32) {
+        for Served { accepted_us, publications } in self.work.served.drain(..) {
+            delays.observe(now_us.wrapping_sub(accepted_us), publications.into());
+        }
+    }
+
     /// Does the next slice: of one large channel, or of many small ones. False when no channel has
     /// work.
     pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> bool {

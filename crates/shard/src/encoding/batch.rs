@@ -90,7 +90,7 @@ mod tests {
         let epoch = Epoch::from_random(5);
         let publication = |(offset, text): (u64, &str)| {
             let draft = Draft::new(Kind::Text, text.as_bytes());
-            Publication::new(Position { epoch, offset }, 0, draft, &accounting)
+            Publication::new(Position { epoch, offset }, (0, 0), draft, &accounting)
         };
         [(7, "one"), (8, "two\nlines"), (9, "")].into_iter().map(publication).collect()
     }

@@ -21,6 +21,7 @@ use crate::counters::Counters;
 use crate::delivery::{CatchUp, FanOut};
 use crate::exchange::Exchange;
 use crate::handle::Handle;
+use crate::histogram::Histogram;
 use crate::lifecycle::admission;
 use crate::lifecycle::stop::Stop;
 use crate::link::Link;
@@ -77,6 +78,7 @@ pub struct Shard<P> {
     sweep: Sweep,
     next_step_ms: u64,
     stop: Option<Stop>,
+    send_delays: Arc<Histogram>,
 }
 
 impl<P: Plane> Shard<P> {
@@ -98,6 +100,7 @@ impl<P: Plane> Shard<P> {
             sweep: Sweep::default(),
             next_step_ms: now_ms,
             stop: None,
+            send_delays: Arc::clone(&own.send_delays),
         }
     }
 
@@ -107,6 +110,7 @@ impl<P: Plane> Shard<P> {
     /// When the plane as a whole is broken.
     pub fn turn(&mut self, now_ms: u64) -> std::io::Result<Next> {
         self.core.set_now(now_ms);
+        self.fan_out.begin_turn();
         self.core.counters.turns.add(1);
         // What clients ask may follow from what other shards sent before: that is taken first.
         self.link.poll(&mut self.events)?;
@@ -129,6 +133,23 @@ impl<P: Plane> Shard<P> {
     /// seconds. Without it, the time of the turns is shown.
     pub fn set_wall(&mut self, unix_ms: u64, ahead_s: i64) {
         self.core.wall.set(unix_ms, ahead_s);
+    }
+
+    /// The time of the next turn on a finer clock, in microseconds: one that all shards share. Without it,
+    /// what [`sent_by`](Shard::sent_by) measures says nothing.
+    pub fn set_fine_time(&mut self, now_us: u64) {
+        self.core.hub.set_fine_time(now_us as u32);
+    }
+
+    /// Whether the last turn brought a publication to the last of its subscribers on this shard.
+    pub fn has_served(&self) -> bool {
+        self.fan_out.has_served()
+    }
+
+    /// Counts how long the publications took that the last turn brought to their last subscribers.
+    /// `now_us` is the time after that turn, on the finer clock.
+    pub fn sent_by(&mut self, now_us: u64) {
+        self.fan_out.sent_by(&self.send_delays, now_us as u32);
     }
 
     /// Call right before parking, after a turn that said [`Next::At`]. False when mail came meanwhile:

@@ -20,6 +20,7 @@ mod bounds;
 mod checks;
 mod client;
 mod course;
+mod delays;
 mod event_stream;
 mod greed;
 mod http;
@@ -171,4 +172,14 @@ fn requests_that_wait_are_read_up_to_a_bound() {
 #[test]
 fn a_client_that_always_reads_whole_batches_stays() {
     greed::whole_batches();
+}
+
+#[test]
+fn a_publication_is_measured_to_its_last_subscriber() {
+    delays::to_the_last_subscriber();
+}
+
+#[test]
+fn a_delay_is_measured_across_the_end_of_the_finer_clock() {
+    delays::across_the_end_of_the_clock();
 }

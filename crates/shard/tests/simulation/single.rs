@@ -12,7 +12,7 @@ use crate::plan::Plan;
 pub(crate) struct Single {
     pub(crate) shard: Shard<SimPlane>,
     pub(crate) net: SimNet,
-    handle: Handle,
+    pub(crate) handle: Handle,
     pub(crate) now_ms: u64,
 }
 

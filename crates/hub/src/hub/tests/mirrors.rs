@@ -167,7 +167,7 @@ fn what_does_not_fit_the_state_of_the_mirror_is_ignored() {
     let accounting = Arc::new(Accounting::default());
     let publication = Publication::new(
         Position { epoch: Epoch::from_random(1), offset: 1 },
-        0,
+        (0, 0),
         Draft::new(Kind::Text, b"x"),
         &accounting,
     );

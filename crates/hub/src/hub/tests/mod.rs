@@ -10,6 +10,7 @@ mod model;
 mod op;
 mod pair;
 mod reports;
+mod served;
 mod shares;
 mod truth;
 mod waiting;
