@@ -144,6 +144,7 @@ fn config(connections_max: u32) -> Config {
         namespaces: NamespaceRules::new(&namespaces),
         allowed_origins: Vec::new(),
         identity: IdentityConfig::default(),
+        allowed_hosts: Vec::new(),
         echo: true,
         page: "",
         long_poll_timeout_status: 304,

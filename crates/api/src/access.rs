@@ -1,7 +1,6 @@
 //! Access: with the key, or without a key for anything but web pages.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use subtle::ConstantTimeEq;
 use switchboard_ws::authority::Authority;
@@ -80,14 +79,7 @@ fn check_local(request: &Request<'_>) -> Result<Granted, ApiError> {
 /// Whether a `Host` names this machine's loopback: `localhost`, 127.0.0.0/8 or `[::1]`, with any
 /// port.
 fn is_loopback(host: &str) -> bool {
-    let Some(name) = Authority::parse(host.as_bytes()).map(|authority| authority.host()) else {
-        return false;
-    };
-    let address = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
-        Some(v6) => v6.parse().map(IpAddr::V6).ok(),
-        None => name.parse().map(IpAddr::V4).ok(),
-    };
-    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback())
+    Authority::parse(host.as_bytes()).is_some_and(|authority| authority.is_loopback())
 }
 
 /// The secret of the internal API; never printed.

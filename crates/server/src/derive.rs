@@ -81,6 +81,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             cookie: settings.token_cookie.clone(),
             expiry_spread_ms: settings.token_expiry_spread_ms.into(),
         },
+        allowed_hosts: settings.allowed_hosts.clone(),
         echo: settings.echo,
         page: page::render(config),
         long_poll_timeout_status: settings.long_poll_timeout_status.code(),

@@ -32,6 +32,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// How clients say who they are.
     pub identity: IdentityConfig,
+    /// Hosts for which requests are answered, beside those of loopback; all where there is none.
+    pub allowed_hosts: Vec<String>,
     /// Whether `GET /echo` exists.
     pub echo: bool,
     /// The page at `GET /`.

@@ -1,6 +1,6 @@
 //! `host[:port]`, as in the Host header and in origins (RFC 3986 section 3.2, without userinfo).
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A checked authority.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,22 @@ impl<'a> Authority<'a> {
     /// A registered name, an IPv4 address, or an IPv6 address in brackets. Not empty.
     pub fn host(&self) -> &'a str {
         self.host
+    }
+
+    /// Whether it names the loopback of a machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        let address = match self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(v6) => v6.parse().map(IpAddr::V6).ok(),
+            None => self.host.parse().map(IpAddr::V4).ok(),
+        };
+        self.host.eq_ignore_ascii_case("localhost") || address.is_some_and(|ip| ip.is_loopback())
+    }
+
+    /// Whether `other` names this host, in any case, and this port, if this names one. Where `other`
+    /// leaves its port out, it is that of http or https: which of them, a proxy may know.
+    pub fn covers(&self, other: &Self) -> bool {
+        let is_port = |port| other.port.map_or(matches!(port, 80 | 443), |other| other == port);
+        self.host.eq_ignore_ascii_case(other.host) && self.port.is_none_or(is_port)
     }
 
     /// Whether both name the same host, in any case, and the same port. A port that one side
@@ -105,6 +121,34 @@ mod tests {
     fn an_empty_port_is_none() {
         assert_eq!(parse("a.example:"), Some(("a.example", None)));
         assert_eq!(parse("[::1]:"), Some(("[::1]", None)));
+    }
+
+    #[test]
+    fn a_host_covers_its_ports_and_a_port_only_itself() {
+        let covers = |one: &str, other: &str| {
+            let parse = |text| Authority::parse(str::as_bytes(text)).unwrap();
+            parse(one).covers(&parse(other))
+        };
+        for (one, other) in [
+            ("a.example", "a.example"),
+            ("a.example", "A.Example:8000"),
+            ("a.example:8000", "a.example:8000"),
+            ("a.example:443", "a.example"),
+            ("a.example:80", "a.example"),
+            ("[::1]", "[::1]:80"),
+        ] {
+            assert!(covers(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("a.example", "a.example."),
+            ("a.example", "b.a.example"),
+            ("a.example", "a.example.org"),
+            ("a.example:8000", "a.example:8001"),
+            ("a.example:8000", "a.example"),
+            ("a.example:443", "a.example:80"),
+        ] {
+            assert!(!covers(one, other), "{one} {other}");
+        }
     }
 
     #[test]

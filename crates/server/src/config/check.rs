@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use switchboard_ws::authority::Authority;
 use switchboard_ws::handshake::is_origin;
 use tracing_subscriber::EnvFilter;
 
@@ -28,6 +29,7 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
     checker.internal_listen();
     checker.allowed_origins();
     let verifier = checker.tokens();
+    checker.allowed_hosts();
     checker.sizes();
     checker.times();
     checker.log();
@@ -148,6 +150,17 @@ impl Checker<'_> {
         let wrong = origins.iter().find_map(|origin| wrong_origin(origin));
         if let Some(right) = too_many.or(wrong) {
             self.refuse("allowed_origins", right);
+        }
+    }
+
+    fn allowed_hosts(&mut self) {
+        let is_host = |host: &String| Authority::parse(host.as_bytes()).is_some();
+        if let Some(host) = self.settings.allowed_hosts.iter().find(|host| !is_host(host)) {
+            let right = format!(
+                "must be hosts such as push.example.org, push.example.org:8443 or [2001:db8::1], \
+                 without scheme and path; {host:?} is none"
+            );
+            self.refuse("allowed_hosts", right);
         }
     }
 

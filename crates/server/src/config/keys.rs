@@ -32,6 +32,11 @@ settings! {
         /// `chrome-extension://ID`. Origins are compared exactly; `*` on its own allows all of them.
         /// Clients other than browsers send no origin and are not affected.
         allowed_origins: Vec<String> = Vec::new();
+        /// Hosts that requests may be for, such as `push.example.org`, with a port only where no other port
+        /// may be used; any other gets 421. Names of loopback (`localhost`, `127.0.0.1`, `[::1]`) and
+        /// `/health` always work. When empty, every host is answered for: a web page can then have a
+        /// name of its own point to this server (DNS rebinding) and listen like the server's own page.
+        allowed_hosts: Vec<String> = Vec::new();
         /// Proxies that are believed when they say whose request they pass on: networks such as
         /// `10.0.0.0/8`, or addresses. The client's address is then read from `forwarded_header`, from the right to
         /// the first address that is not in this list. On connections from elsewhere the header is

@@ -2,6 +2,7 @@
 //! answered on the wire.
 
 mod answer;
+mod host;
 pub(crate) mod origin;
 mod response;
 mod route;

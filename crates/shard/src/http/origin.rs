@@ -14,7 +14,7 @@ pub(crate) fn check(config: &Config, request: &Request<'_>) -> Result<u8, Answer
         Answer::refuse(error.status(), error.to_string())
     })?;
     let Some(origin) = request.header("origin") else {
-        return if is_blind_embed(request) && !allowed.iter().any(|allowed| allowed == "*") {
+        return if is_blind(request) && !allowed.iter().any(|allowed| allowed == "*") {
             log_refusal(request);
             let sentence = "pages of other sites listen with an Origin that `allowed_origins` has";
             Err(Answer::refuse(403, sentence))
@@ -35,10 +35,10 @@ pub(super) fn log_refusal(request: &Request<'_>) {
     tracing::debug!(?origin, ?host, "refused a page of another origin (allowed_origins)");
 }
 
-/// A page of another site wants the answer without being able to read it, as an image or a script: then
-/// browsers send no Origin (the Fetch standard's metadata headers). It could only hold connections open
-/// in the name of its visitors.
-fn is_blind_embed(request: &Request<'_>) -> bool {
+/// A page of another site wants the answer without being able to read it, as an image, a script, a frame or
+/// the next page: then browsers send no Origin (the Fetch standard's metadata headers). It could only hold
+/// connections open in the name of its visitors.
+fn is_blind(request: &Request<'_>) -> bool {
     request.header("sec-fetch-site") == Some(b"cross-site")
-        && request.header("sec-fetch-mode") == Some(b"no-cors")
+        && matches!(request.header("sec-fetch-mode"), Some(b"no-cors" | b"navigate"))
 }

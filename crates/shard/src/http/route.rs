@@ -4,6 +4,7 @@ use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
 
 use super::answer::{Answer, GET_AND_HEAD};
+use super::host;
 use super::response::Response;
 use crate::config::Config;
 use crate::core::Core;
@@ -36,6 +37,12 @@ pub(crate) fn route<'a>(config: &Config, request: &Request<'a>) -> Route<'a> {
         return Route::Answer(Answer::refuse(501, sentence));
     }
     let path = request.path();
+    // Load balancers ask for the health of an address, and it tells nothing.
+    if path != "/health"
+        && let Err(answer) = host::check(config, request)
+    {
+        return Route::Answer(answer);
+    }
     if let Some(channels) = path.strip_prefix("/sub/") {
         return Route::Subscribe(channels);
     }

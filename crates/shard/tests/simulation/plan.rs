@@ -159,6 +159,7 @@ impl Plan {
             namespaces: NamespaceRules::new(&namespaces),
             allowed_origins: Vec::new(),
             identity: IdentityConfig::default(),
+            allowed_hosts: Vec::new(),
             echo: true,
             page: "<p>",
             long_poll_timeout_status: self.long_poll_timeout_status,
