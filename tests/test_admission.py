@@ -5,7 +5,7 @@ import time
 import pytest
 
 from support.raw_http import RawConnection, Truncated, get, upgrade
-from support.raw_websocket import PING, frame
+from support.raw_websocket import PING, TEXT, frame
 from support.server import run_to_end
 from support.waiting import wait_until
 
@@ -200,6 +200,75 @@ def test_a_burst_of_clients_on_a_full_server_is_answered(start, plane):
         close_all(burst)
         empty(server)
     assert server.counter("refused_silent") == 0
+
+
+def poll_from(server, source, channels="news"):
+    return ask_from_open(server, source, get(server, f"/sub/{channels}?poll=1"))
+
+
+def ask_from_open(server, source, request):
+    """The answer to one request, which leaves the connection open."""
+    with RawConnection(server, source=source) as connection:
+        return connection.send(request).read_answer()
+
+
+def test_joins_of_an_address_are_limited_over_all_its_connections(start, plane, shards):
+    """Connecting anew does not help, and several channels count one by one."""
+    server = start(plane, shards, joins_per_second_per_address=2, allowed_origins="https://a.example")
+    answers = [poll_from(server, STRANGER) for _ in range(2)]
+    assert [answer.status for answer in answers] == [304, 304]
+
+    def is_refused():
+        answer = poll_from(server, STRANGER)
+        return answer.status == 429 and b"joins_per_second_per_address" in answer.body
+
+    wait_until("a refusal", is_refused)
+    origin = "Origin: https://a.example"
+    for request in (
+        get(server, "/sub/news", "Accept: text/event-stream", origin),
+        upgrade(server, "/sub/news", origin),
+    ):
+        # The first may find a token that has come meanwhile.
+        wait_until("a refusal", lambda request=request: refused_with_cors(server, request))
+    assert server.counter("refused_joins") >= 3
+    # Another address has its own, and pays for what it took at once.
+    assert poll_from(server, GUEST, "a,b,c,d,e,f").status == 304
+    began = time.monotonic()
+    wait_until("a token", lambda: poll_from(server, GUEST).status == 304)
+    assert time.monotonic() - began > 1.5, "four were owed, of which two come in a second"
+    # What is no request to listen is free.
+    assert [ask_from(server, STRANGER).status for _ in range(10)] == [200] * 10
+
+
+def refused_with_cors(server, request):
+    with RawConnection(server, source=STRANGER) as connection:
+        head = connection.send(request).read_until(b"\r\n\r\n").lower()
+    assert b"access-control-allow-origin: https://a.example" in head or b" 101 " in head, head
+    return b" 429 " in head
+
+
+def publish_until_closed(server, source):
+    """How many messages a client got through before it was closed with 1008."""
+    with RawConnection(server, source=source) as client:
+        answer = client.send(upgrade(server, "/sub/demo:lobby")).read_answer()
+        assert answer.status == 101, answer
+        for sent in range(10_000):
+            client.send(frame(TEXT, b"x"))
+            first, length = client.read_exactly(2)
+            body = client.read_exactly(length)
+            if first == 0x88:
+                assert body[:2] == b"\x03\xf0" and b"publishes_per_second_per_address" in body, body
+                return sent
+    raise AssertionError("never closed")
+
+
+def test_publications_of_an_address_are_limited_over_all_its_connections(start, plane, shards):
+    server = start(plane, shards, publishes_per_second_per_address=5, demo_publish_per_second=0)
+    began = time.monotonic()
+    sent = sum(publish_until_closed(server, STRANGER) for _ in range(5))
+    assert 5 <= sent <= 5 + 5 * (time.monotonic() - began) + 1
+    assert server.counter("refused_publishes") == 5
+    assert publish_until_closed(server, GUEST) >= 5
 
 
 def shown(*arguments):

@@ -108,6 +108,8 @@ pub(crate) fn admission_rules(settings: &Settings) -> AdmissionRules {
         },
         connections_per_address_max: settings.connections_per_address_max.unwrap_or(0),
         accepts_per_second: settings.accepts_per_second,
+        joins_per_second_per_address: settings.joins_per_second_per_address,
+        publishes_per_second_per_address: settings.publishes_per_second_per_address,
     }
 }
 

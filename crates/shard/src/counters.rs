@@ -78,6 +78,10 @@ counters! {
         "Connections closed at once because more came in a second than `accepts_per_second`.";
     counter refused_silent:
         "Connections without a whole request that were closed to make room for others.";
+    counter refused_joins:
+        "Requests to listen answered with 429 because their address made too many.";
+    counter refused_publishes:
+        "Publications of clients not made because their address made too many.";
     counter refused_request: "Requests refused with another 4xx or 5xx status.";
     counter refused_token: "Requests refused because their token was not good.";
     counter refused_right:

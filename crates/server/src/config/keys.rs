@@ -97,6 +97,12 @@ settings! {
         /// Most client connections that are accepted in a second, with a burst of as many; those
         /// beyond it are closed at once. 0 means no limit.
         accepts_per_second: u32 = 0, 0..=1_000_000;
+        /// Channels that one address may begin to listen to in a second, over all its connections, with a
+        /// burst of as many; beyond it, 429. Each poll begins anew. 0 means no limit.
+        joins_per_second_per_address: u32 = 0, 0..=1_000_000;
+        /// Publications that the clients of one address may send in a second, over all their connections,
+        /// with a burst of as many; beyond it, close code 1008. 0 means no limit.
+        publishes_per_second_per_address: u32 = 0, 0..=1_000_000;
     }
 
     "Channels" {

@@ -7,6 +7,7 @@
 //! its place over to the client that it names; `leave` gives all back.
 
 mod address;
+mod budgets;
 mod counts;
 mod door;
 mod newcomers;

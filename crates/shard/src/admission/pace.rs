@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const NS_PER_MS: u64 = 1_000_000;
-const NS_PER_S: u64 = 1_000_000_000;
+pub(super) const NS_PER_MS: u64 = 1_000_000;
+pub(super) const NS_PER_S: u64 = 1_000_000_000;
 
 /// Lets something happen `per_second` times a second, with a burst of as many. A token bucket that is
 /// stored as the moment at which it will be full again, so that a single compare-and-swap takes a token.
@@ -21,15 +21,13 @@ impl Pace {
 
     /// Takes one token, or says that there is none.
     pub(crate) fn try_take(&self, now_ms: u64) -> bool {
-        let take = |full_at_ns| taken(full_at_ns, now_ms * NS_PER_MS, self.interval_ns);
+        let now_ns = now_ms * NS_PER_MS;
+        let take = |full_at_ns: u64| {
+            let full_at_ns = full_at_ns.max(now_ns) + self.interval_ns;
+            (full_at_ns <= now_ns + NS_PER_S).then_some(full_at_ns)
+        };
         self.full_at_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
-}
-
-/// When a bucket will be full after one more token is taken; none when it has none.
-pub(crate) fn taken(full_at_ns: u64, now_ns: u64, interval_ns: u64) -> Option<u64> {
-    let full_at_ns = full_at_ns.max(now_ns) + interval_ns;
-    (full_at_ns <= now_ns + NS_PER_S).then_some(full_at_ns)
 }
 
 #[cfg(test)]

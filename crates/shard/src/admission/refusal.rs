@@ -7,6 +7,8 @@ pub(crate) enum Reason {
     Full,
     /// Its address has as many connections as it may.
     Address,
+    /// Its address has begun to listen to as many channels as it may.
+    Joins,
 }
 
 /// What a client that is not served is told.
@@ -23,6 +25,13 @@ impl Reason {
     pub(crate) fn refusal(self, spread: u32) -> Refusal {
         let (status, first_s, width_s, sentence) = match self {
             Self::Full => (503, 1, 5, "all lines are taken; try again later"),
+            Self::Joins => (
+                429,
+                1,
+                5,
+                "this address begins to listen too often (joins_per_second_per_address); try again \
+                 later",
+            ),
             // Nothing becomes free before this client itself, or a neighbour of it, closes some.
             Self::Address => (
                 429,

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::address::Subject;
+use super::budgets::Budgets;
 use super::counts::Counts;
 use super::pace::Pace;
 use super::proxies::ProxyRules;
@@ -18,6 +19,11 @@ pub struct AdmissionRules {
     pub connections_per_address_max: u32,
     /// Connections that are accepted in a second, with a burst of as many; 0 = no bound.
     pub accepts_per_second: u32,
+    /// Channels that one address may begin to listen to in a second, with a burst of as many; 0 = no bound.
+    pub joins_per_second_per_address: u32,
+    /// Publications that the clients of one address may make in a second, with a burst of as many; 0 = no
+    /// bound.
+    pub publishes_per_second_per_address: u32,
 }
 
 /// What all shards know together of who is let in.
@@ -26,6 +32,8 @@ pub struct Admission {
     proxies: ProxyRules,
     accepts: Option<Pace>,
     connections: Option<Counts>,
+    joins: Option<Budgets>,
+    publishes: Option<Budgets>,
 }
 
 impl Admission {
@@ -36,6 +44,8 @@ impl Admission {
             proxies: rules.proxies.clone(),
             accepts: unless_zero(rules.accepts_per_second).map(Pace::new),
             connections: unless_zero(rules.connections_per_address_max).map(Counts::new),
+            joins: unless_zero(rules.joins_per_second_per_address).map(Budgets::new),
+            publishes: unless_zero(rules.publishes_per_second_per_address).map(Budgets::new),
         }
     }
 
@@ -60,6 +70,26 @@ impl Admission {
             (Some(counts), Some(subject)) => counts.try_add(subject),
             _ => true,
         }
+    }
+
+    /// A client wants to listen to so many channels.
+    #[inline]
+    pub(crate) fn may_join(&self, client: IpAddr, channels: usize, now_ms: u64) -> bool {
+        self.may(self.joins.as_ref(), client, channels, now_ms)
+    }
+
+    /// A client wants to publish.
+    #[inline]
+    pub(crate) fn may_publish(&self, client: IpAddr, now_ms: u64) -> bool {
+        self.may(self.publishes.as_ref(), client, 1, now_ms)
+    }
+
+    #[inline]
+    fn may(&self, budgets: Option<&Budgets>, client: IpAddr, count: usize, now_ms: u64) -> bool {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        budgets.is_none_or(|budgets| {
+            self.proxies.trusts(client) || budgets.try_take(client.into(), count, now_ms)
+        })
     }
 
     pub(super) fn has_room(&self, subject: Option<Subject>) -> bool {

@@ -71,7 +71,7 @@ pub(crate) fn at_request(
             let admitted = core.door.admit(client).or_else(|reason| {
                 if make_room(core, client) { core.door.admit(client) } else { Err(reason) }
             });
-            admitted.map_err(|reason| refused(core, id, reason))?;
+            admitted.map_err(|reason| refuse(core, id, reason))?;
             serve(core, id, Place::Public);
             return Ok(());
         }
@@ -88,7 +88,7 @@ pub(crate) fn at_request(
         if let Some(connection) = core.slab.get_mut(id) {
             connection.peer = SocketAddr::new(proxy, 0).into();
         }
-        refused(core, id, reason)
+        refuse(core, id, reason)
     })
 }
 
@@ -125,20 +125,23 @@ fn serve(core: &mut Core, id: ConnId, place: Place) {
     core.enter(id, Session::Http, deadline);
 }
 
-fn refused(core: &Core, id: ConnId, reason: Reason) -> Refusal {
-    match reason {
+/// Counts a refusal, and says what the client is told.
+pub(crate) fn refuse(core: &Core, id: ConnId, reason: Reason) -> Refusal {
+    let counters = &core.counters;
+    let counter = match reason {
         Reason::Full => {
-            core.counters.refused_full.add(1);
             core.refusals.full.add();
+            &counters.refused_full
         }
         Reason::Address => {
-            core.counters.refused_address.add(1);
             core.refusals.address.add();
+            &counters.refused_address
         }
-    }
-    let number = core.counters.refused_full.get() + core.counters.refused_address.get();
-    // Neither those of one slot nor those of one moment come back together.
-    reason.refusal((id.index() % 64 + u32::from(core.shard.0)).wrapping_add(number as u32))
+        Reason::Joins => &counters.refused_joins,
+    };
+    counter.add(1);
+    // Neither those of one moment come back together nor those of one slot.
+    reason.refusal(id.index() % 64 + (counter.get() % 64) as u32)
 }
 
 /// Slots that a shard keeps for the internal API: all of its connections may come to one shard, and some

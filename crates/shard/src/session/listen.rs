@@ -9,9 +9,11 @@ use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
 
 use super::{event_stream, poll, websocket};
+use crate::admission::Reason;
 use crate::core::Core;
-use crate::http::{Answer, keeps_alive, origin, upgrade_required, wrong_method};
+use crate::http::{Answer, Response, keeps_alive, origin, upgrade_required, wrong_method};
 use crate::identity;
+use crate::lifecycle::admission;
 use crate::subscribe::Channels;
 
 /// A client wants to listen.
@@ -50,10 +52,15 @@ fn try_get(
     by_stamps(core, &mut listen);
     // What is held back goes out behind what is still to be sent, never before it. And a position
     // may come from another shard, whose mail is to be read first.
-    if core.outgoing.pending_bytes(id) > 0 || core.exchange.is_behind() {
+    let is_behind = core.outgoing.pending_bytes(id) > 0 || core.exchange.is_behind();
+    if is_behind || poll::is_for_later(core, &listen) {
         return Err(Answer::Later);
     }
     let who = identity::show(core, request, listen.transport)?;
+    if !may_join(core, id, channels.names.len()) {
+        let refusal = admission::refuse(core, id, Reason::Joins);
+        return Err(Answer::Response(Response::try_later(refusal)));
+    }
     identity::check_subscribe(core, who.as_deref(), &channels)?;
     identity::without_history(&core.config, who.as_deref(), &channels, &mut listen);
     if let Some(claims) = &who {
@@ -86,6 +93,13 @@ fn open_session(
             poll::open(core, id, channels, listen, mode)
         }
     }
+}
+
+/// Whether the client's address may begin to listen to so many channels now.
+fn may_join(core: &Core, id: ConnId, channels: usize) -> bool {
+    core.slab.get(id).is_some_and(|connection| {
+        core.door.shared().may_join(connection.peer.ip(), channels, core.now_ms)
+    })
 }
 
 /// Clients name the seconds that they are shown, and publications have stamps.

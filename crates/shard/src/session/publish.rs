@@ -23,6 +23,10 @@ pub(super) enum PublishError {
     Several,
     #[error("more than {per_second} publications per second in namespace {namespace}")]
     TooMany { per_second: u32, namespace: String },
+    #[error(
+        "more publications per second than an address may make (publishes_per_second_per_address)"
+    )]
+    Address,
 }
 
 impl PublishError {
@@ -89,6 +93,11 @@ pub(super) fn publish(
     if per_second > 0 && !take_token(core, id, per_second) {
         let namespace = core.config.namespaces.name(namespace).to_owned();
         return Err(PublishError::TooMany { per_second, namespace });
+    }
+    let address = core.slab.get(id).map(|connection| connection.peer.ip());
+    if !address.is_some_and(|address| core.door.shared().may_publish(address, core.now_ms)) {
+        core.counters.refused_publishes.add(1);
+        return Err(PublishError::Address);
     }
     let (shard, conn, generation) = (core.shard, id.index(), id.generation());
     let reply_to = request.map(|request| ReplyTo { shard, conn, generation, request });

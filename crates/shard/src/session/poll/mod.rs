@@ -33,6 +33,12 @@ pub(super) fn mode(listen: &Listen, cors: u8, keep_alive: bool) -> ListenMode {
     ListenMode::poll(cors, &flags)
 }
 
+/// It asks for an answer of which this turn has built enough.
+pub(super) fn is_for_later(core: &Core, listen: &Listen) -> bool {
+    let is_poll = matches!(listen.transport, Transport::LongPoll | Transport::IntervalPoll);
+    is_poll && listen.json && answer::has_built_enough(core)
+}
+
 /// A request: answered at once when there is news, or when it does not wait.
 pub(super) fn open(
     core: &mut Core,
@@ -41,9 +47,6 @@ pub(super) fn open(
     listen: Listen,
     mode: ListenMode,
 ) -> Answer {
-    if listen.json && answer::has_built_enough(core) {
-        return Answer::Later;
-    }
     if let Some((places, gaps)) = visit(core, channels, &listen) {
         let mut poll = PollAnswer { id, mode, places, gaps: &gaps, handed: None };
         if poll.answer_news(core) {

@@ -90,7 +90,7 @@ fn status(error: &PublishError) -> u16 {
     match error {
         PublishError::Namespace(_) | PublishError::Right(_) => 403,
         PublishError::Several => 400,
-        PublishError::TooMany { .. } => 429,
+        PublishError::TooMany { .. } | PublishError::Address => 429,
     }
 }
 
