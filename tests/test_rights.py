@@ -23,6 +23,7 @@ publish = "granted"
 join_leave = true
 [namespace.user]
 subscribe = "granted"
+publish = "granted"
 user_channels = ["user:{sub}", "user:{sub}:*"]
 [namespace.off]
 subscribe = "nobody"
@@ -77,8 +78,9 @@ def test_who_may_listen(server, channel):
         (channel, {}, 101),
     ]:
         assert status(server, name, bearer(**claims)) == expected, (name, claims)
-    for name in (f"named:{channel}", "room:bee", "user:7", "user:", "off:a"):
+    for name in (f"named:{channel}", "room:bee", "user:7", "user:"):
         assert status(server, name) == 401, name
+    assert status(server, "off:a") == 403, "no token would help"
     assert status(server, channel) == 101
 
 
@@ -104,6 +106,9 @@ def test_who_may_publish(server, channel):
     with RawWebSocket(server, f"/sub/named:{channel}", headers=[bearer()]) as publisher:
         publisher.send(frame(TEXT, b"x"))
         assert publisher.read_frame()[2] == b"x"
+    with RawWebSocket(server, "/sub/user:7:a", headers=[bearer()]) as owner:
+        owner.send(frame(TEXT, b"mine"))
+        assert owner.read_frame()[2] == b"mine", "the channels of a user are theirs"
     with RawWebSocket(server, f"/sub/{channel}", headers=[bearer(publish=["*"])]) as publisher:
         publisher.send(frame(TEXT, b"x"))
         assert close_of(publisher)[0] == 1008, "nobody may publish there"
@@ -117,6 +122,8 @@ def test_who_may_see_who_is_there(server, channel):
     assert status(server, f"watched:{channel}") == 101
     assert status(server, f"presence:watched:{channel}") == 401
     assert status(server, f"presence:watched:{channel}", bearer()) == 101
+    assert status(server, f"presence:presence:watched:{channel}") == 401
+    assert status(server, f"presence:presence:room:{channel}", bearer()) == 403
 
 
 def test_who_may_begin_in_the_past(server, channel):
@@ -204,6 +211,8 @@ def test_the_connections_of_a_user(server, channel):
     assert [close_of(socket)[0] for socket in sockets] == [4403] * 5
     stream.expect_end()
     wait_until("nobody is left", lambda: users(server, user)["connections"] == 0)
+    assert users(server, user, "DELETE") == {"disconnected": 0}
+    wait_until("they are counted", lambda: server.counter("closed_right") >= 6)
     other.expect_silence(0.2)
     for connection in (*sockets, stream, other):
         connection.close()

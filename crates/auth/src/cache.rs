@@ -38,8 +38,10 @@ impl TokenCache {
     /// The claims of a token that was verified before and is still good at `now_s` (Unix seconds).
     pub fn get(&mut self, token: &[u8], now_s: u64) -> Option<Arc<Claims>> {
         let hash = self.hash(token);
-        let is_good =
-            |claims: &Arc<Claims>| claims.expires_at_s.is_none_or(|expires| expires > now_s);
+        let is_good = |claims: &Arc<Claims>| {
+            let ends = [claims.expires_at_s, claims.connection_expires_at_s];
+            ends.into_iter().flatten().all(|ends| ends > now_s)
+        };
         if let Some(claims) = self.young.get(&hash) {
             return Some(claims).filter(|claims| is_good(claims)).cloned();
         }
@@ -98,6 +100,9 @@ mod tests {
         cache.insert(b"b", claims("2", None));
         assert_eq!(cache.get(b"a", 9).map(|claims| claims.user.clone()), Some("1".into()));
         assert_eq!(cache.get(b"a", 10), None);
+        let soon = Claims { connection_expires_at_s: Some(5), ..(*claims("3", Some(10))).clone() };
+        cache.insert(b"soon", Arc::new(soon));
+        assert!(cache.get(b"soon", 4).is_some() && cache.get(b"soon", 5).is_none());
         assert!(cache.get(b"b", u64::MAX).is_some() && cache.get(b"c", 0).is_none());
         cache.clear();
         assert!(cache.get(b"b", 0).is_none());

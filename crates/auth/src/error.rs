@@ -8,6 +8,9 @@ pub enum TokenError {
     /// It is no signed token (RFC 7519 section 7.2).
     #[error("the token is not a signed JWT")]
     Malformed,
+    /// It is longer than any that this server takes.
+    #[error("the token is longer than 8,192 bytes")]
+    Long,
     /// Its algorithm is not that of the key (RFC 8725 section 3.1).
     #[error("the token is signed with an algorithm that this server does not take")]
     Algorithm,
@@ -45,12 +48,17 @@ pub enum KeyError {
     Empty,
     /// No public key in PEM.
     #[error(
-        "must be a public key in PEM: RSA of 2,048 bits or more, EC on P-256 or P-384, or Ed25519"
+        "must be a public key in PEM: RSA of 2,048 to 4,096 bits, EC on P-256 or P-384, or Ed25519"
     )]
     NotPem,
     /// No JWK set (RFC 7517 section 5).
     #[error("must be a JWK set (RFC 7517): {0}")]
     NotJwks(String),
+    /// More keys without a name than a token may be tried with.
+    #[error(
+        "has too many keys of one kind without a `kid`: a token must choose its key, at most {0}"
+    )]
+    Nameless(usize),
     /// A JWK set without a key that can be used.
     #[error("must have a public key for signatures that this server can use")]
     NoUsableKey,

@@ -37,7 +37,7 @@ impl KeySet {
             return Err(KeyError::Empty);
         }
         self.add(None, DecodingKey::from_secret(secret));
-        Ok(())
+        self.check_nameless()
     }
 
     /// Adds a public key in PEM. What it is says which algorithms it is for.
@@ -53,7 +53,7 @@ impl KeySet {
             return Err(KeyError::NotPem);
         }
         self.add(None, key);
-        Ok(())
+        self.check_nameless()
     }
 
     /// Adds the public keys of a JWK set (RFC 7517) that are for signatures. Secrets in one are left out:
@@ -68,7 +68,22 @@ impl KeySet {
         for jwk in set.keys.iter().take(JWKS_KEYS_MAX).filter(|jwk| is_for_signatures(jwk)) {
             self.add_jwk(jwk);
         }
-        if self.keys.len() == before { Err(KeyError::NoUsableKey) } else { Ok(()) }
+        if self.keys.len() == before {
+            return Err(KeyError::NoUsableKey);
+        }
+        self.check_nameless()
+    }
+
+    /// A token without a name is tried with all keys that have none, so these are few.
+    fn check_nameless(&self) -> Result<(), KeyError> {
+        let nameless = || self.keys.iter().filter(|key| key.id.is_none());
+        let alike = |key: &Key| {
+            nameless().filter(|other| other.algorithms.first() == key.algorithms.first()).count()
+        };
+        if nameless().any(|key| alike(key) > NAMELESS_MAX) {
+            return Err(KeyError::Nameless(NAMELESS_MAX));
+        }
+        Ok(())
     }
 
     fn add_jwk(&mut self, jwk: &Jwk) {
@@ -99,39 +114,46 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// The keys that a token with this algorithm may be signed with. A key that has a name is one only for
-    /// tokens that have it, or that have none while there is no other: so nobody makes the server try all
-    /// keys of a set.
+    /// The keys that a token with this algorithm may be signed with: the one that it names, or those
+    /// that have no name. One that has a name is also meant by tokens without a name while there is no
+    /// choice.
     pub(crate) fn find(
         &self,
         algorithm: Algorithm,
         id: Option<&str>,
-    ) -> Result<impl Iterator<Item = &Key>, TokenError> {
-        let fit = move |key: &&Key| key.algorithms.contains(&algorithm);
-        if !self.keys.iter().any(|key| key.algorithms.contains(&algorithm)) {
+    ) -> Result<Vec<&Key>, TokenError> {
+        let fit: Vec<&Key> =
+            self.keys.iter().filter(|key| key.algorithms.contains(&algorithm)).collect();
+        if fit.is_empty() {
             return Err(TokenError::Algorithm);
         }
-        let named = self.keys.iter().filter(fit).filter(|key| key.id.is_some());
-        let named: Vec<&Key> = match id {
-            Some(id) => named.filter(|key| key.id.as_deref() == Some(id)).take(1).collect(),
-            None => named.take(2).collect(),
+        let named = fit.iter().filter(|key| match id {
+            Some(id) => key.id.as_deref() == Some(id),
+            None => key.id.is_some(),
+        });
+        let named: Vec<&Key> = named.copied().take(2).collect();
+        let keys = match (named.len(), id) {
+            (1, _) | (2, Some(_)) => vec![named[0]],
+            _ => fit.into_iter().filter(|key| key.id.is_none()).collect(),
         };
-        let named = if id.is_none() && named.len() > 1 { Vec::new() } else { named };
-        let nameless = self.keys.iter().filter(fit).filter(|key| key.id.is_none());
-        // One that is named is meant; without one, those that have no name are tried.
-        let keys: Vec<&Key> = if named.is_empty() { nameless.collect() } else { named };
-        if keys.is_empty() { Err(TokenError::UnknownKey) } else { Ok(keys.into_iter()) }
+        if keys.is_empty() { Err(TokenError::UnknownKey) } else { Ok(keys) }
     }
+}
 
-    /// What checking a signature costs at most, in microseconds of this machine's kind: measured with the
-    /// benchmark `tokens`.
+impl Key {
+    /// What checking a signature costs at most, in microseconds: measured with the benchmark `token`.
     pub(crate) fn cost_us(&self) -> u32 {
-        let cost = |key: &Key| match key.decoding.family() {
-            AlgorithmFamily::Hmac => 3,
-            AlgorithmFamily::Rsa => 25,
-            AlgorithmFamily::Ec | AlgorithmFamily::Ed => 60,
-        };
-        self.keys.iter().map(cost).max().unwrap_or(0)
+        match (self.decoding.family(), self.decoding.kind()) {
+            (AlgorithmFamily::Hmac, _) => 3,
+            // It grows with the square of the modulus.
+            (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n: bytes, .. })
+            | (AlgorithmFamily::Rsa, DecodingKeyKind::SecretOrDer(bytes)) => {
+                let blocks = bytes.len().div_ceil(RSA_MODULUS_BYTES_MIN + 32) as u32;
+                25 * blocks * blocks
+            }
+            (AlgorithmFamily::Ec, _) if self.algorithms == [Algorithm::ES384] => 250,
+            (AlgorithmFamily::Ec | AlgorithmFamily::Ed, _) => 60,
+        }
     }
 }
 
@@ -147,14 +169,16 @@ fn algorithms(key: &DecodingKey) -> Vec<Algorithm> {
         (AlgorithmFamily::Ec, _) if is_key_of(&ECDSA_P256_SHA256_FIXED) => vec![Algorithm::ES256],
         (AlgorithmFamily::Ec, _) if is_key_of(&ECDSA_P384_SHA384_FIXED) => vec![Algorithm::ES384],
         (AlgorithmFamily::Ed, _) if is_key_of(&ED25519) => of_family(),
-        (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, .. })
-            if n.len() >= RSA_MODULUS_BYTES_MIN =>
+        (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, e })
+            if (RSA_MODULUS_BYTES_MIN..=RSA_MODULUS_BYTES_MAX).contains(&n.len())
+                && e.len() <= RSA_EXPONENT_BYTES_MAX =>
         {
             of_family()
         }
         // The modulus is nearly all of it.
         (AlgorithmFamily::Rsa, DecodingKeyKind::SecretOrDer(der))
-            if der.len() > RSA_MODULUS_BYTES_MIN && is_key_of(&RSA_PKCS1_2048_8192_SHA256) =>
+            if (RSA_MODULUS_BYTES_MIN..=RSA_DER_BYTES_MAX).contains(&der.len())
+                && is_key_of(&RSA_PKCS1_2048_8192_SHA256) =>
         {
             of_family()
         }
@@ -164,6 +188,14 @@ fn algorithms(key: &DecodingKey) -> Vec<Algorithm> {
 
 /// 2,048 bits.
 const RSA_MODULUS_BYTES_MIN: usize = 256;
+/// 4,096 bits: a larger one takes a client's whole share of a turn to check.
+const RSA_MODULUS_BYTES_MAX: usize = 512;
+/// The same with its exponent and what DER adds.
+const RSA_DER_BYTES_MAX: usize = RSA_MODULUS_BYTES_MAX + 20;
+/// 65,537 and smaller.
+const RSA_EXPONENT_BYTES_MAX: usize = 3;
+/// Keys without a name that one token is tried with.
+const NAMELESS_MAX: usize = 4;
 
 /// RFC 7517 sections 4.2 and 4.3.
 fn is_for_signatures(jwk: &Jwk) -> bool {

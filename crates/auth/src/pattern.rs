@@ -11,11 +11,15 @@ impl Patterns {
     /// Most patterns that a token may have.
     pub const MAX: usize = 128;
 
-    /// None when there are more than [`Patterns::MAX`].
+    /// Longest pattern: that of the longest name and a star.
+    pub const BYTES_MAX: usize = 256;
+
+    /// None when there are more than [`Patterns::MAX`], or one is longer than [`Patterns::BYTES_MAX`].
     pub fn new(patterns: impl IntoIterator<Item = String>) -> Option<Self> {
         let patterns: Vec<Box<str>> =
             patterns.into_iter().take(Self::MAX + 1).map(String::into_boxed_str).collect();
-        (patterns.len() <= Self::MAX).then(|| Self(patterns.into()))
+        let fit = patterns.iter().all(|pattern| pattern.len() <= Self::BYTES_MAX);
+        (fit && patterns.len() <= Self::MAX).then(|| Self(patterns.into()))
     }
 
     /// Whether one of them matches.
@@ -69,5 +73,7 @@ mod tests {
     fn patterns_beyond_the_bound_are_no_patterns() {
         let many = |count| Patterns::new((0..count).map(|number| number.to_string()));
         assert!(many(Patterns::MAX).is_some() && many(Patterns::MAX + 1).is_none());
+        let long = |bytes| Patterns::new(["x".repeat(bytes)]);
+        assert!(long(Patterns::BYTES_MAX).is_some() && long(Patterns::BYTES_MAX + 1).is_none());
     }
 }

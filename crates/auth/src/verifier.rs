@@ -15,36 +15,61 @@ pub struct Verifier {
     audience: Option<String>,
 }
 
+/// A token whose header fits some key: what is left is its signature, which is what costs.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    verifier: &'a Verifier,
+    token: &'a [u8],
+    header: Header,
+    keys: Vec<&'a Key>,
+}
+
 impl Verifier {
+    /// Longest token, in bytes.
+    pub const TOKEN_BYTES_MAX: usize = 8 << 10;
+
     /// Where an issuer or an audience is given, tokens must have it.
     pub fn new(keys: KeySet, issuer: Option<String>, audience: Option<String>) -> Self {
         Self { keys, issuer, audience }
     }
 
-    /// The claims of a token that is good at `now_s` (Unix seconds).
+    /// Reads a token's header and finds the keys that it may be signed with.
     ///
     /// # Errors
-    /// One for each rule that a token can break.
-    pub fn verify(&self, token: &[u8], now_s: u64) -> Result<Claims, TokenError> {
+    /// When it is no token, or there is no such key.
+    pub fn read<'a>(&'a self, token: &'a [u8]) -> Result<Unverified<'a>, TokenError> {
+        if token.len() > Self::TOKEN_BYTES_MAX {
+            return Err(TokenError::Long);
+        }
         let header = decode_header(token).map_err(|error| of_header(error.kind()))?;
         if header.crit.is_some() {
             return Err(TokenError::Critical);
         }
+        let keys = self.keys.find(header.alg, header.kid.as_deref())?;
+        Ok(Unverified { verifier: self, token, header, keys })
+    }
+}
+
+impl Unverified<'_> {
+    /// What checking the signature costs at most, in microseconds, for budgets.
+    pub fn cost_us(&self) -> u32 {
+        self.keys.iter().map(|key| key.cost_us()).sum()
+    }
+
+    /// The claims of the token, if it is good at `now_s` (Unix seconds).
+    ///
+    /// # Errors
+    /// One for each rule that a token can break.
+    pub fn verify(&self, now_s: u64) -> Result<Claims, TokenError> {
+        let Verifier { issuer, audience, .. } = self.verifier;
         let mut refused = TokenError::UnknownKey;
-        for key in self.keys.find(header.alg, header.kid.as_deref())? {
-            match claims(token, &header, key) {
-                Ok(claims) => {
-                    return claims.check(now_s, self.issuer.as_deref(), self.audience.as_deref());
-                }
+        for key in &self.keys {
+            match claims(self.token, &self.header, key) {
+                Ok(claims) => return claims.check(now_s, issuer.as_deref(), audience.as_deref()),
                 Err(error) => refused = error,
             }
         }
         Err(refused)
-    }
-
-    /// What one token costs at most, in microseconds, for budgets.
-    pub fn cost_us(&self) -> u32 {
-        self.keys.cost_us()
     }
 }
 

@@ -57,7 +57,7 @@ pub enum Command {
         /// Gets how many there are, and the newest of them.
         reply: Reply<(u64, Vec<SubscriberInfo>)>,
     },
-    /// End the connections of a user on this shard.
+    /// End the connections of a user on this shard, within a second and as fast as the sweep ends others.
     Disconnect {
         /// The user.
         user: Box<str>,

@@ -89,6 +89,9 @@ counters! {
     counter tokens_verified: "Tokens whose signature was checked.";
     gauge identified_open: "Connections whose client has said who it is, now.";
     gauge users_open: "Users that these connections belong to, counted on each shard.";
+    counter closed_right:
+        "Connections that ended because a right was missing or their user was ended (4403).";
+    counter refused_messages: "Messages of `switchboard.v1` clients that were refused.";
     counter closed_expired: "Connections that ended because the time of their token was over.";
     counter timed_out_head: "Handshakes or requests that did not arrive in time.";
     counter closed_protocol:

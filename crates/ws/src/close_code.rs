@@ -25,4 +25,4 @@ pub const POSITION_LOST: u16 = 4010;
 /// The identity of the client has expired.
 pub const IDENTITY_EXPIRED: u16 = 4401;
 /// The client has no right, or not any more, to what it did or listened to.
-pub const RIGHT_WITHDRAWN: u16 = 4403;
+pub const FORBIDDEN: u16 = 4403;

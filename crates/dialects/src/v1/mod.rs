@@ -9,7 +9,7 @@
 //! payload
 //! ```
 //!
-//! Lines end with LF. The first line's value is always the position to resume from, and its name is
+//! Lines end with LF. The first line's value is the position to resume from, and its name is
 //! the kind of message: `position` a publication, `start` where the connection begins, `gap` what
 //! it will never get. What a client sends ([`Request`]) has the same form, and its answers begin with the
 //! id that it chose. Publications of binary payloads are binary messages, all others text.

@@ -24,7 +24,7 @@ settings! {
         /// begin with what is published from then on, and hear of a gap where they had a position and
         /// the channel has gone on. When unset, whoever may listen.
         history: Option<Access> = None;
-        /// Channels that belong to one user, where access is `granted`: patterns such as
+        /// Channels that belong to one user, for every right that is `granted`: patterns such as
         /// `user:{sub}` or `user:{sub}:*`, in which `{sub}` stands for the user of the token.
         user_channels: Vec<String> = Vec::new();
         /// Publications per second that one client may send, with a burst of as many. 0 means no

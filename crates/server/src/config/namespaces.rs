@@ -123,10 +123,33 @@ impl Table<'_> {
                 problems.push(self.wrong(key, right));
             }
         }
-        let of = (self.name != DEFAULT).then_some(self.name);
-        if let Err(error) = UserChannels::new(of, &namespace.user_channels) {
-            problems.push(self.wrong("user_channels", &error.to_string()));
+        if let Some(right) = self.wrong_user_channels(namespace, &rights) {
+            problems.push(self.wrong("user_channels", &right));
         }
+    }
+
+    /// A pattern that gives nobody anything looks as if it kept others out.
+    fn wrong_user_channels(
+        &self,
+        namespace: &NamespaceSettings,
+        rights: &[(&str, Option<Access>)],
+    ) -> Option<String> {
+        let patterns = &namespace.user_channels;
+        let of = (self.name != DEFAULT).then_some(self.name);
+        if let Err(error) = UserChannels::new(of, patterns) {
+            return Some(error.to_string());
+        }
+        if !patterns.is_empty()
+            && !rights.iter().any(|(_, access)| *access == Some(Access::Granted))
+        {
+            let right = "does nothing unless `subscribe` or another right is \"granted\"";
+            return Some(right.to_owned());
+        }
+        let other = patterns.iter().find_map(|pattern| {
+            let name = pattern.split_once(':')?.0;
+            (of.is_none() && self.raw.namespaces.contains_key(name)).then_some(name)
+        })?;
+        Some(format!("names channels of [namespace.{other}]: write it there"))
     }
 
     /// What must fit into what. The server's own keys are checked elsewhere, so only what was

@@ -16,9 +16,10 @@ const CODES = {
   4008: "this client was too slow and lost its place",
   4010: "the position is lost; messages were missed",
   4401: "the identity has expired",
+  4403: "no right to this, or not any more",
 };
 // Trying again would end the same way.
-const FINAL = new Set([1000, 1002, 1007, 1008, 1009, 4401]);
+const FINAL = new Set([1000, 1002, 1007, 1008, 1009, 4401, 4403]);
 const [, curl, publishUrl] = $("curl").textContent.match(/^(.*) (\S+)$/);
 const encoder = new TextEncoder();
 

@@ -24,7 +24,7 @@ impl Reason {
     /// not come back together.
     pub(crate) fn refusal(self, spread: u32) -> Refusal {
         let (status, first_s, width_s, sentence) = match self {
-            Self::Full => (503, 1, 5, "all lines are taken; try again later"),
+            Self::Full => (503, 1, 5, "all connections are taken; try again later"),
             Self::Joins => (
                 429,
                 1,

@@ -10,6 +10,9 @@ const PENDING_MAX: usize = 64;
 /// New tokens that a client may show in a second.
 const REFRESHES_PER_SECOND: u32 = 1;
 
+/// Refusals that a client gets in a second, with a burst of as many. The next one ends the connection.
+const REFUSALS_PER_SECOND: u32 = 50;
+
 /// What a `switchboard.v1` client has asked and not been answered, and how often it may show a new token.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -17,12 +20,14 @@ pub(crate) struct Asked {
     /// The shard's number of each publication, and the client's id.
     pending: VecDeque<(u32, Box<str>)>,
     refreshes: TokenBucket,
+    refusals: TokenBucket,
 }
 
 impl Asked {
     pub(crate) fn new(now_ms: u64) -> Self {
         let refreshes = TokenBucket::new(REFRESHES_PER_SECOND, now_ms);
-        Self { next: 0, pending: VecDeque::new(), refreshes }
+        let refusals = TokenBucket::new(REFUSALS_PER_SECOND, now_ms);
+        Self { next: 0, pending: VecDeque::new(), refreshes, refusals }
     }
 
     /// The number of the publication that comes next.
@@ -52,9 +57,14 @@ impl Asked {
         self.refreshes.try_take(now_ms)
     }
 
+    /// Whether one more refusal is answered. Who is refused again and again is not told for ever.
+    pub(crate) fn may_be_refused(&mut self, now_ms: u64) -> bool {
+        self.refusals.try_take(now_ms)
+    }
+
     /// It may as well be forgotten.
     pub(super) fn is_empty(&self, now_ms: u64) -> bool {
-        self.pending.is_empty() && self.refreshes.is_full(now_ms)
+        self.pending.is_empty() && self.refreshes.is_full(now_ms) && self.refusals.is_full(now_ms)
     }
 }
 

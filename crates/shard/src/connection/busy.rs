@@ -1,6 +1,6 @@
 //! What a connection needs only while it is busy.
 
-use switchboard_hub::{ChannelName, Gap, OnGap, Start};
+use switchboard_hub::{ChannelName, Gap, NamespaceId, OnGap, Start};
 use switchboard_ws::message::Receiver;
 
 use super::api_work::{ApiStage, ApiWork};
@@ -64,8 +64,8 @@ pub(crate) struct Busy {
     pub(crate) api: Option<Box<ApiWork>>,
     /// What it has asked, in `switchboard.v1`.
     pub(crate) asked: Option<Box<Asked>>,
-    /// How often it may still publish.
-    pub(crate) bucket: Option<TokenBucket>,
+    /// How often it may still publish, in each namespace in which it does.
+    pub(crate) buckets: Vec<(NamespaceId, TokenBucket)>,
     /// It was closed for being too slow: the kernel may hold much that it never reads.
     pub(crate) too_slow: bool,
     /// The peer has ended its side.
@@ -126,7 +126,7 @@ impl Busy {
             && self.asked.as_ref().is_none_or(|asked| asked.is_empty(now_ms))
             && self.is_flushed()
             && self.then == Then::Go
-            && self.bucket.as_ref().is_none_or(|bucket| bucket.is_full(now_ms))
+            && self.buckets.iter().all(|(_, bucket)| bucket.is_full(now_ms))
             && !self.too_slow
             && !self.peer_ended
     }

@@ -35,6 +35,13 @@ impl Core {
         }
     }
 
+    /// The token of the connection is checked when those that came before it have been.
+    pub(crate) fn await_verification(&mut self, id: ConnId) {
+        if self.slab.get_mut(id).is_some_and(|connection| connection.gates.queue()) {
+            self.unverified.push_back(id);
+        }
+    }
+
     /// The held input of the connection is looked at again in this turn or the next.
     pub(crate) fn revisit(&mut self, id: ConnId) {
         if self.slab.get_mut(id).is_some_and(|connection| connection.gates.queue()) {

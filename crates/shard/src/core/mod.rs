@@ -64,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) internal: u32,
     /// Those of them on which nobody with access has spoken yet, in the order in which they came.
     pub(crate) strangers: Vec<ConnId>,
+    /// Connections with tokens for which the turn had no time, in the order in which they came.
+    pub(crate) unverified: VecDeque<ConnId>,
     /// Who the clients are.
     pub(crate) identities: Identities,
     /// Time that tokens may still take in this turn, in microseconds.
@@ -125,6 +127,7 @@ impl Core {
             delivers: false,
             verify_left_us: VERIFY_US_MAX,
             identities,
+            unverified: VecDeque::new(),
             finishing: Vec::new(),
             revisits: VecDeque::new(),
             held_publishers: Vec::new(),

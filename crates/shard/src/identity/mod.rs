@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use switchboard_auth::Claims;
 
-pub(crate) use expiry::{due, expires};
+pub(crate) use expiry::{due, expires_s, is_due};
 pub(crate) use rights::{check_subscribe, may_publish, may_subscribe, without_history};
-pub(crate) use show::{show, verify};
-pub(crate) use table::Identities;
+pub(crate) use show::{Unshown, show, verify};
+pub(crate) use table::{End, Identities};
 
 /// The client of a request; none for an anonymous one.
 pub(crate) type Who = Option<Arc<Claims>>;

@@ -24,7 +24,8 @@ pub(crate) fn check_subscribe(
         return Ok(());
     };
     core.counters.refused_right.add(1);
-    Err(if who.is_none() {
+    let helps = !watched_by_each(name).any(|name| is_for_nobody(&core.config, &name));
+    Err(if who.is_none() && helps {
         Answer::Response(Response::unauthorized(None))
     } else {
         Answer::refuse(403, format!("this client may not listen to channel {name}"))
@@ -33,9 +34,21 @@ pub(crate) fn check_subscribe(
 
 /// Whoever listens to `presence:NAME` learns who is in NAME, and needs the right for that.
 pub(crate) fn may_subscribe(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
-    let watched = presence::watched_by(name);
     is_allowed(config, who, name, |rules| rules.subscribe)
-        && watched.is_none_or(|name| is_allowed(config, who, &name, |rules| rules.presence))
+        && watched_by_each(name)
+            .skip(1)
+            .all(|name| is_allowed(config, who, &name, |rules| rules.presence))
+}
+
+/// A channel, the one whose joins and leaves are published in it, the one whose are in that, and so on.
+fn watched_by_each(name: &ChannelName) -> impl Iterator<Item = ChannelName> {
+    std::iter::successors(Some(name.clone()), presence::watched_by)
+}
+
+/// Nobody may listen to a channel, or to the one for its joins and leaves: no token would help.
+fn is_for_nobody(config: &Config, name: &ChannelName) -> bool {
+    let rules = rules(config, name);
+    rules.subscribe == Access::Nobody || rules.presence == Access::Nobody
 }
 
 /// Where a client may begin in these channels: one without the right to their history begins with what is
@@ -63,10 +76,14 @@ fn is_allowed(
     name: &ChannelName,
     access: impl FnOnce(&ClientRules) -> Access,
 ) -> bool {
-    let namespaces = &config.namespaces;
-    let rules = namespaces.rules(namespaces.resolve(name).unwrap_or(NamespaceId::DEFAULT));
+    let rules = rules(config, name);
     let is_own = |user: &str| rules.user_channels.is_own(user, name);
     allows(access(rules), who, name, |claims| &claims.channels, is_own)
+}
+
+fn rules<'c>(config: &'c Config, name: &ChannelName) -> &'c ClientRules {
+    let namespaces = &config.namespaces;
+    namespaces.rules(namespaces.resolve(name).unwrap_or(NamespaceId::DEFAULT))
 }
 
 /// Whether the client of a connection may publish in a channel of this namespace.
@@ -76,14 +93,16 @@ pub(crate) fn may_publish(
     namespace: NamespaceId,
     name: &ChannelName,
 ) -> bool {
-    match core.config.namespaces.rules(namespace).publish {
+    let rules = core.config.namespaces.rules(namespace);
+    let user = || core.identities.user(id.index()).filter(|user| !user.is_empty());
+    let claims = core.identities.claims(id.index());
+    match rules.publish {
         Access::Anyone => true,
         Access::Nobody => false,
-        Access::Authenticated => {
-            core.identities.user(id.index()).is_some_and(|user| !user.is_empty())
-        }
+        Access::Authenticated => user().is_some(),
         Access::Granted => {
-            core.identities.claims(id.index()).is_some_and(|claims| claims.publish.match_name(name))
+            claims.is_some_and(|claims| claims.publish.match_name(name))
+                || user().is_some_and(|user| rules.user_channels.is_own(user, name))
         }
     }
 }

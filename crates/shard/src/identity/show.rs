@@ -4,70 +4,110 @@ use std::sync::Arc;
 
 use switchboard_auth::{Place, Presented, TokenError};
 use switchboard_dialects::Transport;
+use switchboard_plane::ConnId;
+use switchboard_ws::authority::Authority;
 use switchboard_ws::head::Request;
 
 use super::Who;
 use crate::core::Core;
 use crate::http::{Answer, Response};
 
-/// The client that a request shows by a token; none when it shows none, or the server takes none.
+/// Why a token gives no client.
+#[derive(Debug)]
+pub(crate) enum Unshown {
+    /// It is not valid.
+    Invalid(TokenError),
+    /// The tokens of this turn have taken their time.
+    Later,
+}
+
+/// The client that a request shows by a token; none when it shows none, or the server accepts none. `cors` is
+/// the number of its page's origin among those that are allowed.
 ///
 /// # Errors
-/// 401 for a token that is not good, 403 for a cookie that some other page may have sent, and
-/// [`Answer::Later`] when the tokens of this turn have taken their time.
+/// 401 for a token that is not valid, and [`Answer::Later`] when the tokens of this turn have taken their
+/// time. The connection then waits for its place in a later one.
 pub(crate) fn show(
     core: &mut Core,
+    id: ConnId,
     request: &Request<'_>,
     transport: Transport,
+    cors: u8,
 ) -> Result<Who, Answer> {
     if core.identities.verifier.is_none() {
         return Ok(None);
     }
     let cookie = core.config.identity.cookie.as_deref();
+    let cookie = cookie.filter(|_| may_send_cookie(request, transport, cors));
     let Some(presented) = Presented::find(request, cookie) else {
         return Ok(None);
     };
-    if presented.place == Place::Cookie && !may_send_cookie(request, transport) {
-        core.counters.refused_token.add(1);
-        let sentence = "a token in a cookie is taken from pages whose Origin is allowed, no others";
-        return Err(Answer::refuse(403, sentence));
-    }
     // A connection is opened once with its token; a poll shows it again and again.
     let is_repeated = matches!(transport, Transport::LongPoll | Transport::IntervalPoll);
-    if is_repeated && let Some(claims) = core.identities.cache.get(&presented.token, core.unix_s())
-    {
+    let now_s = core.unix_s();
+    if is_repeated && let Some(claims) = core.identities.cache.get(&presented.token, now_s) {
         return Ok(Some(claims));
     }
-    if core.verify_left_us == 0 {
-        return Err(Answer::Later);
+    match verify(core, &presented.token) {
+        Ok(claims) => {
+            if is_repeated && let Some(claims) = &claims {
+                core.identities.cache.insert(&presented.token, Arc::clone(claims));
+            }
+            Ok(claims)
+        }
+        Err(Unshown::Later) => {
+            core.await_verification(id);
+            Err(Answer::Later)
+        }
+        // The browser sends it as long as it has it: that must not cost anybody what is for everybody.
+        Err(Unshown::Invalid(_)) if presented.place == Place::Cookie => Ok(None),
+        Err(Unshown::Invalid(error)) => Err(Answer::Response(Response::unauthorized(Some(error)))),
     }
-    let claims = verify(core, &presented.token)
-        .map_err(|error| Answer::Response(Response::unauthorized(Some(error))))?;
-    if is_repeated && let Some(claims) = &claims {
-        core.identities.cache.insert(&presented.token, Arc::clone(claims));
-    }
-    Ok(claims)
 }
 
-/// Checks a token, and counts its time; none where the server takes no tokens.
-pub(crate) fn verify(core: &mut Core, token: &[u8]) -> Result<Who, TokenError> {
+/// Checks a token, and counts its time; none where the server accepts no tokens.
+pub(crate) fn verify(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
     let Some(verifier) = core.identities.verifier.clone() else {
         return Ok(None);
     };
-    core.verify_left_us = core.verify_left_us.saturating_sub(verifier.cost_us());
-    core.counters.tokens_verified.add(1);
-    let claims = verifier.verify(token, core.unix_s());
-    if claims.is_err() {
-        core.counters.refused_token.add(1);
+    let claims = verifier.read(token).and_then(|unverified| {
+        if core.verify_left_us == 0 {
+            return Ok(None);
+        }
+        core.verify_left_us = core.verify_left_us.saturating_sub(unverified.cost_us());
+        core.counters.tokens_verified.add(1);
+        unverified.verify(core.unix_s()).map(Some)
+    });
+    match claims {
+        Ok(Some(claims)) => Ok(Some(Arc::new(claims))),
+        Ok(None) => Err(Unshown::Later),
+        Err(error) => {
+            core.counters.refused_token.add(1);
+            Err(Unshown::Invalid(error))
+        }
     }
-    claims.map(|claims| Some(Arc::new(claims)))
 }
 
-/// A browser sends a cookie whatever page asks, so the page must be known: by an Origin, which was checked
-/// before, or, for a GET that browsers send without one, by the word of the browser that it is our own (the
-/// Fetch standard's metadata headers). A WebSocket always has an Origin.
-fn may_send_cookie(request: &Request<'_>, transport: Transport) -> bool {
-    let has_origin = request.header("origin").is_some();
-    let is_own = request.header("sec-fetch-site") == Some(b"same-origin");
-    has_origin || (is_own && transport != Transport::WebSocket)
+/// A browser sends a cookie whatever page asks, so the page must be known, else the cookie counts as absent.
+/// Its Origin was checked before: it is one of those that are allowed, or names the server's own host. The
+/// latter must be https, unless it is on this machine: a page that was tampered with on the way has the same
+/// host. Browsers send a GET of the own origin without one, and say so (the Fetch standard's metadata
+/// headers, which they send over https only, and to this machine). A WebSocket always has an Origin.
+fn may_send_cookie(request: &Request<'_>, transport: Transport, cors: u8) -> bool {
+    match request.header("origin") {
+        Some(_) if cors > 0 => true,
+        Some(origin) => origin.starts_with(b"https://") || request.host().is_some_and(is_loopback),
+        None => {
+            transport != Transport::WebSocket
+                && request.header("sec-fetch-site") == Some(b"same-origin")
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = Authority::parse(host.as_bytes()).map(|authority| authority.host());
+    name.is_some_and(|name| {
+        let address = name.trim_start_matches('[').trim_end_matches(']').parse();
+        name == "localhost" || address.is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    })
 }

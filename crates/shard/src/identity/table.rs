@@ -2,29 +2,53 @@
 
 use std::sync::Arc;
 
-use switchboard_auth::{Claims, TokenCache, Verifier};
+use switchboard_auth::{Claims, Patterns, TokenCache, Verifier};
 
 use super::by_slot::{BySlot, Vacant};
 use super::users::{NONE, Users};
-use crate::time::Tick;
 
 /// Bytes of verified tokens that a shard remembers, for polls.
 const CACHE_BYTES_MAX: usize = 4 << 20;
+
+/// The end of a connection that has none.
+pub(crate) const NEVER_S: u32 = u32::MAX;
+
+/// The end of a connection that the backend wants gone: before every other.
+const REVOKED_S: u32 = 0;
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// The time of its token is over.
+    Expired,
+    /// The backend wants its client gone.
+    Revoked,
+}
 
 /// One connection's client, in 16 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Identity {
     user: u32,
-    /// When the connection is to end.
-    expires: Tick,
+    /// When the connection is to end, in Unix seconds.
+    expires_s: u32,
     /// The connections of the same user before and after it.
     before: u32,
     next: u32,
 }
 
+impl Identity {
+    fn end(&self, now_s: u32) -> Option<End> {
+        match self.expires_s {
+            REVOKED_S => Some(End::Revoked),
+            NEVER_S => None,
+            expires_s => (expires_s <= now_s).then_some(End::Expired),
+        }
+    }
+}
+
 impl Default for Identity {
     fn default() -> Self {
-        Self { user: NONE, expires: Tick::NEVER, before: NONE, next: NONE }
+        Self { user: NONE, expires_s: NEVER_S, before: NONE, next: NONE }
     }
 }
 
@@ -65,20 +89,35 @@ impl Identities {
         }
     }
 
-    /// The connection in this slot is that of the client with these claims, until `expires`.
-    pub(crate) fn set(&mut self, slot: u32, claims: &Arc<Claims>, expires: Tick) {
+    /// The connection in this slot is that of the client with these claims, until `expires_s`.
+    pub(crate) fn set(&mut self, slot: u32, claims: &Claims, expires_s: u32) {
         self.clear(slot);
         let user = self.users.intern(&claims.user);
         let next = self.users.first(user);
+        let kept = self.kept(claims, next);
         if let Some(next) = self.by_slot.get_mut(next) {
             next.before = slot;
         }
         self.users.set_first(user, slot);
-        self.by_slot.put(slot, Identity { user, expires, before: NONE, next });
+        self.by_slot.put(slot, Identity { user, expires_s, before: NONE, next });
         self.open += 1;
-        if !claims.publish.is_empty() || claims.info.is_some() {
-            self.claims.put(slot, Some(Arc::clone(claims)));
+        if kept.is_some() {
+            self.claims.put(slot, kept);
         }
+    }
+
+    /// What is needed of claims once the connection listens: one copy for all connections of a user with the
+    /// same, of which `other` is the newest.
+    fn kept(&self, claims: &Claims, other: u32) -> Option<Arc<Claims>> {
+        if claims.publish.is_empty() && claims.info.is_none() {
+            return None;
+        }
+        let other = self.claims(other);
+        let same =
+            other.filter(|other| other.publish == claims.publish && other.info == claims.info);
+        Some(same.cloned().unwrap_or_else(|| {
+            Arc::new(Claims { channels: Patterns::default(), ..claims.clone() })
+        }))
     }
 
     /// The connection in this slot does not listen any more.
@@ -134,10 +173,27 @@ impl Identities {
         })
     }
 
-    /// The slots of a page whose time is over.
-    pub(super) fn due(&self, page: usize, now: Tick) -> impl Iterator<Item = u32> {
-        let due = move |(_, identity): &(u32, &Identity)| identity.expires <= now;
-        self.by_slot.page(page).filter(due).map(|(slot, _)| slot)
+    /// The connections of a user are to end; says how many there are that were not to.
+    pub(crate) fn revoke(&mut self, user: &str) -> u64 {
+        let (mut slot, mut revoked) =
+            (self.users.find(user).map_or(NONE, |at| self.users.first(at)), 0);
+        while let Some(identity) = self.by_slot.get_mut(slot) {
+            revoked += u64::from(identity.expires_s != REVOKED_S);
+            identity.expires_s = REVOKED_S;
+            slot = identity.next;
+        }
+        revoked
+    }
+
+    /// The slots of a page that are to end by now.
+    pub(super) fn due(&self, page: usize, now_s: u32) -> impl Iterator<Item = (u32, End)> {
+        let all = self.by_slot.page(page);
+        all.filter_map(move |(slot, identity)| Some((slot, identity.end(now_s)?)))
+    }
+
+    /// Whether, and why, the connection in this slot is to end by now.
+    pub(super) fn end(&self, slot: u32, now_s: u32) -> Option<End> {
+        self.by_slot.get(slot)?.end(now_s)
     }
 }
 
@@ -169,7 +225,7 @@ mod tests {
             let slot = random.u32(..900);
             let user = ["", "a", "b", "c"][random.usize(..4)];
             if random.bool() {
-                identities.set(slot, &claims(user), Tick::NEVER);
+                identities.set(slot, &claims(user), NEVER_S);
                 model.insert(slot, user.to_owned());
             } else {
                 identities.clear(slot);
@@ -188,11 +244,38 @@ mod tests {
     #[test]
     fn what_is_due_is_found_by_page() {
         let mut identities = Identities::new(None);
-        let soon = Tick::at(0, 1_000);
-        identities.set(300, &claims("a"), soon);
-        identities.set(301, &claims("a"), soon.after_ms(200));
-        let due = |page, now| identities.due(page, now).collect::<Vec<_>>();
-        assert_eq!((due(1, Tick::at(0, 900)), due(0, soon)), (vec![], vec![]));
-        assert_eq!((due(1, soon), due(1, soon.after_ms(200))), (vec![300], vec![300, 301]));
+        identities.set(300, &claims("a"), 10);
+        identities.set(301, &claims("b"), 12);
+        identities.set(302, &claims("b"), NEVER_S);
+        let due =
+            |identities: &Identities, page, now_s| identities.due(page, now_s).collect::<Vec<_>>();
+        assert!(due(&identities, 1, 9).is_empty() && due(&identities, 0, 99).is_empty());
+        let (first, second) = ((300, End::Expired), (301, End::Expired));
+        assert_eq!(due(&identities, 1, 10), [first]);
+        assert_eq!(due(&identities, 1, u32::MAX), [first, second]);
+        assert_eq!(
+            (identities.revoke("b"), identities.revoke("b"), identities.revoke("c")),
+            (2, 0, 0)
+        );
+        let revoked = [(301, End::Revoked), (302, End::Revoked)];
+        assert_eq!(due(&identities, 1, 0), revoked);
+    }
+
+    #[test]
+    fn claims_are_kept_once_for_the_connections_of_a_user() {
+        let mut identities = Identities::new(None);
+        let with = |user, info: &str| Claims {
+            info: Some(info.as_bytes().into()),
+            channels: Patterns::new(["x".to_owned()]).unwrap(),
+            ..(*claims(user)).clone()
+        };
+        for slot in 0..4 {
+            identities.set(slot, &with("a", if slot < 3 { "1" } else { "2" }), NEVER_S);
+        }
+        identities.set(4, &claims("a"), NEVER_S);
+        let kept = |slot| identities.claims(slot).unwrap();
+        assert!(Arc::ptr_eq(kept(0), kept(1)) && Arc::ptr_eq(kept(0), kept(2)));
+        assert!(!Arc::ptr_eq(kept(0), kept(3)) && kept(0).channels.is_empty());
+        assert!(identities.claims(4).is_none());
     }
 }

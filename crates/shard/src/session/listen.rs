@@ -56,7 +56,7 @@ fn try_get(
     if is_behind || poll::is_for_later(core, &listen) {
         return Err(Answer::Later);
     }
-    let who = identity::show(core, request, listen.transport)?;
+    let who = identity::show(core, id, request, listen.transport, cors)?;
     if !may_join(core, id, channels.names.len()) {
         let refusal = admission::refuse(core, id, Reason::Joins);
         return Err(Answer::Response(Response::try_later(refusal)));
@@ -64,8 +64,8 @@ fn try_get(
     identity::check_subscribe(core, who.as_deref(), &channels)?;
     identity::without_history(&core.config, who.as_deref(), &channels, &mut listen);
     if let Some(claims) = &who {
-        let expires = identity::expires(core, id, claims);
-        core.identities.set(id.index(), claims, expires);
+        let expires_s = identity::expires_s(core, id, claims);
+        core.identities.set(id.index(), claims, expires_s);
     }
     let answer = open_session(core, id, request, &channels, listen, cors);
     if !matches!(answer, Answer::TakenOver) {

@@ -20,8 +20,7 @@
 //!    `on_slow` when it cannot be; `on_published` with the receipts it asked for, `on_answered` with what
 //!    the handler of the internal API says; `on_deleted`; `on_turn` when it asked to be looked at again;
 //!    `on_silent` and `on_due` from the sweep; `on_flushed` when a full socket has taken all.
-//!    `on_expired` says that the client's token is no longer good: it ends as by `on_stop`, or its client shows
-//!    another one. `on_withdrawn` says that the backend wants it to end.
+//!    `on_end` says that the time of the client's token is over, or that the backend wants the client gone.
 //! 4. `on_stop` asks for the end. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
 //!    the connection, and leaves its channels then.
 //!
@@ -59,6 +58,7 @@ use switchboard_plane::ConnId;
 use crate::api::ApiResponse;
 use crate::connection::Session;
 use crate::core::Core;
+use crate::identity::End;
 use crate::subscribe::{Missed, Resumed, has_deleted_channel, resume as resuming};
 
 pub(crate) use verbs::{Taken, Verbs};
@@ -201,19 +201,16 @@ pub(crate) fn on_due(core: &mut Core, id: ConnId) {
     }
 }
 
-/// The time of its client's token is over.
-pub(crate) fn on_expired(core: &mut Core, id: ConnId) {
-    if let Some(session) = of(core, id) {
-        core.counters.closed_expired.add(1);
-        dispatch!(session, on_expired(core, id));
+/// The time of its client's token is over, or the backend wants its client gone.
+pub(crate) fn on_end(core: &mut Core, id: ConnId, end: End) {
+    let Some(session) = of(core, id) else {
+        return;
+    };
+    match end {
+        End::Expired => core.counters.closed_expired.add(1),
+        End::Revoked => core.counters.closed_right.add(1),
     }
-}
-
-/// The backend wants its client gone.
-pub(crate) fn on_withdrawn(core: &mut Core, id: ConnId) {
-    if let Some(session) = of(core, id) {
-        dispatch!(session, on_withdrawn(core, id));
-    }
+    dispatch!(session, on_end(core, id, end));
 }
 
 /// The server stops.

@@ -8,6 +8,7 @@ use switchboard_ws::close;
 use super::verbs::{Taken, Verbs};
 use super::{publish, stream, websocket};
 use crate::core::Core;
+use crate::identity::End;
 use crate::subscribe::{Lost, Missed};
 
 /// [`Session::Plain`](crate::connection::Session::Plain).
@@ -56,12 +57,8 @@ impl Verbs for Plain {
         websocket::due(core, id);
     }
 
-    fn on_expired(core: &mut Core, id: ConnId) {
-        websocket::expired(core, id);
-    }
-
-    fn on_withdrawn(core: &mut Core, id: ConnId) {
-        websocket::withdrawn(core, id);
+    fn on_end(core: &mut Core, id: ConnId, end: End) {
+        websocket::end(core, id, end);
     }
 
     fn on_stop(core: &mut Core, id: ConnId, code: u16) {

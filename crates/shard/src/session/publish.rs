@@ -1,7 +1,7 @@
 //! A client publishes on its WebSocket.
 
 use switchboard_auth::Access;
-use switchboard_hub::{Draft, Kind, Receipt, ReplyTo, Subscription};
+use switchboard_hub::{Draft, Kind, NamespaceId, Receipt, ReplyTo, Subscription};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 use thiserror::Error;
@@ -33,7 +33,7 @@ impl PublishError {
     /// The close code for a client that has no other way to hear of it.
     fn close_code(&self) -> u16 {
         match self {
-            Self::Right(_) => close::RIGHT_WITHDRAWN,
+            Self::Right(_) => close::FORBIDDEN,
             _ => close::POLICY,
         }
     }
@@ -42,7 +42,10 @@ impl PublishError {
 /// A message of a subscriber: a publication to its channel.
 pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) {
     if let Err(error) = publish_to_only(core, id, kind, payload) {
-        core.counters.closed_policy.add(1);
+        match error {
+            PublishError::Right(_) => core.counters.closed_right.add(1),
+            _ => core.counters.closed_policy.add(1),
+        }
         // What else is in this read is looked at only for the peer's Close.
         websocket::close(core, id, error.close_code(), &error.to_string());
     }
@@ -90,7 +93,7 @@ pub(super) fn publish(
     }
     rule?;
     let per_second = namespaces.rules(namespace).publish_per_second;
-    if per_second > 0 && !take_token(core, id, per_second) {
+    if per_second > 0 && !take_token(core, id, namespace, per_second) {
         let namespace = core.config.namespaces.name(namespace).to_owned();
         return Err(PublishError::TooMany { per_second, namespace });
     }
@@ -109,13 +112,16 @@ pub(super) fn publish(
     Ok(receipt)
 }
 
-/// Whether the client has not published as often as it may.
-fn take_token(core: &mut Core, id: ConnId, per_second: u32) -> bool {
+/// Whether the client has not published as often as it may in a namespace.
+fn take_token(core: &mut Core, id: ConnId, namespace: NamespaceId, per_second: u32) -> bool {
     let now_ms = core.now_ms;
     let Some(connection) = core.slab.get_mut(id) else {
         return false;
     };
-    let bucket =
-        connection.busy().bucket.get_or_insert_with(|| TokenBucket::new(per_second, now_ms));
-    bucket.try_take(now_ms)
+    let buckets = &mut connection.busy().buckets;
+    let at = buckets.iter().position(|(of, _)| *of == namespace).unwrap_or_else(|| {
+        buckets.push((namespace, TokenBucket::new(per_second, now_ms)));
+        buckets.len() - 1
+    });
+    buckets[at].1.try_take(now_ms)
 }

@@ -7,6 +7,7 @@ use switchboard_ws::close;
 use crate::api::ApiResponse;
 use crate::connection::Connection;
 use crate::core::Core;
+use crate::identity::End;
 use crate::subscribe::{Lost, Missed};
 
 /// What became of received bytes.
@@ -66,14 +67,13 @@ pub(crate) trait Verbs {
     /// Its deadline has passed.
     fn on_due(core: &mut Core, id: ConnId);
 
-    /// The time of its client's token is over.
-    fn on_expired(core: &mut Core, id: ConnId) {
-        Self::on_stop(core, id, close::IDENTITY_EXPIRED);
-    }
-
-    /// The backend wants its client gone.
-    fn on_withdrawn(core: &mut Core, id: ConnId) {
-        Self::on_stop(core, id, close::RIGHT_WITHDRAWN);
+    /// The time of its client's token is over, or the backend wants its client gone.
+    fn on_end(core: &mut Core, id: ConnId, end: End) {
+        let code = match end {
+            End::Expired => close::IDENTITY_EXPIRED,
+            End::Revoked => close::FORBIDDEN,
+        };
+        Self::on_stop(core, id, code);
     }
 
     /// The server stops; `code` is the one of the Close frame, for those who get one.

@@ -12,6 +12,7 @@ use super::verbs::Taken;
 use crate::connection::{ListenMode, Session, Then};
 use crate::core::Core;
 use crate::http::{Answer, upgrade};
+use crate::identity::End;
 use crate::lifecycle::ending;
 use crate::subscribe::{self, Channels, presence, resume};
 
@@ -214,14 +215,13 @@ pub(super) fn due(core: &mut Core, id: ConnId) {
     }
 }
 
-/// The time of the token is over.
-pub(super) fn expired(core: &mut Core, id: ConnId) {
-    close(core, id, close::IDENTITY_EXPIRED, "the token has expired: connect with a new one");
-}
-
-/// The backend wants the client gone.
-pub(super) fn withdrawn(core: &mut Core, id: ConnId) {
-    close(core, id, close::RIGHT_WITHDRAWN, "the connections of this user were ended");
+/// The client is to go.
+pub(super) fn end(core: &mut Core, id: ConnId, end: End) {
+    let (code, reason) = match end {
+        End::Expired => (close::IDENTITY_EXPIRED, "the token has expired: connect with a new one"),
+        End::Revoked => (close::FORBIDDEN, "the connections of this user were ended"),
+    };
+    close(core, id, code, reason);
 }
 
 pub(super) fn stop(core: &mut Core, id: ConnId, code: u16) {

@@ -5,7 +5,6 @@ use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
 use crate::core::Core;
-use crate::session;
 use crate::subscribe::presence::name_of;
 
 fn subscriber(core: &Core, connection: &Connection) -> SubscriberInfo {
@@ -23,20 +22,6 @@ pub(crate) fn of_user(core: &Core, user: &str, max: usize) -> (u64, Vec<Subscrib
     let connections = || core.identities.of_user(user).filter_map(|slot| core.slab.at(slot));
     let list = connections().take(max).map(|connection| subscriber(core, connection)).collect();
     (connections().count() as u64, list)
-}
-
-/// Ends a user's connections on this shard; says how many there were.
-pub(crate) fn disconnect(core: &mut Core, user: &str) -> u64 {
-    let ids: Vec<ConnId> = core
-        .identities
-        .of_user(user)
-        .filter_map(|slot| core.slab.at(slot))
-        .map(|connection| connection.id)
-        .collect();
-    for id in &ids {
-        session::on_withdrawn(core, *id);
-    }
-    ids.len() as u64
 }
 
 /// Up to `max` of those who listen to a channel on this shard.

@@ -64,7 +64,7 @@ impl<P: Plane> Shard<P> {
             Command::Slow { max, reply } => reply(inspect::slowest(&self.core, max)),
             Command::OfUser { user, max, reply } => reply(inspect::of_user(&self.core, &user, max)),
             Command::Disconnect { user, reply } => {
-                reply(inspect::disconnect(&mut self.core, &user));
+                reply(self.core.identities.revoke(&user));
             }
             Command::Stop => self.begin_stop(),
         }

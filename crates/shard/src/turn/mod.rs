@@ -10,7 +10,7 @@ mod sweep;
 use std::sync::Arc;
 
 use switchboard_hub::{Accounting, Hub, Router, ShardId};
-use switchboard_plane::{Event, Plane};
+use switchboard_plane::{ConnId, Event, Plane};
 
 use self::sweep::Sweep;
 use crate::admission::{Admission, Door};
@@ -188,6 +188,7 @@ impl<P: Plane> Shard<P> {
             || self.link.plane().has_more()
             || self.core.exchange.is_behind()
             || !self.core.revisits.is_empty()
+            || !self.core.unverified.is_empty()
             || !self.core.announcements.is_empty()
         {
             return Next::Now;
@@ -234,14 +235,27 @@ impl<P: Plane> Shard<P> {
     fn continue_input(&mut self) {
         for _ in 0..REVISITS_MAX.min(self.core.revisits.len()) {
             if let Some(id) = self.core.revisits.pop_front() {
-                if let Some(connection) = self.core.slab.get_mut(id) {
-                    connection.gates.unqueue();
-                }
-                input::go_on(&mut self.core, id);
-                // One may stand here twice, and its replies must not mix with another's.
-                self.end_stage();
+                self.look_again(id);
             }
         }
+        for _ in 0..REVISITS_MAX {
+            if self.core.verify_left_us == 0 {
+                break;
+            }
+            let Some(id) = self.core.unverified.pop_front() else {
+                break;
+            };
+            self.look_again(id);
+        }
+    }
+
+    fn look_again(&mut self, id: ConnId) {
+        if let Some(connection) = self.core.slab.get_mut(id) {
+            connection.gates.unqueue();
+        }
+        input::go_on(&mut self.core, id);
+        // One may stand here twice, and its replies must not mix with another's.
+        self.end_stage();
     }
 
     /// Timers, housekeeping and the gauges.

@@ -7,7 +7,7 @@ use switchboard_plane::ConnId;
 
 use crate::connection::Connection;
 use crate::core::Core;
-use crate::identity;
+use crate::identity::{self, End};
 use crate::session;
 
 /// Steps in one round over all pages.
@@ -25,8 +25,8 @@ enum Due {
     Deadline,
     /// Nothing was heard of the peer for long.
     Silence,
-    /// The time of its client's token is over.
-    Expiry,
+    /// Its client is to go.
+    End(End),
 }
 
 #[derive(Debug, Default)]
@@ -50,14 +50,17 @@ impl Sweep {
                     self.due.push((connection.id, due));
                 }
             }
-            self.due.extend(identity::due(core, self.next_page).map(|id| (id, Due::Expiry)));
+            self.due
+                .extend(identity::due(core, self.next_page).map(|(id, end)| (id, Due::End(end))));
             self.next_page += 1;
         }
         for (id, due) in self.due.drain(..) {
             match due {
                 Due::Deadline => session::on_due(core, id),
                 Due::Silence => session::on_silent(core, id),
-                Due::Expiry => session::on_expired(core, id),
+                // What was due before may have ended it already.
+                Due::End(end) if identity::is_due(core, id) => session::on_end(core, id, end),
+                Due::End(_) => {}
             }
         }
         self.next_page < end

@@ -64,6 +64,11 @@ fn tokens_take_a_part_of_a_turn_and_nobody_is_forgotten() {
 }
 
 #[test]
+fn the_end_of_a_token_leaves_the_connection_of_a_poll() {
+    tokens::the_end_of_a_poll();
+}
+
+#[test]
 fn connections_end_with_their_tokens_one_after_another() {
     tokens::the_end_of_many();
 }

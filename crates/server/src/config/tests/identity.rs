@@ -33,9 +33,16 @@ fn channels_of_users_cannot_be_those_of_others() {
         ("'a:7'", "once"),
         ("'a:{sub}', 'a:x:{sub}'", "begin alike"),
     ] {
-        let wrong = problem(file(&format!("{SECRET}[namespace.a]\nuser_channels = [{patterns}]")));
+        let rights = format!("[namespace.a]\nsubscribe = 'granted'\nuser_channels = [{patterns}]");
+        let wrong = problem(file(&format!("{SECRET}{rights}")));
         assert!(wrong.contains("namespace.a.user_channels") && wrong.contains(why), "{wrong}");
     }
+    let open = problem(file("[namespace.a]\nuser_channels = ['a:{sub}']"));
+    assert!(open.contains("does nothing"), "{open}");
+    let tables =
+        "[namespace.default]\nsubscribe = 'granted'\nuser_channels = ['a:{sub}']\n[namespace.a]";
+    let shadowed = problem(file(&format!("{SECRET}{tables}")));
+    assert!(shadowed.contains("[namespace.a]"), "{shadowed}");
 }
 
 #[test]

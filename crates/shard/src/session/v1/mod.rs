@@ -10,6 +10,7 @@ use switchboard_plane::ConnId;
 use super::verbs::{Taken, Verbs};
 use super::{stream, websocket};
 use crate::core::Core;
+use crate::identity::End;
 use crate::subscribe::{Lost, Missed};
 
 /// [`Session::V1`](crate::connection::Session::V1).
@@ -66,12 +67,8 @@ impl Verbs for V1 {
         websocket::due(core, id);
     }
 
-    fn on_expired(core: &mut Core, id: ConnId) {
-        websocket::expired(core, id);
-    }
-
-    fn on_withdrawn(core: &mut Core, id: ConnId) {
-        websocket::withdrawn(core, id);
+    fn on_end(core: &mut Core, id: ConnId, end: End) {
+        websocket::end(core, id, end);
     }
 
     fn on_stop(core: &mut Core, id: ConnId, code: u16) {

@@ -9,7 +9,7 @@ use switchboard_ws::close;
 
 use crate::connection::{Asked, InputReason};
 use crate::core::Core;
-use crate::identity;
+use crate::identity::{self, Unshown};
 use crate::session::publish::{self, PublishError};
 use crate::session::websocket;
 
@@ -38,8 +38,18 @@ pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, bytes: &[u8]) {
         RequestKind::Refresh => refresh(core, id, name, payload),
     };
     if let Err((code, reason)) = refused {
-        core.reply(id, |out| write_error(name, code, &reason, out));
+        refuse(core, id, name, code, &reason);
     }
+}
+
+fn refuse(core: &mut Core, id: ConnId, name: &str, code: u16, reason: &str) {
+    core.counters.refused_messages.add(1);
+    let now_ms = core.now_ms;
+    if asked(core, id).is_some_and(|asked| asked.may_be_refused(now_ms)) {
+        return core.reply(id, |out| write_error(name, code, reason, out));
+    }
+    core.counters.closed_policy.add(1);
+    websocket::close(core, id, close::POLICY, "too many messages were refused");
 }
 
 /// Why a message is refused: a status of HTTP and a sentence.
@@ -114,32 +124,42 @@ pub(super) fn published(core: &mut Core, id: ConnId, number: u32, receipt: &Rece
     }
 }
 
-/// A new token: of the same user, or of any where there was none. It counts at once, also where it takes
-/// rights away.
+/// A new token: of the same user, or of any where there was no name. It counts at once, also where it
+/// takes rights away.
 fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), Refused> {
     let now_ms = core.now_ms;
     if !asked(core, id).is_some_and(|asked| asked.may_refresh(now_ms)) {
         return Err((429, "a client may show one new token a second".to_owned()));
     }
-    let Some(claims) = identity::verify(core, token).map_err(|error| (401, error.to_string()))?
-    else {
-        return Err((501, "this server takes no tokens".to_owned()));
+    let claims = match identity::verify(core, token) {
+        Ok(Some(claims)) => claims,
+        Ok(None) => return Err((501, "this server accepts no tokens".to_owned())),
+        Err(Unshown::Invalid(error)) => return Err((401, error.to_string())),
+        Err(Unshown::Later) => {
+            return Err((
+                503,
+                "many tokens are being checked: show it again in a second".to_owned(),
+            ));
+        }
     };
     let slot = id.index();
-    if core.identities.user(slot).is_some_and(|user| *user != *claims.user) {
+    let user = core.identities.user(slot).filter(|user| !user.is_empty());
+    if user.is_some_and(|user| *user != *claims.user) {
         return Err((403, "the token names another user".to_owned()));
     }
-    let expires = identity::expires(core, id, &claims);
-    core.identities.set(slot, &claims, expires);
-    core.reply(id, |out| write_refreshed(name, out));
-    let mut all = core.subscriptions(id).filter_map(|(_, to)| core.hub.name(to.channel).cloned());
-    let lost = all.find(|channel| !identity::may_subscribe(&core.config, Some(&claims), channel));
+    let mut all = core.subscriptions(id).filter_map(|(_, to)| core.hub.name(to.channel));
+    let lost = all.find(|name| !identity::may_subscribe(&core.config, Some(&claims), name));
+    let lost = lost.cloned();
     drop(all);
     if let Some(channel) = lost {
-        core.counters.refused_right.add(1);
         let reason = format!("the new token does not grant channel {channel}");
-        websocket::close(core, id, close::RIGHT_WITHDRAWN, &reason);
+        core.counters.closed_right.add(1);
+        websocket::close(core, id, close::FORBIDDEN, &reason);
+        return Ok(());
     }
+    let expires_s = identity::expires_s(core, id, &claims);
+    core.identities.set(slot, &claims, expires_s);
+    core.reply(id, |out| write_refreshed(name, out));
     Ok(())
 }
 
