@@ -10,7 +10,7 @@ from prometheus_client.openmetrics import parser as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.raw_http import RawConnection
-from support.raw_websocket import RawWebSocket
+from support.raw_websocket import CLOSE, RawWebSocket
 from support.waiting import wait_until
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
@@ -173,6 +173,74 @@ def test_the_process_is_described(everywhere, plane):
     assert found["process_max_fds"].samples[0].value > 0
     assert found["process_cpu_seconds"].samples[0].value > 0
     assert time.time() - 600 < found["process_start_time_seconds"].samples[0].value <= time.time()
+
+
+KEY = "correct-horse-battery-staple"
+NEXT_KEY = "a-new-horse-with-a-new-battery"
+METRICS_KEY = "only-for-the-monitoring"
+
+
+def statuses(server, *requests, **headers):
+    return [server.request(method, path, body, headers)[0] for method, path, body in requests]
+
+
+EVERYTHING = [
+    ("GET", "/metrics", None), ("GET", "/counters", None), ("GET", "/slow", None), ("GET", "/pub/a", None),
+    ("POST", "/pub/a", b"x"), ("DELETE", "/pub/a", None), ("POST", "/metrics", b"x"), ("GET", "/publish", None),
+]  # fmt: skip
+
+
+def test_each_key_opens_what_it_is_for(start, plane):
+    server = start(plane, api_key=f"{KEY},{NEXT_KEY}", metrics_key=METRICS_KEY)
+    for way in (lambda key: {"X-API-Key": key}, lambda key: {"Authorization": f"Bearer {key}"}):
+        for key in (KEY, NEXT_KEY):
+            assert statuses(server, *EVERYTHING, **way(key)) == [200, 200, 200, 404, 202, 200, 405, 426], key
+        # A request without access has no body.
+        only_metrics = [200, 401, 401, 401, 401, 401, 413, 401]
+        assert statuses(server, *EVERYTHING, **way(METRICS_KEY)) == only_metrics
+        for key in ("", "wrong", KEY[:-1], f"{KEY},{NEXT_KEY}", METRICS_KEY + "x"):
+            assert set(statuses(server, *EVERYTHING, **way(key))) == {401}, key
+    assert set(statuses(server, *EVERYTHING)) == {401}
+    server.start_up_line()
+    assert statuses(server, ("GET", "/health", None), ("GET", "/ready", None)) == [200, 200]
+    for key in (KEY, NEXT_KEY, METRICS_KEY):
+        assert key not in server.output(), "a secret in the log"
+
+
+def test_a_key_in_the_file_may_have_a_comma(start, plane, namespaces):
+    server = start(plane, config=namespaces(f'api_key = ["{KEY},{NEXT_KEY}"]'))
+    ask = ("GET", "/metrics", None)
+    assert statuses(server, ask, **{"X-API-Key": f"{KEY},{NEXT_KEY}"}) == [200]
+    assert statuses(server, ask, **{"X-API-Key": KEY}) == [401]
+
+
+def ready(server):
+    """The status of `/ready`, or None where nothing answers."""
+    try:
+        with RawConnection(Internal(server)) as connection:
+            request = f"GET /ready HTTP/1.1\r\nHost: 127.0.0.1:{server.internal_port}\r\n\r\n"
+            return connection.send(request.encode()).read_answer().status
+    except (OSError, AssertionError):
+        return None
+
+
+class Internal:
+    """Lets a raw connection go to the internal API."""
+
+    def __init__(self, server):
+        self.port = server.internal_port
+
+
+def test_a_server_that_stops_is_not_ready(start, plane, shards):
+    server = start(plane, shards)
+    wait_until("all shards run", lambda: ready(server) == 200)
+    # It does not answer the Close frame, so that the stop takes its time.
+    with RawWebSocket(server, "/sub/a") as listener:
+        server.wait_for_subscribers("a", 1)
+        server.terminate()
+        assert listener.read_frame()[1] == CLOSE
+        assert server.process.poll() is None
+        assert ready(server) in (503, None)
 
 
 def test_metrics_are_answered_while_the_public_side_is_full(start, plane):

@@ -11,9 +11,11 @@ use crate::ApiError;
 /// Who may use the internal API.
 #[derive(Clone, Debug, Default)]
 pub struct AccessRules {
-    /// The secret that requests must carry. Without one the API serves only programs on this
-    /// machine, and the listener must be bound to loopback.
-    pub key: Option<ApiKey>,
+    /// The secrets of which requests must carry one: two while one takes the place of the other. Without
+    /// any the API serves only programs on this machine, and the listener must be bound to loopback.
+    pub keys: Vec<ApiKey>,
+    /// A secret that opens `/metrics` and nothing else.
+    pub metrics_key: Option<ApiKey>,
 }
 
 /// What a request that is not refused has shown.
@@ -21,12 +23,15 @@ pub struct AccessRules {
 pub enum Granted {
     /// It has access to everything.
     Access,
-    /// Nothing: it asks what everybody may know.
+    /// Nothing: it asks what everybody may know, or for the metrics with the key to them.
     Public,
 }
 
-/// What load balancers ask without a key; the answer gives nothing away.
-const PUBLIC_PATH: &str = "/health";
+/// What load balancers ask without a key; the answers give nothing away.
+const PUBLIC_PATHS: [&str; 2] = ["/health", "/ready"];
+
+/// What the key to the metrics opens.
+const METRICS_PATH: &str = "/metrics";
 
 impl AccessRules {
     /// Admits or refuses a request by its head.
@@ -34,20 +39,35 @@ impl AccessRules {
     /// # Errors
     /// 401 without the key that is needed; 403 where no key is needed and a web page may have sent it.
     pub fn check(&self, request: &Request<'_>) -> Result<Granted, ApiError> {
-        match &self.key {
-            Some(_) if request.path() == PUBLIC_PATH => Ok(Granted::Public),
-            Some(key) => check_key(key, request),
-            None => check_local(request),
+        if self.keys.is_empty() {
+            return check_local(request);
         }
+        if PUBLIC_PATHS.contains(&request.path()) {
+            return Ok(Granted::Public);
+        }
+        self.check_keys(request)
+    }
+
+    fn check_keys(&self, request: &Request<'_>) -> Result<Granted, ApiError> {
+        let own = request.header("x-api-key");
+        let given = [own, request.header("authorization").and_then(bearer)];
+        if opens(&self.keys, &given) {
+            return Ok(Granted::Access);
+        }
+        if request.path() == METRICS_PATH && opens(self.metrics_key.as_slice(), &given) {
+            return Ok(Granted::Public);
+        }
+        refuse()
     }
 }
 
-fn check_key(key: &ApiKey, request: &Request<'_>) -> Result<Granted, ApiError> {
-    let own = request.header("x-api-key");
-    let bearer = request.header("authorization").and_then(bearer);
-    if own.into_iter().chain(bearer).any(|given| key.matches(given)) {
-        return Ok(Granted::Access);
-    }
+/// Whether one of the keys was given. All are compared, so that the time does not tell which one it is.
+fn opens(keys: &[ApiKey], given: &[Option<&[u8]>]) -> bool {
+    let given = || given.iter().flatten();
+    keys.iter().flat_map(|key| given().map(|given| key.matches(given))).fold(false, |a, b| a | b)
+}
+
+fn refuse() -> Result<Granted, ApiError> {
     Err(ApiError::new(
         401,
         "unauthorized",
@@ -119,7 +139,7 @@ mod tests {
     }
 
     fn with_key() -> AccessRules {
-        AccessRules { key: Some(ApiKey::new("correct horse")) }
+        AccessRules { keys: vec![ApiKey::new("correct horse")], metrics_key: None }
     }
 
     #[test]
@@ -136,7 +156,9 @@ mod tests {
             for path in ["/pub/a", "/pub", "/publish", "/counters", "/metrics", "/nowhere"] {
                 assert_eq!(check(&rules, path, line), Err((401, "unauthorized")), "{line} {path}");
             }
-            assert_eq!(check(&rules, "/health", line), Ok(Granted::Public));
+            for path in ["/health", "/ready"] {
+                assert_eq!(check(&rules, path, line), Ok(Granted::Public));
+            }
         }
         assert!(!format!("{rules:?}").contains("horse"));
     }
@@ -148,6 +170,35 @@ mod tests {
             let lines = format!("{others}\r\n{key}");
             assert_eq!(check(&with_key(), "/pub/a", &lines), Ok(Granted::Access));
         }
+    }
+
+    #[test]
+    fn either_of_two_keys_has_access() {
+        let keys = ["correct horse", "battery staple"].map(ApiKey::new).into();
+        let rules = AccessRules { keys, metrics_key: None };
+        for key in ["correct horse", "battery staple"] {
+            let line = format!("Host: a\r\nX-API-Key: {key}");
+            assert_eq!(check(&rules, "/pub/a", &line), Ok(Granted::Access));
+        }
+        for key in ["correct horse,battery staple", "correct staple", ""] {
+            let line = format!("Host: a\r\nX-API-Key: {key}");
+            assert_eq!(check(&rules, "/pub/a", &line), Err((401, "unauthorized")));
+        }
+    }
+
+    #[test]
+    fn the_key_to_the_metrics_opens_nothing_else() {
+        let rules = AccessRules { metrics_key: Some(ApiKey::new("read only")), ..with_key() };
+        for line in ["X-API-Key: read only", "Authorization: Bearer read only"] {
+            let lines = format!("Host: a\r\n{line}");
+            assert_eq!(check(&rules, "/metrics", &lines), Ok(Granted::Public));
+            assert_eq!(check(&rules, "/metrics?a=b", &lines), Ok(Granted::Public));
+            for path in ["/counters", "/pub/a", "/pub", "/publish", "/slow", "/metrics/", "/"] {
+                assert_eq!(check(&rules, path, &lines), Err((401, "unauthorized")), "{path}");
+            }
+        }
+        let lines = "Host: a\r\nX-API-Key: correct horse";
+        assert_eq!(check(&rules, "/metrics", lines), Ok(Granted::Access));
     }
 
     #[test]

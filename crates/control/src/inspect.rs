@@ -7,6 +7,8 @@ use crate::reply::Reply;
 
 /// Asks the shards what they know. No method may block: each hands its request over and returns.
 pub trait Inspect: Send + Sync + 'static {
+    /// Whether clients are served: all shards run, and none has been told to stop.
+    fn is_ready(&self) -> bool;
     /// The number of shards.
     fn shards(&self) -> usize;
     /// What one shard (below [`Inspect::shards`]) knows about a channel.

@@ -27,11 +27,12 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
         .route("/users/{*user}", get(users::connections).delete(users::disconnect))
         .route("/slow", get(clients::slow))
         .route("/health", get(status::health))
+        .route("/ready", get(status::ready))
         .route("/counters", get(status::counters))
         .route("/metrics", get(status::metrics))
         .fallback(async || {
             let message = "there are /pub, /pub/{channel}, /publish, /subscribers/{channel}, \
-                           /users/{user}, /slow, /health, /counters and /metrics";
+                           /users/{user}, /slow, /health, /ready, /counters and /metrics";
             Refused::from(ApiError::new(404, "not_found", message))
         })
         .method_not_allowed_fallback(async || {

@@ -1,4 +1,4 @@
-//! `GET /health`, `GET /counters` and `GET /metrics`.
+//! `GET /health`, `GET /ready`, `GET /counters` and `GET /metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +21,16 @@ pub(crate) async fn health() -> impl IntoResponse {
 #[derive(Debug, Serialize)]
 struct Health {
     status: &'static str,
+}
+
+/// Whether clients should come here.
+pub(crate) async fn ready(State(state): State<Arc<ApiState>>) -> impl IntoResponse {
+    let (code, status) = if state.inspect.is_ready() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    };
+    (code, [(header::CACHE_CONTROL, "no-store")], Json(Health { status }))
 }
 
 /// The counters of each shard and their sums.

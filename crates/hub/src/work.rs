@@ -71,13 +71,15 @@ impl Work {
         self.targets.clear();
         self.publications.clear();
     }
+}
 
+impl Served {
     /// A publication has reached all.
-    pub(crate) fn serve(&mut self, publication: &Publication) {
+    pub(crate) fn note(served: &mut Vec<Self>, publication: &Publication) {
         let accepted_us = publication.accepted_us();
-        match self.served.last_mut() {
+        match served.last_mut() {
             Some(last) if last.accepted_us == accepted_us => last.publications += 1,
-            _ => self.served.push(Served { accepted_us, publications: 1 }),
+            _ => served.push(Self { accepted_us, publications: 1 }),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The control side's access to the shards, and theirs to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use switchboard_api::{HistogramCounts, Metric};
 use switchboard_control::{Broker, Control, Inspect, Reply};
 use switchboard_hub::{ChannelName, Router, ShardReport, SlowClient, SubscriberInfo};
@@ -12,15 +14,22 @@ use switchboard_shard::{
 pub(crate) struct Shards {
     router: Router,
     handles: Vec<Handle>,
+    is_ready: AtomicBool,
 }
 
 impl Shards {
     pub(crate) fn new(router: Router, handles: Vec<Handle>) -> Self {
-        Self { router, handles }
+        Self { router, handles, is_ready: AtomicBool::new(false) }
+    }
+
+    /// All of them run.
+    pub(crate) fn started(&self) {
+        self.is_ready.store(true, Ordering::Release);
     }
 
     /// Tells every shard to stop.
     pub(crate) fn stop(&self) {
+        self.is_ready.store(false, Ordering::Release);
         for handle in &self.handles {
             handle.send(Command::Stop);
         }
@@ -38,6 +47,10 @@ impl Broker for Shards {
 }
 
 impl Inspect for Shards {
+    fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire)
+    }
+
     fn shards(&self) -> usize {
         self.handles.len()
     }

@@ -13,7 +13,7 @@ use switchboard_shard::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, NamespaceSettings, Settings};
+use crate::config::{Config, NamespaceSettings, Secret, Secrets, Settings};
 use crate::log::Log;
 use crate::page;
 
@@ -155,12 +155,20 @@ pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlCon
 pub(crate) fn api_config(config: &Config) -> ApiConfig {
     let settings = &config.settings;
     ApiConfig {
-        access: AccessRules { key: settings.api_key.as_ref().map(|key| ApiKey::new(key.expose())) },
+        access: access_rules(settings),
         publish_bytes_max: settings.publish_bytes_max,
         batch_bytes_max: settings.batch_bytes_max,
         pending_bytes_max: settings.publish_pending_bytes_max,
         connections_max: settings.internal_connections_max,
         ..ApiConfig::default()
+    }
+}
+
+fn access_rules(settings: &Settings) -> AccessRules {
+    let key = |secret: &Secret| ApiKey::new(secret.expose());
+    AccessRules {
+        keys: settings.api_key.iter().flat_map(Secrets::all).map(key).collect(),
+        metrics_key: settings.metrics_key.as_ref().map(key),
     }
 }
 

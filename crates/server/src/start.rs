@@ -113,6 +113,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     };
     let launch = Launch { common, clock: Clock::new(), plane };
     let threads = Threads::start(&config.cpus, listeners, &launch).map_err(machine("shard"))?;
+    all.started();
     announce(config, &addresses, internal_address, &plane_described);
     stop_on_signal(signals, all)?;
     threads.wait().map_err(machine("shard"))?;

@@ -24,6 +24,8 @@ pub(super) struct Shards {
     pub slow: Mutex<[Vec<SlowClient>; 2]>,
     /// Questions stay unanswered.
     pub silent: AtomicBool,
+    /// They have been told to stop.
+    pub stopping: AtomicBool,
 }
 
 impl Shards {
@@ -64,6 +66,10 @@ impl Broker for Shards {
 }
 
 impl Inspect for Shards {
+    fn is_ready(&self) -> bool {
+        !self.stopping.load(Ordering::Relaxed)
+    }
+
     fn shards(&self) -> usize {
         2
     }

@@ -1,5 +1,7 @@
 //! `/health`, `/counters`, `/metrics` and what is not there.
 
+use std::sync::atomic::Ordering;
+
 use axum::http::Method;
 
 use super::Bench;
@@ -83,6 +85,17 @@ async fn open_metrics_have_units_and_an_end() {
 async fn health_is_brief() {
     let reply = Bench::new().get("/health", &[]).await;
     assert_eq!((reply.status.as_u16(), reply.text()), (200, r#"{"status":"ok"}"#));
+}
+
+#[tokio::test]
+async fn ready_is_what_serves_clients() {
+    let bench = Bench::new();
+    let reply = bench.get("/ready", &[]).await;
+    assert_eq!((reply.status.as_u16(), reply.text()), (200, r#"{"status":"ready"}"#));
+    bench.shards.stopping.store(true, Ordering::Relaxed);
+    let reply = bench.get("/ready", &[]).await;
+    assert_eq!((reply.status.as_u16(), reply.text()), (503, r#"{"status":"not ready"}"#));
+    assert_eq!(bench.get("/health", &[]).await.status.as_u16(), 200);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::Hub;
 use crate::channel::{Channel, FIRST_MARK, WAITING};
 use crate::start::missed;
-use crate::{SlowPolicy, Subscription, Work, WorkKind};
+use crate::{Served, SlowPolicy, Subscription, Work, WorkKind};
 
 impl Hub {
     /// Fills `work` with the next slice: at most `sends_max` targets that all get the same
@@ -46,8 +46,16 @@ fn note_served(channel: &Channel, before: u64, work: &mut Work) {
         return;
     }
     let (after, until) = (before - channel.base, now - channel.base);
-    for publication in channel.log().between(after, until) {
-        work.serve(publication);
+    let Work { publications, served, .. } = work;
+    // Most often the slice has them all; looking them up in the log takes longer.
+    if publications.first().is_some_and(|first| first.offset() > after) && work.after <= after {
+        let reached = publications.iter().take_while(|publication| publication.offset() <= until);
+        reached.for_each(|publication| Served::note(served, publication));
+    } else {
+        channel
+            .log()
+            .between(after, until)
+            .for_each(|publication| Served::note(served, publication));
     }
 }
 

@@ -131,6 +131,16 @@ impl Checker<'_> {
                  loopback (127.0.0.1 or [::1])",
             );
         }
+        match (&self.settings.metrics_key, &self.settings.api_key) {
+            (Some(_), None) => self.refuse(
+                "metrics_key",
+                "without `api_key` every program of this machine may read the metrics: set it, too",
+            ),
+            (Some(reader), Some(keys)) if keys.all().contains(reader) => {
+                self.refuse("metrics_key", "must differ from `api_key`, which opens everything");
+            }
+            _ => {}
+        }
         if self.settings.listen.iter().any(|public| overlap(internal, *public)) {
             self.refuse("internal_listen", "must differ from the addresses in `listen`");
         }

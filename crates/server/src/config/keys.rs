@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 use super::table::settings;
 use super::value::{
-    CpuList, DescriptorChoice, ForwardedHeader, PlaneChoice, Secret, TimeoutStatus, TokenSecret,
+    CpuList, DescriptorChoice, ForwardedHeader, PlaneChoice, Secret, Secrets, TimeoutStatus,
+    TokenSecret,
 };
 
 settings! {
@@ -25,8 +26,13 @@ settings! {
         /// than loopback requires `api_key`.
         internal_listen: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001);
         /// Secret that requests to the internal API must carry, as `X-API-Key` or `Authorization:
-        /// Bearer`. Prefer the file or the environment: every user of the machine can read flags.
-        api_key: Option<Secret> = None;
+        /// Bearer`. Prefer the file or the environment: every user of the machine can read flags. To
+        /// replace it without a gap, give the old one and the new one, as a list in the file and with a
+        /// comma between them elsewhere: either is accepted. Only in the file may a secret have commas.
+        api_key: Option<Secrets> = None;
+        /// Secret that opens `GET /metrics` and nothing else, for the monitoring. Requires `api_key`,
+        /// which opens everything.
+        metrics_key: Option<Secret> = None;
         /// Web origins allowed besides the server's own, such as `https://example.org`, and those of
         /// apps and browser extensions, such as `capacitor://localhost`, `ionic://`, `file://` or
         /// `chrome-extension://ID`. Origins are compared exactly; `*` on its own allows all of them.

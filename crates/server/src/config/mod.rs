@@ -27,6 +27,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use keys::Settings;
 pub(crate) use load::Task;
 pub(crate) use namespace_keys::NamespaceSettings;
+pub(crate) use value::{Secret, Secrets};
 
 use std::sync::Arc;
 

@@ -40,6 +40,7 @@ impl Key {
     pub(crate) fn placeholder(&self) -> String {
         match self.form {
             Form::List => format!("{},...", self.placeholder),
+            Form::Secrets => format!("{0}[,{0}]", self.placeholder),
             Form::Number if self.name.ends_with("_ms") => "MS".to_owned(),
             Form::Number if self.name.contains("_bytes") => "BYTES".to_owned(),
             _ => self.placeholder.to_owned(),

@@ -24,6 +24,8 @@ pub(crate) enum Form {
     Word,
     /// Any other text.
     Text,
+    /// One secret, or several in an array in the file; elsewhere one after another with commas.
+    Secrets,
 }
 
 /// A type that a key can have.
@@ -206,6 +208,40 @@ impl Setting for Secret {
             ));
         }
         Ok(Self(text.to_owned()))
+    }
+
+    fn show(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A secret and the one that takes its place, while both are valid.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// What is between two of them in a text: no secret has it.
+    pub(crate) const SEPARATOR: char = '\n';
+    const MAX: usize = 2;
+
+    /// Each of them.
+    pub(crate) fn all(&self) -> &[Secret] {
+        &self.0
+    }
+}
+
+impl Setting for Secrets {
+    const FORM: Form = Form::Secrets;
+    const PLACEHOLDER: &'static str = Secret::PLACEHOLDER;
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let secrets: Vec<_> =
+            text.split(Self::SEPARATOR).map(Secret::parse).collect::<Result<_, _>>()?;
+        if secrets.len() > Self::MAX {
+            return Err(format!("must be at most {} secrets: an old one and a new one", Self::MAX));
+        }
+        Ok(Self(secrets))
     }
 
     fn show(&self) -> Option<String> {

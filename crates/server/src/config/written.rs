@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::value::Form;
+use super::value::{Form, Secrets};
 
 /// Where a value was written. Flags win over the environment, that over the file.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,6 +40,9 @@ impl Written {
     pub(crate) fn text(&self, form: Form) -> Result<String, String> {
         let value = match self {
             Self::File(value) => value,
+            Self::Text(text) if form == Form::Secrets => {
+                return Ok(text.replace(',', &Secrets::SEPARATOR.to_string()));
+            }
             Self::Text(text) => return Ok(text.clone()),
         };
         match (form, value) {
@@ -47,9 +50,14 @@ impl Written {
             (Form::Switch | Form::Word, toml::Value::Boolean(on)) => Ok(on.to_string()),
             (Form::Text | Form::List | Form::Word, toml::Value::String(text)) => Ok(text.clone()),
             (Form::List, toml::Value::Array(items)) => join(items),
+            (Form::Secrets, toml::Value::String(secret)) => Ok(one_line(secret)),
+            (Form::Secrets, toml::Value::Array(items)) => join_secrets(items),
             (Form::Number, _) => Err("must be a whole number without quotes".to_owned()),
             (Form::Switch, _) => Err("must be true or false, without quotes".to_owned()),
             (Form::Text | Form::Word, _) => Err("must be text in quotes".to_owned()),
+            (Form::Secrets, _) => {
+                Err("must be text in quotes, or a list of two of them".to_owned())
+            }
             (Form::List, _) => Err("must be a list such as [\"one\", \"two\"]".to_owned()),
         }
     }
@@ -71,5 +79,18 @@ fn join(items: &[toml::Value]) -> Result<String, String> {
             Ok(texts.join(","))
         }
         _ => Err("must be a list of texts in quotes, none empty, none with a comma".to_owned()),
+    }
+}
+
+/// In the file a secret may have commas, and what would part two of them makes it a wrong one.
+fn one_line(secret: &str) -> String {
+    secret.replace(Secrets::SEPARATOR, " ")
+}
+
+fn join_secrets(items: &[toml::Value]) -> Result<String, String> {
+    let secrets: Option<Vec<_>> = items.iter().map(|item| item.as_str().map(one_line)).collect();
+    match secrets {
+        Some(secrets) if !secrets.is_empty() => Ok(secrets.join(&Secrets::SEPARATOR.to_string())),
+        _ => Err("must be text in quotes, or a list of two of them".to_owned()),
     }
 }

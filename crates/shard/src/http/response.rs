@@ -102,6 +102,11 @@ impl<'a> Response<'a> {
         response
     }
 
+    /// Load balancers send clients elsewhere.
+    pub(crate) fn stopping() -> Self {
+        Self::text(503, "stopping\n".to_owned())
+    }
+
     /// 401 must say how to do better (RFC 9110 section 15.5.2): for a token that is not good, why (RFC 6750
     /// section 3.1).
     pub(crate) fn unauthorized(error: Option<TokenError>) -> Self {

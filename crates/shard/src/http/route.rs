@@ -30,8 +30,8 @@ pub(crate) fn knows_method(method: &str) -> bool {
     METHODS.contains(&method)
 }
 
-/// The route of a request.
-pub(crate) fn route<'a>(config: &Config, request: &Request<'a>) -> Route<'a> {
+/// The route of a request to a server that may be stopping.
+pub(crate) fn route<'a>(config: &Config, stopping: bool, request: &Request<'a>) -> Route<'a> {
     if !knows_method(request.method()) {
         let sentence = "this server does not know the method of the request";
         return Route::Answer(Answer::refuse(501, sentence));
@@ -48,6 +48,7 @@ pub(crate) fn route<'a>(config: &Config, request: &Request<'a>) -> Route<'a> {
     }
     let answer = match path {
         "/" => Answer::to_get_or_head(request, || Response::page(config.page)),
+        "/health" if stopping => Answer::to_get_or_head(request, Response::stopping),
         "/health" => Answer::to_get_or_head(request, || Response::text(200, "ok\n".to_owned())),
         "/echo" if config.echo && request.method() == "GET" => return Route::Echo,
         "/echo" if config.echo => Answer::to_other_method(request, "GET, OPTIONS"),

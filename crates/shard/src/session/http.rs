@@ -109,7 +109,7 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
         return answer_and_end(core, id, &Response::try_later(refusal));
     }
     let keep_alive = keeps_alive(core, request);
-    let answer = match route(&core.config, request) {
+    let answer = match route(&core.config, core.stopping, request) {
         Route::Answer(answer) => answer,
         Route::Echo => echo::open(core, id, request),
         Route::Subscribe(channels) => listen::open(core, id, request, channels),

@@ -170,6 +170,25 @@ pub(crate) fn sweep() {
     assert_eq!(parts.iter().max(), Some(&SWEEP_ACTIONS_MAX), "{parts:?}");
 }
 
+/// A load balancer that asks while the clients of other pages are told sends nobody here any more.
+pub(crate) fn health_of_a_stop() {
+    let mut single = Single::new(&SimConfig::default(), |_| ());
+    single.open("/sub/news", 600);
+    let balancer = single.net.connect(([127, 0, 0, 1], 1_024).into());
+    let ask = |single: &mut Single, turns| {
+        single.net.write(balancer, b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+        single.turn(turns);
+        String::from_utf8(single.net.read(balancer)).unwrap()
+    };
+    assert!(ask(&mut single, 3).starts_with("HTTP/1.1 200 "));
+    single.stop();
+    let answer = ask(&mut single, 1);
+    assert!(
+        answer.starts_with("HTTP/1.1 503 ") && answer.contains("Connection: close"),
+        "{answer}"
+    );
+}
+
 /// A stop tells the clients of one page in each turn, at once one after the other, and ends without those
 /// that do not answer when its time is over.
 pub(crate) fn stop() {

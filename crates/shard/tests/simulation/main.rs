@@ -188,3 +188,8 @@ fn a_publication_is_measured_to_its_last_subscriber() {
 fn a_delay_is_measured_across_the_end_of_the_finer_clock() {
     delays::across_the_end_of_the_clock();
 }
+
+#[test]
+fn a_server_that_stops_is_not_healthy_to_load_balancers() {
+    bounds::health_of_a_stop();
+}

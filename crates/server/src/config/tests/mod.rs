@@ -19,6 +19,7 @@ use super::machine::Machine;
 use super::raw::Raw;
 use super::report::Report;
 use super::table::Key;
+use super::value::Secrets;
 
 /// A machine like many: 4 cores, 8 GiB, 20,000 descriptors, two million files.
 fn machine() -> Machine {
@@ -164,6 +165,21 @@ fn problems_name_key_value_and_what_is_right() {
         ("log = 'a=b=c'", "log = ", "filter such as"),
         ("log = ''", "log = ", "must not be empty"),
         ("api_key = 'short'", "api_key = (hidden)", "16 or more"),
+        ("api_key = \"0123456789abcdef\\n\"", "api_key = (hidden)", "visible ASCII"),
+        ("api_key = ['0123456789abcdef', 'b']", "api_key = (hidden)", "16 or more"),
+        ("api_key = []", "api_key = (hidden)", "list of two"),
+        ("api_key = ['0123456789abcdef', 1]", "api_key = (hidden)", "list of two"),
+        (
+            "api_key = ['0123456789abcdef', '1123456789abcdef', '2123456789abcdef']",
+            "api_key = (hidden)",
+            "at most 2",
+        ),
+        ("metrics_key = '0123456789abcdef'", "metrics_key = (hidden)", "`api_key`"),
+        (
+            "metrics_key = '0123456789abcdef'\napi_key = ['1123456789abcdef', '0123456789abcdef']",
+            "metrics_key = (hidden)",
+            "must differ",
+        ),
         ("cores = 5", "cores = 5", "4 cores"),
         ("pin = '0,2'", "pin = ", "core 2 is not among"),
         ("pin = '0-1,1'", "pin = ", "core 1 twice"),
@@ -230,6 +246,28 @@ fn other_addresses_need_a_key() {
     for address in ["127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
         assert!(file(&format!("internal_listen = '{address}'")).is_ok());
     }
+}
+
+#[test]
+fn a_key_may_have_a_successor_and_in_the_file_commas() {
+    let keys = |words: Words<'_>| {
+        let settings = words.check(&machine()).unwrap().settings;
+        let keys: Vec<_> = settings.api_key.iter().flat_map(Secrets::all).collect();
+        keys.into_iter().map(|key| key.expose().to_owned()).collect::<Vec<_>>()
+    };
+    let both = "0123456789abcdef,fedcba9876543210";
+    let two: Vec<_> = both.split(',').collect();
+    assert_eq!(
+        keys(Words { environment: &[("SWITCHBOARD_API_KEY", both)], ..Words::default() }),
+        two
+    );
+    assert_eq!(keys(Words { flags: &["--api-key", both], ..Words::default() }), two);
+    let list = "api_key = ['0123456789abcdef', 'fedcba9876543210']";
+    assert_eq!(keys(Words { file: list, ..Words::default() }), two);
+    let file = format!("api_key = '{both}'");
+    assert_eq!(keys(Words { file: &file, ..Words::default() }), [both]);
+    let file = format!("api_key = ['{both}', 'fedcba9876543210']");
+    assert_eq!(keys(Words { file: &file, ..Words::default() }), [both, two[1]]);
 }
 
 #[test]
