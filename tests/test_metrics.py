@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.raw_http import RawConnection
 from support.raw_websocket import CLOSE, RawWebSocket
+from support.server import ROOT
 from support.waiting import wait_until
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
@@ -63,6 +64,67 @@ def test_every_series_has_a_type_and_a_help(everywhere, accept):
     if accept == OPEN_METRICS:
         assert found["switchboard_received_bytes"].unit == "bytes"
         assert found["process_cpu_seconds"].unit == "seconds"
+
+
+def documented():
+    """The series of docs/metrics.md, with their kinds and units."""
+    row = re.compile(r"^\| `([a-z_]+)` \| (\w+) \| (\w*) \| (.*) \|$", re.MULTILINE)
+    rows = row.findall((ROOT / "docs/metrics.md").read_text())
+    return {name: (kind, unit, meaning) for name, kind, unit, meaning in rows}
+
+
+def test_the_document_is_what_is_served(everywhere):
+    found = {}
+    for family in families(everywhere, OPEN_METRICS).values():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        found[name] = (family.type, family.unit, family.documentation)
+    assert found == documented()
+
+
+def names_in(expression):
+    return set(re.findall(r"\b(?:switchboard|process)_[a-z_]+", expression))
+
+
+def known(names):
+    """Without what histograms add to their names."""
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in names} <= set(documented())
+
+
+def test_the_dashboard_shows_what_there_is():
+    dashboard = json.loads((ROOT / "docs/grafana-dashboard.json").read_text())
+    assert dashboard["title"] and dashboard["uid"] and dashboard["schemaVersion"] >= 36
+    variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
+    assert set(variables) == {"datasource", "job", "instance"}
+    panels = dashboard["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels) >= 10
+    places = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & places, f"{panel['title']} covers another panel"
+        places |= cells
+        assert panel["title"] and panel["description"] and panel["fieldConfig"]["defaults"]["unit"]
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"]) > 0
+        for target in panel["targets"]:
+            assert target["datasource"]["uid"] == "${datasource}"
+            assert names_in(target["expr"]) and known(names_in(target["expr"])), target["expr"]
+            assert target["expr"].count("(") == target["expr"].count(")")
+    for name in ("job", "instance"):
+        assert known(names_in(variables[name]["definition"]))
+
+
+def test_alerts_and_examples_name_what_there_is():
+    (rules,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/metrics.md").read_text(), re.DOTALL)
+    assert len(names_in(rules)) > 8 and known(names_in(rules))
+    for page in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]:
+        series = r"\b(?:switchboard_[a-z_]+_(?:total|bytes|seconds|bucket)|process_[a-z]+_[a-z_]+)\b"
+        for name in re.findall(series, page.read_text()):
+            assert known({name}), (page.name, name)
 
 
 def test_both_forms_say_the_same(everywhere):

@@ -6,6 +6,8 @@ mod config;
 mod derive;
 mod listeners;
 mod log;
+#[cfg(test)]
+mod metrics_page;
 mod page;
 mod shards;
 mod start;
