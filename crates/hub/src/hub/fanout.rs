@@ -41,8 +41,10 @@ impl Hub {
 /// had before, and up to the lowest that they have now.
 fn note_served(channel: &Channel, before: u64, work: &mut Work) {
     let (before, now) = (before.max(channel.base), channel.ready.floor());
+    // Those who are told that they missed it have not been served.
+    let skips = matches!(work.kind, WorkKind::Skipped { .. }) && !work.targets.is_empty();
     // Nobody is ready, or the only one has been told something else.
-    if now == u64::MAX || now <= before {
+    if now == u64::MAX || now <= before || skips {
         return;
     }
     let (after, until) = (before - channel.base, now - channel.base);

@@ -89,10 +89,14 @@ fn who_comes_back_too_late_is_told_in_fan_out() {
     {
         let (mut single, subscription) = blocked(policy, 2, 10);
         single.hub.unblock(subscription);
+        single.work.served.clear();
         assert_eq!(single.slice(9, 1000), Some((vec![0], vec![])));
         assert_eq!(single.work.kind, WorkKind::Skipped { missed });
+        let publications = rest.len() as u32;
         assert_eq!(single.slice(9, 1000), Some((vec![0], rest)));
         assert_eq!(single.slice(9, 1000), None);
+        let served = [Served { accepted_us: 0, publications }];
+        assert_eq!(single.work.served, served, "what is skipped is not served");
     }
     let (mut single, subscription) = blocked(SlowPolicy::Disconnect, 2, 10);
     let (subscription, _) = single.hub.unblock(subscription);

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    Bounds, Draft, Kind, Lag, Message, Moved, Publication, Pull, Receipt, Rules, SlowPolicy,
-    Subscriber, Subscription, Work, WorkKind,
+    Bounds, Draft, Kind, Lag, Message, Moved, Publication, Pull, Receipt, Rules, Served,
+    SlowPolicy, Subscriber, Subscription, Work, WorkKind,
 };
 
 /// Limits that no test reaches by chance.

@@ -1,7 +1,6 @@
 //! Which publications have reached all ready subscribers, and when they were accepted.
 
 use super::*;
-use crate::work::Served;
 
 const EVERYTHING: usize = usize::MAX;
 
