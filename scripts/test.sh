@@ -111,6 +111,9 @@ step_integration() {
     # What stands in front of the server in docs/deploy.md, and its certificate.
     install_packages nginx=nginx haproxy=haproxy caddy=caddy apache2=apache2-bin openssl=openssl \
         systemd-analyze=systemd
+    # Its PROXY protocol.
+    [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||
+        install_packages ngx_stream_module=libnginx-mod-stream
     python_environment
     node_environment
     # Most tests wait more than they compute, so two of them share a core; more than eight at once

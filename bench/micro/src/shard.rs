@@ -137,6 +137,7 @@ fn config(connections_max: u32) -> Config {
     Config {
         connections_max,
         first_internal_listener: Some(INTERNAL),
+        first_proxy_listener: None,
         head: HeadLimits::default(),
         message: MessageLimits::default(),
         channels_per_connection_max: 128,

@@ -50,7 +50,10 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
     let settings = &config.settings;
     ShardConfig {
         connections_max: config.connections_per_shard_max(),
-        first_internal_listener: u16::try_from(settings.listen.len()).ok(),
+        first_internal_listener: u16::try_from(settings.public_addresses().len()).ok(),
+        first_proxy_listener: u16::try_from(settings.listen.len())
+            .ok()
+            .filter(|_| !settings.proxy_protocol_listen.is_empty()),
         head: HeadLimits {
             bytes_max: settings.head_bytes_max,
             headers_max: settings.headers_max,

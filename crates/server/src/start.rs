@@ -92,7 +92,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     // Who sees the public listener may publish at once.
     let (internal, internal_address) = listen_internal(config, shards)?;
     let (mut listeners, addresses) =
-        listeners::listen_on(&config.settings.listen, shards, &options)?;
+        listeners::listen_on(&config.settings.public_addresses(), shards, &options)?;
     for (of_shard, internal) in listeners.iter_mut().zip(internal) {
         of_shard.extend(internal);
     }
@@ -171,7 +171,11 @@ fn listen_internal(
 
 /// The start-up line.
 fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, plane: &str) {
-    let public: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
+    let mut public: Vec<String> =
+        addresses.iter().map(|address| format!("http://{address}")).collect();
+    for proxied in public.iter_mut().skip(config.settings.listen.len()) {
+        proxied.push_str(" (PROXY protocol)");
+    }
     let demo = match config.namespaces.named("demo") {
         Some(demo) if demo.publish == Access::Anyone => {
             "; everyone may publish to demo:* (demo = false ends that)"

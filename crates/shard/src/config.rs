@@ -17,6 +17,9 @@ pub struct Config {
     pub connections_max: u32,
     /// The first of the listeners of the internal API, which are the last ones; none has more.
     pub first_internal_listener: Option<u16>,
+    /// The first of the listeners that expect the PROXY protocol, which are the last but those of the
+    /// internal API; none has more.
+    pub first_proxy_listener: Option<u16>,
     /// Bounds of a request head.
     pub head: HeadLimits,
     /// Bounds of a message from a subscriber.

@@ -26,6 +26,7 @@ pub mod handshake;
 pub mod head;
 pub mod mask;
 pub mod message;
+pub mod proxy_header;
 
 mod close_code;
 mod list;

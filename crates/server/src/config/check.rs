@@ -111,6 +111,7 @@ impl Checker<'_> {
             let right = format!("this machine has no IPv6: leave {address} out");
             self.refuse("listen", right);
         }
+        self.proxy_protocol_listen();
         if self.settings.listen.is_empty() {
             self.refuse("listen", "must name at least one address");
         }
@@ -118,6 +119,28 @@ impl Checker<'_> {
         for (at, address) in addresses.iter().enumerate() {
             if addresses.iter().take(at).any(|other| overlap(*address, *other)) {
                 self.refuse("listen", format!("covers {address} twice: name each once"));
+            }
+        }
+    }
+
+    fn proxy_protocol_listen(&mut self) {
+        let addresses = self.settings.proxy_protocol_listen.clone();
+        if addresses.is_empty() {
+            return;
+        }
+        if self.settings.trusted_proxies.is_empty() {
+            let right = "only trusted proxies may connect to it: name them in `trusted_proxies`";
+            self.refuse("proxy_protocol_listen", right);
+        }
+        if let Some(address) = addresses.iter().find(|a| a.is_ipv6() && !self.machine.ipv6) {
+            let right = format!("this machine has no IPv6: leave {address} out");
+            self.refuse("proxy_protocol_listen", right);
+        }
+        let all = self.settings.public_addresses();
+        for (at, address) in all.iter().enumerate().skip(self.settings.listen.len()) {
+            if all.iter().take(at).any(|other| overlap(*address, *other)) {
+                let right = format!("covers {address} twice, or `listen` does: name each once");
+                self.refuse("proxy_protocol_listen", right);
             }
         }
     }
@@ -141,8 +164,9 @@ impl Checker<'_> {
             }
             _ => {}
         }
-        if self.settings.listen.iter().any(|public| overlap(internal, *public)) {
-            self.refuse("internal_listen", "must differ from the addresses in `listen`");
+        if self.settings.public_addresses().iter().any(|public| overlap(internal, *public)) {
+            let right = "must differ from the addresses in `listen` and `proxy_protocol_listen`";
+            self.refuse("internal_listen", right);
         }
         if internal.is_ipv6() && !self.machine.ipv6 {
             self.refuse("internal_listen", "this machine has no IPv6: use an IPv4 address");

@@ -48,6 +48,10 @@ settings! {
         /// the first address that is not in this list. On connections from elsewhere the header is
         /// ignored.
         trusted_proxies: Vec<IpNet> = Vec::new();
+        /// Further addresses for clients, to which only proxies in `trusted_proxies` may connect, and where
+        /// each connection begins with a header of the PROXY protocol, version 1 or 2.
+        /// `handshake_timeout_ms` bounds the time for it and the first request together.
+        proxy_protocol_listen: Vec<SocketAddr> = Vec::new();
         /// The header in which trusted proxies name the client: `x-forwarded-for`, or `forwarded`
         /// (RFC 7239). The other one is never read, since a client can send the one that its proxy
         /// does not write.
@@ -233,7 +237,12 @@ impl Settings {
 
     /// Only this machine can connect to the public listener.
     pub(crate) fn is_local(&self) -> bool {
-        self.listen.iter().all(is_loopback)
+        self.public_addresses().iter().all(is_loopback)
+    }
+
+    /// All addresses of the public listener, those for the PROXY protocol last.
+    pub(crate) fn public_addresses(&self) -> Vec<SocketAddr> {
+        [&self.listen[..], &self.proxy_protocol_listen].concat()
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) enum Session {
     Refusing,
     /// Requests: it waits for a head or is in the middle of one.
     Http,
+    /// The header of the PROXY protocol, which comes before all requests.
+    ProxyHeader,
     /// Requests to the internal API.
     Api,
     /// A WebSocket on `/publish` of the internal API.
@@ -75,7 +77,7 @@ impl Session {
         let publishers: Option<fn(&Counters) -> &Counter> = Some(|all| &all.publish_streams_open);
         let stream = Delivery::Stream;
         match self {
-            Self::Refusing | Self::Http | Self::Api => {
+            Self::Refusing | Self::Http | Self::ProxyHeader | Self::Api => {
                 facts("http", Role::Requests, Delivery::None, None)
             }
             Self::PublishStream => facts("websocket", Role::WebSocket, Delivery::None, publishers),

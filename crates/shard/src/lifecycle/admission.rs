@@ -18,10 +18,18 @@ pub const RESERVED_SLOTS: u32 = 64;
 /// How long a client that is refused may take for its request.
 const REFUSAL_TIMEOUT_MS: u64 = 1_000;
 
-pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
+/// A connection was accepted. Where the listener expects the PROXY protocol, its header comes first.
+pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr, is_proxied: bool) {
     core.counters.connections_accepted.add(1);
     if turned_away(core, id) {
         core.counters.connections_closed.add(1);
+        return;
+    }
+    let is_trusted = core.door.shared().proxies().trusts(peer.ip());
+    if is_proxied && !is_trusted {
+        core.counters.refused_proxy.add(1);
+        core.counters.connections_closed.add(1);
+        core.actions.push(Action::Close(id, Close::Reset));
         return;
     }
     let entry = core.door.at_accept(id, peer.ip(), core.now_ms);
@@ -33,12 +41,41 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr) {
     }
     let due = core.now.after_ms(REFUSAL_TIMEOUT_MS);
     let mut connection = Connection::new(id, peer, core.now, due);
-    if core.door.shared().proxies().trusts(peer.ip()) {
+    if is_trusted {
         connection.set_proxy(core.proxies.number(peer.ip()));
     }
     core.insert(connection);
     if entry == Entry::Serve || (make_room(core, peer.ip()) && core.door.let_in(id, peer.ip())) {
         serve(core, id, Place::Newcomer);
+    }
+    if is_proxied && let Some(connection) = core.slab.get(id) {
+        let deadline = connection.deadline;
+        core.enter(id, Session::ProxyHeader, deadline);
+    }
+}
+
+/// A proxy has said whose the connection is; without a `client` it is its own. The deadline for the first
+/// request stays what it was. A client that is trusted itself may be a further proxy.
+pub(crate) fn at_proxy_header(core: &mut Core, id: ConnId, client: Option<SocketAddr>) {
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    let (proxy, deadline) = (connection.peer.ip(), connection.deadline);
+    if let Some(client) = client {
+        let is_trusted = core.door.shared().proxies().trusts(client.ip());
+        connection.peer = client.into();
+        connection.set_proxy(if is_trusted { core.proxies.number(client.ip()) } else { 0 });
+    }
+    let has_place = connection.place == Place::Newcomer;
+    if !has_place {
+        core.enter(id, Session::Refusing, deadline);
+    } else if core.door.hand_over(proxy, client.map_or(proxy, |client| client.ip())).is_ok() {
+        core.enter(id, Session::Http, deadline);
+    } else {
+        // Its request will be told.
+        connection.place = Place::None;
+        core.door.leave(proxy, true);
+        core.enter(id, Session::Refusing, core.now.after_ms(REFUSAL_TIMEOUT_MS));
     }
 }
 

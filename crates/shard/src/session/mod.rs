@@ -7,7 +7,7 @@
 //! one `match`. The connection's data is in its slot, never in the session.
 //!
 //! 1. A connection begins as [`Session::Refusing`] and becomes [`Session::Http`] when there is a place
-//!    for it. A request that opens another session subscribes, queues its head and calls
+//!    for it; where a proxy is to say first whose it is, it begins as [`Session::ProxyHeader`]. A request that opens another session subscribes, queues its head and calls
 //!    [`Core::enter`], which alone changes what a connection speaks.
 //! 2. Where the session is to begin elsewhere than at the next publication, or this shard does not
 //!    know all its channels, the output is parked first ([`Core::await_home`]) and the request is kept
@@ -44,6 +44,7 @@ mod http;
 mod listen;
 mod plain;
 mod poll;
+mod proxy_header;
 mod publications;
 mod publish;
 mod publish_stream;
@@ -68,6 +69,7 @@ macro_rules! dispatch {
     ($session:expr, $verb:ident($($argument:expr),*)) => {
         match $session {
             Session::Refusing | Session::Http => http::Http::$verb($($argument),*),
+            Session::ProxyHeader => proxy_header::AwaitsProxyHeader::$verb($($argument),*),
             Session::Api => api::Api::$verb($($argument),*),
             Session::PublishStream => publish_stream::PublishStream::$verb($($argument),*),
             Session::Echo => echo::Echo::$verb($($argument),*),

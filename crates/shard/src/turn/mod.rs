@@ -208,7 +208,9 @@ impl<P: Plane> Shard<P> {
                     if internal.is_some_and(|first| listener >= first) {
                         session::api::admission::accepted(&mut self.core, conn, peer);
                     } else {
-                        admission::accepted(&mut self.core, conn, peer);
+                        let first = self.core.config.first_proxy_listener;
+                        let is_proxied = first.is_some_and(|first| listener >= first);
+                        admission::accepted(&mut self.core, conn, peer, is_proxied);
                     }
                 }
                 Event::Received { conn, bytes } => {

@@ -142,6 +142,7 @@ impl Plan {
         Config {
             connections_max: 200,
             first_internal_listener: Some(INTERNAL),
+            first_proxy_listener: None,
             head: HeadLimits::default(),
             message: MessageLimits {
                 frame_bytes_max: 65_536,
