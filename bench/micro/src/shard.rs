@@ -54,11 +54,16 @@ impl SimShard {
 
     /// A shard that has room for so many connections.
     pub fn without_clients(connections_max: usize) -> Self {
+        Self::with_rules(connections_max, &AdmissionRules::default())
+    }
+
+    /// The same, where these rules say who is let in.
+    pub fn with_rules(connections_max: usize, rules: &AdmissionRules) -> Self {
         let common = Common {
             config: Arc::new(config(connections_max as u32)),
             handles: switchboard_shard::Handle::set(1),
             router: Router::new(1),
-            admission: Arc::new(Admission::new(&AdmissionRules::default())),
+            admission: Arc::new(Admission::new(rules)),
             api: Arc::new(Api::new(ApiConfig::default(), Box::new(Nobody))),
             accounting: Arc::new(Accounting::default()),
         };

@@ -72,24 +72,26 @@ impl Admission {
         }
     }
 
-    /// A client wants to listen to so many channels.
+    /// A client wants to listen to so many channels. Its address is looked at only where there is a limit.
     #[inline]
-    pub(crate) fn may_join(&self, client: IpAddr, channels: usize, now_ms: u64) -> bool {
-        self.may(self.joins.as_ref(), client, channels, now_ms)
+    pub(crate) fn may_join(
+        &self,
+        client: impl FnOnce() -> IpAddr,
+        channels: usize,
+        now_ms: u64,
+    ) -> bool {
+        let count = u32::try_from(channels).unwrap_or(u32::MAX);
+        self.joins.as_ref().is_none_or(|joins| self.may(joins, client(), count, now_ms))
     }
 
     /// A client wants to publish.
     #[inline]
-    pub(crate) fn may_publish(&self, client: IpAddr, now_ms: u64) -> bool {
-        self.may(self.publishes.as_ref(), client, 1, now_ms)
+    pub(crate) fn may_publish(&self, client: impl FnOnce() -> IpAddr, now_ms: u64) -> bool {
+        self.publishes.as_ref().is_none_or(|publishes| self.may(publishes, client(), 1, now_ms))
     }
 
-    #[inline]
-    fn may(&self, budgets: Option<&Budgets>, client: IpAddr, count: usize, now_ms: u64) -> bool {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        budgets.is_none_or(|budgets| {
-            self.proxies.trusts(client) || budgets.try_take(client.into(), count, now_ms)
-        })
+    fn may(&self, budgets: &Budgets, client: IpAddr, count: u32, now_ms: u64) -> bool {
+        self.proxies.trusts(client) || budgets.try_take(client.into(), count, now_ms)
     }
 
     pub(super) fn has_room(&self, subject: Option<Subject>) -> bool {

@@ -97,21 +97,13 @@ pub(crate) fn at_request(
     let Some(connection) = core.slab.get_mut(id) else {
         return Ok(());
     };
-    let (place, before) = (connection.place, connection.peer.ip());
+    let (place, before) = (connection.place, connection.peer);
     let proxy = core.proxies.address(connection.proxy());
     if let Some(proxy) = proxy {
         connection.peer = core.door.shared().proxies().client(request, proxy).into();
     }
-    let client = connection.peer.ip();
     match place {
-        Place::None => {
-            let admitted = core.door.admit(client).or_else(|reason| {
-                if make_room(core, client) { core.door.admit(client) } else { Err(reason) }
-            });
-            admitted.map_err(|reason| refuse(core, id, reason))?;
-            serve(core, id, Place::Public);
-            return Ok(());
-        }
+        Place::None => return serve_late(core, id),
         Place::Newcomer => {
             connection.place = Place::Public;
             core.door.graduate();
@@ -121,12 +113,24 @@ pub(crate) fn at_request(
     let Some(proxy) = proxy else {
         return Ok(());
     };
-    core.door.hand_over(before, client).map_err(|reason| {
-        if let Some(connection) = core.slab.get_mut(id) {
-            connection.peer = SocketAddr::new(proxy, 0).into();
-        }
-        refuse(core, id, reason)
-    })
+    let handed_over = core.door.hand_over(before.ip(), connection.peer.ip());
+    if handed_over.is_err() {
+        connection.peer = SocketAddr::new(proxy, 0).into();
+    }
+    handed_over.map_err(|reason| refuse(core, id, reason))
+}
+
+/// A request is whole whose connection found no place when it was accepted.
+fn serve_late(core: &mut Core, id: ConnId) -> Result<(), Refusal> {
+    let Some(client) = core.slab.get(id).map(|connection| connection.peer.ip()) else {
+        return Ok(());
+    };
+    let admitted = core.door.admit(client).or_else(|reason| {
+        if make_room(core, client) { core.door.admit(client) } else { Err(reason) }
+    });
+    admitted.map_err(|reason| refuse(core, id, reason))?;
+    serve(core, id, Place::Public);
+    Ok(())
 }
 
 /// How long a connection may be without a whole request before it must make room for others. Most requests

@@ -97,8 +97,10 @@ pub(super) fn publish(
         let namespace = core.config.namespaces.name(namespace).to_owned();
         return Err(PublishError::TooMany { per_second, namespace });
     }
-    let address = core.slab.get(id).map(|connection| connection.peer.ip());
-    if !address.is_some_and(|address| core.door.shared().may_publish(address, core.now_ms)) {
+    let Some(connection) = core.slab.get(id) else {
+        return Ok(None);
+    };
+    if !core.door.shared().may_publish(|| connection.peer.ip(), core.now_ms) {
         core.counters.refused_publishes.add(1);
         return Err(PublishError::Address);
     }

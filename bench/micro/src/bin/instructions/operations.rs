@@ -8,6 +8,7 @@ use std::hint::black_box;
 use switchboard_bench::{Room, SimShard, sample};
 use switchboard_hub::{ChannelName, Draft, Kind};
 use switchboard_plane::sim::ClientId;
+use switchboard_shard::AdmissionRules;
 use switchboard_ws::frame::{self, HEADER_BYTES_MAX, Opcode, Role};
 use switchboard_ws::handshake::{self, Rules};
 use switchboard_ws::head::{self, HeadLimits, HeaderSlots};
@@ -61,6 +62,7 @@ pub(crate) const ALL: &[Operation] = &[
     operation("turn-fan-out-events", "event stream of 10,000, a publication", turn_fan_out_events),
     operation("turn-echo", "message of 64 B there and back", turn_echo),
     operation("turn-accept", "connection, from accept to 101", turn_accept),
+    operation("turn-accept-limited", "connection, counted by address", turn_accept_limited),
     operation(
         "turn-publish",
         "publication by HTTP, answered and sent to a subscriber",
@@ -219,8 +221,17 @@ fn turn_echo() -> u64 {
 
 /// With what the simulated network costs.
 fn turn_accept() -> u64 {
+    accept(&AdmissionRules::default())
+}
+
+/// The same, with what is on by default where strangers can connect.
+fn turn_accept_limited() -> u64 {
+    accept(&AdmissionRules { connections_per_address_max: 2_000, ..AdmissionRules::default() })
+}
+
+fn accept(rules: &AdmissionRules) -> u64 {
     const CONNECTIONS: u64 = 1_000;
-    let mut shard = SimShard::without_clients(CONNECTIONS as usize);
+    let mut shard = SimShard::with_rules(CONNECTIONS as usize, rules);
     let head = sample::short_upgrade("/sub/news");
     counted_by_callgrind(1, || {
         (0..CONNECTIONS).for_each(|_| shard.connect(&head));
