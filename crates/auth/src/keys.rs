@@ -146,8 +146,11 @@ impl Key {
         match (self.decoding.family(), self.decoding.kind()) {
             (AlgorithmFamily::Hmac, _) => 3,
             // It grows with the square of the modulus.
-            (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n: bytes, .. })
-            | (AlgorithmFamily::Rsa, DecodingKeyKind::SecretOrDer(bytes)) => {
+            (
+                AlgorithmFamily::Rsa,
+                DecodingKeyKind::RsaModulusExponent { n: bytes, .. }
+                | DecodingKeyKind::SecretOrDer(bytes),
+            ) => {
                 let blocks = bytes.len().div_ceil(RSA_MODULUS_BYTES_MIN + 32) as u32;
                 25 * blocks * blocks
             }

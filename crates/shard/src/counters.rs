@@ -83,7 +83,8 @@ counters! {
     counter refused_publishes:
         "Publications of clients not made because their address made too many.";
     counter refused_proxy:
-        "Connections to `proxy_protocol_listen` closed at once: not from a trusted proxy, or without its header.";
+        "Connections to `proxy_protocol_listen` closed at once: not from a trusted proxy, or \
+         without its header.";
     counter refused_request: "Requests refused with another 4xx or 5xx status.";
     counter refused_token: "Requests refused because their token was not good.";
     counter refused_right:

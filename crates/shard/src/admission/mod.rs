@@ -2,21 +2,21 @@
 //! times come in, and what to do comes out.
 //!
 //! [`Admission`] is what all shards know together: connections per address, and how fast connections are
-//! accepted. [`Door`] is one shard's: its places, and who makes room for others. A connection passes by
+//! accepted. [`Places`] is one shard's: its places, and who makes room for others. A connection passes by
 //! `at_accept` and, once its first request is whole, by `graduate`; the request of a trusted proxy hands
 //! its place over to the client that it names; `leave` gives all back.
 
 mod address;
 mod budgets;
 mod counts;
-mod door;
 mod newcomers;
 mod pace;
+mod places;
 mod proxies;
 mod refusal;
 mod shared;
 
-pub(crate) use door::{Door, Entry};
+pub(crate) use places::{Entry, Places};
 pub use proxies::ProxyRules;
 pub(crate) use proxies::SeenProxies;
 pub(crate) use refusal::{Reason, Refusal};

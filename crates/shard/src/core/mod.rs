@@ -15,7 +15,7 @@ use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
 use switchboard_link::{Action, Outgoing, Slab};
 use switchboard_plane::ConnId;
 
-use crate::admission::{Door, SeenProxies};
+use crate::admission::{Places, SeenProxies};
 use crate::api::{Api, TurnBudget};
 use crate::config::Config;
 use crate::connection::{Connection, Pool, Then};
@@ -57,7 +57,7 @@ pub(crate) struct Core {
     /// Connections whose output is parked, in no order; each knows its place.
     pub(crate) parked: Vec<ConnId>,
     /// Who is let in.
-    pub(crate) door: Door,
+    pub(crate) places: Places,
     /// The trusted proxies that have connected.
     pub(crate) proxies: SeenProxies,
     /// Connections of the internal API.
@@ -97,7 +97,7 @@ impl Core {
     pub(crate) fn new(
         shard: ShardId,
         (config, api): (Arc<Config>, Arc<Api>),
-        door: Door,
+        places: Places,
         own: &Handle,
         hub: Hub,
         exchange: Exchange,
@@ -119,7 +119,7 @@ impl Core {
             outgoing: Outgoing::default(),
             actions: Vec::new(),
             parked: Vec::new(),
-            door,
+            places,
             proxies: SeenProxies::default(),
             internal: 0,
             strangers: Vec::new(),

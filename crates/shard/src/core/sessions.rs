@@ -67,7 +67,7 @@ impl Core {
         match connection.place {
             Place::None => {}
             Place::Newcomer | Place::Public => {
-                self.door.leave(connection.peer.ip(), connection.place == Place::Newcomer);
+                self.places.leave(connection.peer.ip(), connection.place == Place::Newcomer);
             }
             Place::Stranger | Place::Internal => {
                 self.internal -= 1;

@@ -1,4 +1,4 @@
-//! Who comes in: new connections and their requests are shown to the door, and what it says is done.
+//! Who comes in: what [`Places`](crate::admission::Places) says of new connections and their requests is done.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -25,14 +25,14 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr, is_proxied
         core.counters.connections_closed.add(1);
         return;
     }
-    let is_trusted = core.door.shared().proxies().trusts(peer.ip());
+    let is_trusted = core.places.shared().proxies().trusts(peer.ip());
     if is_proxied && !is_trusted {
         core.counters.refused_proxy.add(1);
         core.counters.connections_closed.add(1);
         core.actions.push(Action::Close(id, Close::Reset));
         return;
     }
-    let entry = core.door.at_accept(id, peer.ip(), core.now_ms);
+    let entry = core.places.at_accept(id, peer.ip(), core.now_ms);
     if entry == Entry::Close {
         core.counters.refused_rate.add(1);
         core.counters.connections_closed.add(1);
@@ -45,7 +45,7 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr, is_proxied
         connection.set_proxy(core.proxies.number(peer.ip()));
     }
     core.insert(connection);
-    if entry == Entry::Serve || (make_room(core, peer.ip()) && core.door.let_in(id, peer.ip())) {
+    if entry == Entry::Serve || (make_room(core, peer.ip()) && core.places.let_in(id, peer.ip())) {
         serve(core, id, Place::Newcomer);
     }
     if is_proxied && let Some(connection) = core.slab.get(id) {
@@ -62,19 +62,19 @@ pub(crate) fn at_proxy_header(core: &mut Core, id: ConnId, client: Option<Socket
     };
     let (proxy, deadline) = (connection.peer.ip(), connection.deadline);
     if let Some(client) = client {
-        let is_trusted = core.door.shared().proxies().trusts(client.ip());
+        let is_trusted = core.places.shared().proxies().trusts(client.ip());
         connection.peer = client.into();
         connection.set_proxy(if is_trusted { core.proxies.number(client.ip()) } else { 0 });
     }
     let has_place = connection.place == Place::Newcomer;
     if !has_place {
         core.enter(id, Session::Refusing, deadline);
-    } else if core.door.hand_over(proxy, client.map_or(proxy, |client| client.ip())).is_ok() {
+    } else if core.places.hand_over(proxy, client.map_or(proxy, |client| client.ip())).is_ok() {
         core.enter(id, Session::Http, deadline);
     } else {
         // Its request will be told.
         connection.place = Place::None;
-        core.door.leave(proxy, true);
+        core.places.leave(proxy, true);
         core.enter(id, Session::Refusing, core.now.after_ms(REFUSAL_TIMEOUT_MS));
     }
 }
@@ -100,20 +100,20 @@ pub(crate) fn at_request(
     let (place, before) = (connection.place, connection.peer);
     let proxy = core.proxies.address(connection.proxy());
     if let Some(proxy) = proxy {
-        connection.peer = core.door.shared().proxies().client(request, proxy).into();
+        connection.peer = core.places.shared().proxies().client(request, proxy).into();
     }
     match place {
         Place::None => return serve_late(core, id),
         Place::Newcomer => {
             connection.place = Place::Public;
-            core.door.graduate();
+            core.places.graduate();
         }
         _ => {}
     }
     let Some(proxy) = proxy else {
         return Ok(());
     };
-    let handed_over = core.door.hand_over(before.ip(), connection.peer.ip());
+    let handed_over = core.places.hand_over(before.ip(), connection.peer.ip());
     if handed_over.is_err() {
         connection.peer = SocketAddr::new(proxy, 0).into();
     }
@@ -125,8 +125,8 @@ fn serve_late(core: &mut Core, id: ConnId) -> Result<(), Refusal> {
     let Some(client) = core.slab.get(id).map(|connection| connection.peer.ip()) else {
         return Ok(());
     };
-    let admitted = core.door.admit(client).or_else(|reason| {
-        if make_room(core, client) { core.door.admit(client) } else { Err(reason) }
+    let admitted = core.places.admit(client).or_else(|reason| {
+        if make_room(core, client) { core.places.admit(client) } else { Err(reason) }
     });
     admitted.map_err(|reason| refuse(core, id, reason))?;
     serve(core, id, Place::Public);
@@ -147,7 +147,7 @@ fn make_room(core: &mut Core, client: IpAddr) -> bool {
         let connection = slab.get(id).filter(|connection| connection.place == Place::Newcomer);
         connection.map(|connection| (connection.peer.ip(), connection.deadline <= due))
     };
-    let oldest = core.door.makes_room(client, newcomer);
+    let oldest = core.places.makes_room(client, newcomer);
     if let Some(oldest) = oldest {
         core.counters.refused_silent.add(1);
         ending::remove(core, oldest, Close::Fin);
@@ -155,13 +155,13 @@ fn make_room(core: &mut Core, client: IpAddr) -> bool {
     oldest.is_some()
 }
 
-/// The door has given it a place.
+/// It has a place.
 fn serve(core: &mut Core, id: ConnId, place: Place) {
     if let Some(connection) = core.slab.get_mut(id) {
         connection.place = place;
     }
-    let Core { door, slab, .. } = core;
-    door.tidy(|id| slab.get(id).is_some_and(|connection| connection.place == Place::Newcomer));
+    let Core { places, slab, .. } = core;
+    places.tidy(|id| slab.get(id).is_some_and(|connection| connection.place == Place::Newcomer));
     let deadline = core.now.after_ms(core.config.timeouts.handshake_ms);
     core.enter(id, Session::Http, deadline);
 }

@@ -98,7 +98,7 @@ fn open_session(
 /// Whether the client's address may begin to listen to so many channels now.
 fn may_join(core: &Core, id: ConnId, channels: usize) -> bool {
     core.slab.get(id).is_some_and(|connection| {
-        core.door.shared().may_join(|| connection.peer.ip(), channels, core.now_ms)
+        core.places.shared().may_join(|| connection.peer.ip(), channels, core.now_ms)
     })
 }
 

@@ -100,7 +100,7 @@ pub(super) fn publish(
     let Some(connection) = core.slab.get(id) else {
         return Ok(None);
     };
-    if !core.door.shared().may_publish(|| connection.peer.ip(), core.now_ms) {
+    if !core.places.shared().may_publish(|| connection.peer.ip(), core.now_ms) {
         core.counters.refused_publishes.add(1);
         return Err(PublishError::Address);
     }

@@ -13,7 +13,7 @@ use switchboard_hub::{Accounting, Hub, Router, ShardId};
 use switchboard_plane::{ConnId, Event, Plane};
 
 use self::sweep::Sweep;
-use crate::admission::{Admission, Door};
+use crate::admission::{Admission, Places};
 use crate::api::Api;
 use crate::config::Config;
 use crate::core::Core;
@@ -85,7 +85,7 @@ impl<P: Plane> Shard<P> {
     /// A shard on `plane`; `seed` makes the epochs of its channels.
     pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
         let Common { config, handles, router, admission, api, accounting } = common.clone();
-        let door = Door::new(admission, config.connections_max);
+        let places = Places::new(admission, config.connections_max);
         let own = &handles[usize::from(id.0)];
         let mailboxes = handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect();
         let exchange = Exchange::new(id, mailboxes, Arc::clone(&own.counters), plane.waker());
@@ -93,7 +93,7 @@ impl<P: Plane> Shard<P> {
         let hub = Hub::new(id, router, namespaces, config.hub.clone(), seed, accounting);
         Self {
             link: Link::new(plane),
-            core: Core::new(id, (config, api), door, own, hub, exchange, now_ms),
+            core: Core::new(id, (config, api), places, own, hub, exchange, now_ms),
             events: Vec::new(),
             fan_out: FanOut::default(),
             catch_up: CatchUp::default(),

@@ -1,4 +1,4 @@
-//! The doors of several shards against a plain list of connections.
+//! The shards of several shards against a plain list of connections.
 
 use proptest::prelude::*;
 
@@ -78,19 +78,19 @@ impl Model {
     }
 }
 
-fn doors() -> Vec<Door> {
+fn shards() -> Vec<Places> {
     let rules = AdmissionRules {
         proxies: ProxyRules { trusted: vec![address(0).into()], ..ProxyRules::default() },
         connections_per_address_max: ADDRESS_MAX,
         ..AdmissionRules::default()
     };
     let shared = Arc::new(Admission::new(&rules));
-    (0..SHARDS).map(|_| Door::new(Arc::clone(&shared), PLACES_MAX as u32)).collect()
+    (0..SHARDS).map(|_| Places::new(Arc::clone(&shared), PLACES_MAX as u32)).collect()
 }
 
-fn leave(doors: &mut [Door], model: &mut Model, at: usize) {
+fn leave(shards: &mut [Places], model: &mut Model, at: usize) {
     let gone = model.0.remove(at);
-    doors[gone.shard].leave(address(gone.client), gone.is_newcomer);
+    shards[gone.shard].leave(address(gone.client), gone.is_newcomer);
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -104,23 +104,23 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn doors_do_what_a_plain_list_says(steps in prop::collection::vec(step(), 0..300)) {
-        let (mut doors, mut model) = (doors(), Model::default());
+    fn shards_do_what_a_plain_list_says(steps in prop::collection::vec(step(), 0..300)) {
+        let (mut shards, mut model) = (shards(), Model::default());
         for (number, step) in (0..).zip(steps) {
             match step {
                 Step::Accept { shard, from } => {
                     let id = ConnId::new(number, 0);
                     let expected = model.admits(shard, from);
-                    let mut entry = doors[shard].at_accept(id, address(from), 0);
+                    let mut entry = shards[shard].at_accept(id, address(from), 0);
                     prop_assert_eq!(entry == Entry::Serve, expected.is_ok());
                     if entry == Entry::Wait {
-                        let victim = doors[shard]
+                        let victim = shards[shard]
                             .makes_room(address(from), |id| model.newcomer(id));
                         prop_assert_eq!(victim, model.makes_room(shard, from));
                         if let Some(victim) = victim {
                             let at = model.0.iter().position(|known| known.id == victim);
-                            leave(&mut doors, &mut model, at.unwrap());
-                            prop_assert!(doors[shard].let_in(id, address(from)));
+                            leave(&mut shards, &mut model, at.unwrap());
+                            prop_assert!(shards[shard].let_in(id, address(from)));
                             entry = Entry::Serve;
                         }
                     }
@@ -131,33 +131,33 @@ proptest! {
                 Step::Request { nth, client } if nth < model.0.len() => {
                     let known = model.0[nth];
                     if known.is_newcomer {
-                        doors[known.shard].graduate();
+                        shards[known.shard].graduate();
                         model.0[nth].is_newcomer = false;
                     }
                     // While it is handed over it counts for neither.
                     model.0[nth].client = 0;
                     let may = subject(known.client) == subject(client) || model.has_room_for(client);
                     let done =
-                        doors[known.shard].hand_over(address(known.client), address(client));
+                        shards[known.shard].hand_over(address(known.client), address(client));
                     prop_assert_eq!(done.is_ok(), may);
                     model.0[nth].client = if may { client } else { 0 };
                 }
-                Step::Leave { nth } if nth < model.0.len() => leave(&mut doors, &mut model, nth),
+                Step::Leave { nth } if nth < model.0.len() => leave(&mut shards, &mut model, nth),
                 Step::Request { .. } | Step::Leave { .. } => {}
             }
-            for door in &mut doors {
-                door.tidy(|id| model.newcomer(id).is_some());
+            for shard in &mut shards {
+                shard.tidy(|id| model.newcomer(id).is_some());
             }
         }
         // All is given back: as many as ever get in.
         while !model.0.is_empty() {
-            leave(&mut doors, &mut model, 0);
+            leave(&mut shards, &mut model, 0);
         }
         for last in 0..ADDRESS_MAX {
             let id = ConnId::new(100_000 + last, 0);
-            prop_assert_eq!(doors[0].at_accept(id, address(4), 0), Entry::Serve);
+            prop_assert_eq!(shards[0].at_accept(id, address(4), 0), Entry::Serve);
         }
-        prop_assert_eq!(doors[1].at_accept(ConnId::new(100_010, 0), address(4), 0), Entry::Wait);
+        prop_assert_eq!(shards[1].at_accept(ConnId::new(100_010, 0), address(4), 0), Entry::Wait);
     }
 }
 
@@ -165,9 +165,9 @@ proptest! {
 fn accepts_over_the_rate_are_closed_whoever_comes() {
     let rules = AdmissionRules { accepts_per_second: 2, ..AdmissionRules::default() };
     let shared = Arc::new(Admission::new(&rules));
-    let mut doors: Vec<_> = (0..2).map(|_| Door::new(Arc::clone(&shared), 10)).collect();
+    let mut shards: Vec<_> = (0..2).map(|_| Places::new(Arc::clone(&shared), 10)).collect();
     let mut accept =
-        |shard: usize, now_ms| doors[shard].at_accept(ConnId::new(0, 0), address(4), now_ms);
+        |shard: usize, now_ms| shards[shard].at_accept(ConnId::new(0, 0), address(4), now_ms);
     let first: Vec<_> = [0, 1, 0, 1].map(|shard| accept(shard, 10_000)).into();
     assert_eq!(first, [Entry::Serve, Entry::Serve, Entry::Close, Entry::Close]);
     assert_eq!([accept(0, 10_499), accept(1, 10_500)], [Entry::Close, Entry::Serve]);

@@ -1,4 +1,4 @@
-//! The door of one shard: who gets one of its places, and who makes room.
+//! The places of one shard: who gets one, and who makes room.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,16 +23,16 @@ pub(crate) enum Entry {
 
 /// Places on one shard, and what all shards know together.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Places {
     shared: Arc<Admission>,
-    places_max: u32,
-    places: u32,
+    taken_max: u32,
+    taken: u32,
     newcomers: Newcomers,
 }
 
-impl Door {
-    pub(crate) fn new(shared: Arc<Admission>, places_max: u32) -> Self {
-        Self { shared, places_max, places: 0, newcomers: Newcomers::default() }
+impl Places {
+    pub(crate) fn new(shared: Arc<Admission>, taken_max: u32) -> Self {
+        Self { shared, taken_max, taken: 0, newcomers: Newcomers::default() }
     }
 
     pub(crate) fn shared(&self) -> &Admission {
@@ -59,13 +59,13 @@ impl Door {
 
     /// Gives the connection of `client` a place. It is taken back by [`Self::leave`].
     pub(crate) fn admit(&mut self, client: IpAddr) -> Result<(), Reason> {
-        if self.places >= self.places_max {
+        if self.taken >= self.taken_max {
             return Err(Reason::Full);
         }
         if !self.shared.try_add(self.shared.subject(client)) {
             return Err(Reason::Address);
         }
-        self.places += 1;
+        self.taken += 1;
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Door {
 
     /// A connection with a place is gone; what it was counts for `client`.
     pub(crate) fn leave(&mut self, client: IpAddr, is_newcomer: bool) {
-        self.places -= 1;
+        self.taken -= 1;
         self.shared.remove(self.shared.subject(client));
         if is_newcomer {
             self.newcomers.graduate();
@@ -103,7 +103,7 @@ impl Door {
         newcomer: impl Fn(ConnId) -> Option<(IpAddr, bool)>,
     ) -> Option<ConnId> {
         let has_room = self.shared.has_room(self.shared.subject(client));
-        if self.places < self.places_max || !has_room {
+        if self.taken < self.taken_max || !has_room {
             return None;
         }
         let client = Subject::from(client);
@@ -120,5 +120,5 @@ impl Door {
 }
 
 #[cfg(test)]
-#[path = "door_tests.rs"]
+#[path = "places_tests.rs"]
 mod tests;
