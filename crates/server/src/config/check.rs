@@ -63,11 +63,11 @@ impl Checker<'_> {
     /// Records that the value of a key conflicts with the others or with this machine.
     pub(super) fn refuse(&mut self, name: &str, right: impl Into<String>) {
         let key = Settings::KEYS.iter().find(|key| key.name == name);
-        let written = key.and_then(|key| self.raw.find(key));
+        let written = key.and_then(|key| Some((key, self.raw.find(key)?)));
         let default = || key.and_then(|key| (key.default)()).map_or(Value::None, Value::Shown);
         let (value, origin) = written.map_or_else(
             || (default(), None),
-            |(value, origin)| (Value::Shown(value.to_string()), Some(origin)),
+            |(key, (value, origin))| (key.shown(&value), Some(origin)),
         );
         self.problems.push(Problem { key: name.to_owned(), value, origin, right: right.into() });
     }

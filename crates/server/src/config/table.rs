@@ -23,6 +23,8 @@ pub(crate) struct Key {
     pub form: Form,
     /// The placeholder for its value in `--help`.
     pub placeholder: &'static str,
+    /// Its value is never printed.
+    pub is_secret: bool,
 }
 
 impl Key {
@@ -34,6 +36,11 @@ impl Key {
     /// The environment variable: `SWITCHBOARD_INTERNAL_LISTEN`.
     pub(crate) fn variable(&self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+
+    /// What a problem shows of a value that was written for it.
+    pub(crate) fn shown(&self, written: &Written) -> Value {
+        if self.is_secret { Value::Hidden } else { Value::Shown(written.to_string()) }
     }
 
     /// The placeholder for the value in `--help`.
@@ -83,10 +90,9 @@ pub(crate) fn read<T: Setting>(
     match parsed {
         Ok(value) => Some(value),
         Err(right) => {
-            let shown = if T::SECRET { Value::Hidden } else { Value::Shown(written.to_string()) };
             problems.push(Problem {
                 key: source.full_name(key),
-                value: shown,
+                value: key.shown(&written),
                 origin: Some(origin),
                 right,
             });
@@ -133,6 +139,7 @@ macro_rules! settings {
                     bounds: $crate::config::table::settings!(@bounds $($min, $max)?),
                     form: <$type as $crate::config::value::Setting>::FORM,
                     placeholder: <$type as $crate::config::value::Setting>::PLACEHOLDER,
+                    is_secret: <$type as $crate::config::value::Setting>::SECRET,
                 },
             )+)+ ];
 
