@@ -1,7 +1,7 @@
 //! Tokens of every kind against the keys of a server. The private keys in `keys/` sign nothing but these.
 #![allow(clippy::unwrap_used)] // a test says what it missed by panicking
 
-use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::jwk::{CommonParameters, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use switchboard_auth::{Claims, KeyError, KeySet, TokenError, Verifier};
@@ -227,7 +227,7 @@ fn a_token_is_tried_with_few_keys_and_their_cost_is_known() {
         keys.add_pem(EC_PUBLIC.as_bytes()).unwrap();
     }
     assert_eq!(keys.clone().add_pem(EC_PUBLIC.as_bytes()), Err(KeyError::Nameless(4)));
-    let nameless = Jwk { common: Default::default(), ..other_jwk("x") };
+    let nameless = Jwk { common: CommonParameters::default(), ..other_jwk("x") };
     let set = serde_json::to_vec(&JwkSet { keys: vec![nameless] }).unwrap();
     assert_eq!(keys.clone().add_jwks(&set), Err(KeyError::Nameless(4)));
     let one = Verifier::new(with_pem(EC_PUBLIC), None, None);

@@ -15,7 +15,7 @@ pub(crate) fn expires_s(core: &Core, id: ConnId, claims: &Claims) -> u32 {
     };
     let spread_ms = core.config.identity.expiry_spread_ms * u64::from(id.index() % 64) / 64;
     let expires_s = expires_at_s.saturating_add(spread_ms / 1_000);
-    u32::try_from(expires_s).unwrap_or(NEVER_S).min(NEVER_S)
+    u32::try_from(expires_s).unwrap_or(NEVER_S)
 }
 
 /// The connections of a page of slots that are to end by now.
