@@ -24,7 +24,9 @@ pub(crate) fn check_subscribe(
         return Ok(());
     };
     core.counters.refused_right.add(1);
-    let helps = !watched_by_each(name).any(|name| is_for_nobody(&core.config, &name));
+    let config = &core.config;
+    let helps =
+        !is_for_nobody(config, name) && !watched(name).any(|name| is_for_nobody(config, &name));
     Err(if who.is_none() && helps {
         Answer::Response(Response::unauthorized(None))
     } else {
@@ -35,14 +37,12 @@ pub(crate) fn check_subscribe(
 /// Whoever listens to `presence:NAME` learns who is in NAME, and needs the right for that.
 pub(crate) fn may_subscribe(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
     is_allowed(config, who, name, |rules| rules.subscribe)
-        && watched_by_each(name)
-            .skip(1)
-            .all(|name| is_allowed(config, who, &name, |rules| rules.presence))
+        && watched(name).all(|name| is_allowed(config, who, &name, |rules| rules.presence))
 }
 
-/// A channel, the one whose joins and leaves are published in it, the one whose are in that, and so on.
-fn watched_by_each(name: &ChannelName) -> impl Iterator<Item = ChannelName> {
-    std::iter::successors(Some(name.clone()), presence::watched_by)
+/// The channel whose joins and leaves are published in this one, the one whose are in that, and so on.
+fn watched(name: &ChannelName) -> impl Iterator<Item = ChannelName> {
+    std::iter::successors(presence::watched_by(name), presence::watched_by)
 }
 
 /// Nobody may listen to a channel, or to the one for its joins and leaves: no token would help.
