@@ -12,8 +12,8 @@ use crate::single::{Single, upgrade};
 
 const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 
-/// Tokens that one turn checks: so many of 3 us are more than a millisecond.
-const PER_TURN: usize = 334;
+/// Tokens that one turn checks: so many of 4 us are a millisecond.
+const PER_TURN: usize = 250;
 
 fn single() -> Single {
     let sim = SimConfig { connections_max: 4_000, ..SimConfig::default() };
