@@ -4,6 +4,7 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 use switchboard_ws::authority::Authority;
+use switchboard_ws::authorization::bearer;
 use switchboard_ws::head::Request;
 
 use crate::ApiError;
@@ -73,12 +74,6 @@ fn refuse() -> Result<Granted, ApiError> {
         "unauthorized",
         "send the API key as `X-API-Key` or `Authorization: Bearer`",
     ))
-}
-
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer ";
-    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }
 
 /// A web page open on this machine could reach the API on loopback. Browsers reveal it by `Origin`,
@@ -252,12 +247,5 @@ mod tests {
         ] {
             assert!(!is_loopback(host), "{host}");
         }
-    }
-
-    #[test]
-    fn bearer_scheme_is_case_insensitive() {
-        assert_eq!(bearer(b"BEARER  abc "), Some(&b"abc"[..]));
-        assert_eq!(bearer(b"Basic abc"), None);
-        assert_eq!(bearer(b"bear"), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use switchboard_ws::authorization::bearer;
 use switchboard_ws::head::Request;
 
 /// Where a token stood.
@@ -28,8 +29,6 @@ pub struct Presented<'a> {
 
 /// Before the token in an offered subprotocol.
 const SUBPROTOCOL: &[u8] = b"bearer.";
-/// Before the token in `Authorization`; case does not matter (RFC 9110 section 11.1).
-const SCHEME: &[u8] = b"bearer ";
 
 impl<'a> Presented<'a> {
     /// The token of a request: what it was given on purpose comes before its cookie.
@@ -45,11 +44,8 @@ impl<'a> Presented<'a> {
     }
 }
 
-/// Other schemes are for others, such as a proxy in front.
 fn authorization<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
-    let value = request.header("authorization")?;
-    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
+    request.header("authorization").and_then(bearer)
 }
 
 fn subprotocol<'a>(request: &Request<'a>) -> Option<&'a [u8]> {

@@ -16,6 +16,7 @@
 
 pub mod accept;
 pub mod authority;
+pub mod authorization;
 pub mod body;
 pub mod close;
 pub mod entity_tag;

@@ -96,7 +96,7 @@ pub(crate) fn verify(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
 fn may_send_cookie(request: &Request<'_>, transport: Transport, cors: u8) -> bool {
     match request.header("origin") {
         Some(_) if cors > 0 => true,
-        Some(origin) => origin.starts_with(b"https://") || request.host().is_some_and(is_loopback),
+        Some(origin) => origin.starts_with(b"https://") || is_for_this_machine(request),
         None => {
             transport != Transport::WebSocket
                 && request.header("sec-fetch-site") == Some(b"same-origin")
@@ -104,10 +104,7 @@ fn may_send_cookie(request: &Request<'_>, transport: Transport, cors: u8) -> boo
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    let name = Authority::parse(host.as_bytes()).map(|authority| authority.host());
-    name.is_some_and(|name| {
-        let address = name.trim_start_matches('[').trim_end_matches(']').parse();
-        name == "localhost" || address.is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-    })
+fn is_for_this_machine(request: &Request<'_>) -> bool {
+    let host = request.host().and_then(|host| Authority::parse(host.as_bytes()));
+    host.is_some_and(|host| host.is_loopback())
 }
