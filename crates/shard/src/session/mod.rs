@@ -20,8 +20,8 @@
 //!    `on_slow` when it cannot be; `on_published` with the receipts it asked for, `on_answered` with what
 //!    the handler of the internal API says; `on_deleted`; `on_turn` when it asked to be looked at again;
 //!    `on_silent` and `on_due` from the sweep; `on_flushed` when a full socket has taken all.
-//!    `on_end` says that the time of the client's token is over, or that the backend wants the client gone.
-//! 4. `on_stop` asks for the end. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
+//! 4. `on_stop` asks for the end: the server stops, the time of the client's token is over, or the backend
+//!    wants the client gone. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
 //!    the connection, and leaves its channels then.
 //!
 //! A verb may end the session or the connection; the caller looks the connection up again. Verbs
@@ -55,6 +55,7 @@ mod websocket;
 
 use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
+use switchboard_ws::close;
 
 use crate::api::ApiResponse;
 use crate::connection::Session;
@@ -208,11 +209,12 @@ pub(crate) fn on_end(core: &mut Core, id: ConnId, end: End) {
     let Some(session) = of(core, id) else {
         return;
     };
-    match end {
-        End::Expired => core.counters.closed_expired.add(1),
-        End::Revoked => core.counters.closed_right.add(1),
-    }
-    dispatch!(session, on_end(core, id, end));
+    let (counter, code) = match end {
+        End::Expired => (&core.counters.closed_expired, close::IDENTITY_EXPIRED),
+        End::Revoked => (&core.counters.closed_right, close::FORBIDDEN),
+    };
+    counter.add(1);
+    dispatch!(session, on_stop(core, id, code));
 }
 
 /// The server stops.

@@ -8,7 +8,6 @@ use switchboard_ws::close;
 use super::verbs::{Taken, Verbs};
 use super::{publish, stream, websocket};
 use crate::core::Core;
-use crate::identity::End;
 use crate::subscribe::{Lost, Missed};
 
 /// [`Session::Plain`](crate::connection::Session::Plain).
@@ -55,10 +54,6 @@ impl Verbs for Plain {
 
     fn on_due(core: &mut Core, id: ConnId) {
         websocket::due(core, id);
-    }
-
-    fn on_end(core: &mut Core, id: ConnId, end: End) {
-        websocket::end(core, id, end);
     }
 
     fn on_stop(core: &mut Core, id: ConnId, code: u16) {

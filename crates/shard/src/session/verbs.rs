@@ -2,12 +2,10 @@
 
 use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
-use switchboard_ws::close;
 
 use crate::api::ApiResponse;
 use crate::connection::Connection;
 use crate::core::Core;
-use crate::identity::End;
 use crate::subscribe::{Lost, Missed};
 
 /// What became of received bytes.
@@ -67,16 +65,8 @@ pub(crate) trait Verbs {
     /// Its deadline has passed.
     fn on_due(core: &mut Core, id: ConnId);
 
-    /// The time of its client's token is over, or the backend wants its client gone.
-    fn on_end(core: &mut Core, id: ConnId, end: End) {
-        let code = match end {
-            End::Expired => close::IDENTITY_EXPIRED,
-            End::Revoked => close::FORBIDDEN,
-        };
-        Self::on_stop(core, id, code);
-    }
-
-    /// The server stops; `code` is the one of the Close frame, for those who get one.
+    /// It is to end: the server stops, or its client is to go. `code` is the one of the Close frame, for
+    /// those who get one.
     fn on_stop(_core: &mut Core, _id: ConnId, _code: u16) {}
 
     /// Whether a peer that has ended its side may still wait for an answer.

@@ -12,7 +12,6 @@ use super::verbs::Taken;
 use crate::connection::{ListenMode, Session, Then};
 use crate::core::Core;
 use crate::http::{Answer, upgrade};
-use crate::identity::End;
 use crate::lifecycle::ending;
 use crate::subscribe::{self, Channels, presence, resume};
 
@@ -215,15 +214,12 @@ pub(super) fn due(core: &mut Core, id: ConnId) {
     }
 }
 
-/// The client is to go.
-pub(super) fn end(core: &mut Core, id: ConnId, end: End) {
-    let (code, reason) = match end {
-        End::Expired => (close::IDENTITY_EXPIRED, "the token has expired: connect with a new one"),
-        End::Revoked => (close::FORBIDDEN, "the connections of this user were ended"),
+/// The server stops, or the client is to go.
+pub(super) fn stop(core: &mut Core, id: ConnId, code: u16) {
+    let reason = match code {
+        close::IDENTITY_EXPIRED => "the token has expired: connect with a new one",
+        close::FORBIDDEN => "the connections of this user were ended",
+        _ => "the server is stopping",
     };
     close(core, id, code, reason);
-}
-
-pub(super) fn stop(core: &mut Core, id: ConnId, code: u16) {
-    close(core, id, code, "the server is stopping");
 }

@@ -10,7 +10,6 @@ use switchboard_plane::ConnId;
 use super::verbs::{Taken, Verbs};
 use super::{stream, websocket};
 use crate::core::Core;
-use crate::identity::End;
 use crate::subscribe::{Lost, Missed};
 
 /// [`Session::V1`](crate::connection::Session::V1).
@@ -65,10 +64,6 @@ impl Verbs for V1 {
 
     fn on_due(core: &mut Core, id: ConnId) {
         websocket::due(core, id);
-    }
-
-    fn on_end(core: &mut Core, id: ConnId, end: End) {
-        websocket::end(core, id, end);
     }
 
     fn on_stop(core: &mut Core, id: ConnId, code: u16) {
