@@ -77,8 +77,9 @@ fn is_allowed(
     access: impl FnOnce(&ClientRules) -> Access,
 ) -> bool {
     let rules = rules(config, name);
+    let is_granted = || who.is_some_and(|claims| claims.channels.match_name(name));
     let is_own = |user: &str| rules.user_channels.is_own(user, name);
-    allows(access(rules), who, name, |claims| &claims.channels, is_own)
+    allows(access(rules), who.map(|claims| &*claims.user), is_granted, is_own)
 }
 
 fn rules<'c>(config: &'c Config, name: &ChannelName) -> &'c ClientRules {
@@ -94,15 +95,8 @@ pub(crate) fn may_publish(
     name: &ChannelName,
 ) -> bool {
     let rules = core.config.namespaces.rules(namespace);
-    let user = || core.identities.user(id.index()).filter(|user| !user.is_empty());
-    let claims = core.identities.claims(id.index());
-    match rules.publish {
-        Access::Anyone => true,
-        Access::Nobody => false,
-        Access::Authenticated => user().is_some(),
-        Access::Granted => {
-            claims.is_some_and(|claims| claims.publish.match_name(name))
-                || user().is_some_and(|user| rules.user_channels.is_own(user, name))
-        }
-    }
+    let claims = || core.identities.claims(id.index());
+    let is_granted = || claims().is_some_and(|claims| claims.publish.match_name(name));
+    let is_own = |user: &str| rules.user_channels.is_own(user, name);
+    allows(rules.publish, core.identities.user(id.index()), is_granted, is_own)
 }
