@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
 use super::address::Subject;
-use super::pace::{NS_PER_MS, NS_PER_S};
+use super::pace::{NS_PER_S, taken};
 
 /// Locks; a shard rarely waits for another at one of so many.
 const STRIPES: usize = 64;
@@ -54,13 +54,9 @@ impl Budgets {
         let stripe = &self.stripes[hash % STRIPES];
         let mut sets = stripe.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = find(&mut sets[hash / STRIPES % SETS], subject);
-        let now_ns = now_ms * NS_PER_MS;
-        let full_at_ns = bucket.full_at_ns.max(now_ns);
-        let has_one = full_at_ns + self.interval_ns <= now_ns + NS_PER_S;
-        if has_one {
-            bucket.full_at_ns = full_at_ns + u64::from(count) * self.interval_ns;
-        }
-        has_one
+        let taken = taken(bucket.full_at_ns, self.interval_ns, count, now_ms);
+        bucket.full_at_ns = taken.unwrap_or(bucket.full_at_ns);
+        taken.is_some()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(super) const NS_PER_MS: u64 = 1_000_000;
+const NS_PER_MS: u64 = 1_000_000;
 pub(super) const NS_PER_S: u64 = 1_000_000_000;
 
 /// Lets something happen `per_second` times a second, with a burst of as many. A token bucket that is
@@ -21,13 +21,18 @@ impl Pace {
 
     /// Takes one token, or says that there is none.
     pub(crate) fn try_take(&self, now_ms: u64) -> bool {
-        let now_ns = now_ms * NS_PER_MS;
-        let take = |full_at_ns: u64| {
-            let full_at_ns = full_at_ns.max(now_ns) + self.interval_ns;
-            (full_at_ns <= now_ns + NS_PER_S).then_some(full_at_ns)
-        };
+        let take = |full_at_ns| taken(full_at_ns, self.interval_ns, 1, now_ms);
         self.full_at_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
+}
+
+/// When a bucket will be full again after `count` tokens are taken from it; none where it has not one. What
+/// is not there is owed: it comes out of what the bucket would get next.
+pub(super) fn taken(full_at_ns: u64, interval_ns: u64, count: u32, now_ms: u64) -> Option<u64> {
+    let now_ns = now_ms * NS_PER_MS;
+    let full_at_ns = full_at_ns.max(now_ns);
+    let has_one = full_at_ns + interval_ns <= now_ns + NS_PER_S;
+    has_one.then(|| full_at_ns + u64::from(count) * interval_ns)
 }
 
 #[cfg(test)]

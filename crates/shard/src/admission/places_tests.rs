@@ -1,4 +1,4 @@
-//! The shards of several shards against a plain list of connections.
+//! The places of several shards against a plain list of connections.
 
 use proptest::prelude::*;
 
@@ -145,8 +145,8 @@ proptest! {
                 Step::Leave { nth } if nth < model.0.len() => leave(&mut shards, &mut model, nth),
                 Step::Request { .. } | Step::Leave { .. } => {}
             }
-            for shard in &mut shards {
-                shard.tidy(|id| model.newcomer(id).is_some());
+            for places in &mut shards {
+                places.tidy(|id| model.newcomer(id).is_some());
             }
         }
         // All is given back: as many as ever get in.
