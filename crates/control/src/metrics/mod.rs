@@ -1,4 +1,4 @@
-//! What `/metrics` says: everything that is counted, read at the moment when somebody asks.
+//! `/metrics`: every counter and histogram, read when a client asks for it.
 //!
 //! Nothing of what clients send is in a label: neither channels nor users nor addresses. So the number
 //! of series depends on the number of shards alone.
@@ -23,7 +23,7 @@ use process::Process;
 use requests::RequestTimes;
 use shards::Shards;
 
-/// Everything that is told beside what the shards count and measure.
+/// All metrics beside those of the shards.
 pub const METRICS: &[&[Metric]] = &[process::METRICS, requests::METRICS];
 
 /// Collects the metrics.
