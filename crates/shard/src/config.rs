@@ -189,3 +189,19 @@ impl NamespaceRules {
         self.clients.name(namespace)
     }
 }
+
+/// Which backends there are, and what of a client's request they want to see.
+#[derive(Clone, Debug, Default)]
+pub struct HookRules {
+    /// Asked who a client is that shows no token; none is not asked.
+    pub connect: Option<HeaderNames>,
+    /// Asked where a namespace says `subscribe = "hook"`.
+    pub subscribe: Option<HeaderNames>,
+    /// Asked at the end of a client's time.
+    pub refresh: bool,
+    /// Takes what clients ask with `request:`.
+    pub message: bool,
+}
+
+/// Headers of a request, in lower case.
+pub type HeaderNames = Vec<Box<str>>;

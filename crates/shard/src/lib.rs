@@ -15,6 +15,7 @@
 
 mod admission;
 mod api;
+mod backends;
 mod command;
 mod config;
 mod connection;
@@ -40,8 +41,12 @@ mod wall;
 
 pub use admission::{Admission, AdmissionRules, ProxyRules};
 pub use api::{Api, ApiConfig, ApiRequest, ApiResponse, ApiTimeouts, RequestHandler};
+pub use backends::Backends;
 pub use command::{Command, Reply};
-pub use config::{ClientRules, Config, ECHO_LIMITS, IdentityConfig, NamespaceRules, Timeouts};
+pub use config::{
+    ClientRules, Config, ECHO_LIMITS, HeaderNames, HookRules, IdentityConfig, NamespaceRules,
+    Timeouts,
+};
 pub use counters::{Counter, Counters};
 pub use handle::Handle;
 pub use histogram::{Histogram, SEND_DELAY};
