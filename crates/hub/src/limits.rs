@@ -17,6 +17,9 @@ pub struct Limits {
     /// For tests: leaves up to so many offsets out between two publications, at random. With 0
     /// offsets are consecutive.
     pub offset_skip_max: u32,
+    /// Whether [`Hub::take_occupancy`](crate::Hub::take_occupancy) says which channels get their first
+    /// subscriber and lose their last.
+    pub watches_occupancy: bool,
 }
 
 impl Default for Limits {
@@ -27,6 +30,7 @@ impl Default for Limits {
             meta_ttl_ms: 3_600_000,
             mirror_linger_ms: 10_000,
             offset_skip_max: 0,
+            watches_occupancy: false,
         }
     }
 }

@@ -78,6 +78,17 @@ impl Draft {
         self
     }
 
+    /// The same with another payload.
+    #[must_use]
+    pub fn with_payload(self, kind: Kind, payload: &[u8]) -> Self {
+        Self { extras: self.extras, ..Self::new(kind, payload) }
+    }
+
+    /// What the payload is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The payload alone.
     pub fn payload(&self) -> &[u8] {
         &self.frame[usize::from(self.header_bytes)..]

@@ -32,6 +32,7 @@ impl Hub {
                 Message::Joined { channel, generation, epoch, before, history, dropped_ms };
             out.push((from, joined));
         }
+        self.occupancy_changed(index);
     }
 
     /// A shard's mirror is gone, unless that shard has joined again since.
@@ -47,6 +48,7 @@ impl Hub {
         if let Role::Home(home) = &mut self.table[index].role {
             home.replace_mirror(from, Some(generation), None);
         }
+        self.occupancy_changed(index);
         self.settle(now_ms, index, out);
     }
 
@@ -74,6 +76,7 @@ impl Hub {
             if more {
                 channel.request(now_ms);
             }
+            self.occupancy_changed(index);
         }
     }
 }

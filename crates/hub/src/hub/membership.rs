@@ -23,6 +23,7 @@ impl Hub {
         let place = channel.ready.push(Entry { who, mark });
         self.wake(index);
         self.presence_changed(now_ms, index, out);
+        self.occupancy_changed(index);
         Subscription::ready(index, place)
     }
 
@@ -38,6 +39,7 @@ impl Hub {
         // What was kept for the last ready subscriber may be more than laggards may have.
         self.mark_dirty(subscription.channel);
         self.presence_changed(now_ms, subscription.channel, out);
+        self.occupancy_changed(subscription.channel);
         self.settle(now_ms, subscription.channel, out);
         moved
     }

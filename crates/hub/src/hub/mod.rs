@@ -8,6 +8,7 @@ mod idle;
 mod laggard;
 mod membership;
 mod mirror;
+mod occupancy;
 mod presence;
 mod shares;
 mod size_classes;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use crate::channel::Channel;
 use crate::links::Link;
 use crate::log::{Log, Orphans};
+use crate::occupied::Occupied;
 use crate::role::{Home, Mirror, Role};
 use crate::table::{List, Table};
 use crate::{
@@ -129,6 +131,8 @@ pub struct Hub {
     evicted: u64,
     /// Announcements that were too many for their channels.
     announcements_dropped: u64,
+    /// Which channels have subscribers.
+    occupied: Occupied,
     /// Where the next sweep begins.
     swept: u32,
     /// The finer clock.
@@ -164,6 +168,7 @@ impl Hub {
             publications: 0,
             evicted: 0,
             announcements_dropped: 0,
+            occupied: Occupied::default(),
             swept: 0,
             fine_us: 0,
         }

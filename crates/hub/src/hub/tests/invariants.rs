@@ -31,6 +31,12 @@ fn assert_channel_sound(hub: &Hub, index: u32, channel: &Channel) {
         assert!(!blocked.is_empty());
         assert_marks(blocked, channel.head_mark());
     }
+    if let Role::Home(home) = &channel.role
+        && hub.limits.watches_occupancy
+    {
+        let is_occupied = channel.subscribers() > 0 || home.remote_subscribers() > 0;
+        assert_eq!(hub.occupied.is_occupied(index), is_occupied);
+    }
     let (log, rules) = (channel.log(), &hub.rules[channel.namespace]);
     log.assert_sound(&rules.history);
     let over = log.len() > rules.tail.publications || log.bytes() > rules.tail.bytes;

@@ -162,6 +162,7 @@ pub(super) fn limits() -> impl Strategy<Value = Limits> {
             meta_ttl_ms: 40,
             mirror_linger_ms: 10,
             offset_skip_max,
+            watches_occupancy: true,
         },
     )
 }

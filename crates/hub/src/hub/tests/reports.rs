@@ -88,3 +88,30 @@ fn a_publisher_elsewhere_gets_its_receipt_from_the_home() {
     let at_home = pair.a.publish(0, &name, draft(), None, &mut pair.to_b);
     assert_eq!(at_home.map(|receipt| receipt.position.offset), Some(3), "known at once");
 }
+
+#[test]
+fn the_home_says_when_a_channel_gets_its_first_subscriber_and_loses_its_last() {
+    let limits = Limits { watches_occupancy: true, ..roomy() };
+    let mut pair = Pair::new(&limits);
+    let changes = |pair: &mut Pair| -> Vec<bool> {
+        assert!(pair.b.take_occupancy().is_empty(), "only the home says it");
+        let changes = pair.a.take_occupancy();
+        assert!(changes.iter().all(|change| change.channel == pair.name));
+        changes.iter().map(|change| change.is_occupied).collect()
+    };
+    let remote = pair.subscribe(0);
+    pair.carry_to_a();
+    pair.carry_to_b();
+    assert_eq!(changes(&mut pair), [true]);
+    let who = Subscriber { conn: 9, nth: 0 };
+    let name = pair.name.clone();
+    let local = pair.a.subscribe(0, &name, who, &mut pair.to_b);
+    pair.unsubscribe(0, remote);
+    pair.carry_to_a();
+    assert_eq!(changes(&mut pair), []);
+    pair.a.unsubscribe(0, local, &mut pair.to_b);
+    assert_eq!(changes(&mut pair), [false]);
+    pair.subscribe(1);
+    pair.carry_to_a();
+    assert_eq!(changes(&mut pair), [true], "the mirror is still there");
+}
