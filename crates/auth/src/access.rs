@@ -10,12 +10,16 @@ pub enum Access {
     Authenticated,
     /// Clients whose token grants the channel, and the user whose channel it is.
     Granted,
+    /// Clients whose token grants the channel, the user whose channel it is, and those for which a backend
+    /// says so. It is asked only about others than the former.
+    Hook,
     /// No client.
     Nobody,
 }
 
-/// Whether a client may do what `access` is about. `user` is that of its token, empty where that names none;
-/// `is_granted` says whether the token grants the channel, and `is_own` whether it belongs to a user.
+/// Whether a client may do what `access` is about, as far as that is known without a backend. `user` is that
+/// of its token, empty where that names none; `is_granted` says whether the token grants the channel, and
+/// `is_own` whether it belongs to a user.
 pub fn allows(
     access: Access,
     user: Option<&str>,
@@ -26,7 +30,9 @@ pub fn allows(
         (Access::Anyone, _) => true,
         (Access::Nobody, _) | (_, None) => false,
         (Access::Authenticated, Some(user)) => !user.is_empty(),
-        (Access::Granted, Some(user)) => is_granted() || (!user.is_empty() && is_own(user)),
+        (Access::Granted | Access::Hook, Some(user)) => {
+            is_granted() || (!user.is_empty() && is_own(user))
+        }
     }
 }
 
@@ -45,6 +51,7 @@ mod tests {
             channels: Patterns::new(["room:1".to_owned()]).unwrap(),
             publish: Patterns::default(),
             info: None,
+            meta: None,
         }
     }
 
@@ -66,10 +73,11 @@ mod tests {
             assert_eq!(may(access, Some(&nameless), &name), of_nameless, "{access:?}");
             assert_eq!(may(access, Some(&named), &name), of_named, "{access:?}");
         }
-        assert!(!may(Access::Granted, None, &name));
-        assert!(may(Access::Granted, Some(&nameless), &name));
-        assert!(!may(Access::Granted, Some(&named), &other));
-        assert!(may(Access::Granted, Some(&claims("9")), &other), "its own");
+        for access in [Access::Granted, Access::Hook] {
+            assert!(!may(access, None, &name) && may(access, Some(&nameless), &name));
+            assert!(!may(access, Some(&named), &other));
+            assert!(may(access, Some(&claims("9")), &other), "its own");
+        }
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! What a token says.
+//! What a token says of its client, or the backend that was asked who it is.
+
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::{Patterns, TokenError};
 
-/// What a verified token says.
+/// What a verified token says, or a connect hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// `sub`: the user. Empty for a client whose name does not matter.
@@ -24,13 +26,38 @@ pub struct Claims {
     pub publish: Patterns,
     /// `info` (JSON) or `b64info` (any bytes): what others are told of the client.
     pub info: Option<Box<[u8]>>,
+    /// `meta`: a JSON object as it was written, which backends are given with what they are asked about
+    /// the client. Nobody else sees it.
+    pub meta: Option<Box<[u8]>>,
 }
+
+/// The client of a request; none for an anonymous one.
+pub type Who = Option<Arc<Claims>>;
 
 impl Claims {
     /// Longest `sub`, in bytes.
     pub const USER_BYTES_MAX: usize = 255;
     /// Longest `info`, in bytes.
     pub const INFO_BYTES_MAX: usize = 4_096;
+    /// Longest `meta`, in bytes.
+    pub const META_BYTES_MAX: usize = 4_096;
+
+    /// What a backend says of a client that shows no token: the `result` of its connect hook, which reads as
+    /// the payload of a token, but names the client in `user` and its end in `expire_at` (0 is never).
+    ///
+    /// # Errors
+    /// When it is no JSON object, its end is not after `now_s` (Unix seconds), or a claim is not what it
+    /// must be.
+    pub fn of_connect(json: &[u8], now_s: u64) -> Result<Self, TokenError> {
+        let mut raw: RawClaims = serde_json::from_slice(json).map_err(|_| TokenError::Malformed)?;
+        let end = match seconds("expire_at", raw.expire_at.as_ref())? {
+            None | Some(0) => None,
+            Some(at) if at <= now_s => return Err(TokenError::Expired),
+            at => at,
+        };
+        let user = user("user", raw.user.take())?;
+        raw.claims(user, end, end)
+    }
 
     /// Bytes that they take, about.
     pub(crate) fn bytes(&self) -> usize {
@@ -39,14 +66,17 @@ impl Claims {
             + self.channels.bytes()
             + self.publish.bytes()
             + self.info.as_ref().map_or(0, |info| info.len())
+            + self.meta.as_ref().map_or(0, |meta| meta.len())
     }
 }
 
 /// The payload of a token, as Centrifugo's and with `publish`: any JSON, so that a claim that is not what it
-/// must be can be named.
+/// must be can be named. The result of a connect hook reads as one.
 #[derive(Deserialize)]
 pub(crate) struct RawClaims {
     sub: Option<Value>,
+    /// What `sub` is called in the result of a connect hook.
+    user: Option<Value>,
     exp: Option<Value>,
     nbf: Option<Value>,
     iss: Option<Value>,
@@ -57,6 +87,7 @@ pub(crate) struct RawClaims {
     channels: Option<Value>,
     subs: Option<Value>,
     publish: Option<Value>,
+    meta: Option<Box<RawValue>>,
 }
 
 /// How far the clocks of two machines may be apart, for `nbf`.
@@ -66,7 +97,7 @@ impl RawClaims {
     /// The claims of a token that is good at `now_s` (Unix seconds), of this issuer and for this audience
     /// where those are given.
     pub(crate) fn check(
-        self,
+        mut self,
         now_s: u64,
         issuer: Option<&str>,
         audience: Option<&str>,
@@ -85,17 +116,29 @@ impl RawClaims {
             Some(at) => Some(at),
             None => expires_at_s,
         };
+        let user = user("sub", self.sub.take())?;
+        self.claims(user, expires_at_s, connection_expires_at_s)
+    }
+
+    /// What is left, with these.
+    fn claims(
+        self,
+        user: Box<str>,
+        expires_at_s: Option<u64>,
+        connection_expires_at_s: Option<u64>,
+    ) -> Result<Claims, TokenError> {
         let mut channels = texts("channels", self.channels)?;
         channels.extend(names("subs", self.subs)?);
         let patterns =
             |name, texts: Vec<String>| Patterns::new(texts).ok_or(TokenError::Claim(name));
         Ok(Claims {
-            user: user(self.sub)?,
+            user,
             expires_at_s,
             connection_expires_at_s,
             channels: patterns("channels", channels)?,
             publish: patterns("publish", texts("publish", self.publish)?)?,
             info: info(self.info, self.b64info)?,
+            meta: meta(self.meta)?,
         })
     }
 
@@ -150,7 +193,7 @@ fn names(name: &'static str, object: Option<Value>) -> Result<Vec<String>, Token
     }
 }
 
-fn user(sub: Option<Value>) -> Result<Box<str>, TokenError> {
+fn user(name: &'static str, sub: Option<Value>) -> Result<Box<str>, TokenError> {
     match sub {
         None => Ok(Box::default()),
         Some(Value::String(sub))
@@ -158,7 +201,7 @@ fn user(sub: Option<Value>) -> Result<Box<str>, TokenError> {
         {
             Ok(sub.into())
         }
-        Some(_) => Err(TokenError::Claim("sub")),
+        Some(_) => Err(TokenError::Claim(name)),
     }
 }
 
@@ -178,6 +221,17 @@ fn info(
     match bytes {
         Some(bytes) if bytes.len() > Claims::INFO_BYTES_MAX => Err(TokenError::Claim("info")),
         bytes => Ok(bytes.map(Vec::into_boxed_slice)),
+    }
+}
+
+/// An object, or nothing.
+fn meta(json: Option<Box<RawValue>>) -> Result<Option<Box<[u8]>>, TokenError> {
+    let json = json.filter(|json| json.get() != "null");
+    match &json {
+        Some(json) if !json.get().starts_with('{') || json.get().len() > Claims::META_BYTES_MAX => {
+            Err(TokenError::Claim("meta"))
+        }
+        json => Ok(json.as_ref().map(|json| json.get().as_bytes().into())),
     }
 }
 
@@ -267,5 +321,40 @@ mod tests {
         assert_eq!(info(r#"{"b64info":"*"}"#), Err(TokenError::Claim("b64info")));
         let long = format!(r#"{{"info":"{}"}}"#, "x".repeat(Claims::INFO_BYTES_MAX));
         assert_eq!(info(&long), Err(TokenError::Claim("info")));
+    }
+
+    #[test]
+    fn meta_is_an_object_within_bounds() {
+        let meta = |json: &str| check(json).map(|claims| claims.meta.map(Vec::from));
+        assert_eq!(meta(r#"{"meta": {"a": [1]} }"#), Ok(Some(br#"{"a": [1]}"#.to_vec())));
+        assert_eq!(meta(r#"{"meta":null}"#), Ok(None));
+        let long = format!(r#"{{"meta":{{"a":"{}"}}}}"#, "x".repeat(Claims::META_BYTES_MAX - 8));
+        assert!(meta(&long).unwrap().is_some_and(|meta| meta.len() == Claims::META_BYTES_MAX));
+        let long = long.replace("xx\"", "xxx\"");
+        for json in [r#"{"meta":[]}"#, r#"{"meta":"{}"}"#, r#"{"meta":1}"#, &long] {
+            assert_eq!(meta(json), Err(TokenError::Claim("meta")), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_connect_hook_says_what_a_token_would() {
+        let of = |json: &str| Claims::of_connect(json.as_bytes(), 1_000);
+        let result = r#"{"user":"7","expire_at":2000,"info":{"n":1},"channels":["a"],"subs":{"b:*":{}},
+            "publish":["c"],"meta":{"m":1},"data":{"x":[]},"caps":[]}"#;
+        let token = r#"{"sub":"7","exp":2000,"info":{"n":1},"channels":["a"],"subs":{"b:*":{}},
+            "publish":["c"],"meta":{"m":1}}"#;
+        assert_eq!(of(result), check(token));
+        assert_eq!(of("{}"), check("{}"));
+        assert_eq!(of(r#"{"user":null,"expire_at":0}"#), check("{}"));
+        for (json, error) in [
+            (r#"{"expire_at":1000}"#, TokenError::Expired),
+            (r#"{"expire_at":"x"}"#, TokenError::Claim("expire_at")),
+            (r#"{"user":7}"#, TokenError::Claim("user")),
+            (r#"{"meta":7}"#, TokenError::Claim("meta")),
+            ("[]", TokenError::Malformed),
+            ("", TokenError::Malformed),
+        ] {
+            assert_eq!(of(json), Err(error), "{json}");
+        }
     }
 }

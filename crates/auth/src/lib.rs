@@ -21,7 +21,7 @@ mod verifier;
 
 pub use access::{Access, allows};
 pub use cache::TokenCache;
-pub use claims::Claims;
+pub use claims::{Claims, Who};
 pub use error::{KeyError, TokenError};
 pub use keys::KeySet;
 pub use pattern::Patterns;
