@@ -12,3 +12,15 @@ pub enum Transport {
     /// A request that is answered at once.
     IntervalPoll,
 }
+
+impl Transport {
+    /// Its name, as the internal API and backends know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::EventStream => "event_stream",
+            Self::LongPoll => "long_poll",
+            Self::IntervalPoll => "interval_poll",
+        }
+    }
+}

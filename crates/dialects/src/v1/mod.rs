@@ -23,7 +23,7 @@ use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 use crate::field::{content_type, event, push_name, push_range};
 use crate::{Body, Label, Shape};
 
-pub use reply::{write_error, write_published, write_refreshed};
+pub use reply::{write_answer, write_error, write_published, write_refreshed};
 pub use request::{Request, RequestError, RequestKind};
 
 /// The name of the subprotocol.
@@ -42,12 +42,15 @@ pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut
         push_encoded_line(head, "event", event);
     }
     head.push(b'\n');
-    let opcode = match publication.kind() {
+    frame_from(head, start, opcode(publication.kind()), publication.payload().len());
+    Shape { body: Body::Payload, tail: b"" }
+}
+
+fn opcode(kind: Kind) -> Opcode {
+    match kind {
         Kind::Text => Opcode::Text,
         Kind::Binary => Opcode::Binary,
-    };
-    frame_from(head, start, opcode, publication.payload().len());
-    Shape { body: Body::Payload, tail: b"" }
+    }
 }
 
 pub(crate) fn write_start(id: &str, out: &mut Vec<u8>) {

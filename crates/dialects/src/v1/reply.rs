@@ -1,10 +1,10 @@
 //! What a client is answered to its own messages. These are the only messages whose first value is no
 //! position.
 
-use switchboard_hub::Position;
+use switchboard_hub::{Kind, Position};
 use switchboard_ws::frame::Opcode;
 
-use super::{frame_from, push_line};
+use super::{frame_from, opcode, push_line};
 
 /// Appends the receipt of a publication: where it stands in its channel.
 pub fn write_published(id: &str, position: Position, out: &mut Vec<u8>) {
@@ -14,6 +14,15 @@ pub fn write_published(id: &str, position: Position, out: &mut Vec<u8>) {
 /// Appends that a new token counts from now on.
 pub fn write_refreshed(id: &str, out: &mut Vec<u8>) {
     write(out, &[("refreshed", id)]);
+}
+
+/// Appends what the backend says to a message: text or binary, as its payload is.
+pub fn write_answer(id: &str, kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    push_line(out, "answer", id.as_bytes());
+    out.push(b'\n');
+    frame_from(out, start, opcode(kind), payload.len());
+    out.extend_from_slice(payload);
 }
 
 /// Appends why a message was refused. The code is a status of HTTP; the reason is a sentence of one line.
@@ -48,6 +57,13 @@ mod tests {
         let published = written(&|out| write_published("a", position, out));
         assert_eq!(published, "published: a\nposition: 00000000-3\n\n");
         assert_eq!(written(&|out| write_refreshed("b", out)), "refreshed: b\n\n");
+        let answer = written(&|out| write_answer("d", Kind::Text, b"{\"a\":1}", out));
+        assert_eq!(answer, "answer: d\n\n{\"a\":1}");
+        let mut out = Vec::new();
+        write_answer("d", Kind::Binary, &[0xff; 200], &mut out);
+        let head = b"answer: d\n\n";
+        assert_eq!((out[0], usize::from(out[3])), (0x82, head.len() + 200));
+        assert!(out[4..].starts_with(head) && out.ends_with(&[0xff; 200]));
         let error = written(&|out| write_error("c", 403, "no", out));
         assert_eq!(error, "error: c\ncode: 403\nreason: no\n\n");
     }

@@ -9,7 +9,8 @@
 //! payload
 //! ```
 //!
-//! `request: ID` is a message for the backend, `refresh: ID` a new token.
+//! `request: ID` is a message for the backend, of which a line `method:` may say what it is about;
+//! `refresh: ID` is a new token.
 
 use std::borrow::Cow;
 
@@ -41,7 +42,10 @@ pub enum RequestKind<'a> {
         event: Option<Cow<'a, str>>,
     },
     /// An answer of the backend.
-    Ask,
+    Ask {
+        /// What it is about, 1 to 255 bytes without control characters; empty where it is not said.
+        method: Cow<'a, str>,
+    },
     /// To show a new token.
     Refresh,
 }
@@ -58,7 +62,10 @@ pub enum RequestError {
     #[error("the id of a message is 1 to 64 visible ASCII characters")]
     Id,
     /// A line is not known, or stands twice.
-    #[error("after `publish: ID` come `channel:`, `content-type:` and `event:`, each once at most")]
+    #[error(
+        "after `publish: ID` come `channel:`, `content-type:` and `event:`, after `request: ID` comes \
+         `method:`, each once at most"
+    )]
     Line,
     /// A value is not one of its kind.
     #[error("the value of `{0}:` is not what it must be")]
@@ -83,7 +90,7 @@ impl<'a> Request<'a> {
         }
         let kind = match name {
             "publish" => publish(lines)?,
-            "request" => RequestKind::Ask,
+            "request" => ask(lines)?,
             "refresh" => RequestKind::Refresh,
             _ => return Err(RequestError::Form),
         };
@@ -96,7 +103,7 @@ impl<'a> Request<'a> {
 
 impl RequestKind<'_> {
     fn takes_no_lines(&self) -> bool {
-        !matches!(self, Self::Publish { .. })
+        matches!(self, Self::Refresh)
     }
 }
 
@@ -127,6 +134,21 @@ fn publish<'a>(
         }
     }
     Ok(RequestKind::Publish { channel, content_type, event })
+}
+
+fn ask<'a>(
+    mut lines: impl Iterator<Item = Option<(&'a str, &'a str)>>,
+) -> Result<RequestKind<'a>, RequestError> {
+    let method = match (lines.next(), lines.next()) {
+        (None, _) => Cow::Borrowed(""),
+        (Some(Some(("method", value))), None) => {
+            let decoded = decoded(value).ok_or(RequestError::Value("method"))?;
+            label("method", &decoded)?;
+            decoded
+        }
+        _ => return Err(RequestError::Line),
+    };
+    Ok(RequestKind::Ask { method })
 }
 
 fn channel_name(value: &str) -> Result<ChannelName, RequestError> {
@@ -168,9 +190,12 @@ mod tests {
     }
 
     #[test]
-    fn a_request_and_a_refresh_have_a_payload_and_no_lines() {
+    fn a_request_may_say_what_it_is_about_and_a_refresh_has_no_lines() {
         let request = Request::parse(b"request: r-1\n\n\xff\n").unwrap();
-        assert_eq!((request.kind, request.payload), (RequestKind::Ask, &b"\xff\n"[..]));
+        let expected = RequestKind::Ask { method: "".into() };
+        assert_eq!((request.kind, request.payload), (expected, &b"\xff\n"[..]));
+        let named = Request::parse(b"request: r-1\nmethod: vote%20up\n\n").unwrap();
+        assert_eq!(named.kind, RequestKind::Ask { method: "vote up".into() });
         let refresh = Request::parse(b"refresh: ~\n\na.b.c").unwrap();
         assert_eq!((refresh.id, refresh.kind), ("~", RequestKind::Refresh));
         assert_eq!(Request::parse(b"request: 1\nevent: x\n\n"), Err(RequestError::Line));
@@ -192,6 +217,9 @@ mod tests {
             ("publish: a b\n\n", RequestError::Id),
             (&long, RequestError::Id),
             ("publish: 1\nx: y\n\n", RequestError::Line),
+            ("request: 1\nmethod: a\nmethod: a\n\n", RequestError::Line),
+            ("request: 1\nmethod: \n\n", RequestError::Value("method")),
+            ("refresh: 1\nmethod: a\n\n", RequestError::Line),
             ("publish: 1\nevent\n\n", RequestError::Line),
             ("publish: 1\nevent: a\nevent: a\n\n", RequestError::Line),
             ("publish: 1\nevent: %00\n\n", RequestError::Value("event")),
