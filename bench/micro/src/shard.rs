@@ -12,8 +12,8 @@ use switchboard_plane::{
 };
 use switchboard_shard::{
     Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Command,
-    Common, Config, HeadLimits, IdentityConfig, MessageLimits, NamespaceRules, Next, Reply,
-    RequestHandler, Shard, Timeouts,
+    Common, Config, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules, Next,
+    NoBackends, Reply, RequestHandler, Shard, Timeouts,
 };
 
 use crate::sample;
@@ -65,6 +65,7 @@ impl SimShard {
             router: Router::new(1),
             admission: Arc::new(Admission::new(rules)),
             api: Arc::new(Api::new(ApiConfig::default(), Box::new(Nobody))),
+            backends: Arc::new(NoBackends),
             accounting: Arc::new(Accounting::default()),
         };
         let slots = connections_max as u32 + switchboard_shard::RESERVED_SLOTS;
@@ -151,6 +152,7 @@ fn config(connections_max: u32) -> Config {
         allowed_origins: Vec::new(),
         identity: IdentityConfig::default(),
         allowed_hosts: Vec::new(),
+        hooks: HookRules::default(),
         echo: true,
         page: "",
         long_poll_timeout_status: 304,

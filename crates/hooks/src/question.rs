@@ -47,7 +47,7 @@ impl fmt::Display for Hook {
 pub struct Client {
     /// Its connection, as the internal API names it.
     pub connection: String,
-    /// How it listens: `websocket`, `event-stream`, `long-poll` or `interval-poll`.
+    /// How it listens: `websocket`, `event_stream`, `long_poll` or `interval_poll`.
     pub transport: &'static str,
     /// Who it is; empty for an anonymous one.
     pub user: Box<str>,

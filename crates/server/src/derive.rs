@@ -8,8 +8,8 @@ use switchboard_control::{ApiRules, ControlConfig};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
-    AdmissionRules, ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, IdentityConfig,
-    MessageLimits, NamespaceRules, ProxyRules, Timeouts,
+    AdmissionRules, ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, HookRules,
+    IdentityConfig, MessageLimits, NamespaceRules, ProxyRules, Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -84,6 +84,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             cookie: settings.token_cookie.clone(),
             expiry_spread_ms: settings.token_expiry_spread_ms.into(),
         },
+        hooks: HookRules::default(),
         allowed_hosts: settings.allowed_hosts.clone(),
         echo: settings.echo,
         page: page::render(config),

@@ -15,7 +15,7 @@ use switchboard_auth::Access;
 use switchboard_control::Control;
 use switchboard_hub::{Accounting, Router};
 use switchboard_shard::run::Clock;
-use switchboard_shard::{Admission, Api, Common, Handle};
+use switchboard_shard::{Admission, Api, Common, Handle, NoBackends};
 
 use crate::broker::{Requests, Shards};
 use crate::config::{Config, ExpectedPlane, bytes};
@@ -109,6 +109,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         router,
         admission: Arc::new(Admission::new(&derive::admission_rules(&config.settings))),
         api: Arc::new(Api::new(derive::api_config(config), Box::new(Requests(control)))),
+        backends: Arc::new(NoBackends),
         accounting: Arc::new(Accounting::new(shards * config.settings.shard_log_bytes_max)),
     };
     let launch = Launch { common, clock: Clock::new(), plane };

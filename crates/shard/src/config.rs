@@ -35,6 +35,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// How clients say who they are.
     pub identity: IdentityConfig,
+    /// The backends that are asked and told.
+    pub hooks: HookRules,
     /// Hosts for which requests are answered, beside those of loopback; all where there is none.
     pub allowed_hosts: Vec<String>,
     /// Whether `GET /echo` exists.
@@ -199,8 +201,30 @@ pub struct HookRules {
     pub subscribe: Option<HeaderNames>,
     /// Asked at the end of a client's time.
     pub refresh: bool,
+    /// Asked where a namespace says `publish = "hook"`.
+    pub publish: bool,
     /// Takes what clients ask with `request:`.
     pub message: bool,
+    /// What a backend is told.
+    pub events: EventRules,
+}
+
+impl HookRules {
+    /// Whether something is asked about clients that listen already.
+    pub(crate) fn ask_of_listeners(&self) -> bool {
+        self.refresh || self.publish || self.message
+    }
+}
+
+/// Which events there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EventRules {
+    /// Clients come and go.
+    pub connections: bool,
+    /// Clients join channels and leave them.
+    pub subscriptions: bool,
+    /// Channels get their first subscriber and lose their last.
+    pub channels: bool,
 }
 
 /// Headers of a request, in lower case.

@@ -94,6 +94,11 @@ counters! {
     gauge users_open: "Users that these connections belong to, counted on each shard.";
     counter closed_right:
         "Connections that ended because a right was missing or their user was ended (4403).";
+    counter backend_questions: "Questions to backends about clients, or of them.";
+    counter refused_backend:
+        "Requests to listen answered with 503 because a backend did not answer as it must.";
+    counter closed_backend:
+        "WebSocket connections closed because a backend did not answer as it must (1013).";
     counter refused_messages: "Messages of `switchboard.v1` clients that were refused.";
     counter closed_expired: "Connections that ended because the time of their token was over.";
     counter timed_out_head: "Handshakes or requests that did not arrive in time.";

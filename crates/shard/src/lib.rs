@@ -26,6 +26,7 @@ mod encoding;
 mod exchange;
 mod handle;
 mod histogram;
+mod hooks;
 mod http;
 mod identity;
 mod lifecycle;
@@ -41,11 +42,11 @@ mod wall;
 
 pub use admission::{Admission, AdmissionRules, ProxyRules};
 pub use api::{Api, ApiConfig, ApiRequest, ApiResponse, ApiTimeouts, RequestHandler};
-pub use backends::Backends;
+pub use backends::{Backends, NoBackends};
 pub use command::{Command, Reply};
 pub use config::{
-    ClientRules, Config, ECHO_LIMITS, HeaderNames, HookRules, IdentityConfig, NamespaceRules,
-    Timeouts,
+    ClientRules, Config, ECHO_LIMITS, EventRules, HeaderNames, HookRules, IdentityConfig,
+    NamespaceRules, Timeouts,
 };
 pub use counters::{Counter, Counters};
 pub use handle::Handle;

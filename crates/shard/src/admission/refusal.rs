@@ -9,6 +9,8 @@ pub(crate) enum Reason {
     Address,
     /// Its address has begun to listen to as many channels as it may.
     Joins,
+    /// A backend that is to be asked does not answer.
+    Backend,
 }
 
 /// What a client that is not served is told.
@@ -25,6 +27,7 @@ impl Reason {
     pub(crate) fn refusal(self, spread: u32) -> Refusal {
         let (status, first_s, width_s, sentence) = match self {
             Self::Full => (503, 1, 5, "all connections are taken; try again later"),
+            Self::Backend => (503, 1, 10, "the backend does not answer now; try again later"),
             Self::Joins => (
                 429,
                 1,

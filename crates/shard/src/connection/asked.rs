@@ -7,6 +7,9 @@ use crate::rate::TokenBucket;
 /// Publications whose receipts other shards owe. Beyond it the connection is not read.
 const PENDING_MAX: usize = 64;
 
+/// Messages that backends have not answered. Beyond it the connection is not read.
+const MESSAGES_MAX: usize = 8;
+
 /// New tokens that a client may show in a second.
 const REFRESHES_PER_SECOND: u32 = 1;
 
@@ -17,39 +20,65 @@ const REFUSALS_PER_SECOND: u32 = 50;
 #[derive(Debug)]
 pub(crate) struct Asked {
     next: u32,
-    /// The shard's number of each publication, and the client's id.
-    pending: VecDeque<(u32, Box<str>)>,
+    /// What is under way, in the order in which it was asked.
+    pending: VecDeque<Pending>,
+    /// Messages to backends among it.
+    messages: usize,
     refreshes: TokenBucket,
     refusals: TokenBucket,
+}
+
+/// What is under way: a publication, or a message to the backend.
+#[derive(Debug)]
+struct Pending {
+    /// The shard's number of it.
+    number: u32,
+    /// The client's id.
+    id: Box<str>,
+    is_message: bool,
 }
 
 impl Asked {
     pub(crate) fn new(now_ms: u64) -> Self {
         let refreshes = TokenBucket::new(REFRESHES_PER_SECOND, now_ms);
         let refusals = TokenBucket::new(REFUSALS_PER_SECOND, now_ms);
-        Self { next: 0, pending: VecDeque::new(), refreshes, refusals }
+        Self { next: 0, pending: VecDeque::new(), messages: 0, refreshes, refusals }
     }
 
-    /// The number of the publication that comes next.
+    /// The number of what comes next.
     pub(crate) fn number(&self) -> u32 {
         self.next
     }
 
-    /// Its receipt will come.
+    /// The receipt of the publication will come.
     pub(crate) fn await_receipt(&mut self, id: &str) {
-        self.pending.push_back((self.next, id.into()));
+        self.push(id, false);
+    }
+
+    /// The backend's answer to the message with this number will come.
+    pub(crate) fn await_answer(&mut self, id: &str) -> u32 {
+        let number = self.next;
+        self.push(id, true);
+        number
+    }
+
+    fn push(&mut self, id: &str, is_message: bool) {
+        self.messages += usize::from(is_message);
+        self.pending.push_back(Pending { number: self.next, id: id.into(), is_message });
         self.next = self.next.wrapping_add(1);
     }
 
-    /// The client's id of a publication whose receipt has come.
+    /// The client's id of what is answered now.
     pub(crate) fn take(&mut self, number: u32) -> Option<Box<str>> {
-        let at = self.pending.iter().position(|(pending, _)| *pending == number)?;
-        self.pending.remove(at).map(|(_, id)| id)
+        let at = self.pending.iter().position(|pending| pending.number == number)?;
+        let Pending { id, is_message, .. } = self.pending.remove(at)?;
+        self.messages -= usize::from(is_message);
+        Some(id)
     }
 
-    /// No further publication is taken.
+    /// Nothing more is taken.
     pub(crate) fn is_full(&self) -> bool {
-        self.pending.len() >= PENDING_MAX
+        self.pending.len() >= PENDING_MAX || self.messages >= MESSAGES_MAX
     }
 
     /// Whether the client has not shown a new token just now.
@@ -82,6 +111,23 @@ mod tests {
         assert!(asked.is_full() && !asked.is_empty(0));
         assert_eq!(asked.take(9).as_deref(), Some("9"));
         assert_eq!((asked.take(9), asked.is_full()), (None, false));
+    }
+
+    #[test]
+    fn few_messages_to_backends_are_under_way_at_once() {
+        let mut asked = Asked::new(0);
+        let numbers: Vec<u32> = (0..MESSAGES_MAX)
+            .map(|_| {
+                assert!(!asked.is_full());
+                asked.await_answer("a")
+            })
+            .collect();
+        assert!(asked.is_full());
+        assert_eq!(asked.take(numbers[3]).as_deref(), Some("a"));
+        asked.await_receipt("b");
+        assert!(!asked.is_full(), "a receipt is another thing");
+        asked.await_answer("c");
+        assert!(asked.is_full());
     }
 
     #[test]

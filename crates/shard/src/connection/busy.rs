@@ -5,6 +5,7 @@ use switchboard_ws::message::Receiver;
 
 use super::api_work::{ApiStage, ApiWork};
 use super::asked::Asked;
+use super::asking::Asking;
 use crate::encoding::Partial;
 use crate::rate::TokenBucket;
 
@@ -64,6 +65,8 @@ pub(crate) struct Busy {
     pub(crate) api: Option<Box<ApiWork>>,
     /// What it has asked, in `switchboard.v1`.
     pub(crate) asked: Option<Box<Asked>>,
+    /// What it waits for a backend to say.
+    pub(crate) asking: Option<Box<Asking>>,
     /// How often it may still publish, in each namespace in which it does.
     pub(crate) buckets: Vec<(NamespaceId, TokenBucket)>,
     /// It was closed for being too slow: the kernel may hold much that it never reads.
@@ -90,16 +93,18 @@ impl Busy {
 
     /// A request is being answered by others, who say so when they are done.
     pub(crate) fn awaits_answer(&self) -> bool {
-        self.api.as_ref().is_some_and(|work| !matches!(work.stage, ApiStage::Body(_)))
+        self.asking.is_some()
+            || self.api.as_ref().is_some_and(|work| !matches!(work.stage, ApiStage::Body(_)))
     }
 
     /// A request goes on without anything from the peer: it is answered by others, or its body has come
     /// and waits for room.
     pub(crate) fn is_being_served(&self) -> bool {
-        self.api.as_ref().is_some_and(|work| match &work.stage {
-            ApiStage::Body(incoming) => incoming.awaits_room.is_some(),
-            _ => true,
-        })
+        self.asking.is_some()
+            || self.api.as_ref().is_some_and(|work| match &work.stage {
+                ApiStage::Body(incoming) => incoming.awaits_room.is_some(),
+                _ => true,
+            })
     }
 
     /// Drops the sent part of the output once it is the larger one: a peer that always leaves a
@@ -123,6 +128,7 @@ impl Busy {
             && self.resume.is_none()
             && self.untold.is_none()
             && self.api.is_none()
+            && self.asking.is_none()
             && self.asked.as_ref().is_none_or(|asked| asked.is_empty(now_ms))
             && self.is_flushed()
             && self.then == Then::Go

@@ -6,6 +6,7 @@
 
 mod api_work;
 mod asked;
+mod asking;
 mod busy;
 mod gates;
 mod listen_mode;
@@ -20,6 +21,7 @@ pub(crate) use api_work::{
     Answering, ApiStage, ApiWork, Form, Incoming, Publications, Results, Target,
 };
 pub(crate) use asked::Asked;
+pub(crate) use asking::{Asking, Opening, Ticket};
 pub(crate) use busy::{Busy, Lost, ResumeRequest, Then, Untold};
 pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenMode, PollFlag};

@@ -11,12 +11,14 @@ mod subscriptions;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use switchboard_hooks::Event;
 use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
 use switchboard_link::{Action, Outgoing, Slab};
 use switchboard_plane::ConnId;
 
 use crate::admission::{Places, SeenProxies};
 use crate::api::{Api, TurnBudget};
+use crate::backends::Backends;
 use crate::config::Config;
 use crate::connection::{Connection, Pool, Then};
 use crate::counters::Counters;
@@ -43,6 +45,9 @@ pub(crate) struct Core {
     pub(crate) counters: Arc<Counters>,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) api: Arc<Api>,
+    pub(crate) backends: Arc<dyn Backends>,
+    /// What backends are to be told.
+    pub(crate) events: Vec<Event>,
     pub(crate) slab: Slab<Connection>,
     /// The subscriptions of connections that have several.
     pub(crate) pool: Pool,
@@ -96,14 +101,15 @@ impl Core {
     /// Everything of the shard but its plane. `own` is the outside of this shard.
     pub(crate) fn new(
         shard: ShardId,
-        (config, api): (Arc<Config>, Arc<Api>),
+        (config, api, backends): (Arc<Config>, Arc<Api>, Arc<dyn Backends>),
         places: Places,
         own: &Handle,
         hub: Hub,
         exchange: Exchange,
         now_ms: u64,
     ) -> Self {
-        let identities = Identities::new(config.identity.verifier.clone());
+        let identities =
+            Identities::new(config.identity.verifier.clone(), config.hooks.ask_of_listeners());
         let (counters, refusals) = (Arc::clone(&own.counters), Arc::clone(&own.refusals));
         Self {
             shard,
@@ -111,6 +117,8 @@ impl Core {
             counters,
             refusals,
             api,
+            backends,
+            events: Vec::new(),
             slab: Slab::default(),
             pool: Pool::default(),
             hub,

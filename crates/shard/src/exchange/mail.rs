@@ -1,10 +1,12 @@
 //! What one thread tells a shard.
 
+use switchboard_hooks::Verdict;
 use switchboard_hub::Message;
 use switchboard_plane::ConnId;
 
 use crate::api::ApiResponse;
 use crate::command::Command;
+use crate::connection::Ticket;
 
 /// One piece of mail.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub(crate) enum Mail {
     Command(Command),
     /// The handler's answer to the request of a connection.
     Answer(ConnId, Box<ApiResponse>),
+    /// What a backend says to a question of a connection.
+    Verdict(ConnId, Ticket, Box<Verdict>),
 }
 
 impl Mail {
@@ -27,7 +31,7 @@ impl Mail {
             }
             Self::Hub(Message::Deliver { publication, .. }) => publication.cost_bytes(),
             Self::Hub(_) => 0,
-            Self::Command(_) | Self::Answer(..) => return 0,
+            Self::Command(_) | Self::Answer(..) | Self::Verdict(..) => return 0,
         };
         size_of::<Self>() + payload
     }

@@ -12,6 +12,7 @@ mod mailbox;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use switchboard_hooks::{Refusal, Verdict};
 use switchboard_hub::{Outbox, Receipt, ShardId};
 use switchboard_plane::{ConnId, Waker};
 
@@ -20,6 +21,7 @@ pub(crate) use mailbox::Mailbox;
 
 use crate::api::ApiResponse;
 use crate::command::Reply;
+use crate::connection::Ticket;
 use crate::counters::Counters;
 
 /// What waits in one mailbox beyond which publishing clients are not read.
@@ -138,6 +140,12 @@ impl Exchange {
         Box::new(move |response| mailbox.post(Mail::Answer(id, Box::new(response))))
     }
 
+    /// The verdict of a backend for a connection, by mail. One that is dropped counts as none.
+    pub(crate) fn verdict_by_mail(&self, id: ConnId, ticket: Ticket) -> Reply<Verdict> {
+        let owed = OwedVerdict { mailbox: Some(Arc::clone(&self.mailbox)), id, ticket };
+        Box::new(move |verdict| owed.give(verdict))
+    }
+
     /// How many shards there are.
     pub(crate) fn shards(&self) -> usize {
         self.peers.len()
@@ -174,5 +182,31 @@ impl std::fmt::Debug for Exchange {
             .field("outbox", &self.outbox)
             .field("receipts", &self.receipts.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// A verdict that a connection waits for.
+struct OwedVerdict {
+    /// None once it is given.
+    mailbox: Option<Arc<Mailbox>>,
+    id: ConnId,
+    ticket: Ticket,
+}
+
+impl OwedVerdict {
+    fn give(mut self, verdict: Verdict) {
+        self.post(verdict);
+    }
+
+    fn post(&mut self, verdict: Verdict) {
+        if let Some(mailbox) = self.mailbox.take() {
+            mailbox.post(Mail::Verdict(self.id, self.ticket, Box::new(verdict)));
+        }
+    }
+}
+
+impl Drop for OwedVerdict {
+    fn drop(&mut self) {
+        self.post(Err(Refusal::Unavailable));
     }
 }

@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     TakenOver,
     /// What was said before must be out first.
     Later,
+    /// A backend is to say first whether the client is served.
+    Asked,
 }
 
 impl Answer {

@@ -10,7 +10,12 @@ use crate::core::Core;
 /// together, and their clients would come back together: so each connection has a little longer, by its
 /// slot.
 pub(crate) fn expires_s(core: &Core, id: ConnId, claims: &Claims) -> u32 {
-    let Some(expires_at_s) = claims.connection_expires_at_s else {
+    end_s(core, id, claims.connection_expires_at_s)
+}
+
+/// The same for a time that a backend has said; none is never.
+pub(crate) fn end_s(core: &Core, id: ConnId, expires_at_s: Option<u64>) -> u32 {
+    let Some(expires_at_s) = expires_at_s else {
         return NEVER_S;
     };
     let spread_ms = core.config.identity.expiry_spread_ms * u64::from(id.index() % 64) / 64;
@@ -30,7 +35,7 @@ pub(crate) fn is_due(core: &Core, id: ConnId) -> bool {
     core.slab.get(id).is_some() && core.identities.end(id.index(), now_s(core)).is_some()
 }
 
-/// A u32 has them until 2106.
-fn now_s(core: &Core) -> u32 {
+/// Unix seconds. A u32 has them until 2106.
+pub(crate) fn now_s(core: &Core) -> u32 {
     u32::try_from(core.unix_s()).unwrap_or(NEVER_S - 1)
 }

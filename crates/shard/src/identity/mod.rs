@@ -12,17 +12,10 @@ mod show;
 mod table;
 mod users;
 
-use std::sync::Arc;
-
-use switchboard_auth::Claims;
-
-pub(crate) use expiry::{due, expires_s, is_due};
-pub(crate) use rights::{check_subscribe, may_publish, may_subscribe, without_history};
+pub(crate) use expiry::{due, end_s, expires_s, is_due, now_s};
+pub(crate) use rights::{asks, check_subscribe, may_publish, may_subscribe, without_history};
 pub(crate) use show::{Unshown, show, verify};
 pub(crate) use table::{End, Identities};
-
-/// The client of a request; none for an anonymous one.
-pub(crate) type Who = Option<Arc<Claims>>;
 
 /// Time that the tokens of one turn may take, in microseconds, since the turn also delivers. What is beyond
 /// waits for the next one.

@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::http::{Answer, Response};
 use crate::subscribe::{Channels, presence};
 
-/// Whether a client may listen to each of these channels.
+/// Whether a client may listen to these channels, and of which of them a backend decides.
 ///
 /// # Errors
 /// 401 for a client that has not said who it is, 403 for one that has.
@@ -18,13 +18,15 @@ pub(crate) fn check_subscribe(
     core: &Core,
     who: Option<&Claims>,
     channels: &Channels,
-) -> Result<(), Answer> {
-    let Some(name) = channels.names.iter().find(|name| !may_subscribe(&core.config, who, name))
-    else {
-        return Ok(());
+) -> Result<Vec<ChannelName>, Answer> {
+    let config = &core.config;
+    let refused =
+        |name: &&ChannelName| !may_subscribe(config, who, name) && !asks(config, who, name);
+    let Some(name) = channels.names.iter().find(refused) else {
+        let to_ask = channels.names.iter().filter(|name| !may_subscribe(config, who, name));
+        return Ok(to_ask.cloned().collect());
     };
     core.counters.refused_right.add(1);
-    let config = &core.config;
     let helps =
         !is_for_nobody(config, name) && !watched(name).any(|name| is_for_nobody(config, &name));
     Err(if who.is_none() && helps {
@@ -34,10 +36,19 @@ pub(crate) fn check_subscribe(
     })
 }
 
-/// Whoever listens to `presence:NAME` learns who is in NAME, and needs the right for that.
+/// Whether a client may listen to a channel without a question to a backend.
 pub(crate) fn may_subscribe(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
-    is_allowed(config, who, name, |rules| rules.subscribe)
-        && watched(name).all(|name| is_allowed(config, who, &name, |rules| rules.presence))
+    is_allowed(config, who, name, |rules| rules.subscribe) && may_watch(config, who, name)
+}
+
+/// Whether a backend decides if a client may listen to a channel.
+pub(crate) fn asks(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
+    rules(config, name).subscribe == Access::Hook && may_watch(config, who, name)
+}
+
+/// Whoever listens to `presence:NAME` learns who is in NAME, and needs the right for that.
+fn may_watch(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
+    watched(name).all(|name| is_allowed(config, who, &name, |rules| rules.presence))
 }
 
 /// The channel whose joins and leaves are published in this one, the one whose are in that, and so on.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use switchboard_auth::{Place, Presented, TokenError};
+use switchboard_auth::{Place, Presented, TokenError, Who};
 use switchboard_dialects::Transport;
 use switchboard_plane::ConnId;
 use switchboard_ws::authority::Authority;
 use switchboard_ws::head::Request;
 
-use super::Who;
 use crate::core::Core;
 use crate::http::{Answer, Response};
 
@@ -45,13 +44,13 @@ pub(crate) fn show(
     // A connection is opened once with its token; a poll shows it again and again.
     let is_repeated = matches!(transport, Transport::LongPoll | Transport::IntervalPoll);
     let now_s = core.unix_s();
-    if is_repeated && let Some(claims) = core.identities.cache.get(&presented.token, now_s) {
-        return Ok(Some(claims));
+    if is_repeated && let Some(who) = core.identities.cache.get(&presented.token, now_s) {
+        return Ok(who);
     }
     match verify(core, &presented.token) {
         Ok(claims) => {
-            if is_repeated && let Some(claims) = &claims {
-                core.identities.cache.insert(&presented.token, Arc::clone(claims));
+            if is_repeated && claims.is_some() {
+                core.identities.cache.insert(&presented.token, claims.clone(), None);
             }
             Ok(claims)
         }

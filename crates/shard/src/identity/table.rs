@@ -75,10 +75,12 @@ pub(crate) struct Identities {
     claims: BySlot<Option<Arc<Claims>>>,
     users: Users,
     open: u64,
+    /// Backends are asked about connections that listen, and are told what their tokens said.
+    keeps_meta: bool,
 }
 
 impl Identities {
-    pub(crate) fn new(verifier: Option<Arc<Verifier>>) -> Self {
+    pub(crate) fn new(verifier: Option<Arc<Verifier>>, keeps_meta: bool) -> Self {
         Self {
             verifier,
             cache: TokenCache::new(CACHE_BYTES_MAX),
@@ -86,6 +88,7 @@ impl Identities {
             claims: BySlot::default(),
             users: Users::default(),
             open: 0,
+            keeps_meta,
         }
     }
 
@@ -109,14 +112,18 @@ impl Identities {
     /// What is needed of claims once the connection listens: one copy for all connections of a user with the
     /// same, of which `other` is the newest.
     fn kept(&self, claims: &Claims, other: u32) -> Option<Arc<Claims>> {
-        if claims.publish.is_empty() && claims.info.is_none() {
+        let meta = claims.meta.as_ref().filter(|_| self.keeps_meta);
+        if claims.publish.is_empty() && claims.info.is_none() && meta.is_none() {
             return None;
         }
-        let other = self.claims(other);
-        let same =
-            other.filter(|other| other.publish == claims.publish && other.info == claims.info);
-        Some(same.cloned().unwrap_or_else(|| {
-            Arc::new(Claims { channels: Patterns::default(), ..claims.clone() })
+        let is_same = |other: &&Arc<Claims>| {
+            other.publish == claims.publish
+                && other.info == claims.info
+                && other.meta.as_ref() == meta
+        };
+        Some(self.claims(other).filter(is_same).cloned().unwrap_or_else(|| {
+            let channels = Patterns::default();
+            Arc::new(Claims { channels, meta: meta.cloned(), ..claims.clone() })
         }))
     }
 
@@ -136,6 +143,15 @@ impl Identities {
             self.users.remove(user);
         } else {
             self.users.set_first(user, next);
+        }
+    }
+
+    /// The connection in this slot ends at another time, unless it is to end at once.
+    pub(crate) fn prolong(&mut self, slot: u32, expires_s: u32) {
+        if let Some(identity) = self.by_slot.get_mut(slot)
+            && identity.expires_s != REVOKED_S
+        {
+            identity.expires_s = expires_s;
         }
     }
 
@@ -213,13 +229,14 @@ mod tests {
             channels: Patterns::default(),
             publish: Patterns::default(),
             info: None,
+            meta: None,
         })
     }
 
     #[test]
     fn the_connections_of_each_user_are_those_that_were_set() {
         let mut random = fastrand::Rng::with_seed(3);
-        let mut identities = Identities::new(None);
+        let mut identities = Identities::new(None, false);
         let mut model: BTreeMap<u32, String> = BTreeMap::new();
         for _ in 0..5_000 {
             let slot = random.u32(..900);
@@ -243,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_due_is_found_by_page() {
-        let mut identities = Identities::new(None);
+        let mut identities = Identities::new(None, false);
         identities.set(300, &claims("a"), 10);
         identities.set(301, &claims("b"), 12);
         identities.set(302, &claims("b"), NEVER_S);
@@ -263,7 +280,7 @@ mod tests {
 
     #[test]
     fn claims_are_kept_once_for_the_connections_of_a_user() {
-        let mut identities = Identities::new(None);
+        let mut identities = Identities::new(None, false);
         let with = |user, info: &str| Claims {
             info: Some(info.as_bytes().into()),
             channels: Patterns::new(["x".to_owned()]).unwrap(),

@@ -179,6 +179,7 @@ pub(crate) fn refuse(core: &Core, id: ConnId, reason: Reason) -> Refusal {
             &counters.refused_address
         }
         Reason::Joins => &counters.refused_joins,
+        Reason::Backend => &counters.refused_backend,
     };
     counter.add(1);
     // Neither those of one moment come back together nor those of one slot.

@@ -13,7 +13,7 @@ use crate::connection::{Delivery, ListenMode, Session};
 use crate::core::Core;
 use crate::http::Answer;
 use crate::lifecycle::ending;
-use crate::subscribe::{self, Channels, Lost, Missed, presence, resume};
+use crate::subscribe::{self, Channels, Lost, Missed, events, presence, resume};
 use crate::time::Tick;
 
 /// [`Session::ChunkedEventStream`] and [`Session::EventStream`].
@@ -35,6 +35,7 @@ pub(super) fn open(
     let config = Arc::clone(&core.config);
     subscribe::subscribe(core, id, channels, ListenMode::default());
     presence::joined(core, id);
+    events::joined(core, id, session);
     core.await_home(id);
     let date = core.wall.time().date;
     core.reply(id, |out| write_event_stream_head(dialect, date, config.cors(cors), out));

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use switchboard_hooks::Verdict;
 use switchboard_plane::{Close, ConnId};
 use switchboard_ws::head::{self, Body, HeadError, HeaderSlots, Request};
 
 use super::verbs::{Taken, Verbs};
 use super::{echo, listen};
-use crate::connection::{Connection, Session, Then};
+use crate::admission::Reason;
+use crate::connection::{Connection, Session, Then, Ticket};
 use crate::core::Core;
+use crate::hooks;
 use crate::http::{Answer, Response, Route, keeps_alive, route};
 use crate::lifecycle::{admission, ending};
 
@@ -18,6 +21,9 @@ pub(super) struct Http;
 impl Verbs for Http {
     /// One request head at the start of `bytes`.
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], scanned: usize) -> Taken {
+        if hooks::awaits_verdict(core, id) {
+            return Taken::Keep { scanned: 0 };
+        }
         if core.replies_are_enough(id) {
             return Taken::Later;
         }
@@ -55,6 +61,11 @@ impl Verbs for Http {
         if connection.gates.is_output_parked() {
             return ending::cut(core, id);
         }
+        if hooks::awaits_verdict(core, id) {
+            let refusal = admission::refuse(core, id, Reason::Backend);
+            answer_and_end(core, id, &Response::try_later(refusal));
+            return;
+        }
         let has_begun = connection.busy.as_ref().is_some_and(|busy| !busy.input.is_empty());
         let is_served = connection.session == Session::Http;
         core.counters.timed_out_head.add(1);
@@ -70,6 +81,10 @@ impl Verbs for Http {
         if core.slab.get(id).is_some_and(|connection| connection.session == Session::Http) {
             core.await_request(id);
         }
+    }
+
+    fn on_verdict(core: &mut Core, id: ConnId, _ticket: Ticket, verdict: Verdict) {
+        hooks::note(core, id, verdict);
     }
 
     fn is_owed_answer(_connection: &Connection) -> bool {
@@ -117,6 +132,7 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
     match answer {
         Answer::TakenOver => return Taken::Part(end),
         Answer::Later => return Taken::Later,
+        Answer::Asked => return Taken::Keep { scanned: 0 },
         Answer::Done => {}
         Answer::Response(response) => {
             if response.status >= 400 {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use switchboard_auth::Who;
 use switchboard_dialects::{self as dialects, Listen, Transport, poll::write_preflight};
+use switchboard_hooks::Refusal;
 use switchboard_hub::Start;
 use switchboard_plane::ConnId;
 use switchboard_ws::handshake;
@@ -11,6 +13,7 @@ use switchboard_ws::head::Request;
 use super::{event_stream, poll, websocket};
 use crate::admission::Reason;
 use crate::core::Core;
+use crate::hooks;
 use crate::http::{Answer, Response, keeps_alive, origin, upgrade_required, wrong_method};
 use crate::identity;
 use crate::lifecycle::admission;
@@ -27,6 +30,9 @@ pub(super) fn open(core: &mut Core, id: ConnId, request: &Request<'_>, list: &st
         "OPTIONS" => preflight(core, id, request, cors),
         _ => wrong_method("GET, OPTIONS"),
     };
+    if !matches!(answer, Answer::Asked | Answer::Later) {
+        hooks::forget(core, id);
+    }
     match answer {
         Answer::Response(response) => Answer::Response(response.with_cors(core.config.cors(cors))),
         other => other,
@@ -56,12 +62,13 @@ fn try_get(
     if is_behind || poll::is_for_later(core, &listen) {
         return Err(Answer::Later);
     }
-    let who = identity::show(core, id, request, listen.transport, cors)?;
-    if !may_join(core, id, channels.names.len()) {
-        let refusal = admission::refuse(core, id, Reason::Joins);
-        return Err(Answer::Response(Response::try_later(refusal)));
-    }
-    identity::check_subscribe(core, who.as_deref(), &channels)?;
+    let who = match hooks::known(core, id) {
+        Ok(Some(who)) => who,
+        Ok(None) => who(core, id, request, (listen.transport, cors), &channels)?,
+        Err(refusal) => return Ok(refused(core, id, request, listen.transport, refusal)),
+    };
+    let to_ask = identity::check_subscribe(core, who.as_deref(), &channels)?;
+    hooks::permit(core, id, request, (listen.transport, &who), to_ask)?;
     identity::without_history(&core.config, who.as_deref(), &channels, &mut listen);
     if let Some(claims) = &who {
         let expires_s = identity::expires_s(core, id, claims);
@@ -72,6 +79,52 @@ fn try_get(
         core.identities.clear(id.index());
     }
     Ok(answer)
+}
+
+/// The client of a request, which may begin to listen to these channels as far as its address is concerned.
+fn who(
+    core: &mut Core,
+    id: ConnId,
+    request: &Request<'_>,
+    (transport, cors): (Transport, u8),
+    channels: &Channels,
+) -> Result<Who, Answer> {
+    let shown = identity::show(core, id, request, transport, cors)?;
+    if !may_join(core, id, channels.names.len()) {
+        let refusal = admission::refuse(core, id, Reason::Joins);
+        return Err(Answer::Response(Response::try_later(refusal)));
+    }
+    if shown.is_some() {
+        return Ok(shown);
+    }
+    hooks::identify(core, id, request, transport, &channels.names)
+}
+
+/// A backend has refused the client.
+fn refused(
+    core: &mut Core,
+    id: ConnId,
+    request: &Request<'_>,
+    transport: Transport,
+    refusal: Refusal,
+) -> Answer {
+    let (code, sentence) = match refusal {
+        Refusal::Unavailable | Refusal::Error { is_temporary: true, .. } => {
+            let refusal = admission::refuse(core, id, Reason::Backend);
+            return Answer::Response(Response::try_later(refusal));
+        }
+        Refusal::Disconnect { code, reason } if transport == Transport::WebSocket => {
+            return websocket::open_to_close(core, id, request, code, &reason);
+        }
+        Refusal::Disconnect { reason, .. } => (403, reason),
+        Refusal::Error { code, message, .. } => (code, message),
+    };
+    core.counters.refused_right.add(1);
+    match code {
+        401 => Answer::Response(Response::unauthorized(None)),
+        404 | 410 | 429 => Answer::refuse(code as u16, sentence),
+        _ => Answer::refuse(403, sentence),
+    }
 }
 
 fn open_session(

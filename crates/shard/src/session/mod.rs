@@ -53,13 +53,15 @@ mod v1;
 mod verbs;
 mod websocket;
 
+use switchboard_hooks::Verdict;
 use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
 use crate::api::ApiResponse;
-use crate::connection::Session;
+use crate::connection::{Session, Ticket};
 use crate::core::Core;
+use crate::hooks;
 use crate::identity::End;
 use crate::subscribe::{Missed, Resumed, has_deleted_channel, resume as resuming};
 
@@ -147,6 +149,18 @@ pub(crate) fn on_answered(core: &mut Core, id: ConnId, response: ApiResponse) {
     }
 }
 
+/// A backend has answered a question of the connection.
+pub(crate) fn on_verdict(core: &mut Core, id: ConnId, ticket: Ticket, verdict: Verdict) {
+    let Some(session) = of(core, id) else {
+        return;
+    };
+    if ticket != Ticket::Refresh {
+        dispatch!(session, on_verdict(core, id, ticket, verdict));
+    } else if !hooks::refreshed(core, id, &verdict) {
+        end(core, id, session, End::Expired);
+    }
+}
+
 /// It asked to be looked at again in a later turn.
 pub(crate) fn on_turn(core: &mut Core, id: ConnId) {
     if let Some(session) = of(core, id) {
@@ -209,6 +223,15 @@ pub(crate) fn on_end(core: &mut Core, id: ConnId, end: End) {
     let Some(session) = of(core, id) else {
         return;
     };
+    // A poll is over soon, and its client asks again.
+    if end == End::Expired && core.config.hooks.refresh && session != Session::Poll {
+        hooks::ask_to_stay(core, id);
+    } else {
+        self::end(core, id, session, end);
+    }
+}
+
+fn end(core: &mut Core, id: ConnId, session: Session, end: End) {
     let (counter, code) = match end {
         End::Expired => (&core.counters.closed_expired, close::IDENTITY_EXPIRED),
         End::Revoked => (&core.counters.closed_right, close::FORBIDDEN),

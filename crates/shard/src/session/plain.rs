@@ -1,13 +1,16 @@
 //! A plain WebSocket: bare payloads, so its client cannot be told of a gap.
 
 use switchboard_dialects::Dialect;
+use switchboard_hooks::Verdict;
 use switchboard_hub::Subscription;
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
 use super::verbs::{Taken, Verbs};
 use super::{publish, stream, websocket};
+use crate::connection::Ticket;
 use crate::core::Core;
+use crate::hooks;
 use crate::subscribe::{Lost, Missed};
 
 /// [`Session::Plain`](crate::connection::Session::Plain).
@@ -15,8 +18,16 @@ pub(super) struct Plain;
 
 impl Verbs for Plain {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
+        if hooks::awaits_verdict(core, id) {
+            return Taken::Keep { scanned: 0 };
+        }
         let limits = core.config.message;
-        websocket::receive(core, id, bytes, &limits, publish::message)
+        let is_enough = |core: &mut Core, id| hooks::awaits_verdict(core, id);
+        websocket::receive_until(core, id, bytes, &limits, publish::message, is_enough)
+    }
+
+    fn on_verdict(core: &mut Core, id: ConnId, _ticket: Ticket, verdict: Verdict) {
+        publish::decided(core, id, verdict);
     }
 
     /// It goes on without what is lost only where its namespace says so.

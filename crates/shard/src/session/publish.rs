@@ -1,7 +1,8 @@
 //! A client publishes on its WebSocket.
 
 use switchboard_auth::Access;
-use switchboard_hub::{Draft, Kind, NamespaceId, Receipt, ReplyTo, Subscription};
+use switchboard_hooks::Verdict;
+use switchboard_hub::{ChannelName, Draft, Kind, NamespaceId, Receipt, ReplyTo, Subscription};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 use thiserror::Error;
@@ -9,6 +10,7 @@ use thiserror::Error;
 use super::websocket;
 use crate::connection::InputReason;
 use crate::core::Core;
+use crate::hooks::{self, Decided};
 use crate::identity;
 use crate::rate::TokenBucket;
 
@@ -70,7 +72,7 @@ fn publish_to_only(
 
 /// Publishes to a channel that the client listens to, if it may; `rule` is what its session asks beside the
 /// namespace. With a `request`, the session gets the receipt: from here, or later as `on_published` under
-/// this number.
+/// this number. Where a backend decides, it hears of that as `on_verdict`.
 pub(super) fn publish(
     core: &mut Core,
     id: ConnId,
@@ -84,9 +86,11 @@ pub(super) fn publish(
     else {
         return Ok(None);
     };
+    let is_allowed = identity::may_publish(core, id, namespace, &name);
     let namespaces = &core.config.namespaces;
-    if !identity::may_publish(core, id, namespace, &name) {
-        return Err(match namespaces.rules(namespace).publish {
+    let access = namespaces.rules(namespace).publish;
+    if !is_allowed && access != Access::Hook {
+        return Err(match access {
             Access::Nobody => PublishError::Namespace(namespaces.name(namespace).to_owned()),
             _ => PublishError::Right(name.to_string()),
         });
@@ -97,21 +101,58 @@ pub(super) fn publish(
         let namespace = core.config.namespaces.name(namespace).to_owned();
         return Err(PublishError::TooMany { per_second, namespace });
     }
-    let Some(connection) = core.slab.get(id) else {
-        return Ok(None);
-    };
-    if !core.places.shared().may_publish(|| connection.peer.ip(), core.now_ms) {
-        core.counters.refused_publishes.add(1);
+    if !address_may(core, id) {
         return Err(PublishError::Address);
     }
+    if is_allowed {
+        Ok(make(core, id, &name, draft, request))
+    } else {
+        hooks::ask_to_publish(core, id, name, draft, request);
+        Ok(None)
+    }
+}
+
+/// Whether the address of a client has not made as many publications, and requests to backends, as it may.
+pub(super) fn address_may(core: &mut Core, id: ConnId) -> bool {
+    let may = core.slab.get(id).is_some_and(|connection| {
+        core.places.shared().may_publish(|| connection.peer.ip(), core.now_ms)
+    });
+    if !may {
+        core.counters.refused_publishes.add(1);
+    }
+    may
+}
+
+/// Makes a publication of a client that may. The receipt comes from here, or later as `on_published`.
+pub(super) fn make(
+    core: &mut Core,
+    id: ConnId,
+    name: &ChannelName,
+    draft: Draft,
+    request: Option<u32>,
+) -> Option<Receipt> {
     let (shard, conn, generation) = (core.shard, id.index(), id.generation());
     let reply_to = request.map(|request| ReplyTo { shard, conn, generation, request });
-    let receipt = core.hub.publish(core.now_ms, &name, draft, reply_to, &mut core.exchange.outbox);
+    let receipt = core.hub.publish(core.now_ms, name, draft, reply_to, &mut core.exchange.outbox);
     core.counters.published_by_clients.add(1);
     if core.exchange.is_over_bound() {
         core.park_input(id, InputReason::Mailbox);
     }
-    Ok(receipt)
+    receipt
+}
+
+/// A backend has decided on the publication of a plain WebSocket. One that may not publish, or not now, has
+/// no other way to hear of it than the end.
+pub(super) fn decided(core: &mut Core, id: ConnId, verdict: Verdict) {
+    let Some(Decided { channel, request, draft }) = hooks::decide(core, id, verdict) else {
+        return;
+    };
+    match draft {
+        Ok(draft) => {
+            make(core, id, &channel, draft, request);
+        }
+        Err(refusal) => websocket::close_refused(core, id, &refusal),
+    }
 }
 
 /// Whether the client has not published as often as it may in a namespace.

@@ -1,10 +1,11 @@
 //! What every session can be told.
 
+use switchboard_hooks::Verdict;
 use switchboard_hub::{Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
 
 use crate::api::ApiResponse;
-use crate::connection::Connection;
+use crate::connection::{Connection, Ticket};
 use crate::core::Core;
 use crate::subscribe::{Lost, Missed};
 
@@ -43,6 +44,9 @@ pub(crate) trait Verbs {
 
     /// The handler has answered its request.
     fn on_answered(_core: &mut Core, _id: ConnId, _response: ApiResponse) {}
+
+    /// A backend has answered what the session asked it.
+    fn on_verdict(_core: &mut Core, _id: ConnId, _ticket: Ticket, _verdict: Verdict) {}
 
     /// It asked to be looked at again.
     fn on_turn(_core: &mut Core, _id: ConnId) {}

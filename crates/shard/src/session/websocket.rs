@@ -1,6 +1,7 @@
 //! What all WebSockets share: the upgrade of a subscriber, frames, pings, the closing handshake.
 
 use switchboard_dialects::{Listen, v1};
+use switchboard_hooks::Refusal;
 use switchboard_hub::{Kind, Start};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
@@ -13,7 +14,7 @@ use crate::connection::{ListenMode, Session, Then};
 use crate::core::Core;
 use crate::http::{Answer, upgrade};
 use crate::lifecycle::ending;
-use crate::subscribe::{self, Channels, presence, resume};
+use crate::subscribe::{self, Channels, events, presence, resume};
 
 /// The subprotocols, the preferred one first, and what speaks them.
 const PROTOCOLS: [(&str, Session); 1] = [(v1::PROTOCOL, Session::V1)];
@@ -38,6 +39,7 @@ pub(super) fn open(
     let from_now = listen.starts.iter().all(|start| *start == Start::Now);
     subscribe::subscribe(core, id, channels, ListenMode::default());
     presence::joined(core, id);
+    events::joined(core, id, session);
     if session == Session::Plain && from_now {
         upgrade.complete(core, id, session);
     } else {
@@ -46,6 +48,26 @@ pub(super) fn open(
         resume::request(core, id, listen);
     }
     Answer::TakenOver
+}
+
+/// A backend wants a client gone that wants to listen. A page learns the reason of a refusal only from a Close
+/// frame, so the WebSocket is opened for it.
+pub(super) fn open_to_close(
+    core: &mut Core,
+    id: ConnId,
+    request: &Request<'_>,
+    code: u16,
+    reason: &str,
+) -> Answer {
+    match upgrade(core, request, &PROTOCOLS.map(|(name, _)| name)) {
+        Ok(upgrade) => {
+            upgrade.complete(core, id, Session::Plain);
+            core.counters.closed_right.add(1);
+            close(core, id, code, reason);
+            Answer::TakenOver
+        }
+        Err(_) => Answer::refuse(403, reason),
+    }
 }
 
 /// Handles everything in `bytes`. Replies are never larger than the messages that asked for them,
@@ -166,9 +188,25 @@ pub(super) fn close(core: &mut Core, id: ConnId, code: u16, reason: &str) {
         return;
     }
     tracing::debug!(peer = ?connection.peer, code, reason, "closing");
-    core.enter(id, Session::Closing, core.now.after_ms(core.config.timeouts.close_ms));
+    // Its leaving says whose it was.
     subscribe::leave(core, id);
+    core.enter(id, Session::Closing, core.now.after_ms(core.config.timeouts.close_ms));
     core.reply(id, |out| close::write_close(out, code, reason, None));
+}
+
+/// A backend has refused what the client wanted, and the client has no other way to hear of it.
+pub(super) fn close_refused(core: &mut Core, id: ConnId, refusal: &Refusal) {
+    let (counter, code) = match refusal {
+        Refusal::Disconnect { code, .. } => (&core.counters.closed_right, *code),
+        Refusal::Error { is_temporary: false, .. } => {
+            (&core.counters.closed_right, close::FORBIDDEN)
+        }
+        Refusal::Error { .. } | Refusal::Unavailable => {
+            (&core.counters.closed_backend, close::TRY_AGAIN_LATER)
+        }
+    };
+    counter.add(1);
+    close(core, id, code, &refusal.to_string());
 }
 
 /// The peer broke the protocol: our Close frame, and nothing it sends is looked at any more

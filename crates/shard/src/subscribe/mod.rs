@@ -2,6 +2,7 @@
 //! it stands, and how it leaves.
 
 mod channels;
+pub(crate) mod events;
 pub(crate) mod position;
 pub(crate) mod presence;
 pub(crate) mod resume;

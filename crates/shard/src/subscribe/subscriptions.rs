@@ -4,7 +4,7 @@ use switchboard_hub::{ChannelName, Subscriber};
 use switchboard_plane::ConnId;
 
 use super::channels::Channels;
-use super::presence;
+use super::{events, presence};
 use crate::connection::ListenMode;
 use crate::core::Core;
 
@@ -33,6 +33,7 @@ fn subscribe_to(core: &mut Core, id: ConnId, name: &ChannelName) {
 /// Gives up all subscriptions, the last one first: then the pool finds at once that others are left.
 pub(crate) fn leave(core: &mut Core, id: ConnId) {
     presence::leaving(core, id);
+    events::leaving(core, id);
     for nth in (0..core.subscription_slots(id)).rev() {
         unsubscribe(core, id, nth);
     }

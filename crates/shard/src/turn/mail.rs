@@ -26,6 +26,9 @@ impl<P: Plane> Shard<P> {
                     hub.handle(*now_ms, message, &mut exchange.outbox);
                 }
                 Mail::Command(command) => self.obey(command),
+                Mail::Verdict(id, ticket, verdict) => {
+                    session::on_verdict(&mut self.core, id, ticket, *verdict);
+                }
                 Mail::Answer(id, response) => session::on_answered(&mut self.core, id, *response),
             }
         }

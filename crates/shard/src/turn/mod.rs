@@ -9,12 +9,13 @@ mod sweep;
 
 use std::sync::Arc;
 
-use switchboard_hub::{Accounting, Hub, Router, ShardId};
+use switchboard_hub::{Accounting, Hub, Limits as HubLimits, Router, ShardId};
 use switchboard_plane::{ConnId, Event, Plane};
 
 use self::sweep::Sweep;
 use crate::admission::{Admission, Places};
 use crate::api::Api;
+use crate::backends::Backends;
 use crate::config::Config;
 use crate::core::Core;
 use crate::counters::Counters;
@@ -26,6 +27,7 @@ use crate::lifecycle::admission;
 use crate::lifecycle::stop::Stop;
 use crate::link::Link;
 use crate::session;
+use crate::subscribe::events;
 
 /// Connections whose held input is looked at again in one turn.
 const REVISITS_MAX: usize = 64;
@@ -61,6 +63,8 @@ pub struct Common {
     pub admission: Arc<Admission>,
     /// The internal API.
     pub api: Arc<Api>,
+    /// Who carries questions and events to backends.
+    pub backends: Arc<dyn Backends>,
     /// Counts the live publications of all shards.
     pub accounting: Arc<Accounting>,
 }
@@ -84,16 +88,19 @@ pub struct Shard<P> {
 impl<P: Plane> Shard<P> {
     /// A shard on `plane`; `seed` makes the epochs of its channels.
     pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
-        let Common { config, handles, router, admission, api, accounting } = common.clone();
+        let Common { config, handles, router, admission, api, backends, accounting } =
+            common.clone();
         let places = Places::new(admission, config.connections_max);
         let own = &handles[usize::from(id.0)];
         let mailboxes = handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect();
         let exchange = Exchange::new(id, mailboxes, Arc::clone(&own.counters), plane.waker());
         let namespaces = config.namespaces.hub();
-        let hub = Hub::new(id, router, namespaces, config.hub.clone(), seed, accounting);
+        let watches_occupancy = config.hooks.events.channels;
+        let limits = HubLimits { watches_occupancy, ..config.hub.clone() };
+        let hub = Hub::new(id, router, namespaces, limits, seed, accounting);
         Self {
             link: Link::new(plane),
-            core: Core::new(id, (config, api), places, own, hub, exchange, now_ms),
+            core: Core::new(id, (config, api, backends), places, own, hub, exchange, now_ms),
             events: Vec::new(),
             fan_out: FanOut::default(),
             catch_up: CatchUp::default(),
@@ -126,6 +133,7 @@ impl<P: Plane> Shard<P> {
             self.step(now_ms);
         }
         self.release_publishers();
+        events::tell(&mut self.core);
         Ok(self.next(more_work))
     }
 

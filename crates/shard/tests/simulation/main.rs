@@ -23,6 +23,7 @@ mod course;
 mod delays;
 mod event_stream;
 mod greed;
+mod hooks;
 mod http;
 mod json_turns;
 mod mid_turn;
@@ -56,6 +57,56 @@ fn run_all(plan: impl Fn(u64) -> Plan) {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+#[test]
+fn a_connect_hook_says_who_a_client_is_before_it_listens() {
+    hooks::opening::connect();
+}
+
+#[test]
+fn a_refusal_of_a_backend_reaches_the_client_as_it_must() {
+    hooks::opening::refusals();
+}
+
+#[test]
+fn polls_disturb_a_backend_once_a_minute() {
+    hooks::opening::polls();
+}
+
+#[test]
+fn a_backend_is_asked_about_channels_that_nothing_grants() {
+    hooks::opening::subscribe();
+}
+
+#[test]
+fn publications_wait_for_their_backend_in_order() {
+    hooks::listening::publish();
+}
+
+#[test]
+fn a_refused_publication_ends_a_plain_websocket() {
+    hooks::listening::refused_publications();
+}
+
+#[test]
+fn few_messages_of_a_client_are_with_the_backend_at_once() {
+    hooks::listening::messages();
+}
+
+#[test]
+fn a_backend_says_whether_a_client_may_stay() {
+    hooks::listening::refresh();
+}
+
+#[test]
+fn backends_are_told_who_comes_and_goes() {
+    hooks::listening::events();
+}
+
+#[test]
+fn clients_that_leave_while_a_backend_is_asked_leave_nothing() {
+    hooks::opening::clients_that_leave();
 }
 
 #[test]

@@ -6,8 +6,8 @@ use switchboard_auth::Access;
 use switchboard_hub::{Accounting, Bounds, Limits, Namespaces, OnGap, Router, Rules, SlowPolicy};
 use switchboard_shard::{
     Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Common,
-    Config, Handle, HeadLimits, IdentityConfig, MessageLimits, NamespaceRules, Reply,
-    RequestHandler, Timeouts,
+    Config, Handle, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules,
+    NoBackends, Reply, RequestHandler, Timeouts,
 };
 
 /// Namespace `demo` lets its clients publish, `lossy` has plain clients that need not be told.
@@ -116,6 +116,7 @@ impl Plan {
             admission: Arc::new(Admission::new(&AdmissionRules::default())),
             api: Arc::new(Api::new(ApiConfig::default(), handler)),
             // Where logs may hold little, so may other forms of payloads.
+            backends: Arc::new(NoBackends),
             accounting: Arc::new(Accounting::new(self.shard_log_bytes_max / 4)),
         }
     }
@@ -161,6 +162,7 @@ impl Plan {
             allowed_origins: Vec::new(),
             identity: IdentityConfig::default(),
             allowed_hosts: Vec::new(),
+            hooks: HookRules::default(),
             echo: true,
             page: "<p>",
             long_poll_timeout_status: self.long_poll_timeout_status,

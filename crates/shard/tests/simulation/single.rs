@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use switchboard_hub::{ChannelName, Draft, Kind, ShardId};
 use switchboard_plane::sim::{ClientId, SimConfig, SimNet, SimPlane};
-use switchboard_shard::{Command, Common, Config, Handle, Shard};
+use switchboard_shard::{Backends, Command, Common, Config, Handle, NoBackends, Shard};
 
 use crate::plan::Plan;
 
@@ -18,12 +18,20 @@ pub(crate) struct Single {
 
 impl Single {
     pub(crate) fn new(sim: &SimConfig, change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_backends(sim, Arc::new(NoBackends), change)
+    }
+
+    pub(crate) fn with_backends(
+        sim: &SimConfig,
+        backends: Arc<dyn Backends>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let plan = Plan { shards: 1, faults: false, ..Plan::roomy(0) };
         let mut config = plan.config();
         config.connections_max = 4_000;
         config.echo = true;
         change(&mut config);
-        let common = Common { config: Arc::new(config), ..plan.common() };
+        let common = Common { config: Arc::new(config), backends, ..plan.common() };
         let connections_max = sim.connections_max.max(4_000);
         let (plane, net) = SimNet::new(1, SimConfig { connections_max, ..sim.clone() });
         let shard = Shard::new(plane, ShardId(0), &common, 1, 1_000);

@@ -159,7 +159,7 @@ fn stream(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
             ending::end_after_answer(core, id);
             Taken::All
         }
-        Answer::Done | Answer::Later => Taken::Later,
+        Answer::Done | Answer::Later | Answer::Asked => Taken::Later,
     }
 }
 

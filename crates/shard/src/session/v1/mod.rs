@@ -4,11 +4,13 @@
 mod requests;
 
 use switchboard_dialects::Dialect;
+use switchboard_hooks::Verdict;
 use switchboard_hub::{Receipt, Subscription};
 use switchboard_plane::ConnId;
 
 use super::verbs::{Taken, Verbs};
 use super::{stream, websocket};
+use crate::connection::Ticket;
 use crate::core::Core;
 use crate::subscribe::{Lost, Missed};
 
@@ -30,6 +32,10 @@ impl Verbs for V1 {
 
     fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {
         requests::published(core, id, request, receipt);
+    }
+
+    fn on_verdict(core: &mut Core, id: ConnId, ticket: Ticket, verdict: Verdict) {
+        requests::answered(core, id, ticket, verdict);
     }
 
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {

@@ -1,14 +1,16 @@
 //! What a `switchboard.v1` client says: it publishes, asks the backend, or shows a new token.
 
 use switchboard_dialects::v1::{
-    Request, RequestKind, write_error, write_published, write_refreshed,
+    Request, RequestKind, write_answer, write_error, write_published, write_refreshed,
 };
+use switchboard_hooks::{Answer, Payload, Question, Refusal, Verdict};
 use switchboard_hub::{ChannelName, Draft, Kind, Receipt, Subscription};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
-use crate::connection::{Asked, InputReason};
+use crate::connection::{Asked, InputReason, Ticket};
 use crate::core::Core;
+use crate::hooks::{self, Decided};
 use crate::identity::{self, Unshown};
 use crate::session::publish::{self, PublishError};
 use crate::session::websocket;
@@ -34,11 +36,16 @@ pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, bytes: &[u8]) {
             }
             publish(core, id, name, channel.as_ref(), draft)
         }
-        RequestKind::Ask => Err((501, "no backend takes requests of clients here".to_owned())),
+        RequestKind::Ask { method } => {
+            ask(core, id, name, &method, Payload { kind, bytes: payload.to_vec() })
+        }
         RequestKind::Refresh => refresh(core, id, name, payload),
     };
     if let Err((code, reason)) = refused {
         refuse(core, id, name, code, &reason);
+    }
+    if is_full(core, id) {
+        core.park_input(id, InputReason::Answer);
     }
 }
 
@@ -70,11 +77,80 @@ fn publish(
         core.reply(id, |out| write_published(name, receipt.position, out));
     } else if let Some(asked) = asked(core, id) {
         asked.await_receipt(name);
-        if asked.is_full() {
-            core.park_input(id, InputReason::Answer);
-        }
     }
     Ok(())
+}
+
+/// A message for the backend. Its answer comes as [`answered`].
+fn ask(
+    core: &mut Core,
+    id: ConnId,
+    name: &str,
+    method: &str,
+    payload: Payload,
+) -> Result<(), Refused> {
+    if !core.config.hooks.message {
+        return Err((501, "no backend takes requests of clients here".to_owned()));
+    }
+    if !publish::address_may(core, id) {
+        return Err((429, PublishError::Address.to_string()));
+    }
+    let Some(number) = asked(core, id).map(|asked| asked.await_answer(name)) else {
+        return Ok(());
+    };
+    let client = hooks::of_connection(core, id);
+    let question = Question::Message { client, method: method.into(), payload };
+    hooks::ask(core, id, Ticket::Message(number), question);
+    Ok(())
+}
+
+/// A backend has answered what the client asked, or decided on its publication.
+pub(super) fn answered(core: &mut Core, id: ConnId, ticket: Ticket, verdict: Verdict) {
+    match ticket {
+        Ticket::Message(number) => {
+            if let Some(name) = take(core, id, number) {
+                match verdict {
+                    Ok(Answer::Message(Payload { kind, bytes })) => {
+                        core.reply(id, |out| write_answer(&name, kind, &bytes, out));
+                    }
+                    Ok(_) => refused(core, id, &name, &Refusal::Unavailable),
+                    Err(refusal) => refused(core, id, &name, &refusal),
+                }
+            }
+        }
+        _ => decided(core, id, verdict),
+    }
+    go_on(core, id);
+}
+
+fn decided(core: &mut Core, id: ConnId, verdict: Verdict) {
+    let Some(Decided { channel, request, draft }) = hooks::decide(core, id, verdict) else {
+        return;
+    };
+    match (draft, request) {
+        (Ok(draft), request) => {
+            let receipt = publish::make(core, id, &channel, draft, request);
+            if let (Some(number), Some(receipt)) = (request, receipt) {
+                published(core, id, number, &receipt);
+            }
+        }
+        (Err(refusal), Some(number)) => {
+            if let Some(name) = take(core, id, number) {
+                refused(core, id, &name, &refusal);
+            }
+        }
+        (Err(_), None) => {}
+    }
+}
+
+/// A backend has refused what the client asked.
+fn refused(core: &mut Core, id: ConnId, name: &str, refusal: &Refusal) {
+    let code = match refusal {
+        Refusal::Error { code, .. } => u16::try_from(*code).unwrap_or(400),
+        Refusal::Unavailable => 503,
+        Refusal::Disconnect { .. } => return websocket::close_refused(core, id, refusal),
+    };
+    refuse(core, id, name, code, &refusal.to_string());
 }
 
 /// The subscription to the channel that is named, or to the only one.
@@ -106,19 +182,25 @@ fn status(error: &PublishError) -> u16 {
 
 /// The receipt of a publication that another shard has made.
 pub(super) fn published(core: &mut Core, id: ConnId, number: u32, receipt: &Receipt) {
-    let busy = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut());
-    let Some(asked) = busy.and_then(|busy| busy.asked.as_mut()) else {
-        return;
-    };
-    let was_full = asked.is_full();
-    if let Some(name) = asked.take(number) {
+    if let Some(name) = take(core, id, number) {
         core.reply(id, |out| write_published(&name, receipt.position, out));
     }
+    go_on(core, id);
+}
+
+/// The client's id of what is answered now.
+fn take(core: &mut Core, id: ConnId, number: u32) -> Option<Box<str>> {
+    core.slab.get_mut(id)?.busy.as_mut()?.asked.as_mut()?.take(number)
+}
+
+/// Something was answered: the connection is read again, if it was not because of that.
+fn go_on(core: &mut Core, id: ConnId) {
     let now_ms = core.now_ms;
-    if let Some(connection) = core.slab.get_mut(id) {
-        connection.settle(now_ms);
-    }
-    if was_full {
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    connection.settle(now_ms);
+    if connection.gates.awaits_answer() && !is_full(core, id) {
         core.unpark_input(id, &[InputReason::Answer]);
         core.revisit(id);
     }
@@ -147,9 +229,13 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
     if user.is_some_and(|user| *user != *claims.user) {
         return Err((403, "the token names another user".to_owned()));
     }
+    let (config, who) = (&core.config, Some(&*claims));
+    // Where a backend decided when the client came, it is not asked again.
+    let is_lost = |name: &&ChannelName| {
+        !identity::may_subscribe(config, who, name) && !identity::asks(config, who, name)
+    };
     let mut all = core.subscriptions(id).filter_map(|(_, to)| core.hub.name(to.channel));
-    let lost = all.find(|name| !identity::may_subscribe(&core.config, Some(&claims), name));
-    let lost = lost.cloned();
+    let lost = all.find(is_lost).cloned();
     drop(all);
     if let Some(channel) = lost {
         let reason = format!("the new token does not grant channel {channel}");
@@ -175,8 +261,9 @@ pub(super) fn is_enough(core: &mut Core, id: ConnId) -> bool {
     is_full(core, id) || core.replies_are_enough(id)
 }
 
-/// As many receipts are awaited as may be.
+/// As much is under way as may be.
 pub(super) fn is_full(core: &Core, id: ConnId) -> bool {
     let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
     busy.and_then(|busy| busy.asked.as_ref()).is_some_and(|asked| asked.is_full())
+        || hooks::awaits_verdict(core, id)
 }

@@ -1,0 +1,42 @@
+//! The client of a question.
+
+use switchboard_auth::Who;
+use switchboard_hooks::Client;
+use switchboard_plane::ConnId;
+use switchboard_ws::head::Request;
+
+use crate::config::HeaderNames;
+use crate::core::Core;
+use crate::subscribe::presence::name_of;
+
+/// The client of a request, with those of its headers that a hook asks for.
+pub(super) fn of_request(
+    core: &Core,
+    id: ConnId,
+    request: &Request<'_>,
+    (transport, who): (&'static str, &Who),
+    names: &HeaderNames,
+) -> Client {
+    let headers = names.iter().flat_map(|name| {
+        request.headers(name).map(|value| (name.clone(), Box::<[u8]>::from(value)))
+    });
+    Client {
+        connection: name_of(core, id),
+        transport,
+        user: who.as_ref().map(|claims| claims.user.clone()).unwrap_or_default(),
+        meta: who.as_ref().and_then(|claims| claims.meta.clone()),
+        headers: headers.collect(),
+    }
+}
+
+/// The client of a connection that listens.
+pub(crate) fn of_connection(core: &Core, id: ConnId) -> Client {
+    let slot = id.index();
+    Client {
+        connection: name_of(core, id),
+        transport: core.slab.get(id).map_or("", |connection| connection.session.describe()),
+        user: core.identities.user(slot).unwrap_or_default().into(),
+        meta: core.identities.claims(slot).and_then(|claims| claims.meta.clone()),
+        headers: Vec::new(),
+    }
+}

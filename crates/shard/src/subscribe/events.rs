@@ -1,0 +1,79 @@
+//! What backends are told: who comes and goes, and which channels have subscribers.
+
+use std::sync::Arc;
+
+use switchboard_hooks::{Event, EventKind};
+use switchboard_hub::ChannelName;
+use switchboard_plane::ConnId;
+
+use super::presence::name_of;
+use crate::connection::Session;
+use crate::core::Core;
+
+/// A WebSocket or an event stream listens from now on.
+pub(crate) fn joined(core: &mut Core, id: ConnId, session: Session) {
+    let rules = core.config.hooks.events;
+    if rules.connections {
+        let (connection, user, _) = who(core, id);
+        let kind = EventKind::Connected { connection, transport: session.describe(), user };
+        push(core, kind);
+    }
+    if rules.subscriptions {
+        let (connection, user, channels) = who(core, id);
+        for channel in channels {
+            let (connection, user) = (connection.clone(), Arc::clone(&user));
+            push(core, EventKind::Subscribed { connection, user, channel });
+        }
+    }
+}
+
+/// A connection is about to give up its subscriptions. Polls come and go all the time and say nothing.
+pub(super) fn leaving(core: &mut Core, id: ConnId) {
+    let rules = core.config.hooks.events;
+    let listens = core.slab.get(id).is_some_and(|connection| {
+        connection.session != Session::Poll && !connection.subscriptions.is_empty()
+    });
+    if !listens || !(rules.connections || rules.subscriptions) {
+        return;
+    }
+    let (connection, user, channels) = who(core, id);
+    if rules.subscriptions {
+        for channel in channels {
+            let (connection, user) = (connection.clone(), Arc::clone(&user));
+            push(core, EventKind::Unsubscribed { connection, user, channel });
+        }
+    }
+    if rules.connections {
+        push(core, EventKind::Disconnected { connection, user });
+    }
+}
+
+/// Hands over what there is to tell.
+pub(crate) fn tell(core: &mut Core) {
+    for change in core.hub.take_occupancy() {
+        let channel = change.channel;
+        let is_occupied = change.is_occupied;
+        let kind = if is_occupied {
+            EventKind::Occupied { channel }
+        } else {
+            EventKind::Vacated { channel }
+        };
+        push(core, kind);
+    }
+    if !core.events.is_empty() {
+        let events = std::mem::take(&mut core.events);
+        core.backends.tell(events);
+    }
+}
+
+fn push(core: &mut Core, kind: EventKind) {
+    let time_ms = core.wall.time().of_stamp_ms(core.now_ms);
+    core.events.push(Event { time_ms, kind });
+}
+
+/// How the connection is named, its user, and its channels.
+fn who(core: &Core, id: ConnId) -> (String, Arc<str>, Vec<ChannelName>) {
+    let names = core.subscriptions(id).filter_map(|(_, to)| core.hub.name(to.channel).cloned());
+    let user = core.identities.user(id.index()).unwrap_or_default();
+    (name_of(core, id), user.into(), names.collect())
+}
