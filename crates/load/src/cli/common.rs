@@ -73,6 +73,12 @@ pub(crate) struct Common {
     #[arg(long, value_name = "HEADER")]
     pub(crate) header: Vec<String>,
 
+    /// A token (JWT) for each connection, one a line, shown as `Authorization: Bearer` by upgrades,
+    /// polls and event streams, and by the publishers of --publish-ws; `scripts/make_tokens.py`
+    /// makes such a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokens: Option<PathBuf>,
+
     /// The server's processes, to watch their memory and CPU together, such as 12 or 12,15; may be
     /// repeated
     #[arg(long, value_name = "PID", value_delimiter = ',')]

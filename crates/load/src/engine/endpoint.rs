@@ -1,12 +1,13 @@
 //! Where connections go, and what is said first.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use switchboard_plane::ConnId;
 use switchboard_ws::handshake::{ClientRequest, encode_key};
 
 use super::random::Random;
-use crate::target::{Sources, Template, Values};
+use crate::target::{Sources, Template, Tokens, Values};
 
 /// Where connections go. Shared by all threads.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Upgrade {
     pub(crate) run: String,
     pub(crate) protocols: Vec<String>,
     pub(crate) headers: Vec<(String, String)>,
+    /// What each connection says who it is by.
+    pub(crate) tokens: Option<Arc<Tokens>>,
     /// Makes the keys.
     pub(crate) seed: u64,
 }
@@ -62,7 +65,10 @@ impl Upgrade {
             Values { number, channel_number: channel, channel: &name, run: &self.run, payload: "" };
         let target = self.path.render(&values);
         let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
-        let headers: Vec<_> = self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let mut headers: Vec<_> =
+            self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let bearer = self.tokens.as_ref().map(|tokens| format!("Bearer {}", tokens.of(number)));
+        headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
         let key = self.key(id);
         let request = ClientRequest {
             host: &self.host,

@@ -139,6 +139,7 @@ fn listeners(
             channel_names: setup.channel_names(common.channels),
             run_name: setup.run_name.clone(),
             headers: setup::headers("--header", &common.header)?,
+            tokens: setup.endpoint.upgrade.as_ref().and_then(|upgrade| upgrade.tokens.clone()),
         },
         channels: common.channels,
         threads: common.threads,

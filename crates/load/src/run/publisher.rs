@@ -109,13 +109,14 @@ fn set_default(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
     }
 }
 
-/// As clients connect: with their subprotocols and headers.
+/// As clients connect: with their subprotocols, headers and tokens.
 fn websocket_endpoint(setup: &Setup, url: &str) -> Result<Endpoint, Failure> {
     let url = if url.is_empty() { &setup.target.url } else { url };
     let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
     let upgrade = setup.endpoint.upgrade.as_ref().map(|ours| Upgrade {
         protocols: ours.protocols.clone(),
         headers: ours.headers.clone(),
+        tokens: ours.tokens.clone(),
         ..plain_upgrade(ours, &target)
     });
     Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
@@ -145,6 +146,7 @@ fn plain_upgrade(ours: &Upgrade, target: &Target) -> Upgrade {
         run: ours.run.clone(),
         protocols: Vec::new(),
         headers: Vec::new(),
+        tokens: None,
         seed: !ours.seed,
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::Common;
 use crate::engine::pool::{Launch, PlaneKind};
 use crate::engine::random::Random;
 use crate::engine::{Endpoint, Orders, Ramp, Upgrade};
-use crate::target::{Sources, Target, Template, local_ports};
+use crate::target::{Sources, Target, Template, Tokens, local_ports};
 use crate::watch;
 
 /// Descriptors that are no connections.
@@ -62,8 +62,9 @@ impl Setup {
             path: target.path.clone(),
             channel: Template::strict(&common.channel).map_err(usage)?,
             run: run_name.clone(),
-            protocols: tokens("--subprotocol", &common.subprotocol)?,
+            protocols: protocols("--subprotocol", &common.subprotocol)?,
             headers: headers("--header", &common.header)?,
+            tokens: read_tokens(common, connections)?,
             seed: random.next(),
         };
         let endpoint = Endpoint { address: target.address, sources, upgrade: Some(upgrade) };
@@ -153,7 +154,21 @@ pub(crate) fn headers(flag: &str, lines: &[String]) -> Result<Vec<(String, Strin
         .collect()
 }
 
-fn tokens(flag: &str, items: &[String]) -> Result<Vec<String>, Failure> {
+/// The tokens of the clients, if they have some.
+fn read_tokens(common: &Common, connections: u32) -> Result<Option<Arc<Tokens>>, Failure> {
+    let Some(path) = &common.tokens else { return Ok(None) };
+    let is_authorization = |line: &String| {
+        line.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("authorization"))
+    };
+    if common.header.iter().any(is_authorization) {
+        return Err(usage("--tokens and --header Authorization cannot both say who a client is"));
+    }
+    let tokens = Tokens::read(path, connections);
+    let tokens = tokens.map_err(|error| usage(format!("--tokens: {} {error}", path.display())))?;
+    Ok(Some(Arc::new(tokens)))
+}
+
+fn protocols(flag: &str, items: &[String]) -> Result<Vec<String>, Failure> {
     match items.iter().find(|item| !is_token(item)) {
         Some(item) => Err(usage(format!("{flag}: {item} is no token"))),
         None => Ok(items.to_vec()),
@@ -218,6 +233,6 @@ mod tests {
         for wrong in ["", "X", ": v", "X Y: v", "X: a\r\nEvil: b"] {
             assert!(all(wrong).is_err(), "{wrong}");
         }
-        assert!(tokens("--subprotocol", &["a, b".to_owned()]).is_err());
+        assert!(protocols("--subprotocol", &["a, b".to_owned()]).is_err());
     }
 }

@@ -2,11 +2,13 @@
 
 mod sources;
 mod template;
+mod tokens;
 
 use template::TemplateError;
 
 pub(crate) use sources::{Sources, local_ports};
 pub(crate) use template::{Template, Values};
+pub(crate) use tokens::Tokens;
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 

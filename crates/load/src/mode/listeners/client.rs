@@ -1,11 +1,13 @@
 //! One client that listens by HTTP or WebSocket, and the requests that it makes.
 
+use std::sync::Arc;
+
 use switchboard_plane::ConnId;
 
 use crate::http::{EventStream, Head, Reader};
 use crate::mode::Transport;
 use crate::mode::deliveries::Subscriber;
-use crate::target::{Template, Values};
+use crate::target::{Template, Tokens, Values};
 use crate::verify::Cursor;
 
 /// How far a client is.
@@ -84,6 +86,8 @@ pub(crate) struct Asking {
     pub(crate) channel_names: Vec<String>,
     pub(crate) run_name: String,
     pub(crate) headers: Vec<(String, String)>,
+    /// What each client says who it is by.
+    pub(crate) tokens: Option<Arc<Tokens>>,
 }
 
 impl Asking {
@@ -112,6 +116,9 @@ impl Asking {
         for (name, value) in &self.headers {
             header(name, value);
         }
+        if let Some(tokens) = &self.tokens {
+            header("Authorization", &format!("Bearer {}", tokens.of(number)));
+        }
         if let Some(etag) = &client.etag {
             header("If-None-Match", etag);
         }
@@ -135,6 +142,7 @@ mod tests {
             channel_names: vec!["a".to_owned(), "b".to_owned()],
             run_name: String::new(),
             headers: vec![("Cookie".to_owned(), "c=1".to_owned())],
+            tokens: None,
         };
         let mut client = Client::new(Subscriber { number: 7, channel: 1 });
         let request = |client: &Client| {
