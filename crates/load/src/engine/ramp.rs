@@ -1,11 +1,13 @@
 //! Connects at a rate, with a bound on the attempts in flight.
 
+use std::ops::Range;
+
 use super::clock::{nanoseconds, seconds};
 
 /// Connects begun in one step at most, so that events are looked at in between.
 const BURST_MAX: u64 = 64;
 
-/// The connects of one thread: numbers `first`, `first + stride`, ... below `end`.
+/// The connects of one thread: every so many-th number below `end`.
 #[derive(Debug, Clone)]
 pub(crate) struct Ramp {
     next: u64,
@@ -18,18 +20,18 @@ pub(crate) struct Ramp {
 }
 
 impl Ramp {
-    /// Thread `thread` of `threads` takes every so many-th number; `rate_per_s` and
-    /// `connecting_max` are those of all threads together.
+    /// Thread `thread` of `threads` takes every so many-th of `numbers`; `rate_per_s` and
+    /// `connecting_max` are those of all these threads together.
     pub(crate) fn new(
         (thread, threads): (u32, u32),
-        connections: u32,
+        numbers: Range<u32>,
         rate_per_s: f64,
         connecting_max: u32,
     ) -> Self {
         Self {
-            next: u64::from(thread),
+            next: u64::from(numbers.start) + u64::from(thread),
             stride: u64::from(threads),
-            end: u64::from(connections),
+            end: u64::from(numbers.end),
             begun: 0,
             rate_per_s: rate_per_s / f64::from(threads),
             connecting_max: connecting_max.div_ceil(threads).max(1) as usize,
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn connects_follow_the_rate_and_the_bound() {
-        let mut ramp = Ramp::new((0, 1), 25, 1_000.0, 10);
+        let mut ramp = Ramp::new((0, 1), 0..25, 1_000.0, 10);
         assert_eq!((ramp.due(NS_PER_S, 0).count(), ramp.next_ns(0)), (0, None));
         ramp.start_at(0);
         assert_eq!(ramp.due(0, 0).collect::<Vec<_>>(), [0]);
@@ -117,18 +119,18 @@ mod tests {
     fn threads_share_the_numbers() {
         let mut all: Vec<u32> = (0..3)
             .flat_map(|thread| {
-                let mut ramp = Ramp::new((thread, 3), 100, 1e6, 300);
+                let mut ramp = Ramp::new((thread, 3), 20..100, 1e6, 300);
                 ramp.start_at(0);
                 ramp.due(NS_PER_S, 0).collect::<Vec<_>>()
             })
             .collect();
         all.sort_unstable();
-        assert_eq!(all, (0..100).collect::<Vec<_>>());
+        assert_eq!(all, (20..100).collect::<Vec<_>>());
     }
 
     #[test]
     fn nothing_begins_before_the_common_start() {
-        let mut ramp = Ramp::new((0, 1), 10, 100.0, 10);
+        let mut ramp = Ramp::new((0, 1), 0..10, 100.0, 10);
         ramp.start_at(5 * NS_PER_S);
         assert_eq!(ramp.due(4 * NS_PER_S, 0).count(), 0);
         assert_eq!(ramp.next_ns(0), Some(5 * NS_PER_S));

@@ -87,7 +87,7 @@ impl Setup {
     pub(crate) fn launch(&self, thread: u32) -> Launch {
         Launch {
             name: format!("load-{thread}"),
-            cpu: self.cpus[thread as usize],
+            cpu: self.cpus[thread as usize % self.cpus.len()],
             plane: self.plane,
             // Those that are being closed keep their slots for a moment.
             connections_max: self.connections.div_ceil(self.common.threads) + 1_024,
@@ -100,7 +100,7 @@ impl Setup {
     /// The connects of thread `thread`.
     pub(crate) fn ramp(&self, thread: u32, connections: u32, rate_per_s: f64) -> Ramp {
         let which = (thread, self.common.threads);
-        Ramp::new(which, connections, rate_per_s, self.common.connecting_max)
+        Ramp::new(which, 0..connections, rate_per_s, self.common.connecting_max)
     }
 
     /// The upgrade, which every target has.

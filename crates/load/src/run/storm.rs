@@ -1,6 +1,7 @@
 //! `storm`: drop everyone at once, see how long it takes until they are back, and what the
 //! survivors notice.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use switchboard_plane::Close;
@@ -13,9 +14,11 @@ use super::publishing;
 use super::session::Session;
 use super::setup::{self, Setup};
 use crate::cli::{Span, Storm};
+use crate::engine::Ramp;
 use crate::engine::clock::{NS_PER_MS, now_ns};
+use crate::engine::pool::{self, Launch, Thread};
 use crate::engine::stats::{Counter, Measure};
-use crate::mode::Rules;
+use crate::mode::{Rules, Subscribers};
 use crate::publish::Schedule;
 use crate::record::{Figure, Latency, Record};
 use crate::verify::{Excused, Progress};
@@ -44,7 +47,7 @@ pub(super) fn run(options: &Storm) -> Result<Record, Failure> {
         excused: Arc::clone(&excused),
         orders: Arc::clone(&setup.orders),
     };
-    let workers = publishing::subscribers(&setup, rules)?;
+    let workers = workers(&setup, rules)?;
     let publisher = if options.survivors > 0 {
         // The survivors' channel is the first one.
         let schedule = Schedule::open(1, options.rate);
@@ -83,6 +86,30 @@ pub(super) fn run(options: &Storm) -> Result<Record, Failure> {
         ..Extra::default()
     };
     figures::record(session, extra)
+}
+
+/// The threads: those of the clients that are dropped, and one of the survivors alone. On a thread
+/// with the others they would wait for its connects, and their latency would not be the server's.
+fn workers(setup: &Setup, rules: Rules) -> Result<Vec<Thread>, Failure> {
+    let rules = Arc::new(rules);
+    let common = &setup.common;
+    let (survivors, threads) = (rules.survivors, common.threads);
+    let ramp = |which, numbers: Range<u32>| {
+        let share = f64::from(numbers.end - numbers.start) / f64::from(setup.connections);
+        Ramp::new(which, numbers, common.connect_rate * share, common.connecting_max)
+    };
+    let mut workers = Vec::new();
+    for thread in 0..threads {
+        let ramp = ramp((thread, threads), survivors..setup.connections);
+        let job = Subscribers::new(Arc::clone(&rules), ramp);
+        workers.push(pool::spawn(setup.launch(thread), job)?);
+    }
+    if survivors > 0 {
+        let job = Subscribers::new(rules, ramp((0, 1), 0..survivors));
+        let launch = Launch { name: "load-survivors".to_owned(), ..setup.launch(threads) };
+        workers.push(pool::spawn(launch, job)?);
+    }
+    Ok(workers)
 }
 
 /// Before, the drop, during, after.
