@@ -4,7 +4,7 @@
 use switchboard_plane::ConnId;
 
 use super::verbs::{Taken, Verbs};
-use super::websocket;
+use super::websocket::{self, Reader};
 use crate::connection::Connection;
 use crate::core::Core;
 use crate::lifecycle::ending;
@@ -16,7 +16,7 @@ impl Verbs for Closing {
     /// Only the peer's Close is looked for.
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
         let limits = core.config.message;
-        websocket::receive(core, id, bytes, &limits, |_, _, _, _| {})
+        websocket::receive(core, id, bytes, &limits, Reader::new(|_, _, _, _| {}))
     }
 
     fn on_due(core: &mut Core, id: ConnId) {

@@ -6,7 +6,7 @@ use switchboard_ws::frame::{self, Opcode};
 use switchboard_ws::head::Request;
 
 use super::verbs::{Taken, Verbs};
-use super::websocket;
+use super::websocket::{self, Reader};
 use crate::config::ECHO_LIMITS;
 use crate::connection::Session;
 use crate::core::Core;
@@ -28,7 +28,7 @@ pub(super) fn open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer
 
 impl Verbs for Echo {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
-        websocket::receive(core, id, bytes, &ECHO_LIMITS, message)
+        websocket::receive(core, id, bytes, &ECHO_LIMITS, Reader::new(message))
     }
 
     fn on_silent(core: &mut Core, id: ConnId) {

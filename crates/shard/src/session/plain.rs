@@ -7,7 +7,8 @@ use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
 use super::verbs::{Taken, Verbs};
-use super::{publish, stream, websocket};
+use super::websocket::{self, Reader};
+use super::{publish, stream};
 use crate::connection::Ticket;
 use crate::core::Core;
 use crate::hooks;
@@ -23,7 +24,8 @@ impl Verbs for Plain {
         }
         let limits = core.config.message;
         let is_enough = |core: &mut Core, id| hooks::awaits_verdict(core, id);
-        websocket::receive_until(core, id, bytes, &limits, publish::message, is_enough)
+        let reader = Reader::new(publish::message).or_refuse(publish::part).until(is_enough);
+        websocket::receive(core, id, bytes, &limits, reader)
     }
 
     fn on_verdict(core: &mut Core, id: ConnId, _ticket: Ticket, verdict: Verdict) {

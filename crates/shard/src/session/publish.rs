@@ -44,12 +44,30 @@ impl PublishError {
 /// A message of a subscriber: a publication to its channel.
 pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, payload: &[u8]) {
     if let Err(error) = publish_to_only(core, id, kind, payload) {
-        match error {
-            PublishError::Right(_) => core.counters.closed_right.add(1),
-            _ => core.counters.closed_policy.add(1),
-        }
+        count(core, &error);
         // What else is in this read is looked at only for the peer's Close.
         websocket::close(core, id, error.close_code(), &error.to_string());
+    }
+}
+
+/// A message of a subscriber is under way. False where it was refused: no more is kept of what its client
+/// may not publish.
+pub(super) fn part(core: &mut Core, id: ConnId, _bytes: u64) -> bool {
+    let Some(subscription) = core.subscription(id, 0) else {
+        return true;
+    };
+    let may = check(core, id, subscription).and_then(|_| check_only(core, id));
+    if let Err(error) = &may {
+        count(core, error);
+        websocket::close_at_once(core, id, error.close_code(), &error.to_string());
+    }
+    may.is_ok()
+}
+
+fn count(core: &Core, error: &PublishError) {
+    match error {
+        PublishError::Right(_) => core.counters.closed_right.add(1),
+        _ => core.counters.closed_policy.add(1),
     }
 }
 
@@ -60,14 +78,49 @@ fn publish_to_only(
     kind: Kind,
     payload: &[u8],
 ) -> Result<(), PublishError> {
-    let (Some(subscription), Some(connection)) = (core.subscription(id, 0), core.slab.get(id))
-    else {
+    let Some(subscription) = core.subscription(id, 0) else {
         return Ok(());
     };
-    let are_several = connection.subscriptions.are_several();
     let draft = Draft::new(kind, payload);
-    let rule = if are_several { Err(PublishError::Several) } else { Ok(()) };
+    let rule = check_only(core, id);
     publish(core, id, subscription, draft, None, rule).map(drop)
+}
+
+/// Without a name in its messages, the channel of a connection must be the only one.
+fn check_only(core: &Core, id: ConnId) -> Result<(), PublishError> {
+    let connection = core.slab.get(id);
+    let are_several = connection.is_some_and(|connection| connection.subscriptions.are_several());
+    if are_several { Err(PublishError::Several) } else { Ok(()) }
+}
+
+/// Where a client may publish, as far as its rights go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct May {
+    namespace: NamespaceId,
+    /// A backend decides.
+    asks: bool,
+}
+
+/// Whether a client may publish to a channel that it listens to; none where the channel is gone.
+pub(super) fn check(
+    core: &Core,
+    id: ConnId,
+    subscription: Subscription,
+) -> Result<Option<May>, PublishError> {
+    let (Some(namespace), Some(name)) =
+        (core.hub.namespace(subscription.channel), core.hub.name(subscription.channel))
+    else {
+        return Ok(None);
+    };
+    if identity::may_publish(core, id, namespace, name) {
+        return Ok(Some(May { namespace, asks: false }));
+    }
+    let namespaces = &core.config.namespaces;
+    match namespaces.rules(namespace).publish {
+        Access::Hook => Ok(Some(May { namespace, asks: true })),
+        Access::Nobody => Err(PublishError::Namespace(namespaces.name(namespace).to_owned())),
+        _ => Err(PublishError::Right(name.to_string())),
+    }
 }
 
 /// Publishes to a channel that the client listens to, if it may; `rule` is what its session asks beside the
@@ -81,22 +134,14 @@ pub(super) fn publish(
     request: Option<u32>,
     rule: Result<(), PublishError>,
 ) -> Result<Option<Receipt>, PublishError> {
-    let (Some(namespace), Some(name)) =
-        (core.hub.namespace(subscription.channel), core.hub.name(subscription.channel).cloned())
+    let may = check(core, id, subscription)?;
+    rule?;
+    let (Some(May { namespace, asks }), Some(name)) =
+        (may, core.hub.name(subscription.channel).cloned())
     else {
         return Ok(None);
     };
-    let is_allowed = identity::may_publish(core, id, namespace, &name);
-    let namespaces = &core.config.namespaces;
-    let access = namespaces.rules(namespace).publish;
-    if !is_allowed && access != Access::Hook {
-        return Err(match access {
-            Access::Nobody => PublishError::Namespace(namespaces.name(namespace).to_owned()),
-            _ => PublishError::Right(name.to_string()),
-        });
-    }
-    rule?;
-    let per_second = namespaces.rules(namespace).publish_per_second;
+    let per_second = core.config.namespaces.rules(namespace).publish_per_second;
     if per_second > 0 && !take_token(core, id, namespace, per_second) {
         let namespace = core.config.namespaces.name(namespace).to_owned();
         return Err(PublishError::TooMany { per_second, namespace });
@@ -104,12 +149,11 @@ pub(super) fn publish(
     if !address_may(core, id) {
         return Err(PublishError::Address);
     }
-    if is_allowed {
-        Ok(make(core, id, &name, draft, request))
-    } else {
+    if asks {
         hooks::ask_to_publish(core, id, name, draft, request);
-        Ok(None)
+        return Ok(None);
     }
+    Ok(make(core, id, &name, draft, request))
 }
 
 /// Whether the address of a client has not made as many publications, and requests to backends, as it may.

@@ -18,7 +18,7 @@ use switchboard_ws::message::{MessageLimits, Receiver};
 
 use super::publications::{self, Progress};
 use super::verbs::{Taken, Verbs};
-use super::websocket;
+use super::websocket::{self, Reader};
 use crate::api::{Api, Held};
 use crate::connection::{
     ApiStage, ApiWork, Busy, Form, InputReason, Publications, Results, Session,
@@ -61,7 +61,8 @@ impl Verbs for PublishStream {
             message_bytes_max: bytes_max,
             fragments_max: core.config.message.fragments_max,
         };
-        let taken = websocket::receive_until(core, id, bytes, &limits, message, is_full);
+        let taken =
+            websocket::receive(core, id, bytes, &limits, Reader::new(message).until(is_full));
         if !count_part(core, id) {
             close_crowded(core, id);
         }

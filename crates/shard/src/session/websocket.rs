@@ -19,8 +19,35 @@ use crate::subscribe::{self, Channels, events, presence, resume};
 /// The subprotocols, the preferred one first, and what speaks them.
 const PROTOCOLS: [(&str, Session); 1] = [(v1::PROTOCOL, Session::V1)];
 
-/// What a session does with a message of its client.
-pub(super) type OnMessage = fn(&mut Core, ConnId, Kind, &[u8]);
+/// What a session does with what its client says.
+#[derive(Clone, Copy)]
+pub(super) struct Reader {
+    /// A message has come.
+    on_message: fn(&mut Core, ConnId, Kind, &[u8]),
+    /// A message is under way, of at least so many bytes. False where it was refused.
+    on_part: fn(&mut Core, ConnId, u64) -> bool,
+    /// Whether nothing more is to be taken for now.
+    is_enough: fn(&mut Core, ConnId) -> bool,
+}
+
+impl Reader {
+    /// Takes all messages.
+    pub(super) const fn new(on_message: fn(&mut Core, ConnId, Kind, &[u8])) -> Self {
+        Self { on_message, on_part: |_, _, _| true, is_enough: |_, _| false }
+    }
+
+    /// Looks at those that are not whole: `on_part` refuses them before more of them is kept.
+    pub(super) const fn or_refuse(mut self, on_part: fn(&mut Core, ConnId, u64) -> bool) -> Self {
+        self.on_part = on_part;
+        self
+    }
+
+    /// Takes them until it is enough: what is left then is for later.
+    pub(super) const fn until(mut self, is_enough: fn(&mut Core, ConnId) -> bool) -> Self {
+        self.is_enough = is_enough;
+        self
+    }
+}
 
 /// A client wants to listen on a WebSocket.
 pub(super) fn open(
@@ -77,26 +104,21 @@ pub(super) fn receive(
     id: ConnId,
     bytes: &mut [u8],
     limits: &MessageLimits,
-    on_message: OnMessage,
-) -> Taken {
-    receive_until(core, id, bytes, limits, on_message, |_, _| false)
-}
-
-/// The same, until the session has `enough`: what is left then is for later.
-pub(super) fn receive_until(
-    core: &mut Core,
-    id: ConnId,
-    bytes: &mut [u8],
-    limits: &MessageLimits,
-    on_message: OnMessage,
-    enough: fn(&mut Core, ConnId) -> bool,
+    reader: Reader,
 ) -> Taken {
     let Some(connection) = core.slab.get_mut(id) else {
         return Taken::All;
     };
     let stored = connection.busy.as_mut().and_then(|busy| busy.receiver.take());
     let mut receiver = stored.unwrap_or_default();
-    let (open, used) = feed(core, id, &mut receiver, bytes, limits, (on_message, enough));
+    let (open, used) = feed(core, id, &mut receiver, bytes, limits, reader);
+    if open
+        && let Some(bytes) = receiver.message_under_way()
+        && core.slab.get(id).is_some_and(|connection| connection.session.is_open_websocket())
+        && !(reader.on_part)(core, id, bytes)
+    {
+        return Taken::All;
+    }
     let now_ms = core.now_ms;
     if open && let Some(connection) = core.slab.get_mut(id) {
         if receiver.is_idle() {
@@ -116,7 +138,7 @@ fn feed(
     receiver: &mut Receiver,
     bytes: &mut [u8],
     limits: &MessageLimits,
-    (on_message, enough): (OnMessage, fn(&mut Core, ConnId) -> bool),
+    reader: Reader,
 ) -> (bool, usize) {
     let mut at = 0;
     loop {
@@ -125,8 +147,8 @@ fn feed(
                 at += step.consumed;
                 match step.event {
                     None => return (true, bytes.len()),
-                    Some(event) if !handle(core, id, event, on_message) => return (false, at),
-                    Some(_) if enough(core, id) => return (true, at),
+                    Some(event) if !handle(core, id, event, reader) => return (false, at),
+                    Some(_) if (reader.is_enough)(core, id) => return (true, at),
                     Some(_) => {}
                 }
             }
@@ -139,7 +161,7 @@ fn feed(
 }
 
 /// One message or control frame. False when the connection is not to be read any further.
-fn handle(core: &mut Core, id: ConnId, event: Event<'_>, on_message: OnMessage) -> bool {
+fn handle(core: &mut Core, id: ConnId, event: Event<'_>, reader: Reader) -> bool {
     let Some(session) = core.slab.get(id).map(|connection| connection.session) else {
         return false;
     };
@@ -147,8 +169,8 @@ fn handle(core: &mut Core, id: ConnId, event: Event<'_>, on_message: OnMessage) 
     match event {
         // After our Close the peer may still have data under way (RFC 6455 section 1.4).
         Event::Text(_) | Event::Binary(_) if !is_open => return session == Session::Closing,
-        Event::Text(text) => on_message(core, id, Kind::Text, text.as_bytes()),
-        Event::Binary(bytes) => on_message(core, id, Kind::Binary, bytes),
+        Event::Text(text) => (reader.on_message)(core, id, Kind::Text, text.as_bytes()),
+        Event::Binary(bytes) => (reader.on_message)(core, id, Kind::Binary, bytes),
         Event::Ping(payload) if is_open => {
             core.reply(id, |out| frame::write(out, Opcode::Pong, payload, None));
         }
@@ -211,8 +233,14 @@ pub(super) fn close_refused(core: &mut Core, id: ConnId, refusal: &Refusal) {
 
 /// The peer broke the protocol: our Close frame, and nothing it sends is looked at any more
 /// (RFC 6455 section 7.1.7).
-fn fail(core: &mut Core, id: ConnId, code: u16, reason: &str) {
+pub(super) fn fail(core: &mut Core, id: ConnId, code: u16, reason: &str) {
     core.counters.closed_protocol.add(1);
+    close_at_once(core, id, code, reason);
+}
+
+/// Our Close frame, and nothing more is looked at: a peer in the middle of a message could end it and
+/// answer, but all of it would have to be kept until then.
+pub(super) fn close_at_once(core: &mut Core, id: ConnId, code: u16, reason: &str) {
     close(core, id, code, reason);
     ending::linger(core, id);
 }

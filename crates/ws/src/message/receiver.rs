@@ -88,6 +88,19 @@ impl Receiver {
             && (self.delivered || matches!(self.message, Buffer::None))
     }
 
+    /// How long the data message under way is so far: what has come of it, and what the header of its
+    /// last frame announces, which is within the limits. None between messages.
+    pub fn message_under_way(&self) -> Option<u64> {
+        if self.delivered || matches!(self.message, Buffer::None) {
+            return None;
+        }
+        let announced = match self.phase {
+            Phase::Payload { remaining, opcode, .. } if !opcode.is_control() => remaining,
+            _ => 0,
+        };
+        Some(self.message.len() as u64 + announced)
+    }
+
     /// Bytes of heap held now.
     pub fn held_bytes(&self) -> usize {
         self.message.capacity() + self.control.capacity()

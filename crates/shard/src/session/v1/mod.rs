@@ -8,8 +8,9 @@ use switchboard_hooks::Verdict;
 use switchboard_hub::{Receipt, Subscription};
 use switchboard_plane::ConnId;
 
+use super::stream;
 use super::verbs::{Taken, Verbs};
-use super::{stream, websocket};
+use super::websocket::{self, Reader};
 use crate::connection::Ticket;
 use crate::core::Core;
 use crate::subscribe::{Lost, Missed};
@@ -26,8 +27,9 @@ impl Verbs for V1 {
             return Taken::Later;
         }
         let limits = core.config.message;
-        let (message, is_enough) = (requests::message, requests::is_enough);
-        websocket::receive_until(core, id, bytes, &limits, message, is_enough)
+        let reader =
+            Reader::new(requests::message).or_refuse(requests::part).until(requests::is_enough);
+        websocket::receive(core, id, bytes, &limits, reader)
     }
 
     fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {

@@ -6,7 +6,7 @@ use switchboard_dialects::v1::{
 use switchboard_hooks::{Answer, Payload, Question, Refusal, Verdict};
 use switchboard_hub::{ChannelName, Draft, Kind, Receipt, Subscription};
 use switchboard_plane::ConnId;
-use switchboard_ws::close;
+use switchboard_ws::{ProtocolError, close};
 
 use crate::connection::{Asked, InputReason, Ticket};
 use crate::core::Core;
@@ -15,8 +15,37 @@ use crate::identity::{self, Unshown};
 use crate::session::publish::{self, PublishError};
 use crate::session::websocket;
 
+/// The largest message of a client that may neither publish nor ask a backend: lines and a token.
+const BYTES_MAX_UNPUBLISHED: u64 = 17 << 10;
+
+/// The largest message of this client.
+fn bytes_max(core: &Core, id: ConnId) -> u64 {
+    let bytes_max = core.config.message.message_bytes_max as u64;
+    let mut all = core.subscriptions(id).map(|(_, subscription)| subscription);
+    let may_publish = |subscription| publish::check(core, id, subscription).is_ok();
+    if core.config.hooks.message || all.any(may_publish) {
+        bytes_max
+    } else {
+        bytes_max.min(BYTES_MAX_UNPUBLISHED)
+    }
+}
+
+/// A message is under way, of at least so many bytes. False where it was refused: it is larger than what
+/// the client may send.
+pub(super) fn part(core: &mut Core, id: ConnId, bytes: u64) -> bool {
+    let is_taken = bytes <= BYTES_MAX_UNPUBLISHED || bytes <= bytes_max(core, id);
+    if !is_taken {
+        let error = ProtocolError::MessageTooLong;
+        websocket::fail(core, id, error.close_code(), &error.to_string());
+    }
+    is_taken
+}
+
 /// A message of the client.
 pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, bytes: &[u8]) {
+    if !part(core, id, bytes.len() as u64) {
+        return;
+    }
     let request = match Request::parse(bytes) {
         Ok(request) => request,
         Err(error) => {

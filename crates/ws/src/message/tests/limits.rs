@@ -100,3 +100,28 @@ fn a_receiver_is_small_and_idle_only_between_messages() {
     assert_eq!(step.event, Some(Event::Text("ab")));
     assert!(receiver.is_idle());
 }
+
+#[test]
+fn a_message_under_way_is_as_long_as_its_frames_announce() {
+    let mut receiver = Receiver::default();
+    let mut take = |bytes: &[u8]| {
+        let mut input = bytes.to_vec();
+        let mut at = 0;
+        loop {
+            let step = receiver.next(&mut input[at..], Role::Server, &LIMITS).unwrap();
+            at += step.consumed;
+            if step.event.is_none() {
+                return receiver.message_under_way();
+            }
+        }
+    };
+    let first = client_frame(0x02, &[1; 300]);
+    assert_eq!(take(&first[..3]), None, "its length is not known");
+    assert_eq!(take(&first[3..8]), Some(300), "nothing of it has come");
+    assert_eq!(take(&first[8..]), Some(300));
+    assert_eq!(take(&client_frame(0x89, b"ping")[..7]), Some(300), "a ping is no part of it");
+    assert_eq!(take(&client_frame(0x89, b"ping")[7..]), Some(300));
+    let last = client_frame(0x80, &[1; 50]);
+    assert_eq!(take(&last[..20]), Some(350));
+    assert_eq!(take(&last[20..]), None);
+}
