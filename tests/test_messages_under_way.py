@@ -1,5 +1,7 @@
 """Messages of clients that have begun: refused before they are whole where the client may not send them."""
 
+import time
+
 import pytest
 
 from support.raw_websocket import (
@@ -7,6 +9,7 @@ from support.raw_websocket import (
     CLOSE,
     CONTINUATION,
     PING,
+    PONG,
     TEXT,
     RawWebSocket,
     frame,
@@ -41,9 +44,9 @@ def bearer(**claims):
 def in_parts(server, client, data):
     """Three reads of the server: the header, a part, the rest."""
     for piece in (data[:10], data[10:5_000], data[5_000:]):
-        before = server.counter("bytes_received")
+        end = server.counter("bytes_received") + len(piece)
         client.send(piece)
-        wait_until("the piece", lambda at=before + len(piece): server.counter("bytes_received") >= at)
+        wait_until("the piece", lambda end=end: server.counter("bytes_received") >= end)
 
 
 def v1(server, path, *headers):
@@ -121,3 +124,57 @@ def test_what_is_said_after_a_refusal_is_not_kept(server, channel):
         client.send(announced(60_000))
         assert client.read_frame()[1] == CLOSE
         client.send(bytes(30_000)).expect_end()
+
+
+def drip(client, data, every_s=0.05):
+    """Sends a byte now and then until the server says something or all is sent."""
+    client.socket.settimeout(every_s)
+    for at in range(len(data)):
+        client.send(data[at : at + 1])
+        try:
+            if client.fill():
+                break
+        except TimeoutError:
+            pass
+    client.socket.settimeout(10)
+
+
+@pytest.mark.parametrize("fragments", [False, True], ids=["one frame", "fragments"])
+def test_a_dripping_message_has_its_time_and_no_more(start, plane, fragments):
+    """Pings between its fragments do not give it more."""
+    server = start(plane, demo="true", message_timeout_ms=1_000, ping_interval_ms=60_000)
+    with RawWebSocket(server, "/sub/demo:drip") as client:
+        if fragments:
+            client.send(frame(TEXT, b"x", fin=False))
+            data = frame(CONTINUATION, b"x", fin=False) + frame(PONG)
+        else:
+            data = frame(TEXT, b"x" * 100)
+        drip(client, data * 100)
+        client.expect_failed(1008)
+    assert server.counter("timed_out_message") == 1 == server.counter("closed_policy")
+    assert server.counter("closed_slow") == 0
+
+
+def test_a_header_that_drips_has_its_time_and_no_more(start, plane):
+    server = start(plane, message_timeout_ms=500)
+    with RawWebSocket(server, "/sub/news") as client:
+        client.send(frame(PING, b"x")[:3]).expect_failed(1008)
+
+
+def test_messages_in_parts_have_their_time_each(start, plane):
+    """A client that always has one under way is not ended while it goes on."""
+    server = start(plane, demo="true", demo_publish_per_second=0, message_timeout_ms=1_500)
+    whole = frame(TEXT, b"x" * 100)
+    ping = frame(PING, b"12345678")
+    with RawWebSocket(server, "/sub/demo:parts") as client:
+        client.send(whole[:50])
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            client.send(whole[50:] + whole[:50]).expect(TEXT, b"x" * 100)
+            time.sleep(0.1)
+        client.send(whole[50:] + ping[:7]).expect(TEXT, b"x" * 100)
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            client.send(ping[7:] + ping[:7]).expect(PONG, b"12345678")
+            time.sleep(0.1)
+    assert server.counter("timed_out_message") == 0

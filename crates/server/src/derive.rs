@@ -96,6 +96,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             ping_interval_ms: settings.ping_interval_ms.into(),
             pong_ms: settings.pong_timeout_ms.into(),
             close_ms: settings.close_timeout_ms.into(),
+            message_ms: settings.message_timeout_ms.into(),
             stall_ms: settings.stall_timeout_ms.into(),
             long_poll_ms: settings.long_poll_timeout_ms.into(),
             stop_ms: settings.stop_timeout_ms.into(),

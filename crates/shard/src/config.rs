@@ -85,6 +85,8 @@ pub struct Timeouts {
     pub pong_ms: u64,
     /// For the peer's answer to our Close frame, and for the end of a connection we have ended.
     pub close_ms: u64,
+    /// From the first byte of a WebSocket frame to the last of its message.
+    pub message_ms: u64,
     /// Without progress on a full socket.
     pub stall_ms: u64,
     /// For a long poll without news.

@@ -102,6 +102,7 @@ counters! {
     counter refused_messages: "Messages of `switchboard.v1` clients that were refused.";
     counter closed_expired: "Connections that ended because the time of their token was over.";
     counter timed_out_head: "Handshakes or requests that did not arrive in time.";
+    counter timed_out_message: "WebSocket messages that did not arrive in time.";
     counter closed_protocol:
         "WebSocket connections closed for breaking the protocol (1002, 1007, 1009).";
     counter closed_policy: "WebSocket connections closed by policy (1008).";

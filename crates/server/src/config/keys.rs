@@ -193,6 +193,9 @@ settings! {
         ping_interval_ms: u32 = 25_000, 1_000..=3_600_000;
         /// How long a client may stay silent after a ping before it counts as dead.
         pong_timeout_ms: u32 = 10_000, 100..=600_000;
+        /// How long a WebSocket message of a client may take from its first byte to its last; beyond it, close
+        /// code 1008.
+        message_timeout_ms: u32 = 30_000, 100..=3_600_000;
         /// How long a client whose socket is full may take no data before the server closes it (a
         /// WebSocket with code 4008).
         stall_timeout_ms: u32 = 10_000, 100..=600_000;

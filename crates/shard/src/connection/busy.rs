@@ -46,6 +46,8 @@ pub(crate) struct Busy {
     pub(crate) scanned: usize,
     /// A frame or message in the middle.
     pub(crate) receiver: Option<Receiver>,
+    /// When it began.
+    pub(crate) received_since_ms: u64,
     /// Where it wants to begin, while that cannot be said yet.
     pub(crate) resume: Option<Box<ResumeRequest>>,
     /// What it is told before its first publication, as its socket has room.
@@ -114,6 +116,12 @@ impl Busy {
             self.output.drain(..self.output_sent);
             self.output_sent = 0;
         }
+    }
+
+    /// How long a frame or message has been in the middle.
+    #[inline]
+    pub(crate) fn receives_for_ms(&self, now_ms: u64) -> Option<u64> {
+        self.receiver.as_ref().map(|_| now_ms.saturating_sub(self.received_since_ms))
     }
 
     /// Input that waits.

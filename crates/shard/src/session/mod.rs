@@ -204,6 +204,13 @@ pub(crate) fn on_silent(core: &mut Core, id: ConnId) {
     }
 }
 
+/// A message of the peer has not become whole in its time.
+pub(crate) fn on_late_message(core: &mut Core, id: ConnId) {
+    if of(core, id).is_some_and(Session::is_open_websocket) {
+        websocket::late(core, id);
+    }
+}
+
 /// A full socket has taken all that waited for it.
 pub(crate) fn on_flushed(core: &mut Core, id: ConnId) {
     if let Some(session) = of(core, id) {

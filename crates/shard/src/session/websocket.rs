@@ -110,8 +110,9 @@ pub(super) fn receive(
         return Taken::All;
     };
     let stored = connection.busy.as_mut().and_then(|busy| busy.receiver.take());
+    let mut is_new = stored.is_none();
     let mut receiver = stored.unwrap_or_default();
-    let (open, used) = feed(core, id, &mut receiver, bytes, limits, reader);
+    let (open, used) = feed(core, id, &mut receiver, bytes, limits, (reader, &mut is_new));
     if open
         && let Some(bytes) = receiver.message_under_way()
         && core.slab.get(id).is_some_and(|connection| connection.session.is_open_websocket())
@@ -124,21 +125,25 @@ pub(super) fn receive(
         if receiver.is_idle() {
             connection.settle(now_ms);
         } else {
-            connection.busy().receiver = Some(receiver);
+            let busy = connection.busy();
+            busy.receiver = Some(receiver);
+            if is_new {
+                busy.received_since_ms = now_ms;
+            }
         }
     }
     if open && used < bytes.len() { Taken::Part(used) } else { Taken::All }
 }
 
 /// Runs the receiver over the input. False when the connection is not to be read any further; else how
-/// much was used.
+/// much was used. `is_new` becomes true where nothing of what is under way then was under way before.
 fn feed(
     core: &mut Core,
     id: ConnId,
     receiver: &mut Receiver,
     bytes: &mut [u8],
     limits: &MessageLimits,
-    reader: Reader,
+    (reader, is_new): (Reader, &mut bool),
 ) -> (bool, usize) {
     let mut at = 0;
     loop {
@@ -148,8 +153,12 @@ fn feed(
                 match step.event {
                     None => return (true, bytes.len()),
                     Some(event) if !handle(core, id, event, reader) => return (false, at),
-                    Some(_) if (reader.is_enough)(core, id) => return (true, at),
                     Some(_) => {}
+                }
+                // A control frame in the middle of a message ends nothing.
+                *is_new |= receiver.message_under_way().is_none();
+                if (reader.is_enough)(core, id) {
+                    return (true, at);
                 }
             }
             Err(error) => {
@@ -278,6 +287,22 @@ pub(super) fn due(core: &mut Core, id: ConnId) {
         core.counters.closed_dead.add(1);
         ending::cut(core, id);
     }
+}
+
+/// A message has not become whole in its time. A byte now and then must not keep what has come of it. Where
+/// the server itself does not read, its time begins again.
+pub(super) fn late(core: &mut Core, id: ConnId) {
+    let now_ms = core.now_ms;
+    let Some(connection) = core.slab.get_mut(id) else {
+        return;
+    };
+    if connection.gates.is_input_parked() {
+        connection.busy().received_since_ms = now_ms;
+        return;
+    }
+    core.counters.timed_out_message.add(1);
+    core.counters.closed_policy.add(1);
+    close_at_once(core, id, close::POLICY, "the message did not arrive in time");
 }
 
 /// The server stops, or the client is to go.

@@ -23,6 +23,8 @@ const ACTIONS_MAX: usize = 512;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Due {
     Deadline,
+    /// A message of the peer has not become whole in its time.
+    Message,
     /// Nothing was heard of the peer for long.
     Silence,
     /// Its client is to go.
@@ -57,6 +59,7 @@ impl Sweep {
         for (id, due) in self.due.drain(..) {
             match due {
                 Due::Deadline => session::on_due(core, id),
+                Due::Message => session::on_late_message(core, id),
                 Due::Silence => session::on_silent(core, id),
                 // What was due before may have ended it already.
                 Due::End(end) if identity::is_due(core, id) => session::on_end(core, id, end),
@@ -70,6 +73,11 @@ impl Sweep {
 fn due(core: &Core, connection: &Connection) -> Option<Due> {
     if connection.deadline <= core.now {
         return Some(Due::Deadline);
+    }
+    let message_ms = core.config.timeouts.message_ms;
+    let busy = connection.busy.as_deref();
+    if busy.and_then(|busy| busy.receives_for_ms(core.now_ms)).is_some_and(|ms| ms >= message_ms) {
+        return Some(Due::Message);
     }
     let gates = connection.gates;
     let may_be_told =

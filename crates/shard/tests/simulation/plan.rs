@@ -173,6 +173,7 @@ impl Plan {
                 ping_interval_ms: 5_000,
                 pong_ms: 10_000,
                 close_ms: 8_000,
+                message_ms: 30_000,
                 stall_ms: 10_000,
                 long_poll_ms: 4_000,
                 stop_ms: 5_000,
