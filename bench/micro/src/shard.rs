@@ -158,6 +158,7 @@ fn config(connections_max: u32) -> Config {
         long_poll_timeout_status: 304,
         event_stream_retry_ms: 2_000,
         timeouts: Timeouts {
+            message_ms: 30_000,
             handshake_ms: 10_000,
             http_idle_ms: 60_000,
             ping_interval_ms: 25_000,
