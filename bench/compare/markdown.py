@@ -170,13 +170,13 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines())
 
 
-def replaced(page: str, section: str) -> str:
+def replaced(page: str, section: str, begin: str = BEGIN, end: str = END) -> str:
     """The page with the generated part in place of the one before, or at its end."""
-    generated = f"{BEGIN}\n\n{section}\n{END}"
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin:
+    generated = f"{begin}\n\n{section}\n{end}"
+    before, begun, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun:
         return f"{page.rstrip()}\n\n{generated}\n"
-    if not end:
-        raise ValueError(f"the page has a line {BEGIN!r} without {END!r} after it")
+    if not ended:
+        raise ValueError(f"the page has a line {begin!r} without {end!r} after it")
     return before + generated + after

@@ -1,0 +1,1 @@
+"""What `scripts/reconnect.sh` makes of its runs."""
