@@ -156,6 +156,20 @@ def test_publications_that_nobody_listens_to(server):
     assert figures["answered with 202, nobody listens"] == 5
 
 
+def test_polls_whose_answers_have_all_messages(server):
+    """A client of the interval poll then asks at its interval and not again and again until there is none."""
+    done = run_load(
+        "compare-transports", target(server), *publishing(server), *FEW, "--transports", "interval-poll,long-poll",
+        "--header", "Accept: application/json", "--poll-answers", "all", "--poll-interval", "400ms", "--rate", 50,
+        "--duration", "1s",
+    )  # fmt: skip
+    assert done.returncode == 0, done
+    for row in record_of(done)["comparison"]:
+        figures = {figure["name"]: figure["value"] for figure in row["figures"]}
+        assert figures["delivered"] == 250 and figures["lost"] == 0, row
+        assert row["name"] != "interval poll" or figures["requests"] < 100, row
+
+
 def test_a_report_that_cannot_be_written(server, tmp_path):
     """It is noticed before the run."""
     file = tmp_path / "file"

@@ -186,6 +186,11 @@ pub(crate) struct CompareTransports {
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pub(crate) poll_interval: Span,
 
+    /// What an answer to a poll has: `one` message, so that a client that polls at an interval asks
+    /// again at once until there is none, or `all` that are new
+    #[arg(long, value_name = "WHICH", default_value = "one", value_parser = ["one", "all"])]
+    pub(crate) poll_answers: String,
+
     /// Where interval polls go, with the placeholders of the target; without it the target, by
     /// http and with `poll=1` in its query
     #[arg(long, value_name = "URL")]

@@ -9,6 +9,7 @@ use super::Failure;
 use super::figures::{self, figure};
 use super::idle::DEFAULT_URL;
 use super::limits::Window;
+use super::places;
 use super::publisher::{self, Publication};
 use super::publishing;
 use super::session::Session;
@@ -128,7 +129,7 @@ fn listeners(
     excused: &Arc<Excused>,
 ) -> Result<Vec<pool::Thread>, Failure> {
     let common = &setup.common;
-    let url = url(options, setup, transport);
+    let url = places::url(options, &setup.target.url, transport);
     let scheme = if transport == Transport::WebSocket { "ws" } else { "http" };
     let target = checked_target(&url, scheme, common.allow_remote)?;
     let terms = Arc::new(Terms {
@@ -144,6 +145,7 @@ fn listeners(
         channels: common.channels,
         threads: common.threads,
         poll_interval_ns: options.poll_interval.ns(),
+        answers_have_all: options.poll_answers == "all",
         orders: Arc::clone(&setup.orders),
     });
     let plain = match transport {
@@ -168,30 +170,6 @@ fn plain_endpoint(setup: &Setup, target: &Target) -> Result<Endpoint, Failure> {
     let given = setup.common.sources.as_deref();
     let sources = Sources::choose(given, target.address, setup.connections, local_ports());
     Ok(Endpoint { address: target.address, sources: sources.map_err(usage)?, upgrade: None })
-}
-
-/// Where a way is: the target, if nothing else is said, with the scheme of the way.
-fn url(options: &CompareTransports, setup: &Setup, transport: Transport) -> String {
-    let given = match transport {
-        Transport::IntervalPoll => &options.interval_poll_url,
-        Transport::LongPoll => &options.long_poll_url,
-        Transport::EventStream => &options.event_stream_url,
-        Transport::WebSocket => &None,
-    };
-    given.clone().unwrap_or_else(|| default_url(&setup.target.url, transport))
-}
-
-fn default_url(target: &str, transport: Transport) -> String {
-    let http = target.split_once("://").map_or(target.to_owned(), |(_, rest)| {
-        let path_missing = !rest.contains('/') && transport == Transport::IntervalPoll;
-        format!("http://{rest}{}", if path_missing { "/" } else { "" })
-    });
-    match transport {
-        Transport::WebSocket => target.to_owned(),
-        Transport::LongPoll | Transport::EventStream => http,
-        Transport::IntervalPoll if http.contains('?') => format!("{http}&poll=1"),
-        Transport::IntervalPoll => format!("{http}?poll=1"),
-    }
 }
 
 /// What one transport costs, and how old its messages are.
@@ -264,6 +242,7 @@ fn measured(options: &CompareTransports, transport: Transport, session: &Session
     let transports: Vec<String> = options.transports.iter().map(ToString::to_string).collect();
     more.push(("transports".to_owned(), transports.join(",")));
     more.push(("poll-interval".to_owned(), options.poll_interval.to_string()));
+    more.push(("poll-answers".to_owned(), options.poll_answers.clone()));
     let prefixed = |text: String| format!("{name}: {text}");
     let mut reasons = figures::reasons(session);
     if session.is_over_time() {
@@ -335,24 +314,4 @@ fn record(
         record.verdict = Verdict::Failed(reasons);
     }
     record
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_way_has_a_place_at_the_target() {
-        use Transport::{EventStream, IntervalPoll, LongPoll, WebSocket};
-        for (target, transport, expected) in [
-            ("ws://h:1/sub/{channel}", WebSocket, "ws://h:1/sub/{channel}"),
-            ("ws://h:1/sub/{channel}", LongPoll, "http://h:1/sub/{channel}"),
-            ("WS://h:1/sub/{channel}", EventStream, "http://h:1/sub/{channel}"),
-            ("ws://h:1/sub/{channel}", IntervalPoll, "http://h:1/sub/{channel}?poll=1"),
-            ("ws://h:1/?c={k}", IntervalPoll, "http://h:1/?c={k}&poll=1"),
-            ("ws://h:1", IntervalPoll, "http://h:1/?poll=1"),
-        ] {
-            assert_eq!(default_url(target, transport), expected);
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod figures;
 mod idle;
 mod limits;
 mod pin;
+mod places;
 mod publisher;
 mod publishing;
 mod sampler;

@@ -8,6 +8,6 @@ mod sequence;
 
 pub(crate) use excused::Excused;
 pub(crate) use findings::{Findings, KINDS, Kind};
-pub(crate) use payload::{SIZE_MIN, Stamp};
+pub(crate) use payload::{SIZE_MIN, Stamp, each};
 pub(crate) use progress::Progress;
 pub(crate) use sequence::{Arrival, Cursor, Verifier};

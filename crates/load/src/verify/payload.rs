@@ -32,6 +32,14 @@ pub(crate) struct Stamp {
     pub(crate) due_ns: u64,
 }
 
+/// The payloads of an answer that may have several, each from its mark to the next one, to be read by
+/// [`Stamp::read`]; the whole answer where there is none.
+pub(crate) fn each(answer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let first = memmem::find(answer, MARK).unwrap_or(0);
+    let marks = memmem::find_iter(answer, MARK).skip(1).chain([answer.len()]);
+    marks.scan(first, |begin, end| Some(&answer[std::mem::replace(begin, end)..end]))
+}
+
 /// Why a message is not what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Damage {
@@ -141,6 +149,16 @@ mod tests {
             assert_eq!(Stamp::read(wrapped.as_bytes()), Ok(STAMP), "{size}");
         }
         assert_eq!(payload(0).len(), SIZE_MIN);
+    }
+
+    #[test]
+    fn an_answer_may_have_several() {
+        let text = |size| String::from_utf8(payload(size)).unwrap();
+        let answer = format!(r#"{{"news":[{{"text":"{}"}},{{"text":"{}"}}]}}"#, text(44), text(99));
+        let read: Vec<_> = each(answer.as_bytes()).map(Stamp::read).collect();
+        assert_eq!(read, [Ok(STAMP), Ok(STAMP)]);
+        assert_eq!(each(&payload(60)).collect::<Vec<_>>(), [&payload(60)]);
+        assert_eq!(each(b"hello").map(Stamp::read).collect::<Vec<_>>(), [Err(Damage::NoStamp)]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::engine::clock::NS_PER_S;
 use crate::engine::stats::Counter;
 use crate::engine::{Connection, Core, End, Job, Orders, Ramp};
 use crate::http::{self, Malformed, Part};
+use crate::verify;
 
 pub(crate) use client::Asking;
 
@@ -31,6 +32,8 @@ pub(crate) struct Terms {
     /// Each thread takes every so many-th client.
     pub(crate) threads: u32,
     pub(crate) poll_interval_ns: u64,
+    /// An answer to a poll has all messages that are new, and not one of them.
+    pub(crate) answers_have_all: bool,
     pub(crate) orders: Arc<Orders>,
 }
 
@@ -182,11 +185,16 @@ impl Listeners {
         let has_news = client.head.status == 200;
         if has_news {
             let body = std::mem::take(&mut client.body);
-            self.news(core, index, &body);
+            if self.terms.answers_have_all {
+                verify::each(&body).for_each(|message| self.news(core, index, message));
+            } else {
+                self.news(core, index, &body);
+            }
             self.clients[index].body = body;
         }
-        // A client that received something asks for more until there is none.
-        if has_news || self.transport() == Transport::LongPoll {
+        // A client that received one message asks for more until there is none.
+        let asks_for_more = has_news && !self.terms.answers_have_all;
+        if asks_for_more || self.transport() == Transport::LongPoll {
             self.ask(core, index);
         } else {
             self.ask_later(core, index);

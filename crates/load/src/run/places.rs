@@ -1,0 +1,48 @@
+//! Where each way to listen is found, for `compare-transports`.
+
+use crate::cli::CompareTransports;
+use crate::mode::Transport;
+
+/// Where a way is: the target, if nothing else is said, with the scheme of the way.
+pub(super) fn url(options: &CompareTransports, target: &str, transport: Transport) -> String {
+    let given = match transport {
+        Transport::IntervalPoll => &options.interval_poll_url,
+        Transport::LongPoll => &options.long_poll_url,
+        Transport::EventStream => &options.event_stream_url,
+        Transport::WebSocket => &None,
+    };
+    given.clone().unwrap_or_else(|| default_url(target, transport))
+}
+
+fn default_url(target: &str, transport: Transport) -> String {
+    let http = target.split_once("://").map_or(target.to_owned(), |(_, rest)| {
+        let path_missing = !rest.contains('/') && transport == Transport::IntervalPoll;
+        format!("http://{rest}{}", if path_missing { "/" } else { "" })
+    });
+    match transport {
+        Transport::WebSocket => target.to_owned(),
+        Transport::LongPoll | Transport::EventStream => http,
+        Transport::IntervalPoll if http.contains('?') => format!("{http}&poll=1"),
+        Transport::IntervalPoll => format!("{http}?poll=1"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_has_a_place_at_the_target() {
+        use Transport::{EventStream, IntervalPoll, LongPoll, WebSocket};
+        for (target, transport, expected) in [
+            ("ws://h:1/sub/{channel}", WebSocket, "ws://h:1/sub/{channel}"),
+            ("ws://h:1/sub/{channel}", LongPoll, "http://h:1/sub/{channel}"),
+            ("WS://h:1/sub/{channel}", EventStream, "http://h:1/sub/{channel}"),
+            ("ws://h:1/sub/{channel}", IntervalPoll, "http://h:1/sub/{channel}?poll=1"),
+            ("ws://h:1/?c={k}", IntervalPoll, "http://h:1/?c={k}&poll=1"),
+            ("ws://h:1", IntervalPoll, "http://h:1/?poll=1"),
+        ] {
+            assert_eq!(default_url(target, transport), expected);
+        }
+    }
+}
