@@ -90,6 +90,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
         page: page::render(config),
         long_poll_timeout_status: settings.long_poll_timeout_status.code(),
         event_stream_retry_ms: settings.event_stream_retry_ms,
+        slow_reader_bytes_per_second_min: settings.slow_reader_bytes_per_second_min,
         timeouts: Timeouts {
             handshake_ms: settings.handshake_timeout_ms.into(),
             http_idle_ms: settings.http_idle_timeout_ms.into(),

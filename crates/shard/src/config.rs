@@ -47,6 +47,9 @@ pub struct Config {
     pub long_poll_timeout_status: u16,
     /// How long event streams are told to wait before they connect again, in milliseconds.
     pub event_stream_retry_ms: u32,
+    /// What a client whose socket is full must take on average, in bytes per second, over three times
+    /// [`Timeouts::stall_ms`]; 0 = no bound.
+    pub slow_reader_bytes_per_second_min: u32,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -93,6 +96,13 @@ pub struct Timeouts {
     pub long_poll_ms: u64,
     /// For the whole stop.
     pub stop_ms: u64,
+}
+
+impl Timeouts {
+    /// Over which time it is looked at how fast a full socket takes what waits for it.
+    pub(crate) fn uptake_ms(&self) -> u64 {
+        self.stall_ms.saturating_mul(3)
+    }
 }
 
 /// Bounds of the echo service, for conformance suites: 16 MiB a message, 65,536 fragments and the

@@ -107,6 +107,8 @@ counters! {
         "WebSocket connections closed for breaking the protocol (1002, 1007, 1009).";
     counter closed_policy: "WebSocket connections closed by policy (1008).";
     counter closed_slow: "Subscribers closed for being too slow (WebSocket: 4008): resume.";
+    counter closed_trickling:
+        "Connections ended because they took less than `slow_reader_bytes_per_second_min`.";
     counter closed_lost:
         "WebSocket subscribers closed with 4010: what they asked for is lost and they cannot \
          be told.";

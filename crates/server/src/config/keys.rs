@@ -199,6 +199,10 @@ settings! {
         /// How long a client whose socket is full may take no data before the server closes it (a
         /// WebSocket with code 4008).
         stall_timeout_ms: u32 = 10_000, 100..=600_000;
+        /// Bytes that a client whose socket is full must take in a second, on average over three times
+        /// `stall_timeout_ms`; one that takes less is closed as if it took none. 0 asks for no more than a byte
+        /// within `stall_timeout_ms`.
+        slow_reader_bytes_per_second_min: u32 = 1_000, 0..=1_000_000_000;
         /// How long a client may take to answer a Close frame before the server resets its
         /// connection.
         close_timeout_ms: u32 = 2_000, 100..=600_000;

@@ -6,6 +6,7 @@ use switchboard_ws::message::Receiver;
 use super::api_work::{ApiStage, ApiWork};
 use super::asked::Asked;
 use super::asking::Asking;
+use super::uptake::Uptake;
 use crate::encoding::Partial;
 use crate::rate::TokenBucket;
 
@@ -55,6 +56,8 @@ pub(crate) struct Busy {
     /// Its place in the shard's list of those whose output is parked.
     pub(crate) parked_place: u32,
     pub(crate) parked_since_ms: u64,
+    /// What its socket takes while its output is parked.
+    pub(crate) uptake: Uptake,
     /// The rest of a publication that the socket did not take whole.
     pub(crate) partial: Option<Box<Partial>>,
     /// Bytes to send after it: replies and control frames, never publications.

@@ -16,6 +16,7 @@ mod pool;
 mod session;
 mod slot;
 mod subscriptions;
+mod uptake;
 
 pub(crate) use api_work::{
     Answering, ApiStage, ApiWork, Form, Incoming, Publications, Results, Target,
@@ -30,3 +31,4 @@ pub(crate) use pool::{Pool, Relocated};
 pub(crate) use session::{Delivery, Session};
 pub(crate) use slot::Connection;
 pub(crate) use subscriptions::Subscriptions;
+pub(crate) use uptake::Uptake;

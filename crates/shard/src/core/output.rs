@@ -8,7 +8,7 @@ use switchboard_link::Action;
 use switchboard_plane::ConnId;
 
 use super::Core;
-use crate::connection::{InputReason, OutputReason};
+use crate::connection::{InputReason, OutputReason, Uptake};
 use crate::encoding::Partial;
 
 /// Replies to one connection that may wait for its socket before it is not read any further.
@@ -62,11 +62,13 @@ impl Core {
     /// [wants room](Self::want_room) or its output is [opened](Self::open_output). False when it
     /// did not wait.
     pub(crate) fn end_await_home(&mut self, id: ConnId) -> bool {
+        let now_ms = self.now_ms;
         let Some(connection) = self.slab.get_mut(id) else {
             return false;
         };
         if let Some(busy) = &mut connection.busy {
             busy.resume = None;
+            busy.uptake = Uptake::begin(now_ms);
         }
         connection.gates.await_room_after_home()
     }
@@ -83,6 +85,15 @@ impl Core {
         self.actions.push(Action::WantWrite(id));
     }
 
+    /// A socket has been full for a while: whether it takes enough of what waits for it.
+    pub(crate) fn takes_enough(&mut self, id: ConnId) -> bool {
+        let (now_ms, per_second_min) = (self.now_ms, self.config.slow_reader_bytes_per_second_min);
+        self.slab.get_mut(id).is_none_or(|connection| {
+            !connection.gates.awaits_room()
+                || connection.busy().uptake.keeps_up(now_ms, per_second_min)
+        })
+    }
+
     /// Parks the output for this reason. False when it is parked already.
     fn park_output(&mut self, id: ConnId, reason: OutputReason) -> bool {
         let (now_ms, place) = (self.now_ms, self.parked.len() as u32);
@@ -97,6 +108,7 @@ impl Core {
         let busy = connection.busy();
         busy.parked_place = place;
         busy.parked_since_ms = now_ms;
+        busy.uptake = Uptake::begin(now_ms);
         self.parked.push(id);
         self.counters.connections_blocked.add(1);
         true

@@ -164,12 +164,14 @@ impl CatchUp {
         if let Some(last) = reached.checked_sub(1).and_then(|last| self.publications.get(last)) {
             core.hub.advance(subscription, last.offset());
         }
-        if offset > 0
-            && let Some(connection) = core.slab.get_mut(id)
-        {
-            let publication = &self.publications[whole];
-            let rest = Partial::new(dialect, publication, &self.header, offset);
-            connection.busy().partial = Some(Box::new(rest));
+        if let Some(connection) = core.slab.get_mut(id) {
+            let busy = connection.busy();
+            busy.uptake.add(taken);
+            if offset > 0 {
+                let publication = &self.publications[whole];
+                let rest = Partial::new(dialect, publication, &self.header, offset);
+                busy.partial = Some(Box::new(rest));
+            }
         }
         sent
     }
@@ -189,8 +191,12 @@ fn drain_held<P: Plane>(core: &mut Core, link: &mut Link<P>, id: ConnId) -> Drai
         }
         let bytes = rest.len();
         match link.send_one(&mut core.exchange, id, rest) {
-            Sent::All => partial.advance(bytes),
+            Sent::All => {
+                busy.uptake.add(bytes);
+                partial.advance(bytes);
+            }
             Sent::Part(sent) => {
+                busy.uptake.add(sent);
                 partial.advance(sent);
                 return Drain::Full(progress || sent > 0);
             }
@@ -201,10 +207,12 @@ fn drain_held<P: Plane>(core: &mut Core, link: &mut Link<P>, id: ConnId) -> Drai
     if busy.output_sent < busy.output.len() {
         match link.send_one(&mut core.exchange, id, &busy.output[busy.output_sent..]) {
             Sent::All => {
+                busy.uptake.add(busy.output.len() - busy.output_sent);
                 busy.output = Vec::new();
                 busy.output_sent = 0;
             }
             Sent::Part(sent) => {
+                busy.uptake.add(sent);
                 busy.output_sent += sent;
                 busy.give_back_sent();
                 return Drain::Full(progress || sent > 0);

@@ -25,6 +25,8 @@ enum Due {
     Deadline,
     /// A message of the peer has not become whole in its time.
     Message,
+    /// It can be said how fast a full socket takes what waits for it.
+    Uptake,
     /// Nothing was heard of the peer for long.
     Silence,
     /// Its client is to go.
@@ -60,6 +62,12 @@ impl Sweep {
             match due {
                 Due::Deadline => session::on_due(core, id),
                 Due::Message => session::on_late_message(core, id),
+                Due::Uptake if core.takes_enough(id) => {}
+                // It ends as if it had taken nothing.
+                Due::Uptake => {
+                    core.counters.closed_trickling.add(1);
+                    session::on_due(core, id);
+                }
                 Due::Silence => session::on_silent(core, id),
                 // What was due before may have ended it already.
                 Due::End(end) if identity::is_due(core, id) => session::on_end(core, id, end),
@@ -74,12 +82,17 @@ fn due(core: &Core, connection: &Connection) -> Option<Due> {
     if connection.deadline <= core.now {
         return Some(Due::Deadline);
     }
-    let message_ms = core.config.timeouts.message_ms;
-    let busy = connection.busy.as_deref();
-    if busy.and_then(|busy| busy.receives_for_ms(core.now_ms)).is_some_and(|ms| ms >= message_ms) {
-        return Some(Due::Message);
-    }
     let gates = connection.gates;
+    if let Some(busy) = connection.busy.as_deref() {
+        let timeouts = &core.config.timeouts;
+        if busy.receives_for_ms(core.now_ms).is_some_and(|ms| ms >= timeouts.message_ms) {
+            return Some(Due::Message);
+        }
+        let may_be_judged = gates.awaits_room() && !connection.session.is_ending();
+        if may_be_judged && busy.uptake.is_over(core.now_ms, timeouts.uptake_ms()) {
+            return Some(Due::Uptake);
+        }
+    }
     let may_be_told =
         !connection.is_pinged() && !gates.is_input_parked() && !gates.is_output_parked();
     (may_be_told && connection.session.is_kept_alive() && is_silent(core, connection))

@@ -167,6 +167,8 @@ impl Plan {
             page: "<p>",
             long_poll_timeout_status: self.long_poll_timeout_status,
             event_stream_retry_ms: 2_000,
+            // Its slow readers may be as slow as they like.
+            slow_reader_bytes_per_second_min: 0,
             timeouts: Timeouts {
                 handshake_ms: 10_000,
                 http_idle_ms: 60_000,
