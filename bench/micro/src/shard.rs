@@ -153,6 +153,7 @@ fn config(connections_max: u32) -> Config {
         identity: IdentityConfig::default(),
         allowed_hosts: Vec::new(),
         hooks: HookRules::default(),
+        slow_reader_bytes_per_second_min: 0,
         echo: true,
         page: "",
         long_poll_timeout_status: 304,
