@@ -222,6 +222,12 @@ pub struct HookRules {
 }
 
 impl HookRules {
+    /// Whether something is asked about clients that want to listen.
+    #[inline]
+    pub(crate) fn ask_of_newcomers(&self) -> bool {
+        self.connect.is_some() || self.subscribe.is_some()
+    }
+
     /// Whether something is asked about clients that listen already.
     pub(crate) fn ask_of_listeners(&self) -> bool {
         self.refresh || self.publish || self.message

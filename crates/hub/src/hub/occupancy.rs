@@ -12,10 +12,15 @@ impl Hub {
     }
 
     /// The number of subscribers of a channel may have changed, here or on another shard.
+    #[inline]
     pub(super) fn occupancy_changed(&mut self, index: u32) {
-        if !self.limits.watches_occupancy {
-            return;
+        if self.limits.watches_occupancy {
+            self.note_occupancy(index);
         }
+    }
+
+    #[cold]
+    fn note_occupancy(&mut self, index: u32) {
         let channel = &self.table[index];
         let Role::Home(home) = &channel.role else {
             return;

@@ -33,7 +33,10 @@ pub(super) fn ask_and_wait(
 
 /// Whether the connection waits for a verdict before it is read on.
 pub(crate) fn awaits_verdict(core: &Core, id: ConnId) -> bool {
-    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
+    let Some(connection) = core.slab.get(id).filter(|it| it.gates.awaits_answer()) else {
+        return false;
+    };
+    let busy = connection.busy.as_deref();
     busy.and_then(|busy| busy.asking.as_deref()).is_some_and(|asking| match asking {
         Asking::Opening(opening) => opening.is_asked,
         Asking::Publishing { .. } => true,

@@ -22,6 +22,9 @@ const CACHED_S: u64 = 60;
 /// # Errors
 /// When a backend has refused it.
 pub(crate) fn known(core: &mut Core, id: ConnId) -> Result<Option<Who>, Refusal> {
+    if !core.config.hooks.ask_of_newcomers() {
+        return Ok(None);
+    }
     let Some(opening) = opening(core, id) else {
         return Ok(None);
     };
@@ -122,6 +125,9 @@ pub(crate) fn note(core: &mut Core, id: ConnId, verdict: Verdict) {
 
 /// The request is answered, in whatever way.
 pub(crate) fn forget(core: &mut Core, id: ConnId) {
+    if !core.config.hooks.ask_of_newcomers() {
+        return;
+    }
     let busy = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut());
     if let Some(busy) = busy
         && matches!(busy.asking.as_deref(), Some(Asking::Opening(_)))

@@ -20,11 +20,10 @@ pub(crate) fn check_subscribe(
     channels: &Channels,
 ) -> Result<Vec<ChannelName>, Answer> {
     let config = &core.config;
-    let refused =
-        |name: &&ChannelName| !may_subscribe(config, who, name) && !asks(config, who, name);
-    let Some(name) = channels.names.iter().find(refused) else {
-        let to_ask = channels.names.iter().filter(|name| !may_subscribe(config, who, name));
-        return Ok(to_ask.cloned().collect());
+    let names = channels.names.iter().filter(|name| !may_subscribe(config, who, name));
+    let to_ask: Vec<ChannelName> = names.cloned().collect();
+    let Some(name) = to_ask.iter().find(|name| !asks(config, who, name)) else {
+        return Ok(to_ask);
     };
     core.counters.refused_right.add(1);
     let helps =

@@ -50,6 +50,16 @@ pub(super) fn leaving(core: &mut Core, id: ConnId) {
 
 /// Hands over what there is to tell.
 pub(crate) fn tell(core: &mut Core) {
+    if core.config.hooks.events.channels {
+        tell_occupancy(core);
+    }
+    if !core.events.is_empty() {
+        let events = std::mem::take(&mut core.events);
+        core.backends.tell(events);
+    }
+}
+
+fn tell_occupancy(core: &mut Core) {
     for change in core.hub.take_occupancy() {
         let channel = change.channel;
         let is_occupied = change.is_occupied;
@@ -59,10 +69,6 @@ pub(crate) fn tell(core: &mut Core) {
             EventKind::Vacated { channel }
         };
         push(core, kind);
-    }
-    if !core.events.is_empty() {
-        let events = std::mem::take(&mut core.events);
-        core.backends.tell(events);
     }
 }
 
