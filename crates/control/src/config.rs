@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use switchboard_hub::Namespaces;
 
+use crate::hooks::HookStats;
+
 /// Settings of what is answered.
 #[derive(Clone, Debug)]
 pub struct ControlConfig {
@@ -15,6 +17,8 @@ pub struct ControlConfig {
     pub plane: &'static str,
     /// How long a shard may take to answer; 5 s.
     pub shard_timeout: Duration,
+    /// What backends are asked and told, for `/counters` and `/metrics`.
+    pub hooks: HookStats,
 }
 
 impl Default for ControlConfig {
@@ -24,6 +28,7 @@ impl Default for ControlConfig {
             version: env!("CARGO_PKG_VERSION"),
             plane: "unknown",
             shard_timeout: Duration::from_secs(5),
+            hooks: HookStats::default(),
         }
     }
 }

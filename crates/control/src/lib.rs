@@ -5,14 +5,19 @@
 //! are answered here, on a tokio runtime of its own, with ordinary libraries. It reaches the shards only
 //! through a [`Broker`] and [`Inspect`] and never waits for one without a deadline. So nothing that
 //! happens here can slow a shard down.
+//!
+//! [`Hooks`] ask backends on behalf of the shards, and tell them what happens. They have a runtime of their
+//! own ([`backends_runtime`]), so that they slow down nothing here either.
 #![forbid(unsafe_code)]
 
 mod broker;
 mod channel;
+mod client;
 mod clients;
 mod clock;
 mod config;
 mod error;
+mod hooks;
 mod inspect;
 mod methods;
 mod metrics;
@@ -20,6 +25,7 @@ mod question;
 mod reply;
 mod requests;
 mod router;
+mod runtime;
 mod state;
 mod status;
 #[cfg(test)]
@@ -27,8 +33,14 @@ mod tests;
 mod users;
 
 pub use broker::Broker;
+pub use client::{Url, UrlError};
 pub use config::{ApiRules, ControlConfig};
+pub use hooks::{
+    Endpoint, EventsConfig, HOOK_METRICS, HookConfig, HookStats, Hooks, HooksConfig, header_name,
+    is_allowed_header, static_header,
+};
 pub use inspect::Inspect;
 pub use metrics::{METRICS, series_name};
 pub use reply::Reply;
 pub use requests::Control;
+pub use runtime::backends_runtime;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
+use serde_json::Value;
 use switchboard_api::Metric;
 
 use crate::metrics::Format;
@@ -46,6 +47,7 @@ pub(crate) async fn counters(State(state): State<Arc<ApiState>>) -> impl IntoRes
         plane: state.config.plane,
         uptime_ms: u64::try_from(state.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         total,
+        hooks: state.config.hooks.json(),
         shards: shards.into_iter().map(by_name).collect(),
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(counters))
@@ -74,5 +76,8 @@ struct Counters {
     plane: &'static str,
     uptime_ms: u64,
     total: BTreeMap<&'static str, u64>,
+    /// None without hooks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hooks: Option<Value>,
     shards: Vec<BTreeMap<&'static str, u64>>,
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use switchboard_api::{Kind, Metric, Unit};
-use switchboard_control::series_name;
+use switchboard_control::{HOOK_METRICS, series_name};
 use switchboard_shard::{Counters, SEND_DELAY};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
@@ -26,7 +26,8 @@ fn the_page_lists_every_metric() {
 
 #[test]
 fn names_are_not_used_twice() {
-    let mut names: Vec<_> = of_shards().chain(of_process()).map(series_name).collect();
+    let mut names: Vec<_> =
+        of_shards().chain(of_process()).chain(HOOK_METRICS).map(series_name).collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();
@@ -46,6 +47,8 @@ fn list() -> String {
     table(&mut list, of_shards());
     list.push_str("\n## Of the process\n\n");
     table(&mut list, of_process());
+    list.push_str("\n## Of each backend that is asked, with the label `hook`\n\n");
+    table(&mut list, HOOK_METRICS.iter());
     list
 }
 

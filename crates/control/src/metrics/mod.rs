@@ -1,10 +1,10 @@
 //! `/metrics`: every counter and histogram, read when a client asks for it.
 //!
 //! Nothing of what clients send is in a label: neither channels nor users nor addresses. So the number
-//! of series depends on the number of shards alone.
+//! of series depends on the number of shards and hooks alone.
 
 mod format;
-mod name;
+pub(crate) mod name;
 mod process;
 mod requests;
 mod shards;
@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use switchboard_api::Metric;
 
 use crate::config::ControlConfig;
+use crate::hooks::EVENT_METRICS;
 use crate::inspect::Inspect;
 pub(crate) use format::Format;
 pub use name::series_name;
@@ -23,8 +24,8 @@ use process::Process;
 use requests::RequestTimes;
 use shards::Shards;
 
-/// All metrics beside those of the shards.
-pub const METRICS: &[&[Metric]] = &[process::METRICS, requests::METRICS];
+/// All metrics beside those of the shards and of each hook.
+pub const METRICS: &[&[Metric]] = &[process::METRICS, requests::METRICS, EVENT_METRICS];
 
 /// Collects the metrics.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl Metrics {
         let process = Process::new(config.version, config.plane);
         registry.register_collector(Box::new(process));
         registry.register_collector(Box::new(Shards(Arc::clone(inspect))));
+        registry.register_collector(Box::new(config.hooks.clone()));
         let requests = RequestTimes::register(&mut registry);
         Self { registry, requests }
     }

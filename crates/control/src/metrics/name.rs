@@ -20,7 +20,7 @@ pub fn series_name(metric: &Metric) -> String {
 }
 
 /// The name without unit and `_total`, which the encoder adds.
-pub(super) fn stem(metric: &Metric) -> String {
+pub(crate) fn stem(metric: &Metric) -> String {
     let prefix = if metric.name.starts_with(PROCESS) { "" } else { PREFIX };
     let unit = metric.unit.map(unit_name);
     let words: Vec<&str> = metric.name.split('_').filter(|word| Some(*word) != unit).collect();
@@ -28,7 +28,7 @@ pub(super) fn stem(metric: &Metric) -> String {
 }
 
 /// The kind as the encoder knows it.
-pub(super) fn kind(metric: &Metric) -> MetricType {
+pub(crate) fn kind(metric: &Metric) -> MetricType {
     match metric.kind {
         Kind::Counter => MetricType::Counter,
         Kind::Gauge => MetricType::Gauge,
@@ -37,7 +37,7 @@ pub(super) fn kind(metric: &Metric) -> MetricType {
 }
 
 /// The unit as the encoder knows it.
-pub(super) fn unit(metric: &Metric) -> Option<registry::Unit> {
+pub(crate) fn unit(metric: &Metric) -> Option<registry::Unit> {
     metric.unit.map(|unit| match unit {
         Unit::Bytes => registry::Unit::Bytes,
         Unit::Seconds => registry::Unit::Seconds,

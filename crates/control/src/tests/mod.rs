@@ -1,9 +1,12 @@
 //! The internal API as requests see it, with fake shards.
 
+mod asking;
+mod backend;
 mod channel;
 mod clients;
 mod fake;
 mod status;
+mod telling;
 
 use std::sync::Arc;
 

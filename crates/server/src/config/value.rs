@@ -365,6 +365,7 @@ impl Setting for Access {
             Self::Anyone => "anyone",
             Self::Authenticated => "authenticated",
             Self::Granted => "granted",
+            Self::Hook => "hook",
             Self::Nobody => "nobody",
         };
         Some(format!("\"{word}\""))
