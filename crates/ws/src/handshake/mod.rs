@@ -130,8 +130,14 @@ fn is_version(value: &[u8]) -> bool {
 
 /// Canonical base64 of 16 bytes: 24 characters, padded, without stray bits in the last letter.
 fn is_key(key: &[u8]) -> bool {
-    let mut nonce = [0; KEY_BYTES];
-    matches!(STANDARD.decode_slice(key, &mut nonce), Ok(16))
+    let [letters @ .., last, b'=', b'='] = key else {
+        return false;
+    };
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    // Of the last letter only two bits are of the 16 bytes (RFC 4648 section 3.5).
+    key.len() == KEY_BYTES
+        && letters.iter().all(is_letter)
+        && matches!(last, b'A' | b'Q' | b'g' | b'w')
 }
 
 /// The value of Sec-WebSocket-Accept for a key (section 4.2.2 item 5.4).

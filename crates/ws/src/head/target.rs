@@ -22,7 +22,9 @@ impl<'h> Target<'h> {
         if target == "*" && method == "OPTIONS" {
             return Ok(Self { path: target, query: None, origin: None });
         }
-        let (origin, path_and_query) = match target.split_once("://") {
+        // Nearly all begin with their path, and need no search.
+        let absolute = if target.starts_with('/') { None } else { target.split_once("://") };
+        let (origin, path_and_query) = match absolute {
             Some((scheme, rest)) if is_http(scheme) => {
                 let end = rest.find(['/', '?']).unwrap_or(rest.len());
                 let (authority, path_and_query) = rest.split_at(end);

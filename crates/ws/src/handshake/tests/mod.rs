@@ -3,6 +3,8 @@
 mod client;
 mod origin;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::head::{self, HeadLimits, HeaderSlots};
 
@@ -207,5 +209,16 @@ fn floods_in_a_header_are_answered_in_one_pass() {
             // answer comes at once.
             let _ = ask(fields.as_bytes(), &rules);
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_key_is_what_a_decoder_takes(bytes: [u8; 16], at in 0..24usize, other: u8) {
+        let mut key = [0; 24];
+        assert_eq!(STANDARD.encode_slice(bytes, &mut key), Ok(24));
+        prop_assert!(is_key(&key));
+        key[at] = other;
+        prop_assert_eq!(is_key(&key), STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16));
     }
 }
