@@ -71,7 +71,7 @@ mod tests {
         let kinds = [
             EventKind::Connected {
                 connection: connection(),
-                transport: "event-stream",
+                transport: "event_stream",
                 user: user(),
             },
             EventKind::Subscribed { connection: connection(), user: user(), channel: channel() },

@@ -63,6 +63,10 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// The names of all of them.
+    pub const NAMES: [&'static str; 6] =
+        ["connected", "disconnected", "subscribed", "unsubscribed", "occupied", "vacated"];
+
     /// Its name, as backends and the configuration know it.
     pub fn name(&self) -> &'static str {
         match self {

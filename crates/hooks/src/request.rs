@@ -37,9 +37,7 @@ pub fn request_body(question: &Question, channel: Option<&ChannelName>) -> Vec<u
 /// A way to listen, as Centrifugo names it where it has it.
 pub(crate) fn transport(ours: &str) -> &str {
     match ours {
-        "event-stream" => "uni_sse",
-        "long-poll" => "long_poll",
-        "interval-poll" => "interval_poll",
+        "event_stream" => "uni_sse",
         other => other,
     }
 }
@@ -103,7 +101,7 @@ mod tests {
     fn client() -> Client {
         Client {
             connection: "0-7-1".to_owned(),
-            transport: "event-stream",
+            transport: "event_stream",
             user: "7".into(),
             meta: Some(br#"{"plan": "a"}"#[..].into()),
             headers: vec![("cookie".into(), b"a=b"[..].into())],

@@ -1,13 +1,19 @@
 //! The control side's access to the shards, and theirs to it.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use switchboard_api::{HistogramCounts, Metric};
-use switchboard_control::{Broker, Control, Inspect, Reply};
+use switchboard_control::{
+    Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Reply, backends_runtime,
+};
+use switchboard_hooks::{Event, Question, Verdict};
 use switchboard_hub::{ChannelName, Router, ShardReport, SlowClient, SubscriberInfo};
 use switchboard_shard::{
     ApiRequest, ApiResponse, Command, Counters, Handle, RequestHandler, SEND_DELAY,
 };
+use tokio::runtime::Runtime;
 
 /// Finds the right shard for each request and passes it on.
 #[derive(Debug)]
@@ -100,6 +106,41 @@ impl Inspect for Shards {
 
     fn histograms(&self) -> Vec<Vec<(Metric, HistogramCounts)>> {
         self.handles.iter().map(|shard| vec![(SEND_DELAY, shard.send_delays())]).collect()
+    }
+}
+
+/// The backends, as the shards know them, and the thread that talks to them.
+#[derive(Debug)]
+pub(crate) struct Backends {
+    hooks: Hooks,
+    runtime: Runtime,
+}
+
+impl Backends {
+    /// Starts the thread.
+    pub(crate) fn start(config: HooksConfig) -> io::Result<Self> {
+        let runtime = backends_runtime()?;
+        Ok(Self { hooks: Hooks::start(config, runtime.handle())?, runtime })
+    }
+
+    /// What is asked and told.
+    pub(crate) fn stats(&self) -> HookStats {
+        self.hooks.stats()
+    }
+
+    /// Tells the backend what is not told yet, if that can be done within this time.
+    pub(crate) fn stop(&self, within: Duration) {
+        self.runtime.block_on(self.hooks.stop(within));
+    }
+}
+
+impl switchboard_shard::Backends for Backends {
+    fn ask(&self, question: Question, reply: Reply<Verdict>) {
+        self.hooks.ask(question, reply);
+    }
+
+    fn tell(&self, events: Vec<Event>) {
+        self.hooks.tell(events);
     }
 }
 

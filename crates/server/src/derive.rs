@@ -1,19 +1,26 @@
 //! Derives the settings of each part from the checked configuration.
 
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use switchboard_api::{AccessRules, ApiKey};
-use switchboard_auth::UserChannels;
-use switchboard_control::{ApiRules, ControlConfig};
+use switchboard_auth::{Access, UserChannels};
+use switchboard_control::{
+    ApiRules, ControlConfig, Endpoint, EventsConfig, HookConfig, HookStats, HooksConfig, Url,
+};
+use switchboard_hooks::{Hook, Signer};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
-    AdmissionRules, ApiConfig, ClientRules, Config as ShardConfig, HeadLimits, HookRules,
-    IdentityConfig, MessageLimits, NamespaceRules, ProxyRules, Timeouts,
+    AdmissionRules, ApiConfig, ClientRules, Config as ShardConfig, EventRules, HeadLimits,
+    HookRules, IdentityConfig, MessageLimits, NamespaceRules, ProxyRules, Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, NamespaceSettings, Secret, Secrets, Settings};
+use crate::config::{
+    Config, EventsSettings, Headers, HookSettings, Hooks, NamespaceSettings, Secret, Secrets,
+    Settings,
+};
 use crate::log::Log;
 use crate::page;
 
@@ -84,7 +91,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
             cookie: settings.token_cookie.clone(),
             expiry_spread_ms: settings.token_expiry_spread_ms.into(),
         },
-        hooks: HookRules::default(),
+        hooks: hook_rules(&config.hooks),
         allowed_hosts: settings.allowed_hosts.clone(),
         echo: settings.echo,
         page: page::render(config),
@@ -139,8 +146,16 @@ fn client_rules(name: Option<&str>, namespace: &NamespaceSettings) -> ClientRule
     ClientRules {
         subscribe: namespace.subscribe,
         publish: namespace.publish,
-        presence: namespace.presence.unwrap_or(namespace.subscribe),
-        history: namespace.history.unwrap_or(namespace.subscribe),
+        presence: namespace.presence.unwrap_or(match namespace.subscribe {
+            // The backend was asked about a channel, not about who is in it.
+            Access::Hook => Access::Nobody,
+            access => access,
+        }),
+        history: namespace.history.unwrap_or(match namespace.subscribe {
+            // Who listens is who the backend lets listen.
+            Access::Hook => Access::Anyone,
+            access => access,
+        }),
         // They were checked.
         user_channels: UserChannels::new(name, &namespace.user_channels).unwrap_or_default(),
         publish_per_second: namespace.publish_per_second,
@@ -150,10 +165,77 @@ fn client_rules(name: Option<&str>, namespace: &NamespaceSettings) -> ClientRule
     }
 }
 
-pub(crate) fn control_config(config: &Config, plane: &'static str) -> ControlConfig {
+/// What the shards ask backends.
+fn hook_rules(hooks: &Hooks) -> HookRules {
+    let headers = |hook| {
+        let headers = hooks.asked.get(&hook)?.headers.iter();
+        Some(headers.map(|header| header.name().into()).collect())
+    };
+    HookRules {
+        connect: headers(Hook::Connect),
+        subscribe: headers(Hook::Subscribe),
+        refresh: hooks.asked.contains_key(&Hook::Refresh),
+        publish: hooks.asked.contains_key(&Hook::Publish),
+        message: hooks.asked.contains_key(&Hook::Message),
+        events: event_rules(hooks.events.as_ref()),
+    }
+}
+
+/// What the shards tell the backend.
+fn event_rules(settings: Option<&EventsSettings>) -> EventRules {
+    let any = |names: [&str; 2]| {
+        settings.is_some_and(|it| it.events.iter().any(|event| names.contains(&event.0)))
+    };
+    EventRules {
+        connections: any(["connected", "disconnected"]),
+        subscriptions: any(["subscribed", "unsubscribed"]),
+        channels: any(["occupied", "vacated"]),
+    }
+}
+
+/// Where backends are. Checked configurations have all addresses.
+pub(crate) fn hooks_config(hooks: &Hooks) -> HooksConfig {
+    let asked = |(hook, settings): (&Hook, &HookSettings)| {
+        let HookSettings { url, timeout_ms, static_headers, secret, .. } = settings;
+        let endpoint = endpoint(url.as_ref()?, *timeout_ms, static_headers, secret.as_ref());
+        let HookSettings { concurrency_max, queue_max, .. } = *settings;
+        Some((*hook, HookConfig { endpoint, concurrency_max, queue_max }))
+    };
+    HooksConfig {
+        asked: hooks.asked.iter().filter_map(asked).collect(),
+        events: hooks.events.as_ref().and_then(events_config),
+    }
+}
+
+fn events_config(settings: &EventsSettings) -> Option<EventsConfig> {
+    let EventsSettings { url, timeout_ms, static_headers, secret, .. } = settings;
+    Some(EventsConfig {
+        endpoint: endpoint(url.as_ref()?, *timeout_ms, static_headers, secret.as_ref()),
+        wanted: settings.events.iter().map(|event| event.0).collect(),
+        batch: Duration::from_millis(settings.batch_ms.into()),
+        debounce: Duration::from_millis(settings.debounce_ms.into()),
+        queue_max: settings.queue_max,
+    })
+}
+
+fn endpoint(url: &Url, timeout_ms: u32, headers: &Headers, secret: Option<&Secret>) -> Endpoint {
+    Endpoint {
+        url: url.clone(),
+        timeout: Duration::from_millis(timeout_ms.into()),
+        static_headers: headers.expose().clone(),
+        signer: secret.map(|secret| Signer::new(secret.expose().as_bytes())),
+    }
+}
+
+pub(crate) fn control_config(
+    config: &Config,
+    plane: &'static str,
+    hooks: HookStats,
+) -> ControlConfig {
     ControlConfig {
         namespaces: config.namespaces.map(api_rules),
         plane,
+        hooks,
         ..ControlConfig::default()
     }
 }

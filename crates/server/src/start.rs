@@ -8,6 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -17,7 +18,7 @@ use switchboard_hub::{Accounting, Router};
 use switchboard_shard::run::Clock;
 use switchboard_shard::{Admission, Api, Common, Handle, NoBackends};
 
-use crate::broker::{Requests, Shards};
+use crate::broker::{Backends, Requests, Shards};
 use crate::config::{Config, ExpectedPlane, bytes};
 use crate::derive;
 use crate::listeners::{self, ListenError};
@@ -101,7 +102,9 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let handles = Handle::set(u16::try_from(shards).unwrap_or(u16::MAX));
     let all = Arc::new(Shards::new(router.clone(), handles.clone()));
     let (broker, inspect) = (Arc::clone(&all) as Arc<_>, Arc::clone(&all) as Arc<_>);
-    let control = derive::control_config(config, plane.name());
+    let backends = start_backends(config)?;
+    let stats = backends.as_ref().map(|backends| backends.stats()).unwrap_or_default();
+    let control = derive::control_config(config, plane.name(), stats);
     let control = Control::start(control, broker, inspect).map_err(machine("internal API"))?;
     let common = Common {
         config: Arc::new(derive::shard_config(config)),
@@ -109,7 +112,10 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         router,
         admission: Arc::new(Admission::new(&derive::admission_rules(&config.settings))),
         api: Arc::new(Api::new(derive::api_config(config), Box::new(Requests(control)))),
-        backends: Arc::new(NoBackends),
+        backends: match &backends {
+            Some(backends) => Arc::clone(backends) as Arc<_>,
+            None => Arc::new(NoBackends),
+        },
         accounting: Arc::new(Accounting::new(shards * config.settings.shard_log_bytes_max)),
     };
     let launch = Launch { common, clock: Clock::new(), plane };
@@ -118,8 +124,25 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     announce(config, &addresses, internal_address, &plane_described);
     stop_on_signal(signals, all)?;
     threads.wait().map_err(machine("shard"))?;
+    // Clients that were cut off by the stop are among what is told.
+    if let Some(backends) = backends {
+        backends.stop(LAST_EVENTS);
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How long the stop waits for the backend that is told what happens.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
+
+/// None where the configuration names none.
+fn start_backends(config: &Config) -> Result<Option<Arc<Backends>>, StartError> {
+    let hooks = derive::hooks_config(&config.hooks);
+    if hooks.is_empty() {
+        return Ok(None);
+    }
+    let backends = Backends::start(hooks).map_err(machine("backends"))?;
+    Ok(Some(Arc::new(backends)))
 }
 
 /// A panic is a bug of ours and could leave a shard half alive: end with its message. The usual

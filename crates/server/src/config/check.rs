@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::Config;
 use super::capacity::{Capacity, bytes};
 use super::error::{Problem, Value};
+use super::hooks::Hooks;
 use super::keys::{Settings, is_loopback};
 use super::machine::Machine;
 use super::namespaces;
@@ -22,28 +23,31 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
         return Err(problems);
     };
     settings.demo.get_or_insert(settings.is_local());
+    let hooks = Hooks::collect(raw, &mut problems);
     let namespaces = namespaces::collect(raw, &settings, &mut problems);
     let mut checker = Checker { raw, machine, settings, problems, warnings: Vec::new() };
     let cpus = checker.cpus();
     checker.listen();
     checker.internal_listen();
     checker.allowed_origins();
-    let verifier = checker.tokens();
+    let verifier = checker.tokens(&hooks);
     checker.allowed_hosts();
     checker.sizes();
     checker.times();
     checker.log();
     checker.internal_connections();
     let capacity = checker.capacity(cpus.len());
-    let Checker { settings, problems, warnings, .. } = checker;
+    let Checker { settings, problems, mut warnings, .. } = checker;
     let Some(namespaces) = namespaces.filter(|_| problems.is_empty()) else {
         return Err(problems);
     };
+    warnings.extend(hooks.warnings(&namespaces));
     let origins = Settings::KEYS.iter().map(|key| raw.find(key).map(|(_, origin)| origin));
     Ok(Config {
         origins: origins.collect(),
         settings,
         namespaces,
+        hooks,
         verifier,
         cpus,
         capacity,

@@ -102,7 +102,7 @@ fn argument(key: &'static Key) -> Arg {
     match key.form {
         Form::List => argument.action(ArgAction::Append),
         Form::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
-        Form::Number | Form::Text | Form::Word | Form::Secrets => argument,
+        Form::Number | Form::Text | Form::Word | Form::Secrets | Form::Headers => argument,
     }
 }
 

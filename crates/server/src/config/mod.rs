@@ -8,6 +8,9 @@ mod check;
 mod command;
 mod control_group;
 mod error;
+mod hook_keys;
+mod hook_values;
+mod hooks;
 mod keys;
 mod load;
 mod machine;
@@ -24,6 +27,9 @@ mod written;
 
 pub(crate) use capacity::{Capacity, ExpectedPlane, bytes};
 pub(crate) use error::ConfigError;
+pub(crate) use hook_keys::{EventsSettings, HookSettings};
+pub(crate) use hook_values::Headers;
+pub(crate) use hooks::Hooks;
 pub(crate) use keys::Settings;
 pub(crate) use load::Task;
 pub(crate) use namespace_keys::NamespaceSettings;
@@ -43,6 +49,8 @@ pub(crate) struct Config {
     pub settings: Settings,
     /// The settings of each namespace.
     pub namespaces: Namespaces<NamespaceSettings>,
+    /// The backends that are asked and told.
+    pub hooks: Hooks,
     /// Checks the tokens of clients; none when the server takes none.
     pub verifier: Option<Arc<Verifier>>,
     /// The core of each shard; as many as there are shards, at least one.

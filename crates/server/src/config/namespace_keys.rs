@@ -12,10 +12,11 @@ settings! {
     "Namespace" {
         /// Who may listen to its channels: `anyone`, `authenticated` (clients whose token names a user in
         /// `sub`), `granted` (clients whose token has the channel in `channels` or `subs`, and the user to
-        /// whom `user_channels` gives it) or `nobody`. All but `anyone` and `nobody` need a token key.
+        /// whom `user_channels` gives it), `hook` (`[hook.subscribe]` is asked) or `nobody`.
+        /// `authenticated` and `granted` need a token key or `[hook.connect]`.
         subscribe: Access = Access::Anyone;
         /// Who may publish to its channels over a WebSocket: the same words; for `granted`, the token has
-        /// the channel in `publish`. `true` is `anyone`, `false` is `nobody`.
+        /// the channel in `publish`; for `hook`, `[hook.publish]` is asked. `true` is `anyone`, `false` is `nobody`.
         publish: Access = Access::Nobody;
         /// Who may listen to `presence:NAME` for its channels NAME. When unset, whoever may listen
         /// to NAME.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use switchboard_auth::{Access, UserChannels};
+use switchboard_hooks::Hook;
 use switchboard_hub::Namespaces;
 
 use super::error::{Problem, Value, unknown};
@@ -117,14 +118,33 @@ impl Table<'_> {
         ];
         for (key, access) in rights {
             let needs_key = matches!(access, Some(Access::Authenticated | Access::Granted));
-            if needs_key && !settings.takes_tokens() {
-                let right =
-                    "needs a key for tokens: set `token_secret`, `token_key` or `token_jwks_file`";
+            let connects = self.raw.hooks.contains_key(Hook::Connect.name());
+            if needs_key && !settings.takes_tokens() && !connects {
+                let right = "needs a key for tokens or a [hook.connect]: set `token_secret`, `token_key` or \
+                             `token_jwks_file`";
                 problems.push(self.wrong(key, right));
+            }
+            if access == Some(Access::Hook)
+                && let Some(right) = self.missing_hook(key)
+            {
+                problems.push(self.wrong(key, &right));
             }
         }
         if let Some(right) = self.wrong_user_channels(namespace, &rights) {
             problems.push(self.wrong("user_channels", &right));
+        }
+    }
+
+    /// What keeps backends from being asked about a right.
+    fn missing_hook(&self, right: &str) -> Option<String> {
+        let asked = [Hook::Subscribe, Hook::Publish].into_iter().find(|hook| hook.name() == right);
+        match asked {
+            Some(hook) if self.raw.hooks.contains_key(hook.name()) => None,
+            Some(hook) => Some(format!("needs a [hook.{hook}] with the `url` of the backend")),
+            None => Some(
+                "cannot be \"hook\": backends are asked about `subscribe` and `publish` alone"
+                    .to_owned(),
+            ),
         }
     }
 

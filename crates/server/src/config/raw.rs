@@ -17,6 +17,8 @@ pub(crate) struct Raw {
     pub check_only: bool,
     /// `[namespace.NAME]` of the file.
     pub namespaces: BTreeMap<String, toml::Table>,
+    /// `[hook.NAME]` of the file.
+    pub hooks: BTreeMap<String, toml::Table>,
     /// The file that was read.
     pub path: Option<PathBuf>,
     /// Unknown keys, and what cannot be read.
@@ -111,10 +113,17 @@ impl Raw {
                         );
                     }
                 }
+            } else if name == HOOK {
+                let tables = tables(value);
+                if tables.is_none() {
+                    let right = "must be tables such as [hook.connect]".to_owned();
+                    refuse(name, Value::None, right);
+                }
+                self.hooks.extend(tables.into_iter().flatten());
             } else if Settings::KEYS.iter().any(|key| key.name == name) {
                 self.file.insert(name, value);
             } else {
-                let known = Settings::KEYS.iter().map(|key| key.name).chain([NAMESPACE]);
+                let known = Settings::KEYS.iter().map(|key| key.name).chain([NAMESPACE, HOOK]);
                 let right = unknown(&name, known, |known| format!("`{known}`"));
                 // Its value is not printed: it might be a misspelt `api_key`.
                 refuse(name, Value::None, right);
@@ -142,8 +151,21 @@ impl Source for Raw {
     }
 }
 
-/// The only key that nests.
+/// The keys that nest.
 const NAMESPACE: &str = "namespace";
+const HOOK: &str = "hook";
+
+/// A table of tables.
+fn tables(value: toml::Value) -> Option<Vec<(String, toml::Table)>> {
+    let toml::Value::Table(tables) = value else {
+        return None;
+    };
+    let table = |(name, value)| match value {
+        toml::Value::Table(keys) => Some((name, keys)),
+        _ => None,
+    };
+    tables.into_iter().map(table).collect()
+}
 
 /// The variable beside `--config`.
 const FILE_VARIABLE: &str = "SWITCHBOARD_CONFIG";

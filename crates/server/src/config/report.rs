@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 
 use super::Config;
 use super::capacity::{bytes, connection_kinds};
+use super::hook_keys::{EventsSettings, HookSettings};
+use super::hooks::{EVENTS, Hooks};
 use super::keys::Settings;
 use super::namespace_keys::NamespaceSettings;
 use super::table::Key;
@@ -26,6 +28,7 @@ impl fmt::Display for Report<'_> {
             write_namespace(f, name, namespace, at == 0)?;
             write_comment(f, &kept(namespace, shard_log_bytes_max), 0)?;
         }
+        self.hooks(f)?;
         self.figures(f)
     }
 }
@@ -47,6 +50,31 @@ impl Report<'_> {
                 None if origin == "default" => writeln!(f, "# {} is not set", key.name)?,
                 None => writeln!(f, "# {} is set and not shown # {origin}", key.name)?,
             }
+        }
+        Ok(())
+    }
+
+    fn hooks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Hooks { asked, events } = &self.config.hooks;
+        if asked.is_empty() && events.is_none() {
+            return Ok(());
+        }
+        writeln!(f, "\n\n# ==== Backends ====")?;
+        for (at, (hook, settings)) in asked.iter().enumerate() {
+            let secrets = [
+                ("static_headers", !settings.static_headers.expose().is_empty()),
+                ("secret", settings.secret.is_some()),
+            ];
+            let keys = HookSettings::KEYS.iter().zip(settings.shown());
+            write_hook(f, hook.name(), keys, &secrets, at == 0)?;
+        }
+        if let Some(settings) = events {
+            let secrets = [
+                ("static_headers", !settings.static_headers.expose().is_empty()),
+                ("secret", settings.secret.is_some()),
+            ];
+            let keys = EventsSettings::KEYS.iter().zip(settings.shown());
+            write_hook(f, EVENTS, keys, &secrets, true)?;
         }
         Ok(())
     }
@@ -155,6 +183,30 @@ fn write_namespace(
         }
         if let Some(value) = value {
             writeln!(f, "{} = {value}", key.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// A backend; of its secrets, which of them are set.
+fn write_hook<'k>(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    keys: impl Iterator<Item = (&'k Key, Option<String>)>,
+    secrets: &[(&str, bool)],
+    explain: bool,
+) -> fmt::Result {
+    writeln!(f, "\n[hook.{name}]")?;
+    for (key, value) in keys {
+        if explain {
+            write_comment(f, key.explanation, 0)?;
+        }
+        match value {
+            Some(value) => writeln!(f, "{} = {value}", key.name)?,
+            None if secrets.contains(&(key.name, true)) => {
+                writeln!(f, "# {} is set and not shown", key.name)?;
+            }
+            None => writeln!(f, "# {} is not set", key.name)?,
         }
     }
     Ok(())

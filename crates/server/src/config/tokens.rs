@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use switchboard_auth::{KeyError, KeySet, Verifier};
+use switchboard_hooks::Hook;
 
 use super::check::{Checker, EVERY_ORIGIN};
+use super::hooks::Hooks;
 
 /// Files that are looked at for each key.
 const FILES_MAX: usize = 16;
@@ -17,7 +19,7 @@ const SECRET_BYTES_MIN: usize = 32;
 
 impl Checker<'_> {
     /// Reads the keys; none when the server takes no tokens.
-    pub(super) fn tokens(&mut self) -> Option<Arc<Verifier>> {
+    pub(super) fn tokens(&mut self, hooks: &Hooks) -> Option<Arc<Verifier>> {
         let mut keys = KeySet::default();
         if let Some(secret) = self.settings.token_secret.clone() {
             self.add_secret(&mut keys, secret.expose());
@@ -26,9 +28,11 @@ impl Checker<'_> {
         self.add_files("token_jwks_file", &self.settings.token_jwks_file.clone(), |json| {
             keys.add_jwks(json)
         });
-        self.cookie();
+        self.cookie(hooks);
         if !self.settings.takes_tokens() {
-            self.warn_of_strangers();
+            if !hooks.asked.contains_key(&Hook::Connect) {
+                self.warn_of_strangers();
+            }
             for name in ["token_issuer", "token_audience", "token_cookie"] {
                 if !self.is_default(name) {
                     let right = "needs a key: set `token_secret`, `token_key` or `token_jwks_file`";
@@ -78,7 +82,14 @@ impl Checker<'_> {
     }
 
     /// A browser sends cookies whatever page asks, so the pages must be named.
-    fn cookie(&mut self) {
+    fn cookie(&mut self, hooks: &Hooks) {
+        if hooks.takes_cookies() && self.settings.allowed_origins == [EVERY_ORIGIN] {
+            self.refuse(
+                "allowed_origins",
+                "must name each origin where a hook gets the header `cookie`: with \"*\" every page could \
+                 act in the name of its visitors",
+            );
+        }
         let Some(cookie) = &self.settings.token_cookie else {
             return;
         };
@@ -102,8 +113,8 @@ impl Checker<'_> {
     fn warn_of_strangers(&mut self) {
         if !self.settings.is_local() {
             self.warnings.push(
-                "no key for tokens is set (token_secret, token_key, token_jwks_file): everyone who \
-                 reaches `listen` and knows a channel's name may listen to it and read its history"
+                "no key for tokens is set (token_secret, token_key, token_jwks_file), and no [hook.connect]: \
+                 everyone who reaches `listen` and knows a channel's name may listen to it and read its history"
                     .to_owned(),
             );
         }

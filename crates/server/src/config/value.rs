@@ -24,6 +24,8 @@ pub(crate) enum Form {
     Word,
     /// Any other text.
     Text,
+    /// A table of headers, in the file alone.
+    Headers,
     /// One secret, or several in an array in the file; elsewhere one after another with commas.
     Secrets,
 }
@@ -355,8 +357,9 @@ impl Setting for Access {
             "anyone" | "true" => Ok(Self::Anyone),
             "authenticated" => Ok(Self::Authenticated),
             "granted" => Ok(Self::Granted),
+            "hook" => Ok(Self::Hook),
             "nobody" | "false" => Ok(Self::Nobody),
-            _ => Err("must be one of: anyone, authenticated, granted, nobody".to_owned()),
+            _ => Err("must be one of: anyone, authenticated, granted, hook, nobody".to_owned()),
         }
     }
 

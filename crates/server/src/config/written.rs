@@ -50,6 +50,7 @@ impl Written {
             (Form::Switch | Form::Word, toml::Value::Boolean(on)) => Ok(on.to_string()),
             (Form::Text | Form::List | Form::Word, toml::Value::String(text)) => Ok(text.clone()),
             (Form::List, toml::Value::Array(items)) => join(items),
+            (Form::Headers, toml::Value::Table(table)) => lines(table),
             (Form::Secrets, toml::Value::String(secret)) => Ok(one_line(secret)),
             (Form::Secrets, toml::Value::Array(items)) => join_secrets(items),
             (Form::Number, _) => Err("must be a whole number without quotes".to_owned()),
@@ -58,6 +59,7 @@ impl Written {
             (Form::Secrets, _) => {
                 Err("must be text in quotes, or a list of two of them".to_owned())
             }
+            (Form::Headers, _) => Err(HEADERS.to_owned()),
             (Form::List, _) => Err("must be a list such as [\"one\", \"two\"]".to_owned()),
         }
     }
@@ -80,6 +82,18 @@ fn join(items: &[toml::Value]) -> Result<String, String> {
         }
         _ => Err("must be a list of texts in quotes, none empty, none with a comma".to_owned()),
     }
+}
+
+const HEADERS: &str = "must be a table such as { X-Backend-Key = \"...\" } with texts in quotes";
+
+/// A header in each line, as on the wire.
+fn lines(table: &toml::Table) -> Result<String, String> {
+    let line = |(name, value): (&String, &toml::Value)| {
+        let value = value.as_str().filter(|value| !value.contains('\n'))?;
+        (!name.contains([':', '\n'])).then(|| format!("{name}:{value}"))
+    };
+    let lines: Option<Vec<_>> = table.iter().map(line).collect();
+    lines.map(|lines| lines.join("\n")).ok_or(HEADERS.to_owned())
 }
 
 /// In the file a secret may have commas, and what would part two of them makes it a wrong one.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::config::hook_keys::{EventsSettings, HookSettings};
 use crate::config::keys::Settings;
 use crate::config::namespace_keys::NamespaceSettings;
 use crate::config::table::Key;
@@ -14,14 +15,18 @@ fn the_page_has_every_key_under_its_topic() {
         let section = format!("\n## {}\n\n{}\n", topic[0].topic, table(topic));
         assert!(PAGE.contains(&section), "docs/configuration.md must have this:\n{section}");
     }
-    let namespaces = table(NamespaceSettings::KEYS);
-    assert!(PAGE.contains(&namespaces), "docs/configuration.md must have this:\n{namespaces}");
+    for keys in [NamespaceSettings::KEYS, HookSettings::KEYS, EventsSettings::KEYS] {
+        let keys = table(keys);
+        assert!(PAGE.contains(&keys), "docs/configuration.md must have this:\n{keys}");
+    }
 }
 
 #[test]
 fn the_page_has_no_other_key() {
     let rows = PAGE.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, Settings::KEYS.len() + NamespaceSettings::KEYS.len());
+    let tables =
+        [Settings::KEYS, NamespaceSettings::KEYS, HookSettings::KEYS, EventsSettings::KEYS];
+    assert_eq!(rows, tables.iter().map(|keys| keys.len()).sum::<usize>());
 }
 
 fn table(keys: &[Key]) -> String {

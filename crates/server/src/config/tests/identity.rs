@@ -22,7 +22,7 @@ fn rights_are_words_and_need_a_key_for_tokens() {
     assert!(problems.contains("token_secret") && !problems.contains("history"), "{problems}");
     assert!(file("[namespace.a]\nsubscribe = 'nobody'").unwrap().verifier.is_none());
     let wrong = problem(file(&format!("{SECRET}[namespace.a]\nsubscribe = 'all'")));
-    assert!(wrong.contains("anyone, authenticated, granted, nobody"), "{wrong}");
+    assert!(wrong.contains("anyone, authenticated, granted, hook, nobody"), "{wrong}");
 }
 
 #[test]

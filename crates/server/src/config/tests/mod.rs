@@ -2,6 +2,7 @@
 
 mod capacity;
 mod documentation;
+mod hooks;
 mod identity;
 mod namespaces;
 

@@ -1,0 +1,150 @@
+//! The backends that the file names.
+
+use std::collections::BTreeMap;
+
+use switchboard_auth::Access;
+use switchboard_hooks::Hook;
+use switchboard_hub::Namespaces;
+
+use super::error::{Problem, Value, unknown};
+use super::hook_keys::{EventsSettings, HookSettings};
+use super::namespace_keys::NamespaceSettings;
+use super::raw::Raw;
+use super::table::{Key, Source};
+use super::written::{Origin, Written};
+
+/// All backends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hooks {
+    /// Those that are asked.
+    pub asked: BTreeMap<Hook, HookSettings>,
+    /// The one that is told what happens.
+    pub events: Option<EventsSettings>,
+}
+
+/// The name of the backend that is told what happens.
+pub(super) const EVENTS: &str = "events";
+
+impl Hooks {
+    /// Reads the tables of the file.
+    pub(super) fn collect(raw: &Raw, problems: &mut Vec<Problem>) -> Self {
+        let mut hooks = Self::default();
+        for (name, keys) in &raw.hooks {
+            let table = Table { name, keys, raw };
+            if let Some(hook) = Hook::ALL.into_iter().find(|hook| hook.name() == name) {
+                if let Some(settings) = table.hook(hook, problems) {
+                    hooks.asked.insert(hook, settings);
+                }
+            } else if name == EVENTS {
+                hooks.events = table.events(problems);
+            } else {
+                let known = Hook::ALL.into_iter().map(Hook::name).chain([EVENTS]);
+                let right = unknown(name, known, |known| format!("[hook.{known}]"));
+                problems.push(table.problem(None, &right));
+            }
+        }
+        hooks
+    }
+
+    /// What backends are for but are not asked: somebody may think that they are.
+    pub(super) fn warnings(&self, namespaces: &Namespaces<NamespaceSettings>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (hook, right) in [(Hook::Subscribe, "subscribe"), (Hook::Publish, "publish")] {
+            let asks = |namespace: &NamespaceSettings| match hook {
+                Hook::Subscribe => namespace.subscribe == Access::Hook,
+                _ => namespace.publish == Access::Hook,
+            };
+            if self.asked.contains_key(&hook) && !namespaces.iter().any(|(_, rules)| asks(rules)) {
+                warnings.push(format!(
+                    "[hook.{hook}] is never asked: no namespace has {right} = \"hook\""
+                ));
+            }
+        }
+        if self.asked.get(&Hook::Connect).is_some_and(|connect| connect.headers.is_empty()) {
+            warnings.push(
+                "[hook.connect] has no `headers`: the backend sees nothing by which it could know a client"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    /// A backend knows clients by what browsers send whatever page asks.
+    pub(super) fn takes_cookies(&self) -> bool {
+        let mut headers = self.asked.values().flat_map(|hook| &hook.headers);
+        headers.any(|header| header.name() == "cookie")
+    }
+}
+
+/// One `[hook.NAME]`.
+struct Table<'a> {
+    name: &'a str,
+    keys: &'a toml::Table,
+    raw: &'a Raw,
+}
+
+impl Table<'_> {
+    fn hook(&self, hook: Hook, problems: &mut Vec<Problem>) -> Option<HookSettings> {
+        let before = problems.len();
+        self.check_names(HookSettings::KEYS, problems);
+        let settings = HookSettings::collect(self, problems)?;
+        self.check_url(settings.url.is_some(), problems);
+        let has_request = matches!(hook, Hook::Connect | Hook::Subscribe);
+        if !has_request && self.keys.contains_key("headers") {
+            let right = "is for [hook.connect] and [hook.subscribe]: for this question the head of the \
+                         client's request is not kept";
+            problems.push(self.problem(Some("headers"), right));
+        }
+        (problems.len() == before).then_some(settings)
+    }
+
+    fn events(&self, problems: &mut Vec<Problem>) -> Option<EventsSettings> {
+        let before = problems.len();
+        self.check_names(EventsSettings::KEYS, problems);
+        let settings = EventsSettings::collect(self, problems)?;
+        self.check_url(settings.url.is_some(), problems);
+        if settings.events.is_empty() {
+            let right =
+                "must name what the backend is told; without [hook.events] it is told nothing";
+            problems.push(self.problem(Some("events"), right));
+        }
+        (problems.len() == before).then_some(settings)
+    }
+
+    fn check_names(&self, known: &[Key], problems: &mut Vec<Problem>) {
+        for name in self.keys.keys() {
+            let mut known = known.iter().map(|key| key.name);
+            if !known.clone().any(|known| known == name) {
+                let right = unknown(name, &mut known, |known| format!("`{known}`"));
+                problems.push(self.problem(Some(name), &right));
+            }
+        }
+    }
+
+    fn check_url(&self, is_set: bool, problems: &mut Vec<Problem>) {
+        if !is_set {
+            problems.push(self.problem(Some("url"), "must be set: where the backend listens"));
+        }
+    }
+
+    fn problem(&self, key: Option<&str>, right: &str) -> Problem {
+        let dot = if key.is_some() { "." } else { "" };
+        Problem {
+            key: format!("hook.{}{dot}{}", self.name, key.unwrap_or("")),
+            value: Value::None,
+            origin: Some(self.raw.file_origin()),
+            right: right.to_owned(),
+        }
+    }
+}
+
+impl Source for Table<'_> {
+    fn find(&self, key: &Key) -> Option<(Written, Origin)> {
+        let value = self.keys.get(key.name)?;
+        Some((Written::File(value.clone()), self.raw.file_origin()))
+    }
+
+    fn full_name(&self, key: &Key) -> String {
+        format!("hook.{}.{}", self.name, key.name)
+    }
+}
