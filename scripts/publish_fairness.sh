@@ -113,4 +113,5 @@ for ((round = 1; round <= rounds; round++)); do
     say "round $round of $rounds"
 done
 say
-python3 "$scripts/publish_fairness_table.py" "$records"
+python3 "$scripts/fairness_table.py" "$records" "alone=alone" "stuck=beside stuck API clients" \
+    "batch=beside a batch of 16 MiB every second" "flood=beside a flood of publishers"

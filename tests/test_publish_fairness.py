@@ -66,7 +66,7 @@ def test_the_table_compares_the_rounds_that_passed(tmp_path):
     (tmp_path / "stuck.2.did").write_text('attacking\n{"half heads": 1200}\n')
     (tmp_path / "batch.1.did").write_text("")
     done = subprocess.run(
-        ["python3", ROOT / "scripts/publish_fairness_table.py", tmp_path],
+        ["python3", ROOT / "scripts/fairness_table.py", tmp_path, *(f"{kind}={kind}" for kind in p99s_ms)],
         capture_output=True, text=True, timeout=30, check=True,
     )  # fmt: skip
     deliveries, did = tables(done.stdout)
