@@ -89,6 +89,7 @@ ROWS: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("half are back after", storm("50 % back after", "s")),
     ("95 % are back after", storm("95 % back after", "s")),
     ("all are back after", storm("100 % back after", "s")),
+    ("processor time of the server until then", storm("server CPU until all are back", "s")),
     (f"goal: 95 % in {BACK_WITHIN_S:.0f} s", back_in_time),
     ("connects that failed and were tried again", storm("connects that failed meanwhile")),
     ("survivors before, p50", latency(QUIET, "p50")),

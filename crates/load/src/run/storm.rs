@@ -22,6 +22,7 @@ use crate::mode::{Rules, Subscribers};
 use crate::publish::Schedule;
 use crate::record::{Figure, Latency, Record};
 use crate::verify::{Excused, Progress};
+use crate::watch::Threads;
 
 /// From the order to the first publication.
 const LEAD_NS: u64 = 50 * NS_PER_MS;
@@ -128,11 +129,15 @@ fn storm(session: &mut Session, options: &Storm) -> (Vec<Latency>, Vec<Figure>) 
     session.wait("before", Some(start_ns + options.hold.ns()), |_| false);
     part(session, "before the drop");
     let failed_before = session.stats.count(Counter::Failed);
+    let server_before = Threads::of_all(&session.setup.common.pid);
     session.setup.orders.drop_all();
     let all_back =
         session.wait("returning", Some(now_ns() + options.recovery_max.ns()), |session| {
             session.stats.count(Counter::Back) >= wanted
         });
+    let server_now = Threads::of_all(&session.setup.common.pid);
+    let server_cpu_s =
+        server_now.zip(server_before).map(|(now, before)| now.cpu_seconds_since(&before));
     part(session, "until all are back");
     session.wait("after", Some(now_ns() + options.hold.ns()), |_| false);
     part(session, "after");
@@ -143,7 +148,10 @@ fn storm(session: &mut Session, options: &Storm) -> (Vec<Latency>, Vec<Figure>) 
             .push(format!("only {back} of {wanted} were back after {}", options.recovery_max));
     }
     let retries = session.stats.count(Counter::Failed) - failed_before;
-    (latencies, returned(session, wanted, back, retries))
+    let mut figures = returned(session, wanted, back, retries);
+    let server_cpu = |cpu_s| figure("Storm", "server CPU until all are back", cpu_s, "s");
+    figures.extend(server_cpu_s.map(server_cpu));
+    (latencies, figures)
 }
 
 /// How long it took until a part of them was back.
