@@ -29,7 +29,7 @@ def test_the_table_has_a_column_for_each_way():
     rows = [line.strip("| ").split(" | ") for line in page.table(PLAN, EVERY).splitlines()]
     cells = {row[0]: row[1:] for row in rows}
     assert cells["clients ..."][0] == "poll the backend every 2.5 s"
-    assert cells["requests that the backend answered"] == ["13,012", "7,006", "6"]
+    assert cells["requests to the backend"] == ["13,012", "7,006", "6"]
     assert cells["processor time of the backend"] == ["24.12 s", "13.40 s", "0.15 s"]
     assert cells["processor time of Switchboard"] == ["-", "-", "0.41 s"]
     assert cells["from the editor to a client, half of them"] == ["2.5 s", "640 ms", "31 ms"]

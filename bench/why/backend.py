@@ -9,12 +9,12 @@ It does little for a request, as a fast backend would: a signature, a query by p
 """
 
 import asyncio
-import collections
 import hmac
 import logging
 import os
 import pathlib
 import sqlite3
+import weakref
 from typing import Annotated
 
 import httpx
@@ -28,13 +28,14 @@ EDITOR_KEY = os.environ["NEWS_EDITOR_KEY"]
 SWITCHBOARD = os.environ.get("NEWS_SWITCHBOARD")
 WAIT_MAX_S = 60.0
 NEWS_MAX = 100
+ID_DIGITS_MAX = 18
 
 log = logging.getLogger("uvicorn.error")
 database = sqlite3.connect(os.environ["NEWS_DATABASE"])
 database.execute("CREATE TABLE IF NOT EXISTS news (topic TEXT, id INTEGER, text TEXT, PRIMARY KEY (topic, id))")
 switchboard = httpx.AsyncClient(timeout=5)
-# Set, and replaced, when a topic has news.
-changes: dict[str, asyncio.Event] = collections.defaultdict(asyncio.Event)
+# Set when a topic has news; there are those that somebody waits for.
+changes: weakref.WeakValueDictionary[str, asyncio.Event] = weakref.WeakValueDictionary()
 
 
 class News(BaseModel):
@@ -42,7 +43,7 @@ class News(BaseModel):
 
 
 class Counted:
-    """Counts the requests that the application answers."""
+    """Counts the requests to the application."""
 
     def __init__(self, app):
         self.app = app
@@ -90,8 +91,8 @@ async def read(
 ) -> Response:
     shown = if_none_match.strip('"')
     # Who comes without a position begins now.
-    known = int(shown) if shown.isdecimal() else newest(topic)
-    changed = changes[topic]
+    known = int(shown) if shown.isdecimal() and len(shown) <= ID_DIGITS_MAX else newest(topic)
+    changed = changes.setdefault(topic, asyncio.Event())
     found = since(topic, known)
     if not found and wait > 0:
         try:
@@ -110,7 +111,8 @@ async def add(topic: str, news: News) -> dict:
     item = {"id": newest(topic) + 1, "text": news.text}
     with database:
         database.execute("INSERT INTO news VALUES (?, ?, ?)", (topic, item["id"], item["text"]))
-    changes.pop(topic, asyncio.Event()).set()
+    if changed := changes.pop(topic, None):
+        changed.set()
     if SWITCHBOARD:
         try:
             answer = await switchboard.post(f"{SWITCHBOARD}/pub/{topic}", json=item)

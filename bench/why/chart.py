@@ -21,7 +21,7 @@ def write(plan: Plan, every: Sequence[Measured], path: pathlib.Path) -> None:
         requests, processor, delay = figure.subfigures(3, 1)
         bars(
             requests,
-            f"Requests that the backend answered in {plan.seconds} s",
+            f"Requests to the backend in {plan.seconds} s",
             names,
             [(one.requests, 0) for one in every],
             [f"{one.requests:,}" for one in every],

@@ -54,7 +54,7 @@ WAYS = (
 @dataclasses.dataclass(frozen=True)
 class Measured:
     way: Way
-    # Requests that the backend answered, and processor time.
+    # To the backend, and processor time.
     requests: int
     backend_cpu_s: float
     switchboard_cpu_s: float

@@ -32,7 +32,7 @@ def title(plan: Plan, one: Measured) -> str:
 
 def table(plan: Plan, every: Sequence[Measured]) -> str:
     rows: list[list[str]] = [
-        ["requests that the backend answered", *(f"{one.requests:,}" for one in every)],
+        ["requests to the backend", *(f"{one.requests:,}" for one in every)],
         ["processor time of the backend", *(seconds(one.backend_cpu_s) for one in every)],
         ["processor time of Switchboard", *(seconds(one.switchboard_cpu_s) for one in every)],
         ["from the editor to a client, half of them", *(duration(one.p50_ms) for one in every)],
