@@ -3,11 +3,12 @@
 # others stay and are published to all the time. Prints how long it takes until half, 95 % and all of them
 # are back, and what those who stayed notice.
 #
-#   scripts/reconnect.sh               100,000 clients, on io_uring, then as many as it can on epoll
+#   scripts/reconnect.sh               100,000 clients on io_uring, as many as it can on epoll; ten minutes
 #   scripts/reconnect.sh N             N clients
 #   ... --survivors S                  how many stay; 2,000
 #   ... --rate R                       publications per second to those; 5
 #   ... --backoff none|jitter:MS       how long clients wait before they come back; none
+#   ... --connecting N|all             handshakes at a time; 256 in one run and all in another when not given
 #   ... --hold SECONDS                 how long survivors are measured before and afterwards; 15
 #   ... --plane io_uring|epoll         on one of them
 #   ... --report DIR                   where the reports go; a new folder in $TMPDIR otherwise
@@ -29,16 +30,23 @@ source "$scripts/lib/tuning.sh"
 # Descriptors of the server that it keeps for others than clients: 1,024 for its internal API, and some.
 OTHER_DESCRIPTORS=1500
 
-usage() { sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
-clients=100000 survivors=2000 rate=5 backoff=none hold=15 planes=(io_uring epoll) reports='' page=()
+clients=100000 survivors=2000 rate=5 backoff=none connecting=(256 all) hold=15 planes=(io_uring epoll) reports='' page=()
 # What repeats the measurement.
 command=scripts/reconnect.sh
+[ "$(nice)" = 0 ] || command="nice -n $(nice) $command"
 while [ $# -gt 0 ]; do
     case $1 in
     --survivors | --rate | --hold)
-        [[ ${2:-} =~ ^[1-9][0-9]{0,4}$ ]] || die "$1 needs a number"
+        [[ ${2:-} =~ ^[1-9][0-9]{0,5}$ ]] || die "$1 needs a number"
         declare "${1#--}=$2"
+        command+=" $1 $2"
+        shift
+        ;;
+    --connecting)
+        [[ ${2:-} =~ ^([1-9][0-9]{0,6}|all)$ ]] || die "--connecting is a number, or all"
+        connecting=("$2")
         command+=" $1 $2"
         shift
         ;;
@@ -119,21 +127,30 @@ printf '[namespace.default]\nsubscribe = "authenticated"\n' >"$folder/server.tom
 cores=$(nproc)
 server_cores=$((cores > 1 ? cores - 1 : 1))
 read -r load_before _ </proc/loadavg
-failed=0
-for plane in "${planes[@]}"; do
+failed=0 runs=()
+# A fresh server for each run.
+measure() {
+    local plane=$1 at_a_time=$2 count
     start_server "$plane" --cores "$server_cores" --token-key "$folder/token_key.pem" --config "$folder/server.toml"
     count=$(clients_on "$plane")
-    say "$plane: server $server_pid on $public; $(grouped "$count") clients, and $survivors that stay"
-    describe "$plane" "scripts/reconnect.sh $count --plane $plane"
+    say "$plane: server $server_pid on $public; $(grouped "$count") clients that come back, $at_a_time at a time"
+    describe "$plane" "scripts/reconnect.sh $count --plane $plane --connecting $at_a_time"
+    [ "$at_a_time" != all ] || at_a_time=$count
     "$load_bin" storm "ws://$public/sub/{channel}" --publish-url "http://$internal/pub/{channel}" \
         --connections "$count" --survivors "$survivors" --rate "$rate" --backoff "$backoff" \
-        --hold "${hold}s" --recovery-max 3m --connect-timeout 30s --tokens "$folder/tokens.txt" \
-        --pid "$server_pid" "${described[@]}" --report "$reports/$plane" || failed=1
+        --connecting-max "$at_a_time" --hold "${hold}s" --recovery-max 3m --connect-timeout 30s \
+        --tokens "$folder/tokens.txt" --pid "$server_pid" "${described[@]}" --report "$reports/$3" || failed=1
     stop_server
+}
+for plane in "${planes[@]}"; do
+    for at_a_time in "${connecting[@]}"; do
+        runs+=("$plane-$at_a_time")
+        measure "$plane" "$at_a_time" "$plane-$at_a_time"
+    done
 done
 
 say
-PYTHONPATH=$root/bench python3 -m reconnect "$reports" "${planes[@]}" \
+PYTHONPATH=$root/bench python3 -m reconnect "$reports" "${runs[@]}" \
     --command "$command" --load-before "$load_before" "${page[@]}"
 say "reports: $reports"
 [ $failed -eq 0 ] || die "a run did not pass; see above"

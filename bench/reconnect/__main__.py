@@ -1,6 +1,6 @@
-"""Prints what `scripts/reconnect.sh` measured, the planes side by side, in markdown.
+"""Prints what `scripts/reconnect.sh` measured, its runs side by side, in markdown.
 
-FOLDER/PLANE is a report of the load tool's `storm`. A plane without one is shown as `-`.
+FOLDER/RUN is a report of the load tool's `storm`. A run without one is shown as `-`.
 """
 
 import argparse
@@ -86,6 +86,7 @@ ROWS: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("clients that stay", parameter("survivors", "{:,}")),
     ("publications per second to those", parameter("rate")),
     ("back-off", parameter("backoff")),
+    ("handshakes at a time", parameter("connecting-max", "{:,}")),
     ("half are back after", storm("50 % back after", "s")),
     ("95 % are back after", storm("95 % back after", "s")),
     ("all are back after", storm("100 % back after", "s")),
@@ -110,7 +111,7 @@ def table(records: dict[str, Record | None]) -> str:
 
 def notes(records: dict[str, Record | None]) -> str:
     """What the load tool says about who was the limit."""
-    limits = [f"- {plane}: {one.client_limited}" for plane, one in records.items() if one and one.client_limited]
+    limits = [f"- {run}: {one.client_limited}" for run, one in records.items() if one and one.client_limited]
     return "\n\nNotes of the load tool:\n\n" + "\n".join(limits) if limits else ""
 
 
@@ -124,15 +125,15 @@ def heading(command: str, loads: Sequence[float]) -> str:
     )
 
 
-def read(folder: pathlib.Path, planes: Sequence[str]) -> dict[str, Record | None]:
-    files = {plane: folder / plane / "record.json" for plane in planes}
-    return {plane: Record(json.loads(file.read_text())) if file.exists() else None for plane, file in files.items()}
+def read(folder: pathlib.Path, runs: Sequence[str]) -> dict[str, Record | None]:
+    files = {run: folder / run / "record.json" for run in runs}
+    return {run: Record(json.loads(file.read_text())) if file.exists() else None for run, file in files.items()}
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("planes", nargs="+")
+    parser.add_argument("runs", nargs="+")
     parser.add_argument("--command", required=True, help="what repeats the measurement")
     parser.add_argument("--load-before", type=float, required=True, help="load average before the first run")
     parser.add_argument("--page", type=pathlib.Path, help="the page whose generated part is replaced")
@@ -141,7 +142,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    records = read(options.folder, options.planes)
+    records = read(options.folder, options.runs)
     loads = (options.load_before, os.getloadavg()[0])
     section = f"{heading(options.command, loads)}\n\n{table(records)}{notes(records)}\n"
     print(section)
