@@ -35,7 +35,6 @@ usage() { sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 clients=100000 survivors=2000 rate=5 backoff=none connecting=(256 all) hold=15 planes=(io_uring epoll) reports='' page=()
 # What repeats the measurement.
 command=scripts/reconnect.sh
-[ "$(nice)" = 0 ] || command="nice -n $(nice) $command"
 while [ $# -gt 0 ]; do
     case $1 in
     --survivors | --rate | --hold)
@@ -138,7 +137,7 @@ measure() {
     [ "$at_a_time" != all ] || at_a_time=$count
     "$load_bin" storm "ws://$public/sub/{channel}" --publish-url "http://$internal/pub/{channel}" \
         --connections "$count" --survivors "$survivors" --rate "$rate" --backoff "$backoff" \
-        --connecting-max "$at_a_time" --hold "${hold}s" --recovery-max 3m --connect-timeout 30s \
+        --returning-max "$at_a_time" --hold "${hold}s" --recovery-max 3m --connect-timeout 30s \
         --tokens "$folder/tokens.txt" --pid "$server_pid" "${described[@]}" --report "$reports/$3" || failed=1
     stop_server
 }

@@ -86,7 +86,7 @@ ROWS: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("clients that stay", parameter("survivors", "{:,}")),
     ("publications per second to those", parameter("rate")),
     ("back-off", parameter("backoff")),
-    ("handshakes at a time", parameter("connecting-max", "{:,}")),
+    ("handshakes at a time", parameter("returning-max", "{:,}")),
     ("half are back after", storm("50 % back after", "s")),
     ("95 % are back after", storm("95 % back after", "s")),
     ("all are back after", storm("100 % back after", "s")),

@@ -98,6 +98,10 @@ pub(crate) struct Storm {
     #[arg(long, default_value = "none")]
     pub(crate) backoff: Backoff,
 
+    /// Handshakes under way at the same time when they come back; without it --connecting-max
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) returning_max: Option<u32>,
+
     /// How they are dropped: reset or fin
     #[arg(long, value_name = "HOW", default_value = "reset", value_parser = ["reset", "fin"])]
     pub(crate) drop: String,

@@ -80,7 +80,7 @@ impl Ramp {
     }
 
     /// Whether one more connect is allowed besides those in flight.
-    pub(crate) fn has_room(&self, connecting: usize) -> bool {
+    fn has_room(&self, connecting: usize) -> bool {
         connecting < self.connecting_max
     }
 

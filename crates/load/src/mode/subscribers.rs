@@ -26,6 +26,8 @@ pub(crate) struct Rules {
     pub(crate) slow_percent: u32,
     pub(crate) slow_bytes_per_s: u64,
     pub(crate) backoff: Backoff,
+    /// Handshakes that a thread has under way when clients come back.
+    pub(crate) returning_max: usize,
     /// How a storm drops connections.
     pub(crate) drop: Close,
     pub(crate) progress: Arc<Progress>,
@@ -117,7 +119,7 @@ impl Subscribers {
     }
 
     fn reconnect(&mut self, core: &mut Core<Subscription>) {
-        while self.ramp.has_room(core.connecting()) {
+        while core.connecting() < self.rules.returning_max {
             let Some(absent) = self.returning.due(core.now_ns) else { return };
             let subscription =
                 Subscription { returning: Some(absent.attempt), ..Subscription::default() };
@@ -223,7 +225,7 @@ impl Job for Subscribers {
             && self.to_drop.is_empty()
             && self.returning.is_empty();
         let returning_ns = self.returning.next_ns();
-        let returning_ns = returning_ns.filter(|_| self.ramp.has_room(core.connecting()));
+        let returning_ns = returning_ns.filter(|_| core.connecting() < self.rules.returning_max);
         let dropping_ns = (!self.to_drop.is_empty()).then_some(core.now_ns);
         let wishes =
             [self.ramp.next_ns(core.connecting()), returning_ns, dropping_ns, self.slow.step(core)];

@@ -29,6 +29,7 @@ pub(super) fn run(options: &Idle) -> Result<Record, Failure> {
         slow_percent: 0,
         slow_bytes_per_s: 0,
         backoff: Backoff::None,
+        returning_max: 0,
         drop: Close::Reset,
         progress: Arc::new(Progress::new(common.channels, 1)),
         excused: Arc::new(Excused::default()),

@@ -158,6 +158,7 @@ fn publish_and_check(
         slow_percent: work.slow_percent,
         slow_bytes_per_s: work.slow_bytes_per_s,
         backoff: Backoff::None,
+        returning_max: 0,
         drop: Close::Reset,
         progress: Arc::clone(&progress),
         excused: Arc::clone(&excused),

@@ -35,6 +35,7 @@ pub(super) fn run(options: &Storm) -> Result<Record, Failure> {
     let channels = common.channels + u32::from(options.survivors > 0);
     let progress = Arc::new(Progress::new(channels, 1));
     let excused = Arc::new(Excused::default());
+    let returning_max = options.returning_max.unwrap_or(common.connecting_max);
     let rules = Rules {
         run: setup.run,
         channels: common.channels,
@@ -43,6 +44,7 @@ pub(super) fn run(options: &Storm) -> Result<Record, Failure> {
         slow_percent: 0,
         slow_bytes_per_s: 0,
         backoff: options.backoff,
+        returning_max: returning_max.div_ceil(common.threads) as usize,
         drop: if options.drop == "fin" { Close::Fin } else { Close::Reset },
         progress: Arc::clone(&progress),
         excused: Arc::clone(&excused),
@@ -73,6 +75,7 @@ pub(super) fn run(options: &Storm) -> Result<Record, Failure> {
     for (name, value) in [
         ("survivors", options.survivors.to_string()),
         ("backoff", options.backoff.to_string()),
+        ("returning-max", returning_max.to_string()),
         ("drop", options.drop.clone()),
         ("recovery-max", options.recovery_max.to_string()),
     ] {
