@@ -113,7 +113,8 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
 }
 
 /// Who is let in. Checked configurations say how many connections an address may have.
-pub(crate) fn admission_rules(settings: &Settings) -> AdmissionRules {
+pub(crate) fn admission_rules(config: &Config) -> AdmissionRules {
+    let settings = &config.settings;
     AdmissionRules {
         proxies: ProxyRules {
             trusted: settings.trusted_proxies.clone(),
@@ -123,6 +124,7 @@ pub(crate) fn admission_rules(settings: &Settings) -> AdmissionRules {
         accepts_per_second: settings.accepts_per_second,
         joins_per_second_per_address: settings.joins_per_second_per_address,
         publishes_per_second_per_address: settings.publishes_per_second_per_address,
+        memory_max: settings.memory_max.map_or(config.capacity.budget_bytes, |max| max as u64),
     }
 }
 

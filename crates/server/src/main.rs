@@ -1,6 +1,7 @@
 //! `switchboard`: a push server. This program reads its configuration, starts the shards and the
 //! internal API, and stops on a signal.
 
+mod allocator;
 mod broker;
 mod config;
 mod derive;
@@ -16,9 +17,6 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use config::{Config, Task};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     use_small_pages();

@@ -12,6 +12,8 @@ use switchboard_plane::{Descriptors, Plane, PlaneConfig, Reserved};
 use switchboard_shard::run::{self, Clock, Driver};
 use switchboard_shard::{Common, RESERVED_SLOTS, Shard, internal_slots};
 
+use crate::allocator;
+
 /// What every shard's thread gets.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
@@ -133,7 +135,7 @@ fn run_on<P: Plane>(
 ) -> Ended {
     let seed = getrandom::u64().map_err(io::Error::other)?;
     let shard = Shard::new(plane, id, &launch.common, seed, launch.clock.now_ms());
-    run::run(shard, driver, launch.clock.clone(), ready)
+    run::run(shard, driver, launch.clock.clone(), allocator::give_back, ready)
 }
 
 fn pin(cpu: usize) -> io::Result<()> {

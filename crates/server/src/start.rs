@@ -110,7 +110,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         config: Arc::new(derive::shard_config(config)),
         handles,
         router,
-        admission: Arc::new(Admission::new(&derive::admission_rules(&config.settings))),
+        admission: Arc::new(Admission::new(&derive::admission_rules(config))),
         api: Arc::new(Api::new(derive::api_config(config), Box::new(Requests(control)))),
         backends: match &backends {
             Some(backends) => Arc::clone(backends) as Arc<_>,

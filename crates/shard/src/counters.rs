@@ -72,6 +72,7 @@ counters! {
     counter connections_closed: "Connections ended, by either side.";
     counter accepts_paused: "Times accepting was paused because descriptors or slots had run out.";
     counter refused_full: "Requests answered with 503 because the shard was full.";
+    counter refused_memory: "Requests answered with 503 because memory was short.";
     counter refused_address:
         "Requests answered with 429 because their address had too many connections.";
     counter refused_rate:
@@ -109,6 +110,8 @@ counters! {
     counter closed_slow: "Subscribers closed for being too slow (WebSocket: 4008): resume.";
     counter closed_trickling:
         "Connections ended because they took less than `slow_reader_bytes_per_second_min`.";
+    counter closed_memory:
+        "Connections with full sockets that were cut because memory was short.";
     counter closed_lost:
         "WebSocket subscribers closed with 4010: what they asked for is lost and they cannot \
          be told.";
@@ -137,6 +140,8 @@ counters! {
     gauge log_bytes in Bytes: "Bytes in the logs of channels that live on this shard.";
     counter history_evicted:
         "Publications that the shard's byte budget took from a history before its time.";
+    counter history_shed:
+        "Publications that were dropped before their time because memory was short.";
     counter join_leave_dropped:
         "Joins and leaves that were not announced, because a channel had more than \
          `join_leave_per_second`.";

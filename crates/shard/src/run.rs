@@ -74,6 +74,13 @@ fn to_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Bytes of memory that the process has in use (`/proc/self/statm`, the second field, in pages).
+fn memory_used() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
 /// Which of monoio's drivers waits for the plane.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Driver {
@@ -84,7 +91,8 @@ pub enum Driver {
 }
 
 /// Turns the shard on this thread until it has stopped. Calls `ready` when nothing that the start
-/// needs can fail any more.
+/// needs can fail any more, and `give_back` once a second while memory is short: it gives the system what
+/// this thread has freed.
 ///
 /// # Errors
 /// When the runtime cannot be made or the plane breaks.
@@ -92,21 +100,23 @@ pub fn run<P: Plane>(
     shard: Shard<P>,
     driver: Driver,
     clock: Clock,
+    give_back: fn(),
     ready: impl FnOnce(),
 ) -> io::Result<()> {
     match driver {
         Driver::IoUring => RuntimeBuilder::<TimeDriver<IoUringDriver>>::new()
             .build()?
-            .block_on(turn_until_stopped(shard, clock, ready)),
+            .block_on(turn_until_stopped(shard, clock, give_back, ready)),
         Driver::Legacy => RuntimeBuilder::<TimeDriver<LegacyDriver>>::new()
             .build()?
-            .block_on(turn_until_stopped(shard, clock, ready)),
+            .block_on(turn_until_stopped(shard, clock, give_back, ready)),
     }
 }
 
 async fn turn_until_stopped<P: Plane>(
     mut shard: Shard<P>,
     clock: Clock,
+    give_back: fn(),
     ready: impl FnOnce(),
 ) -> io::Result<()> {
     // monoio waits for readiness through its socket types only; this one is never read or written.
@@ -116,7 +126,11 @@ async fn turn_until_stopped<P: Plane>(
     let mut parked_at = Instant::now();
     loop {
         let now_ms = clock.tell(&mut shard);
+        shard.watch_memory(now_ms, memory_used);
         let next = shard.turn(now_ms)?;
+        if shard.has_given_up() {
+            give_back();
+        }
         if shard.has_served() {
             shard.sent_by(clock.now_us());
         }

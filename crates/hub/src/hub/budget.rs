@@ -6,6 +6,9 @@ use crate::channel::Channel;
 /// At most this many publications are dropped in one step of trimming.
 pub(super) const TRIM_MAX: usize = 1024;
 
+/// At most this many are dropped at once where memory is short, which takes some milliseconds.
+const SHED_MAX: usize = 16_384;
+
 impl Hub {
     /// Brings the logs back under their limits after one of them grew.
     pub(super) fn log_grew(&mut self, now_ms: u64, index: u32) {
@@ -33,6 +36,21 @@ impl Hub {
         {
             self.evict_oldest(now_ms, largest);
         }
+    }
+
+    /// Drops what the largest logs hold, the oldest first, until all together hold no more than this. The
+    /// newest publication of each stays, since it may not be delivered yet. Says how many it dropped.
+    pub fn shed(&mut self, now_ms: u64, bytes_max: usize) -> usize {
+        let mut dropped = 0;
+        while dropped < SHED_MAX
+            && self.shares.bytes() > bytes_max
+            && let Some(largest) = self.shares.largest()
+            && self.table[largest].log().len() > 1
+        {
+            self.evict_oldest(now_ms, largest);
+            dropped += 1;
+        }
+        dropped
     }
 
     /// Drops the oldest publication of a log, even if a subscriber needs it.

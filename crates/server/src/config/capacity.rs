@@ -169,7 +169,10 @@ impl Capacity {
         let other_bytes = shards * SHARD_BYTES + pending_bytes + PROGRAM_BYTES;
         let fixed_bytes = log_bytes + idle_channel_bytes + other_bytes;
         // A quarter is left to the rest of the machine and to buffers of busy connections.
-        let budget_bytes = machine.memory_bytes / 4 * 3;
+        let budget_bytes = match settings.memory_max {
+            Some(bytes) if bytes > 0 => bytes as u64,
+            _ => machine.memory_bytes / 4 * 3,
+        };
         // Logs are seldom full: they may not take more than half from connections.
         let memory = budget_bytes.saturating_sub(fixed_bytes).max(budget_bytes / 2);
 
@@ -179,9 +182,9 @@ impl Capacity {
                 connections: memory / (USER_BYTES + KERNEL_BYTES),
                 hard: false,
                 reason: format!(
-                    "memory: three quarters of {}, less {} for logs, channels and arenas, at \
-                     {USER_BYTES} B user and {KERNEL_BYTES} B kernel memory each",
-                    bytes(machine.memory_bytes),
+                    "memory: {}, less {} for logs, channels and arenas, at {USER_BYTES} B user and \
+                     {KERNEL_BYTES} B kernel memory each",
+                    budget(settings, machine),
                     bytes(fixed_bytes.min(budget_bytes / 2)),
                 ),
             },
@@ -252,6 +255,14 @@ pub(crate) fn connection_kinds(shards: u64) -> String {
          publication of 128 B there. WebSockets, event streams and held polls take the same",
         own + FIRST_PUBLICATION_BYTES
     )
+}
+
+/// The memory that may be used, for people.
+fn budget(settings: &Settings, machine: &Machine) -> String {
+    match settings.memory_max {
+        Some(memory_max) if memory_max > 0 => format!("{} (memory_max)", bytes(memory_max as u64)),
+        _ => format!("three quarters of {}", bytes(machine.memory_bytes)),
+    }
 }
 
 /// A number of bytes for people.

@@ -165,6 +165,10 @@ settings! {
     }
 
     "Size limits" {
+        /// Memory that the server may have in use, in bytes. From 90 % on it refuses new connections (503), from
+        /// 95 % on it drops what channels keep, and beyond it it cuts the slowest clients. Not set: three quarters
+        /// of the machine's memory or of the control group's, whichever is smaller. 0 = no bound.
+        memory_max: Option<usize> = None, 0..=1_125_899_906_842_624;
         /// Largest message that a client may send, in bytes; beyond it, close code 1009.
         message_bytes_max: usize = 65_536, 1..=1_073_741_824;
         /// Most frames that one message of a client may consist of; beyond it, close code 1008.

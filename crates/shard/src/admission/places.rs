@@ -6,6 +6,7 @@ use std::sync::Arc;
 use switchboard_plane::ConnId;
 
 use super::address::Subject;
+use super::memory::Pressure;
 use super::newcomers::{Look, Newcomers};
 use super::refusal::Reason;
 use super::shared::Admission;
@@ -61,6 +62,9 @@ impl Places {
     pub(crate) fn admit(&mut self, client: IpAddr) -> Result<(), Reason> {
         if self.taken >= self.taken_max {
             return Err(Reason::Full);
+        }
+        if self.shared.pressure() >= Pressure::RefuseNew {
+            return Err(Reason::Memory);
         }
         if !self.shared.try_add(self.shared.subject(client)) {
             return Err(Reason::Address);

@@ -5,6 +5,8 @@
 pub(crate) enum Reason {
     /// All places are taken.
     Full,
+    /// Memory is short.
+    Memory,
     /// Its address has as many connections as it may.
     Address,
     /// Its address has begun to listen to as many channels as it may.
@@ -28,6 +30,8 @@ impl Reason {
         let (status, first_s, width_s, sentence) = match self {
             Self::Full => (503, 1, 5, "all connections are taken; try again later"),
             Self::Backend => (503, 1, 10, "the backend does not answer now; try again later"),
+            // What is given up takes some seconds.
+            Self::Memory => (503, 5, 10, "the server is short of memory; try again later"),
             Self::Joins => (
                 429,
                 1,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::address::Subject;
 use super::budgets::Budgets;
 use super::counts::Counts;
+use super::memory::{Memory, Pressure};
 use super::pace::Pace;
 use super::proxies::ProxyRules;
 
@@ -24,6 +25,8 @@ pub struct AdmissionRules {
     /// Publications that the clients of one address may make in a second, with a burst of as many; 0 = no
     /// bound.
     pub publishes_per_second_per_address: u32,
+    /// Bytes of memory that may be in use, beyond which the server gives up what it can; 0 = no bound.
+    pub memory_max: u64,
 }
 
 /// What all shards know together of who is let in.
@@ -34,6 +37,7 @@ pub struct Admission {
     connections: Option<Counts>,
     joins: Option<Budgets>,
     publishes: Option<Budgets>,
+    memory: Option<Memory>,
 }
 
 impl Admission {
@@ -46,7 +50,19 @@ impl Admission {
             connections: unless_zero(rules.connections_per_address_max).map(Counts::new),
             joins: unless_zero(rules.joins_per_second_per_address).map(Budgets::new),
             publishes: unless_zero(rules.publishes_per_second_per_address).map(Budgets::new),
+            memory: (rules.memory_max > 0).then(|| Memory::new(rules.memory_max)),
         }
+    }
+
+    /// What is known of the memory in use, if it has a bound.
+    pub(crate) fn memory(&self) -> Option<&Memory> {
+        self.memory.as_ref()
+    }
+
+    /// What is to be done about the memory in use.
+    #[inline]
+    pub(crate) fn pressure(&self) -> Pressure {
+        self.memory.as_ref().map_or(Pressure::Serve, Memory::pressure)
     }
 
     pub(crate) fn proxies(&self) -> &ProxyRules {

@@ -178,6 +178,7 @@ pub(crate) fn refuse(core: &Core, id: ConnId, reason: Reason) -> Refusal {
             core.refusals.address.add();
             &counters.refused_address
         }
+        Reason::Memory => &counters.refused_memory,
         Reason::Joins => &counters.refused_joins,
         Reason::Backend => &counters.refused_backend,
     };

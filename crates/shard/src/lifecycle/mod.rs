@@ -2,4 +2,5 @@
 
 pub(crate) mod admission;
 pub(crate) mod ending;
+pub(crate) mod relief;
 pub(crate) mod stop;

@@ -24,6 +24,7 @@ use crate::exchange::Exchange;
 use crate::handle::Handle;
 use crate::histogram::Histogram;
 use crate::lifecycle::admission;
+use crate::lifecycle::relief::Relief;
 use crate::lifecycle::stop::Stop;
 use crate::link::Link;
 use crate::session;
@@ -80,6 +81,7 @@ pub struct Shard<P> {
     fan_out: FanOut,
     catch_up: CatchUp,
     sweep: Sweep,
+    relief: Relief,
     next_step_ms: u64,
     stop: Option<Stop>,
     send_delays: Arc<Histogram>,
@@ -105,6 +107,7 @@ impl<P: Plane> Shard<P> {
             fan_out: FanOut::default(),
             catch_up: CatchUp::default(),
             sweep: Sweep::default(),
+            relief: Relief::default(),
             next_step_ms: now_ms,
             stop: None,
             send_delays: Arc::clone(&own.send_delays),
@@ -117,6 +120,7 @@ impl<P: Plane> Shard<P> {
     /// When the plane as a whole is broken.
     pub fn turn(&mut self, now_ms: u64) -> std::io::Result<Next> {
         self.core.set_now(now_ms);
+        self.relief.begin_turn();
         self.fan_out.begin_turn();
         self.core.counters.turns.add(1);
         // What clients ask may follow from what other shards sent before: that is taken first.
@@ -147,6 +151,29 @@ impl<P: Plane> Shard<P> {
     /// what [`sent_by`](Shard::sent_by) measures says nothing.
     pub fn set_fine_time(&mut self, now_us: u64) {
         self.core.hub.set_fine_time(now_us as u32);
+    }
+
+    /// Where it is time to look at the memory in use: counts it by `measure` (bytes), so that all shards do
+    /// what follows from it. Without it, memory has no bound.
+    pub fn watch_memory(&self, now_ms: u64, measure: impl FnOnce() -> Option<u64>) {
+        let memory = self.core.places.shared().memory();
+        if let Some(memory) = memory.filter(|memory| memory.is_due(now_ms))
+            && let Some(used) = measure()
+            && let Some(pressure) = memory.measured(used)
+        {
+            tracing::warn!(
+                used,
+                memory_max = memory.budget(),
+                "memory in use: {}",
+                pressure.describe()
+            );
+        }
+    }
+
+    /// Whether the last turn gave up what it could because memory is short: what is free now should go back to
+    /// the system.
+    pub fn has_given_up(&self) -> bool {
+        self.relief.has_given_up()
     }
 
     /// Whether the last turn brought a publication to the last of its subscribers on this shard.
@@ -271,6 +298,7 @@ impl<P: Plane> Shard<P> {
     /// Timers, housekeeping and the gauges.
     fn step(&mut self, now_ms: u64) {
         let behind = self.sweep.step(&mut self.core);
+        self.relief.step(&mut self.core);
         self.end_stage();
         self.core.hub.tick(self.core.now_ms, &mut self.core.exchange.outbox);
         self.core.exchange.post();
