@@ -124,6 +124,9 @@ pub(crate) fn admission_rules(config: &Config) -> AdmissionRules {
         accepts_per_second: settings.accepts_per_second,
         joins_per_second_per_address: settings.joins_per_second_per_address,
         publishes_per_second_per_address: settings.publishes_per_second_per_address,
+        connections_per_user_max: settings.connections_per_user_max,
+        joins_per_second_per_user: settings.joins_per_second_per_user,
+        publishes_per_second_per_user: settings.publishes_per_second_per_user,
         memory_max: settings.memory_max.map_or(config.capacity.budget_bytes, |max| max as u64),
     }
 }

@@ -75,14 +75,16 @@ counters! {
     counter refused_memory: "Requests answered with 503 because memory was short.";
     counter refused_address:
         "Requests answered with 429 because their address had too many connections.";
+    counter refused_user:
+        "Requests answered with 429 because their user had too many connections.";
     counter refused_rate:
         "Connections closed at once because more came in a second than `accepts_per_second`.";
     counter refused_silent:
         "Connections without a whole request that were closed to make room for others.";
     counter refused_joins:
-        "Requests to listen answered with 429 because their address made too many.";
+        "Requests to listen answered with 429 because their address or user made too many.";
     counter refused_publishes:
-        "Publications of clients not made because their address made too many.";
+        "Publications of clients not made because their address or user made too many.";
     counter refused_proxy:
         "Connections to `proxy_protocol_listen` closed at once: not from a trusted proxy, or \
          without its header.";

@@ -113,6 +113,15 @@ settings! {
         /// Publications that the clients of one address may send in a second, over all their connections,
         /// with a burst of as many; beyond it, close code 1008. 0 means no limit.
         publishes_per_second_per_address: u32 = 0, 0..=1_000_000;
+        /// Most connections that one user may listen with, across all shards; beyond it, 429. Users are those
+        /// whom tokens name. 0 = no bound.
+        connections_per_user_max: u32 = 0, 0..=16_777_216;
+        /// Channels that one user may begin to listen to in a second, on all of its connections; beyond it, 429.
+        /// 0 = no bound.
+        joins_per_second_per_user: u32 = 0, 0..=1_000_000;
+        /// Publications that the clients of one user may make in a second; beyond it, close code 1008. 0 = no
+        /// bound.
+        publishes_per_second_per_user: u32 = 0, 0..=1_000_000;
     }
 
     "Channels" {

@@ -1,11 +1,19 @@
-//! Who counts as one client address.
+//! Who counts as one client: an address, or a user.
 
 use std::net::IpAddr;
 
-/// What limits per address count: an IPv4 address, or the /64 network of an IPv6 address, since whoever
-/// has one IPv6 address has its whole network.
+/// What limits count: an IPv4 address, or the /64 network of an IPv6 address, since whoever has one IPv6 address
+/// has its whole network; or a user.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Subject(u64);
+
+impl Subject {
+    /// A user, by a keyed hash of its name: nobody can choose names that meet. Addresses and users are never in
+    /// the same table.
+    pub(super) fn user(hash: u64) -> Self {
+        Self(hash)
+    }
+}
 
 impl From<IpAddr> for Subject {
     fn from(ip: IpAddr) -> Self {

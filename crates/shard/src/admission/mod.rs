@@ -2,7 +2,7 @@
 //! times come in, and what to do comes out.
 //!
 //! [`Admission`] is what all shards know together: connections per address, how fast connections are
-//! accepted, and how much memory is in use. [`Places`] is one shard's: its places, and who makes room for others. A connection passes by
+//! accepted, connections per user, and how much memory is in use. [`Places`] is one shard's: its places, and who makes room for others. A connection passes by
 //! `at_accept` and, once its first request is whole, by `graduate`; the request of a trusted proxy hands
 //! its place over to the client that it names; `leave` gives all back.
 

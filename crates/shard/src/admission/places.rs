@@ -40,6 +40,11 @@ impl Places {
         &self.shared
     }
 
+    /// The same, for another part of the shard.
+    pub(crate) fn share(&self) -> Arc<Admission> {
+        Arc::clone(&self.shared)
+    }
+
     /// A connection from `peer` was accepted. A trusted proxy's own address is not limited; its clients'
     /// addresses are, once a request has told them.
     pub(crate) fn at_accept(&mut self, id: ConnId, peer: IpAddr, now_ms: u64) -> Entry {

@@ -9,10 +9,14 @@ pub(crate) enum Reason {
     Memory,
     /// Its address has as many connections as it may.
     Address,
+    /// Its user has as many connections as it may.
+    User,
     /// Its address has begun to listen to as many channels as it may.
     Joins,
     /// A backend that is to be asked does not answer.
     Backend,
+    /// Its user has.
+    UserJoins,
 }
 
 /// What a client that is not served is told.
@@ -38,6 +42,19 @@ impl Reason {
                 5,
                 "this address begins to listen too often (joins_per_second_per_address); try again \
                  later",
+            ),
+            Self::UserJoins => (
+                429,
+                1,
+                5,
+                "this user begins to listen too often (joins_per_second_per_user); try again later",
+            ),
+            Self::User => (
+                429,
+                5,
+                10,
+                "this user has as many connections as it may (connections_per_user_max); close some, \
+                 or try again later",
             ),
             // Nothing becomes free before this client itself, or a neighbour of it, closes some.
             Self::Address => (

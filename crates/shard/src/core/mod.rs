@@ -108,8 +108,9 @@ impl Core {
         exchange: Exchange,
         now_ms: u64,
     ) -> Self {
-        let identities =
-            Identities::new(config.identity.verifier.clone(), config.hooks.ask_of_listeners());
+        let keeps_meta = config.hooks.ask_of_listeners();
+        let verifier = config.identity.verifier.clone();
+        let identities = Identities::new(verifier, places.share(), keeps_meta);
         let (counters, refusals) = (Arc::clone(&own.counters), Arc::clone(&own.refusals));
         Self {
             shard,

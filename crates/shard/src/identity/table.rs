@@ -6,6 +6,7 @@ use switchboard_auth::{Claims, Patterns, TokenCache, Verifier};
 
 use super::by_slot::{BySlot, Vacant};
 use super::users::{NONE, Users};
+use crate::admission::Admission;
 
 /// Bytes of verified tokens that a shard remembers, for polls.
 const CACHE_BYTES_MAX: usize = 4 << 20;
@@ -74,15 +75,22 @@ pub(crate) struct Identities {
     /// What the tokens of connections say beside the user, where that is needed later.
     claims: BySlot<Option<Arc<Claims>>>,
     users: Users,
+    /// How many connections each user has on all shards.
+    admission: Arc<Admission>,
     open: u64,
     /// Backends are asked about connections that listen, and are told what their tokens said.
     keeps_meta: bool,
 }
 
 impl Identities {
-    pub(crate) fn new(verifier: Option<Arc<Verifier>>, keeps_meta: bool) -> Self {
+    pub(crate) fn new(
+        verifier: Option<Arc<Verifier>>,
+        admission: Arc<Admission>,
+        keeps_meta: bool,
+    ) -> Self {
         Self {
             verifier,
+            admission,
             cache: TokenCache::new(CACHE_BYTES_MAX),
             by_slot: BySlot::default(),
             claims: BySlot::default(),
@@ -92,9 +100,18 @@ impl Identities {
         }
     }
 
-    /// The connection in this slot is that of the client with these claims, until `expires_s`.
-    pub(crate) fn set(&mut self, slot: u32, claims: &Claims, expires_s: u32) {
-        self.clear(slot);
+    /// The connection in this slot is that of the client with these claims, until `expires_s`. False, and
+    /// nothing changes, where its user has as many connections as it may.
+    #[must_use]
+    pub(crate) fn set(&mut self, slot: u32, claims: &Claims, expires_s: u32) -> bool {
+        if self.user(slot) == Some(&claims.user) {
+            // It is counted already.
+            self.take(slot);
+        } else if self.admission.users().try_add(&claims.user) {
+            self.clear(slot);
+        } else {
+            return false;
+        }
         let user = self.users.intern(&claims.user);
         let next = self.users.first(user);
         let kept = self.kept(claims, next);
@@ -107,6 +124,7 @@ impl Identities {
         if kept.is_some() {
             self.claims.put(slot, kept);
         }
+        true
     }
 
     /// What is needed of claims once the connection listens: one copy for all connections of a user with the
@@ -129,6 +147,13 @@ impl Identities {
 
     /// The connection in this slot does not listen any more.
     pub(crate) fn clear(&mut self, slot: u32) {
+        if let Some(identity) = self.by_slot.get(slot) {
+            self.admission.users().remove(self.users.name(identity.user));
+            self.take(slot);
+        }
+    }
+
+    fn take(&mut self, slot: u32) {
         let Some(Identity { user, before, next, .. }) = self.by_slot.take(slot) else {
             return;
         };
@@ -220,6 +245,12 @@ mod tests {
     use switchboard_auth::Patterns;
 
     use super::*;
+    use crate::admission::AdmissionRules;
+
+    fn identities(connections_per_user_max: u32) -> Identities {
+        let rules = AdmissionRules { connections_per_user_max, ..AdmissionRules::default() };
+        Identities::new(None, Arc::new(Admission::new(&rules)), false)
+    }
 
     fn claims(user: &str) -> Arc<Claims> {
         Arc::new(Claims {
@@ -236,13 +267,13 @@ mod tests {
     #[test]
     fn the_connections_of_each_user_are_those_that_were_set() {
         let mut random = fastrand::Rng::with_seed(3);
-        let mut identities = Identities::new(None, false);
+        let mut identities = identities(0);
         let mut model: BTreeMap<u32, String> = BTreeMap::new();
         for _ in 0..5_000 {
             let slot = random.u32(..900);
             let user = ["", "a", "b", "c"][random.usize(..4)];
             if random.bool() {
-                identities.set(slot, &claims(user), NEVER_S);
+                assert!(identities.set(slot, &claims(user), NEVER_S));
                 model.insert(slot, user.to_owned());
             } else {
                 identities.clear(slot);
@@ -259,11 +290,33 @@ mod tests {
     }
 
     #[test]
+    fn a_user_has_no_more_connections_than_it_may() {
+        let mut identities = identities(2);
+        for slot in 0..10 {
+            assert_eq!(identities.set(slot, &claims("a"), NEVER_S), slot < 2);
+            assert!(identities.set(100 + slot, &claims(""), NEVER_S), "nobody is not limited");
+        }
+        // A new token of the same user takes no place, another user's does.
+        assert!(identities.set(0, &claims("a"), 5));
+        assert!(identities.set(50, &claims("b"), NEVER_S));
+        assert!(!identities.set(50, &claims("a"), NEVER_S));
+        assert_eq!(identities.user(50), Some("b"), "nothing has changed");
+        assert!(!identities.set(100, &claims("a"), NEVER_S));
+        identities.clear(1);
+        identities.clear(1);
+        assert!(identities.set(100, &claims("a"), NEVER_S));
+        assert!(!identities.set(3, &claims("a"), NEVER_S));
+        // Another user's place in the same slot frees one.
+        assert!(identities.set(0, &claims("c"), NEVER_S));
+        assert!(identities.set(3, &claims("a"), NEVER_S));
+    }
+
+    #[test]
     fn what_is_due_is_found_by_page() {
-        let mut identities = Identities::new(None, false);
-        identities.set(300, &claims("a"), 10);
-        identities.set(301, &claims("b"), 12);
-        identities.set(302, &claims("b"), NEVER_S);
+        let mut identities = identities(0);
+        for (slot, user, expires_s) in [(300, "a", 10), (301, "b", 12), (302, "b", NEVER_S)] {
+            assert!(identities.set(slot, &claims(user), expires_s));
+        }
         let due =
             |identities: &Identities, page, now_s| identities.due(page, now_s).collect::<Vec<_>>();
         assert!(due(&identities, 1, 9).is_empty() && due(&identities, 0, 99).is_empty());
@@ -280,16 +333,16 @@ mod tests {
 
     #[test]
     fn claims_are_kept_once_for_the_connections_of_a_user() {
-        let mut identities = Identities::new(None, false);
+        let mut identities = identities(0);
         let with = |user, info: &str| Claims {
             info: Some(info.as_bytes().into()),
             channels: Patterns::new(["x".to_owned()]).unwrap(),
             ..(*claims(user)).clone()
         };
         for slot in 0..4 {
-            identities.set(slot, &with("a", if slot < 3 { "1" } else { "2" }), NEVER_S);
+            assert!(identities.set(slot, &with("a", if slot < 3 { "1" } else { "2" }), NEVER_S));
         }
-        identities.set(4, &claims("a"), NEVER_S);
+        assert!(identities.set(4, &claims("a"), NEVER_S));
         let kept = |slot| identities.claims(slot).unwrap();
         assert!(Arc::ptr_eq(kept(0), kept(1)) && Arc::ptr_eq(kept(0), kept(2)));
         assert!(!Arc::ptr_eq(kept(0), kept(3)) && kept(0).channels.is_empty());

@@ -179,8 +179,9 @@ pub(crate) fn refuse(core: &Core, id: ConnId, reason: Reason) -> Refusal {
             &counters.refused_address
         }
         Reason::Memory => &counters.refused_memory,
-        Reason::Joins => &counters.refused_joins,
         Reason::Backend => &counters.refused_backend,
+        Reason::User => &counters.refused_user,
+        Reason::Joins | Reason::UserJoins => &counters.refused_joins,
     };
     counter.add(1);
     // Neither those of one moment come back together nor those of one slot.

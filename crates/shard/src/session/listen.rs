@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard_auth::Who;
+use switchboard_auth::{Claims, Who};
 use switchboard_dialects::{self as dialects, Listen, Transport, poll::write_preflight};
 use switchboard_hooks::Refusal;
 use switchboard_hub::Start;
@@ -72,7 +72,9 @@ fn try_get(
     identity::without_history(&core.config, who.as_deref(), &channels, &mut listen);
     if let Some(claims) = &who {
         let expires_s = identity::expires_s(core, id, claims);
-        core.identities.set(id.index(), claims, expires_s);
+        if !core.identities.set(id.index(), claims, expires_s) {
+            return Err(try_later(core, id, Reason::User));
+        }
     }
     let answer = open_session(core, id, request, &channels, listen, cors);
     if !matches!(answer, Answer::TakenOver) {
@@ -90,10 +92,8 @@ fn who(
     channels: &Channels,
 ) -> Result<Who, Answer> {
     let shown = identity::show(core, id, request, transport, cors)?;
-    if !may_join(core, id, channels.names.len()) {
-        let refusal = admission::refuse(core, id, Reason::Joins);
-        return Err(Answer::Response(Response::try_later(refusal)));
-    }
+    may_join(core, id, shown.as_deref(), channels.names.len())
+        .map_err(|reason| try_later(core, id, reason))?;
     if shown.is_some() {
         return Ok(shown);
     }
@@ -148,11 +148,24 @@ fn open_session(
     }
 }
 
-/// Whether the client's address may begin to listen to so many channels now.
-fn may_join(core: &Core, id: ConnId, channels: usize) -> bool {
-    core.slab.get(id).is_some_and(|connection| {
-        core.places.shared().may_join(|| connection.peer.ip(), channels, core.now_ms)
-    })
+/// Whether the client's address and its user may begin to listen to so many channels now.
+fn may_join(core: &Core, id: ConnId, who: Option<&Claims>, channels: usize) -> Result<(), Reason> {
+    let Some(connection) = core.slab.get(id) else {
+        return Ok(());
+    };
+    let (shared, now_ms) = (core.places.shared(), core.now_ms);
+    if !shared.may_join(|| connection.peer.ip(), channels, now_ms) {
+        return Err(Reason::Joins);
+    }
+    if who.is_some_and(|claims| !shared.users().may_join(&claims.user, channels, now_ms)) {
+        return Err(Reason::UserJoins);
+    }
+    Ok(())
+}
+
+/// It is refused for now.
+fn try_later(core: &Core, id: ConnId, reason: Reason) -> Answer {
+    Answer::Response(Response::try_later(admission::refuse(core, id, reason)))
 }
 
 /// Clients name the seconds that they are shown, and publications have stamps.

@@ -29,6 +29,8 @@ pub(super) enum PublishError {
         "more publications per second than an address may make (publishes_per_second_per_address)"
     )]
     Address,
+    #[error("more publications per second than a user may make (publishes_per_second_per_user)")]
+    User,
 }
 
 impl PublishError {
@@ -146,9 +148,7 @@ pub(super) fn publish(
         let namespace = core.config.namespaces.name(namespace).to_owned();
         return Err(PublishError::TooMany { per_second, namespace });
     }
-    if !address_may(core, id) {
-        return Err(PublishError::Address);
-    }
+    is_within_budget(core, id)?;
     if asks {
         hooks::ask_to_publish(core, id, name, draft, request);
         return Ok(None);
@@ -156,15 +156,22 @@ pub(super) fn publish(
     Ok(make(core, id, &name, draft, request))
 }
 
-/// Whether the address of a client has not made as many publications, and requests to backends, as it may.
-pub(super) fn address_may(core: &mut Core, id: ConnId) -> bool {
-    let may = core.slab.get(id).is_some_and(|connection| {
-        core.places.shared().may_publish(|| connection.peer.ip(), core.now_ms)
-    });
-    if !may {
-        core.counters.refused_publishes.add(1);
-    }
-    may
+/// Whether neither the address nor the user of a client has made as many publications, and requests to
+/// backends, as it may.
+pub(super) fn is_within_budget(core: &Core, id: ConnId) -> Result<(), PublishError> {
+    let Some(connection) = core.slab.get(id) else {
+        return Ok(());
+    };
+    let (shared, now_ms) = (core.places.shared(), core.now_ms);
+    let error = if !shared.may_publish(|| connection.peer.ip(), now_ms) {
+        PublishError::Address
+    } else if !shared.users().may_publish(core.identities.user(id.index()), now_ms) {
+        PublishError::User
+    } else {
+        return Ok(());
+    };
+    core.counters.refused_publishes.add(1);
+    Err(error)
 }
 
 /// Makes a publication of a client that may. The receipt comes from here, or later as `on_published`.

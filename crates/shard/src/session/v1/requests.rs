@@ -121,9 +121,7 @@ fn ask(
     if !core.config.hooks.message {
         return Err((501, "no backend takes requests of clients here".to_owned()));
     }
-    if !publish::address_may(core, id) {
-        return Err((429, PublishError::Address.to_string()));
-    }
+    publish::is_within_budget(core, id).map_err(|error| (429, error.to_string()))?;
     let Some(number) = asked(core, id).map(|asked| asked.await_answer(name)) else {
         return Ok(());
     };
@@ -205,7 +203,7 @@ fn status(error: &PublishError) -> u16 {
     match error {
         PublishError::Namespace(_) | PublishError::Right(_) => 403,
         PublishError::Several => 400,
-        PublishError::TooMany { .. } | PublishError::Address => 429,
+        PublishError::TooMany { .. } | PublishError::Address | PublishError::User => 429,
     }
 }
 
@@ -273,7 +271,11 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
         return Ok(());
     }
     let expires_s = identity::expires_s(core, id, &claims);
-    core.identities.set(slot, &claims, expires_s);
+    if !core.identities.set(slot, &claims, expires_s) {
+        core.counters.refused_user.add(1);
+        let reason = "this user has as many connections as it may (connections_per_user_max)";
+        return Err((429, reason.to_owned()));
+    }
     core.reply(id, |out| write_refreshed(name, out));
     Ok(())
 }
