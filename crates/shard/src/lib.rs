@@ -40,7 +40,7 @@ mod time;
 mod turn;
 mod wall;
 
-pub use admission::{Admission, AdmissionRules, ProxyRules};
+pub use admission::{Admission, AdmissionRules, BUDGETS_BYTES, ProxyRules};
 pub use api::{Api, ApiConfig, ApiRequest, ApiResponse, ApiTimeouts, RequestHandler};
 pub use backends::{Backends, NoBackends};
 pub use command::{Command, Reply};

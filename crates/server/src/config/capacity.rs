@@ -27,6 +27,11 @@ const SHARD_BYTES: u64 = 8 << 20;
 /// What a shard remembers of a channel beside its publications, with its name and its places in the
 /// tables, in bytes.
 const CHANNEL_BYTES: u64 = 400;
+/// What a limit on how often an address or a user may do something takes, in bytes.
+const BUDGETS_BYTES: u64 = switchboard_shard::BUDGETS_BYTES;
+/// What a limit on how many connections they may have takes for each that has some, in bytes: an entry of a
+/// hash table that has just doubled.
+const COUNT_BYTES: u64 = 39;
 /// The program, its threads and the internal API when idle, in bytes.
 const PROGRAM_BYTES: u64 = 32 << 20;
 /// Descriptors of the program and the internal API that are not connections of clients.
@@ -230,6 +235,21 @@ impl Capacity {
     pub(crate) fn connection_bytes(&self) -> (u64, u64) {
         let connections = u64::from(self.connections_max);
         (connections * USER_BYTES, connections * KERNEL_BYTES)
+    }
+
+    /// The tables of addresses and users that limits need, when each connection is of another one, in bytes.
+    pub(crate) fn limits_bytes(&self, settings: &Settings) -> u64 {
+        let budgets = [
+            settings.joins_per_second_per_address,
+            settings.publishes_per_second_per_address,
+            settings.joins_per_second_per_user,
+            settings.publishes_per_second_per_user,
+        ];
+        let counts =
+            [settings.connections_per_address_max.unwrap_or(0), settings.connections_per_user_max];
+        let count = |limits: &[u32]| limits.iter().filter(|limit| **limit > 0).count() as u64;
+        let connections = u64::from(self.connections_max);
+        count(&budgets) * BUDGETS_BYTES + count(&counts) * connections * COUNT_BYTES
     }
 
     /// Memory that does not grow with connections, when all of it is used, in bytes.

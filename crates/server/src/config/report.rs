@@ -80,7 +80,8 @@ impl Report<'_> {
     }
 
     fn figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config { capacity, cpus, warnings, .. } = self.config;
+        let Config { capacity, cpus, warnings, settings, .. } = self.config;
+        let limits_bytes = capacity.limits_bytes(settings);
         let (user, kernel) = capacity.connection_bytes();
         writeln!(f, "\n\n# ==== What follows from it ====\n#")?;
         let mut line = |name: &str, text: String| write_comment(f, &format!("{name}: {text}"), 4);
@@ -102,14 +103,15 @@ impl Report<'_> {
             format!(
                 "{} of {} that may be used: {} user and {} kernel memory of connections, {} what \
                  channels keep, {} channels without subscribers, {} publications under way, arenas \
-                 and the program itself",
-                bytes(capacity.full_load_bytes()),
+                 and the program itself, {} the addresses and users that limits count",
+                bytes(capacity.full_load_bytes() + limits_bytes),
                 bytes(capacity.budget_bytes),
                 bytes(user),
                 bytes(kernel),
                 bytes(capacity.log_bytes),
                 bytes(capacity.idle_channel_bytes),
                 bytes(capacity.other_bytes),
+                bytes(limits_bytes),
             ),
         )?;
         line("user memory of a connection", connection_kinds(cpus.len() as u64))?;

@@ -1,17 +1,23 @@
 //! Who counts as one client: an address, or a user.
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 /// What limits count: an IPv4 address, or the /64 network of an IPv6 address, since whoever has one IPv6 address
 /// has its whole network; or a user.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Subject(u64);
+pub(crate) struct Subject(NonZeroU64);
 
 impl Subject {
     /// A user, by a keyed hash of its name: nobody can choose names that meet. Addresses and users are never in
     /// the same table.
     pub(super) fn user(hash: u64) -> Self {
-        Self(hash)
+        Self::new(hash)
+    }
+
+    /// 0 is a network, too, that of `::1`. The last one is none of anybody's.
+    fn new(number: u64) -> Self {
+        Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX))
     }
 }
 
@@ -19,8 +25,8 @@ impl From<IpAddr> for Subject {
     fn from(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             // As mapped to IPv6 in 64 bits: no network of IPv6 begins with 0000:ffff.
-            IpAddr::V4(v4) => Self(0xffff << 32 | u64::from(v4.to_bits())),
-            IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64),
+            IpAddr::V4(v4) => Self::new(0xffff << 32 | u64::from(v4.to_bits())),
+            IpAddr::V6(v6) => Self::new((v6.to_bits() >> 64) as u64),
         }
     }
 }

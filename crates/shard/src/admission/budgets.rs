@@ -29,6 +29,9 @@ pub(crate) struct Budgets {
 
 type Set = [Bucket; WAYS];
 
+/// What the buckets of one rate take, in bytes.
+pub const BUDGETS_BYTES: u64 = (STRIPES * SETS * size_of::<Set>()) as u64;
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
     subject: Option<Subject>,
@@ -117,6 +120,11 @@ mod tests {
             }
             prop_assert!(taken <= 10 + rounds as usize, "{taken} in {rounds} rounds");
         }
+    }
+
+    #[test]
+    fn a_rate_takes_the_memory_that_is_documented() {
+        assert_eq!(BUDGETS_BYTES, 1 << 20);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod proxies;
 mod refusal;
 mod shared;
 
+pub use budgets::BUDGETS_BYTES;
 pub(crate) use memory::Pressure;
 pub(crate) use places::{Entry, Places};
 pub use proxies::ProxyRules;

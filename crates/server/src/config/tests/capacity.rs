@@ -118,3 +118,21 @@ fn more_connections_than_memory_is_a_warning() {
     assert!(config.warnings[0].contains("memory"), "{:?}", config.warnings);
     assert_eq!(config.capacity.connections_max, 500_000);
 }
+
+#[test]
+fn tables_of_addresses_and_users_are_counted() {
+    let connections = ["--connections-max", "100000"];
+    let bytes = |more: &[&str]| {
+        let config = flags(&[&connections[..], more].concat()).unwrap();
+        config.capacity.limits_bytes(&config.settings)
+    };
+    assert_eq!(bytes(&[]), 0);
+    let budgets = ["--joins-per-second-per-address", "5", "--publishes-per-second-per-user", "5"];
+    assert_eq!(bytes(&budgets), 2 << 20);
+    assert_eq!(bytes(&["--connections-per-user-max", "5"]), 3_900_000);
+    // Where strangers can connect, their addresses are counted by default.
+    assert_eq!(bytes(&["--listen", "0.0.0.0:8000"]), 3_900_000);
+    let config = flags(&[&connections[..], &["--connections-per-user-max", "5"]].concat()).unwrap();
+    let report = Report { config: &config }.to_string().replace("\n#     ", " ");
+    assert!(report.contains("3.7 MiB the addresses and users that limits count"), "{report}");
+}
