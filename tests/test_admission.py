@@ -160,6 +160,21 @@ def test_silent_connections_make_room(start, plane, source):
     close_all(subscribers + silent + inside)
 
 
+def test_an_address_beyond_its_share_takes_no_slots_of_others(start, plane):
+    """Its connections wait to be told so, a few at a time, and leave the others to others."""
+    server = empty(start(plane, connections_max=300, connections_per_address_max=5))
+    flood = [RawConnection(server, source=STRANGER) for _ in range(250)]
+    # 5 that are in, 64 that wait, and the one that asks here.
+    wait_until("all of them", lambda: server.counter("connections_accepted") >= 250)
+    assert server.counter("connections_open") <= 5 + 64
+    assert server.counter("refused_silent") >= 150
+    assert ask_from(server, GUEST).status == 200
+    # Those that wait hear why, if they ask in time.
+    with RawConnection(server, source=STRANGER) as late:
+        assert late.send(get(server, "/health")).read_answer().status == 429
+    close_all(flood)
+
+
 def test_a_drip_of_bytes_does_not_keep_a_place(start, plane):
     server = empty(start(plane, connections_max=1))
     with RawConnection(server, source=STRANGER) as slow:

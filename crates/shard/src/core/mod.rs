@@ -63,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) parked: Vec<ConnId>,
     /// Who is let in.
     pub(crate) places: Places,
+    /// Connections that had no place when they came, in that order. Some have one now, or are gone.
+    pub(crate) waiting: VecDeque<ConnId>,
     /// The trusted proxies that have connected.
     pub(crate) proxies: SeenProxies,
     /// Connections of the internal API.
@@ -129,6 +131,7 @@ impl Core {
             actions: Vec::new(),
             parked: Vec::new(),
             places,
+            waiting: VecDeque::new(),
             proxies: SeenProxies::default(),
             internal: 0,
             strangers: Vec::new(),

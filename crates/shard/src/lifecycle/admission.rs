@@ -47,6 +47,8 @@ pub(crate) fn accepted(core: &mut Core, id: ConnId, peer: SocketAddr, is_proxied
     core.insert(connection);
     if entry == Entry::Serve || (make_room(core, peer.ip()) && core.places.let_in(id, peer.ip())) {
         serve(core, id, Place::Newcomer);
+    } else {
+        wait(core, id);
     }
     if is_proxied && let Some(connection) = core.slab.get(id) {
         let deadline = connection.deadline;
@@ -76,6 +78,23 @@ pub(crate) fn at_proxy_header(core: &mut Core, id: ConnId, client: Option<Socket
         connection.place = Place::None;
         core.places.leave(proxy, true);
         core.enter(id, Session::Refusing, core.now.after_ms(REFUSAL_TIMEOUT_MS));
+        wait(core, id);
+    }
+}
+
+/// It has no place, and its request will be told. Only so many wait for that at a time: the one that has waited
+/// the longest goes, or whoever opens connections faster than they are refused would have all slots.
+fn wait(core: &mut Core, id: ConnId) {
+    core.waiting.push_back(id);
+    if core.waiting.len() <= RESERVED_SLOTS as usize {
+        return;
+    }
+    let first = core.waiting.pop_front().and_then(|first| core.slab.get(first));
+    if let Some(first) = first.filter(|first| first.place == Place::None) {
+        let (first, has_asked) = (first.id, first.session == Session::Lingering);
+        // One that lingers has its answer, and is counted.
+        core.counters.refused_silent.add(u64::from(!has_asked));
+        ending::remove(core, first, Close::Fin);
     }
 }
 
