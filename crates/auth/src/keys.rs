@@ -109,6 +109,11 @@ impl KeySet {
         self.keys.push(Key { id, algorithms, decoding });
     }
 
+    /// Whether there is a key of this name.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id.as_deref() == Some(id))
+    }
+
     /// There are none.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -122,6 +127,9 @@ impl KeySet {
         algorithm: Algorithm,
         id: Option<&str>,
     ) -> Result<Vec<&Key>, TokenError> {
+        if self.is_empty() {
+            return Err(TokenError::UnknownKey);
+        }
         let fit: Vec<&Key> =
             self.keys.iter().filter(|key| key.algorithms.contains(&algorithm)).collect();
         if fit.is_empty() {

@@ -27,4 +27,4 @@ pub use keys::KeySet;
 pub use pattern::Patterns;
 pub use presented::{Place, Presented};
 pub use user_channels::{UserChannels, UserChannelsError};
-pub use verifier::{Unverified, Verifier};
+pub use verifier::{OnUnknownKey, Unverified, Verifier};

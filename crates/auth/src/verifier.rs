@@ -1,19 +1,26 @@
 //! From the bytes of a token to its claims.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Header, Validation, decode, decode_header};
+use jsonwebtoken::{AlgorithmFamily, Header, Validation, decode, decode_header};
 
 use crate::claims::RawClaims;
 use crate::keys::Key;
-use crate::{Claims, KeySet, TokenError};
+use crate::{Claims, KeyError, KeySet, TokenError};
 
 /// Checks tokens: with the server's keys, for its issuer and audience. Immutable; new keys are a new one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Verifier {
     keys: KeySet,
     issuer: Option<String>,
     audience: Option<String>,
+    on_unknown_key: Option<Arc<OnUnknownKey>>,
 }
+
+/// Called where a token names a public key that is not there. Must be quick: anybody can send such tokens.
+pub type OnUnknownKey = dyn Fn() + Send + Sync;
 
 /// A token whose header fits some key: what is left is its signature, which is what costs.
 #[derive(Debug)]
@@ -30,7 +37,23 @@ impl Verifier {
 
     /// Where an issuer or an audience is given, tokens must have it.
     pub fn new(keys: KeySet, issuer: Option<String>, audience: Option<String>) -> Self {
-        Self { keys, issuer, audience }
+        Self { keys, issuer, audience, on_unknown_key: None }
+    }
+
+    /// The same, and it says when a token names a public key that is not there.
+    #[must_use]
+    pub fn with_notice(self, on_unknown_key: Arc<OnUnknownKey>) -> Self {
+        Self { on_unknown_key: Some(on_unknown_key), ..self }
+    }
+
+    /// The same with the keys of a JWK set, too. Where both have a key of one name, its own one counts.
+    ///
+    /// # Errors
+    /// When it is no JWK set, or has no key that can be used.
+    pub fn with_jwks(&self, json: &[u8]) -> Result<Self, KeyError> {
+        let mut verifier = self.clone();
+        verifier.keys.add_jwks(json)?;
+        Ok(verifier)
     }
 
     /// Reads a token's header and finds the keys that it may be signed with.
@@ -45,8 +68,27 @@ impl Verifier {
         if header.crit.is_some() {
             return Err(TokenError::Critical);
         }
+        self.notice_unknown(&header);
         let keys = self.keys.find(header.alg, header.kid.as_deref())?;
         Ok(Unverified { verifier: self, token, header, keys })
+    }
+
+    /// The names of secrets say nothing: those are the server's own.
+    fn notice_unknown(&self, header: &Header) {
+        if let (Some(notice), Some(id)) = (&self.on_unknown_key, &header.kid)
+            && header.alg.family() != AlgorithmFamily::Hmac
+            && !self.keys.has(id)
+        {
+            notice();
+        }
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { keys, issuer, audience, .. } = self;
+        let all = (keys, issuer, audience);
+        f.debug_tuple("Verifier").field(&all).finish()
     }
 }
 

@@ -3,6 +3,9 @@
 
 use jsonwebtoken::jwk::{CommonParameters, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 use switchboard_auth::{Claims, KeyError, KeySet, TokenError, Verifier};
 
@@ -255,4 +258,47 @@ fn what_is_no_key_that_we_take_is_refused() {
     }
     assert_eq!(keys.add_secret(b""), Err(KeyError::Empty));
     assert!(keys.is_empty());
+}
+
+#[test]
+fn a_set_is_added_to_the_own_keys_and_does_not_replace_them() {
+    let mut own = KeySet::default();
+    let mine = serde_json::to_vec(&json!({"keys": [jwk(Algorithm::ES256, "a")]})).unwrap();
+    own.add_jwks(&mine).unwrap();
+    let verifier = Verifier::new(own, None, None);
+    let read = |verifier: &Verifier, id| {
+        let token = named(Algorithm::ES256, Some(id));
+        verifier.read(token.as_bytes()).and_then(|token| token.verify(0)).map(|_| ())
+    };
+    let set = json!({"keys": [other_jwk("a"), jwk(Algorithm::ES256, "b")]});
+    let both = verifier.with_jwks(&serde_json::to_vec(&set).unwrap()).unwrap();
+    assert_eq!((read(&both, "a"), read(&both, "b")), (Ok(()), Ok(())));
+    assert_eq!(read(&verifier, "b"), Err(TokenError::UnknownKey), "it did not change");
+    assert!(verifier.with_jwks(b"{}").is_err() && verifier.with_jwks(b"{\"keys\":[]}").is_err());
+}
+
+#[test]
+fn a_public_key_that_is_not_there_is_noticed() {
+    let noticed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&noticed);
+    let notice = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    let mut own = KeySet::default();
+    own.add_secret(b"secret").unwrap();
+    let verifier = Verifier::new(own, None, None).with_notice(Arc::new(notice));
+    let set = json!({"keys": [jwk(Algorithm::ES256, "a")]});
+    let both = verifier.with_jwks(&serde_json::to_vec(&set).unwrap()).unwrap();
+    for (verifier, algorithm, id, expected) in [
+        (&verifier, Algorithm::ES256, Some("a"), 1),
+        (&verifier, Algorithm::ES256, None, 1),
+        (&verifier, Algorithm::HS256, Some("a"), 1),
+        (&both, Algorithm::ES256, Some("a"), 1),
+        (&both, Algorithm::ES256, Some("b"), 2),
+        (&both, Algorithm::RS256, Some("c"), 3),
+    ] {
+        let _ = verifier.read(named(algorithm, id).as_bytes());
+        assert_eq!(noticed.load(Ordering::Relaxed), expected, "{algorithm:?} {id:?}");
+    }
+    assert!(Verifier::default().read(named(Algorithm::ES256, None).as_bytes()).is_err());
 }

@@ -7,7 +7,7 @@
 //! happens here can slow a shard down.
 //!
 //! [`Hooks`] ask backends on behalf of the shards, and tell them what happens. They have a runtime of their
-//! own ([`backends_runtime`]), so that they slow down nothing here either.
+//! own ([`BackendsRuntime`]), so that they slow down nothing here either.
 #![forbid(unsafe_code)]
 
 mod broker;
@@ -19,6 +19,7 @@ mod config;
 mod error;
 mod hooks;
 mod inspect;
+mod jwks;
 mod methods;
 mod metrics;
 mod question;
@@ -40,7 +41,8 @@ pub use hooks::{
     is_allowed_header, static_header,
 };
 pub use inspect::Inspect;
+pub use jwks::{Jwks, JwksConfig, TakeKeys, UnknownKey};
 pub use metrics::{METRICS, series_name};
 pub use reply::Reply;
 pub use requests::Control;
-pub use runtime::backends_runtime;
+pub use runtime::BackendsRuntime;

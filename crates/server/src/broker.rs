@@ -1,30 +1,30 @@
 //! The control side's access to the shards, and theirs to it.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use switchboard_api::{HistogramCounts, Metric};
-use switchboard_control::{
-    Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Reply, backends_runtime,
-};
+use switchboard_auth::Verifier;
+use switchboard_control::{Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Reply};
 use switchboard_hooks::{Event, Question, Verdict};
 use switchboard_hub::{ChannelName, Router, ShardReport, SlowClient, SubscriberInfo};
 use switchboard_shard::{
-    ApiRequest, ApiResponse, Command, Counters, Handle, RequestHandler, SEND_DELAY,
+    ApiRequest, ApiResponse, Command, Counters, Handle as Shard, RequestHandler, SEND_DELAY,
 };
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 
 /// Finds the right shard for each request and passes it on.
 #[derive(Debug)]
 pub(crate) struct Shards {
     router: Router,
-    handles: Vec<Handle>,
+    handles: Vec<Shard>,
     is_ready: AtomicBool,
 }
 
 impl Shards {
-    pub(crate) fn new(router: Router, handles: Vec<Handle>) -> Self {
+    pub(crate) fn new(router: Router, handles: Vec<Shard>) -> Self {
         Self { router, handles, is_ready: AtomicBool::new(false) }
     }
 
@@ -41,7 +41,14 @@ impl Shards {
         }
     }
 
-    fn home(&self, name: &ChannelName) -> &Handle {
+    /// Has every shard check tokens with other keys.
+    pub(crate) fn set_verifier(&self, verifier: &Arc<Verifier>) {
+        for handle in &self.handles {
+            handle.send(Command::Verifier(Arc::clone(verifier)));
+        }
+    }
+
+    fn home(&self, name: &ChannelName) -> &Shard {
         &self.handles[usize::from(self.router.home(name).0)]
     }
 }
@@ -101,7 +108,7 @@ impl Inspect for Shards {
                 .map(|(metric, (_, value))| (*metric, value))
                 .collect()
         };
-        self.handles.iter().map(Handle::counters).map(described).collect()
+        self.handles.iter().map(Shard::counters).map(described).collect()
     }
 
     fn histograms(&self) -> Vec<Vec<(Metric, HistogramCounts)>> {
@@ -109,18 +116,17 @@ impl Inspect for Shards {
     }
 }
 
-/// The backends, as the shards know them, and the thread that talks to them.
+/// The backends, as the shards know them.
 #[derive(Debug)]
 pub(crate) struct Backends {
     hooks: Hooks,
-    runtime: Runtime,
+    runtime: Handle,
 }
 
 impl Backends {
-    /// Starts the thread.
-    pub(crate) fn start(config: HooksConfig) -> io::Result<Self> {
-        let runtime = backends_runtime()?;
-        Ok(Self { hooks: Hooks::start(config, runtime.handle())?, runtime })
+    /// Starts what talks to them, on this runtime.
+    pub(crate) fn start(config: HooksConfig, runtime: &Handle) -> io::Result<Self> {
+        Ok(Self { hooks: Hooks::start(config, runtime)?, runtime: runtime.clone() })
     }
 
     /// What is asked and told.

@@ -5,6 +5,7 @@ mod allocator;
 mod broker;
 mod config;
 mod derive;
+mod keys;
 mod listeners;
 mod log;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use switchboard_auth::Access;
-use switchboard_control::Control;
+use switchboard_control::{BackendsRuntime, Control};
 use switchboard_hub::{Accounting, Router};
 use switchboard_shard::run::Clock;
 use switchboard_shard::{Admission, Api, Common, Handle, NoBackends};
@@ -21,6 +21,7 @@ use switchboard_shard::{Admission, Api, Common, Handle, NoBackends};
 use crate::broker::{Backends, Requests, Shards};
 use crate::config::{Config, ExpectedPlane, bytes};
 use crate::derive;
+use crate::keys;
 use crate::listeners::{self, ListenError};
 use crate::log;
 use crate::shards::{Launch, PlaneKind, Threads};
@@ -102,12 +103,20 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let handles = Handle::set(u16::try_from(shards).unwrap_or(u16::MAX));
     let all = Arc::new(Shards::new(router.clone(), handles.clone()));
     let (broker, inspect) = (Arc::clone(&all) as Arc<_>, Arc::clone(&all) as Arc<_>);
-    let backends = start_backends(config)?;
+    let needs_backends = !config.hooks.is_empty() || config.settings.token_jwks.is_some();
+    let outgoing =
+        needs_backends.then(BackendsRuntime::start).transpose().map_err(machine("backends"))?;
+    let backends = start_backends(config, outgoing.as_ref())?;
     let stats = backends.as_ref().map(|backends| backends.stats()).unwrap_or_default();
     let control = derive::control_config(config, plane.name(), stats);
     let control = Control::start(control, broker, inspect).map_err(machine("internal API"))?;
+    let mut shard_config = derive::shard_config(config);
+    if let Some(runtime) = &outgoing {
+        keys::fetch(config, &mut shard_config, &all, runtime.handle())
+            .map_err(machine("token_jwks"))?;
+    }
     let common = Common {
-        config: Arc::new(derive::shard_config(config)),
+        config: Arc::new(shard_config),
         handles,
         router,
         admission: Arc::new(Admission::new(&derive::admission_rules(config))),
@@ -136,12 +145,15 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
 /// None where the configuration names none.
-fn start_backends(config: &Config) -> Result<Option<Arc<Backends>>, StartError> {
+fn start_backends(
+    config: &Config,
+    runtime: Option<&BackendsRuntime>,
+) -> Result<Option<Arc<Backends>>, StartError> {
     let hooks = derive::hooks_config(&config.hooks);
-    if hooks.is_empty() {
+    let Some(runtime) = runtime.filter(|_| !hooks.is_empty()) else {
         return Ok(None);
-    }
-    let backends = Backends::start(hooks).map_err(machine("backends"))?;
+    };
+    let backends = Backends::start(hooks, runtime.handle()).map_err(machine("backends"))?;
     Ok(Some(Arc::new(backends)))
 }
 

@@ -1,7 +1,9 @@
 //! What the rest of the program may ask of a shard.
 
 use std::fmt;
+use std::sync::Arc;
 
+use switchboard_auth::Verifier;
 use switchboard_hub::{ChannelName, Draft, Receipt, ShardReport, SlowClient, SubscriberInfo};
 
 /// Called once, on the shard's thread, with the answer. Must be quick and must not block.
@@ -64,6 +66,8 @@ pub enum Command {
         /// Gets how many there were.
         reply: Reply<u64>,
     },
+    /// Check tokens with other keys from now on.
+    Verifier(Arc<Verifier>),
     /// Stop accepting, close every WebSocket with 1001, and end.
     Stop,
 }
@@ -78,6 +82,7 @@ impl fmt::Debug for Command {
             Self::Slow { .. } => f.write_str("Slow"),
             Self::OfUser { user, .. } => write!(f, "OfUser({user})"),
             Self::Disconnect { user, .. } => write!(f, "Disconnect({user})"),
+            Self::Verifier(_) => f.write_str("Verifier"),
             Self::Stop => f.write_str("Stop"),
         }
     }

@@ -5,6 +5,7 @@ mod backend;
 mod channel;
 mod clients;
 mod fake;
+mod jwks;
 mod status;
 mod telling;
 

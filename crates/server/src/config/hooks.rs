@@ -26,6 +26,11 @@ pub(crate) struct Hooks {
 pub(super) const EVENTS: &str = "events";
 
 impl Hooks {
+    /// There are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asked.is_empty() && self.events.is_none()
+    }
+
     /// Reads the tables of the file.
     pub(super) fn collect(raw: &Raw, problems: &mut Vec<Problem>) -> Self {
         let mut hooks = Self::default();

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
+use switchboard_control::Url;
 
 use super::table::settings;
 use super::value::{
@@ -71,6 +72,12 @@ settings! {
         token_key: Vec<String> = Vec::new();
         /// JWK set files (RFC 7517) with public keys of tokens, which tokens choose from by `kid`.
         token_jwks_file: Vec<String> = Vec::new();
+        /// Address of a JWK set, like the files. It must be https, but for this machine; redirects are not
+        /// followed. The server fetches it at the start and from time to time, and at most once in 10 s when a token
+        /// names a key that is not there. When it cannot be fetched, the keys of before are kept.
+        token_jwks: Option<Url> = None;
+        /// How long until `token_jwks` is fetched again.
+        token_jwks_refresh_ms: u32 = 600_000, 1_000..=86_400_000;
         /// What tokens must have in `iss`. When unset, anything.
         token_issuer: Option<String> = None;
         /// What tokens must have in `aud`. When unset, anything.
@@ -253,6 +260,7 @@ impl Settings {
         self.token_secret.is_some()
             || !self.token_key.is_empty()
             || !self.token_jwks_file.is_empty()
+            || self.token_jwks.is_some()
     }
 
     /// Only this machine can connect to the public listener.

@@ -120,8 +120,8 @@ impl Table<'_> {
             let needs_key = matches!(access, Some(Access::Authenticated | Access::Granted));
             let connects = self.raw.hooks.contains_key(Hook::Connect.name());
             if needs_key && !settings.takes_tokens() && !connects {
-                let right = "needs a key for tokens or a [hook.connect]: set `token_secret`, `token_key` or \
-                             `token_jwks_file`";
+                let right = "needs a key for tokens or a [hook.connect]: set `token_secret`, `token_key`, \
+                             `token_jwks_file` or `token_jwks`";
                 problems.push(self.wrong(key, right));
             }
             if access == Some(Access::Hook)

@@ -28,6 +28,15 @@ impl Checker<'_> {
         self.add_files("token_jwks_file", &self.settings.token_jwks_file.clone(), |json| {
             keys.add_jwks(json)
         });
+        // Who can change what is fetched can sign.
+        if self
+            .settings
+            .token_jwks
+            .as_ref()
+            .is_some_and(|url| !url.is_https() && !url.is_loopback())
+        {
+            self.refuse("token_jwks", "must be https, except on this machine");
+        }
         self.cookie(hooks);
         if !self.settings.takes_tokens() {
             if !hooks.asked.contains_key(&Hook::Connect) {
@@ -35,7 +44,8 @@ impl Checker<'_> {
             }
             for name in ["token_issuer", "token_audience", "token_cookie"] {
                 if !self.is_default(name) {
-                    let right = "needs a key: set `token_secret`, `token_key` or `token_jwks_file`";
+                    let right = "needs a key: set `token_secret`, `token_key`, `token_jwks_file` or \
+                                 `token_jwks`";
                     self.refuse(name, right);
                 }
             }
@@ -113,7 +123,7 @@ impl Checker<'_> {
     fn warn_of_strangers(&mut self) {
         if !self.settings.is_local() {
             self.warnings.push(
-                "no key for tokens is set (token_secret, token_key, token_jwks_file), and no [hook.connect]: \
+                "no key for tokens is set (token_secret, token_key, token_jwks_file, token_jwks), and no [hook.connect]: \
                  everyone who reaches `listen` and knows a channel's name may listen to it and read its history"
                     .to_owned(),
             );

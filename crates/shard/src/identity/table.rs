@@ -100,6 +100,13 @@ impl Identities {
         }
     }
 
+    /// Checks tokens with other keys from now on. What was verified with those of before is forgotten: one of
+    /// them may be gone for a reason.
+    pub(crate) fn set_verifier(&mut self, verifier: Arc<Verifier>) {
+        self.verifier = Some(verifier);
+        self.cache.clear();
+    }
+
     /// The connection in this slot is that of the client with these claims, until `expires_s`. False, and
     /// nothing changes, where its user has as many connections as it may.
     #[must_use]

@@ -69,6 +69,7 @@ impl<P: Plane> Shard<P> {
             Command::Disconnect { user, reply } => {
                 reply(self.core.identities.revoke(&user));
             }
+            Command::Verifier(verifier) => self.core.identities.set_verifier(verifier),
             Command::Stop => self.begin_stop(),
         }
     }

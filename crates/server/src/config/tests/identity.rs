@@ -76,3 +76,18 @@ fn strangers_and_short_secrets_are_warned_of() {
     let config = flags(&["--token-secret", "a very secret secret"]).unwrap();
     assert!(!format!("{config:?}").contains("very secret"));
 }
+
+#[test]
+fn fetched_keys_come_from_a_place_that_can_be_trusted() {
+    for url in ["https://id.example/keys", "http://127.0.0.1:9/keys", "http://localhost/keys"] {
+        let config = flags(&["--token-jwks", url, "--listen", "0.0.0.0:8000"]).unwrap();
+        assert!(config.verifier.is_some() && config.settings.takes_tokens());
+        assert!(!config.warnings.join("\n").contains("may listen to it"));
+    }
+    for (url, why) in
+        [("http://id.example/keys", "must be https"), ("id.example", "must be an address")]
+    {
+        let problem = problem(flags(&["--token-jwks", url]));
+        assert!(problem.starts_with("token_jwks") && problem.contains(why), "{problem}");
+    }
+}
