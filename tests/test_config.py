@@ -245,3 +245,58 @@ def test_warning_about_demo(start):
 def test_log_level(start):
     quiet = start("epoll", log="error")
     assert quiet.output() == ""
+
+
+HOOKS = """
+[hook.connect]
+url = "http://127.0.0.1:9/connect"
+headers = ["Cookie"]
+static_headers = { Authorization = "Bearer hush-hush" }
+secret = "never-shown-to-anybody"
+
+[hook.events]
+url = "https://backend.example/events"
+events = ["occupied", "vacated"]
+"""
+
+
+def test_backends_are_shown_without_their_secrets(tmp_path):
+    file = tmp_path / "hooks.toml"
+    file.write_text(HOOKS)
+    done = run_to_end("--check-config", "--config", str(file))
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "[hook.connect]",
+        'url = "http://127.0.0.1:9/connect"',
+        'headers = ["cookie"]',
+        "# static_headers is set and not shown",
+        "# secret is set and not shown",
+        "[hook.events]",
+        'events = ["occupied", "vacated"]',
+    ):
+        assert line in done.stdout.splitlines(), line
+    assert "hush-hush" not in done.stdout and "never-shown" not in done.stdout
+    again = tmp_path / "again.toml"
+    again.write_text(done.stdout)
+    assert run_to_end("--check-config", "--config", str(again)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "written, said",
+    [
+        ('[hook.conect]\nurl = "http://a/"', "did you mean [hook.connect]?"),
+        ('[hook.connect]\nurl = "a"', "hook.connect.url"),
+        ('[hook.connect]\nurl = "http://a/"\nsecret = "too short"', "hook.connect.secret = (hidden)"),
+        ('[hook.publish]\nurl = "http://a/"\nheaders = ["cookie"]', "is not kept"),
+        ('[namespace.a]\nsubscribe = "hook"', "[hook.subscribe]"),
+        ('[namespace.a]\npublish = "hook"', "[hook.publish]"),
+        ('[namespace.a]\nhistory = "hook"', "`subscribe` and `publish`"),
+        ('token_jwks = "http://id.example/keys"', "must be https"),
+    ],
+)
+def test_what_is_wrong_with_backends(tmp_path, written, said):
+    file = tmp_path / "wrong.toml"
+    file.write_text(written)
+    done = run_to_end("--config", str(file), *loopback())
+    assert done.returncode == 64 and said in done.stderr, done
+    assert "too short" not in done.stderr
