@@ -128,7 +128,8 @@ impl Report<'_> {
 
 /// Memory that depends on what clients and publishers do.
 const NOT_COUNTED: &str = "channels of their own that connections have; what slow clients have taken a part of, until they take the rest or are \
-                           closed; and other forms of what is kept, for event streams (binary, line \
+                           closed; what backends are asked and told (for each up to 16 MiB that wait, and 1 MiB \
+                           for each request under way); and other forms of what is kept, for event streams (binary, line \
                            breaks) and answers in JSON: at most as many bytes as all logs may have";
 
 /// What channels of a namespace keep, and how many such channels fit.
