@@ -101,6 +101,31 @@ def test_a_session_cookie_says_who_a_client_is(serve, backend):
         assert close_of(client)[0] == 4403
 
 
+def test_a_page_of_another_site_cannot_use_a_session(serve, backend):
+    """A browser sends the cookie whatever page asks; the backend sees it only of pages that may act for a user."""
+    hooks = backend(connect={"result": {}})
+    server = serve(hooks.config("connect"), allowed_origins="https://good.example")
+    for number, headers in enumerate([
+        ["Origin: https://good.example"],
+        [f"Origin: http://{server.host}"],
+        ["Sec-Fetch-Site: same-origin"],
+        [],
+        ["Sec-Fetch-Site: cross-site"],
+        ["Sec-Fetch-Site: same-site"],
+    ]):
+        with RawConnection(server) as connection:
+            request = get(server, "/sub/news?poll=1", f"Cookie: session={number}", *headers)
+            answer = connection.send(request).read_answer()
+        assert answer.status == 304, answer
+        if number == 0:
+            assert answer.header("Access-Control-Allow-Credentials") == "true"
+    seen = {headers["Cookie"] for _, _, headers, _ in hooks.asked}
+    assert seen == {None, "session=0", "session=1", "session=2", "session=3"}
+    with RawConnection(server) as connection:
+        evil = upgrade(server, "/sub/news", "Cookie: session=x", "Origin: https://evil.example")
+        assert connection.send(evil).read_answer().status == 403
+
+
 def test_a_token_spares_the_connect_hook(serve, backend):
     hooks = backend(connect={"disconnect": {"code": 4500, "reason": "no"}})
     server = serve(hooks.config("connect"), token_secret=SECRET)

@@ -55,11 +55,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a cookie may say who a client is: to the server, or to a backend that it asks.
+    fn takes_cookies(&self) -> bool {
+        let hooks = [&self.hooks.connect, &self.hooks.subscribe].into_iter().flatten();
+        self.identity.cookie.is_some() || hooks.flatten().any(|name| &**name == "cookie")
+    }
+
     /// What a page of the origin with this number, counted from 1, is allowed.
     pub(crate) fn cors(&self, number: u8) -> Option<Cors<'_>> {
         let index = usize::from(number).checked_sub(1)?;
         let origin = self.allowed_origins.get(index)?;
-        Some(Cors { origin, credentials: self.identity.cookie.is_some() })
+        Some(Cors { origin, credentials: self.takes_cookies() })
     }
 }
 

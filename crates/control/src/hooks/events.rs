@@ -32,7 +32,7 @@ pub(super) struct Teller {
 /// Events in one request.
 const BATCH_MAX: usize = 1_000;
 /// The answer says nothing but its status.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// How long before a batch is sent again: at first, and at most. Each time it doubles.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// How often it is looked whether a channel has been held back long enough.

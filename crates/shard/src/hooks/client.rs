@@ -1,28 +1,42 @@
 //! The client of a question.
 
 use switchboard_auth::Who;
+use switchboard_dialects::Transport;
 use switchboard_hooks::Client;
 use switchboard_plane::ConnId;
 use switchboard_ws::head::Request;
 
 use crate::config::HeaderNames;
 use crate::core::Core;
+use crate::identity::may_forward_cookie;
 use crate::subscribe::presence::name_of;
+
+/// What of a request a backend is asked with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker<'r, 'h> {
+    pub(crate) request: &'r Request<'h>,
+    pub(crate) transport: Transport,
+    /// The number of its page's origin among those that are allowed.
+    pub(crate) cors: u8,
+}
 
 /// The client of a request, with those of its headers that a hook asks for.
 pub(super) fn of_request(
     core: &Core,
     id: ConnId,
-    request: &Request<'_>,
-    (transport, who): (&'static str, &Who),
+    asker: Asker<'_, '_>,
+    who: &Who,
     names: &HeaderNames,
 ) -> Client {
-    let headers = names.iter().flat_map(|name| {
+    let Asker { request, transport, cors } = asker;
+    let hides_cookies = !may_forward_cookie(request, cors);
+    let names = names.iter().filter(|name| &***name != "cookie" || !hides_cookies);
+    let headers = names.flat_map(|name| {
         request.headers(name).map(|value| (name.clone(), Box::<[u8]>::from(value)))
     });
     Client {
         connection: name_of(core, id),
-        transport,
+        transport: transport.name(),
         user: who.as_ref().map(|claims| claims.user.clone()).unwrap_or_default(),
         meta: who.as_ref().and_then(|claims| claims.meta.clone()),
         headers: headers.collect(),

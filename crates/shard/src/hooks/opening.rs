@@ -5,10 +5,9 @@ use switchboard_dialects::Transport;
 use switchboard_hooks::{Answer as Said, Client, Question, Refusal, Verdict};
 use switchboard_hub::ChannelName;
 use switchboard_plane::ConnId;
-use switchboard_ws::head::Request;
 
 use super::ask::{ask_and_wait, limit_time};
-use super::client;
+use super::client::{self, Asker};
 use crate::connection::{Asking, InputReason, Opening, Ticket};
 use crate::core::Core;
 use crate::http::Answer;
@@ -41,15 +40,14 @@ pub(crate) fn known(core: &mut Core, id: ConnId) -> Result<Option<Who>, Refusal>
 pub(crate) fn identify(
     core: &mut Core,
     id: ConnId,
-    request: &Request<'_>,
-    transport: Transport,
+    asker: Asker<'_, '_>,
     channels: &[ChannelName],
 ) -> Result<Who, Answer> {
     let Some(names) = &core.config.hooks.connect else {
         return Ok(None);
     };
-    let client = client::of_request(core, id, request, (transport.name(), &None), names);
-    let cache_key = is_poll(transport).then(|| cache_key(b"connect", &client, &[]));
+    let client = client::of_request(core, id, asker, &None, names);
+    let cache_key = is_poll(asker.transport).then(|| cache_key(b"connect", &client, &[]));
     if let Some(key) = &cache_key
         && let Some(who) = core.identities.cache.get(key, core.unix_s())
     {
@@ -67,8 +65,8 @@ pub(crate) fn identify(
 pub(crate) fn permit(
     core: &mut Core,
     id: ConnId,
-    request: &Request<'_>,
-    (transport, who): (Transport, &Who),
+    asker: Asker<'_, '_>,
+    who: &Who,
     channels: Vec<ChannelName>,
 ) -> Result<(), Answer> {
     if channels.is_empty() || opening(core, id).is_some_and(|opening| opening.may_subscribe) {
@@ -76,8 +74,8 @@ pub(crate) fn permit(
     }
     let none = Vec::new();
     let names = core.config.hooks.subscribe.as_ref().unwrap_or(&none);
-    let client = client::of_request(core, id, request, (transport.name(), who), names);
-    let cache_key = is_poll(transport).then(|| cache_key(b"subscribe", &client, &channels));
+    let client = client::of_request(core, id, asker, who, names);
+    let cache_key = is_poll(asker.transport).then(|| cache_key(b"subscribe", &client, &channels));
     if let Some(key) = &cache_key
         && core.identities.cache.get(key, core.unix_s()).is_some()
     {

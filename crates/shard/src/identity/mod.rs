@@ -14,7 +14,7 @@ mod users;
 
 pub(crate) use expiry::{due, end_s, expires_s, is_due, now_s};
 pub(crate) use rights::{asks, check_subscribe, may_publish, may_subscribe, without_history};
-pub(crate) use show::{Unshown, show, verify};
+pub(crate) use show::{Unshown, may_forward_cookie, show, verify};
 pub(crate) use table::{End, Identities};
 
 /// Time that the tokens of one turn may take, in microseconds, since the turn also delivers. What is beyond

@@ -93,14 +93,28 @@ pub(crate) fn verify(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
 /// host. Browsers send a GET of the own origin without one, and say so (the Fetch standard's metadata
 /// headers, which they send over https only, and to this machine). A WebSocket always has an Origin.
 fn may_send_cookie(request: &Request<'_>, transport: Transport, cors: u8) -> bool {
-    match request.header("origin") {
-        Some(_) if cors > 0 => true,
-        Some(origin) => origin.starts_with(b"https://") || is_for_this_machine(request),
+    match is_own_page(request, cors) {
+        Some(is_own) => is_own,
         None => {
             transport != Transport::WebSocket
                 && request.header("sec-fetch-site") == Some(b"same-origin")
         }
     }
+}
+
+/// Whether a backend that asks for the cookies of a request sees them: the same for pages. A request without
+/// an Origin may be from a program that has logged in, unless a browser says that another site made it.
+pub(crate) fn may_forward_cookie(request: &Request<'_>, cors: u8) -> bool {
+    is_own_page(request, cors).unwrap_or_else(|| {
+        let site = request.header("sec-fetch-site");
+        site.is_none_or(|site| site == b"same-origin" || site == b"none")
+    })
+}
+
+/// Whether the Origin of a request is that of a page that may act for its user; none without one.
+fn is_own_page(request: &Request<'_>, cors: u8) -> Option<bool> {
+    let origin = request.header("origin")?;
+    Some(cors > 0 || origin.starts_with(b"https://") || is_for_this_machine(request))
 }
 
 fn is_for_this_machine(request: &Request<'_>) -> bool {

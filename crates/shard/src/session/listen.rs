@@ -13,7 +13,7 @@ use switchboard_ws::head::Request;
 use super::{event_stream, poll, websocket};
 use crate::admission::Reason;
 use crate::core::Core;
-use crate::hooks;
+use crate::hooks::{self, Asker};
 use crate::http::{Answer, Response, keeps_alive, origin, upgrade_required, wrong_method};
 use crate::identity;
 use crate::lifecycle::admission;
@@ -62,13 +62,14 @@ fn try_get(
     if is_behind || poll::is_for_later(core, &listen) {
         return Err(Answer::Later);
     }
+    let asker = Asker { request, transport: listen.transport, cors };
     let who = match hooks::known(core, id) {
         Ok(Some(who)) => who,
-        Ok(None) => who(core, id, request, (listen.transport, cors), &channels)?,
+        Ok(None) => who(core, id, asker, &channels)?,
         Err(refusal) => return Ok(refused(core, id, request, listen.transport, refusal)),
     };
     let to_ask = identity::check_subscribe(core, who.as_deref(), &channels)?;
-    hooks::permit(core, id, request, (listen.transport, &who), to_ask)?;
+    hooks::permit(core, id, asker, &who, to_ask)?;
     identity::without_history(&core.config, who.as_deref(), &channels, &mut listen);
     if let Some(claims) = &who {
         let expires_s = identity::expires_s(core, id, claims);
@@ -87,17 +88,17 @@ fn try_get(
 fn who(
     core: &mut Core,
     id: ConnId,
-    request: &Request<'_>,
-    (transport, cors): (Transport, u8),
+    asker: Asker<'_, '_>,
     channels: &Channels,
 ) -> Result<Who, Answer> {
+    let Asker { request, transport, cors } = asker;
     let shown = identity::show(core, id, request, transport, cors)?;
     may_join(core, id, shown.as_deref(), channels.names.len())
         .map_err(|reason| try_later(core, id, reason))?;
     if shown.is_some() {
         return Ok(shown);
     }
-    hooks::identify(core, id, request, transport, &channels.names)
+    hooks::identify(core, id, asker, &channels.names)
 }
 
 /// A backend has refused the client.
