@@ -6,9 +6,10 @@ import pathlib
 import statistics
 import sys
 
+from fairness_table import p99_ms, passed, ratios, records
 from networks_table import figure
-from publish_fairness_table import ALONE, p99_ms, passed, ratios, records
 
+ALONE = "alone"
 CPU = "server, all threads"
 # In the order of the script.
 TITLES = {

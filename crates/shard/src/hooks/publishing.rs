@@ -6,7 +6,7 @@ use switchboard_plane::ConnId;
 
 use super::ask::ask_and_wait;
 use super::client;
-use crate::connection::{Asking, InputReason, Ticket};
+use crate::connection::{Asking, Ticket};
 use crate::core::Core;
 
 /// A publication about which the backend has decided.
@@ -35,7 +35,7 @@ pub(crate) fn ask_to_publish(
     ask_and_wait(core, id, (Ticket::Publishing, question), asking);
 }
 
-/// What became of the publication with which a connection waits. The connection is read again.
+/// What became of the publication with which a connection waits. Its session says when it is read again.
 pub(crate) fn decide(core: &mut Core, id: ConnId, verdict: Verdict) -> Option<Decided> {
     let busy = core.slab.get_mut(id)?.busy.as_mut()?;
     let Asking::Publishing { channel, draft, request } =
@@ -51,7 +51,5 @@ pub(crate) fn decide(core: &mut Core, id: ConnId, verdict: Verdict) -> Option<De
         Ok(_) => Err(Refusal::Unavailable),
         Err(refusal) => Err(refusal),
     };
-    core.unpark_input(id, &[InputReason::Answer]);
-    core.revisit(id);
     Some(Decided { channel, request, draft })
 }

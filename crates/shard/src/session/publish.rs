@@ -201,6 +201,8 @@ pub(super) fn decided(core: &mut Core, id: ConnId, verdict: Verdict) {
     match draft {
         Ok(draft) => {
             make(core, id, &channel, draft, request);
+            core.unpark_input(id, &[InputReason::Answer]);
+            core.revisit(id);
         }
         Err(refusal) => websocket::close_refused(core, id, &refusal),
     }

@@ -11,7 +11,7 @@ use switchboard_plane::ConnId;
 use super::stream;
 use super::verbs::{Taken, Verbs};
 use super::websocket::{self, Reader};
-use crate::connection::Ticket;
+use crate::connection::{InputReason, Ticket};
 use crate::core::Core;
 use crate::subscribe::{Lost, Missed};
 
@@ -21,6 +21,7 @@ pub(super) struct V1;
 impl Verbs for V1 {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
         if requests::is_full(core, id) {
+            core.park_input(id, InputReason::Answer);
             return Taken::Keep { scanned: 0 };
         }
         if core.replies_are_enough(id) {
