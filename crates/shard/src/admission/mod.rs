@@ -15,7 +15,9 @@ mod pace;
 mod places;
 mod proxies;
 mod refusal;
+mod rules;
 mod shared;
+mod users;
 
 pub use budgets::BUDGETS_BYTES;
 pub(crate) use memory::Pressure;
@@ -23,4 +25,5 @@ pub(crate) use places::{Entry, Places};
 pub use proxies::ProxyRules;
 pub(crate) use proxies::SeenProxies;
 pub(crate) use refusal::{Reason, Refusal};
-pub use shared::{Admission, AdmissionRules};
+pub use rules::AdmissionRules;
+pub use shared::Admission;

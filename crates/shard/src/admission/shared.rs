@@ -1,7 +1,6 @@
 //! What all shards know together of who is let in. The kernel spreads the connections of one address
 //! over all shards, so a limit that each shard counted for itself would be as many limits.
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
 use super::address::Subject;
@@ -10,31 +9,8 @@ use super::counts::Counts;
 use super::memory::{Memory, Pressure};
 use super::pace::Pace;
 use super::proxies::ProxyRules;
-
-/// Who is let in.
-#[derive(Clone, Debug, Default)]
-pub struct AdmissionRules {
-    /// Which proxies are trusted to say whose a request is.
-    pub proxies: ProxyRules,
-    /// Connections that one address may have, on all shards together; IPv6 counts by /64 network. 0 = no
-    /// bound. Trusted proxies' own addresses have none.
-    pub connections_per_address_max: u32,
-    /// Connections that are accepted in a second, with a burst of as many; 0 = no bound.
-    pub accepts_per_second: u32,
-    /// Channels that one address may begin to listen to in a second, with a burst of as many; 0 = no bound.
-    pub joins_per_second_per_address: u32,
-    /// Publications that the clients of one address may make in a second, with a burst of as many; 0 = no
-    /// bound.
-    pub publishes_per_second_per_address: u32,
-    /// Connections that listen which one user may have, on all shards together; 0 = no bound.
-    pub connections_per_user_max: u32,
-    /// Channels that one user may begin to listen to in a second, with a burst of as many; 0 = no bound.
-    pub joins_per_second_per_user: u32,
-    /// Publications that the clients of one user may make in a second, with a burst of as many; 0 = no bound.
-    pub publishes_per_second_per_user: u32,
-    /// Bytes of memory that may be in use, beyond which the server gives up what it can; 0 = no bound.
-    pub memory_max: u64,
-}
+use super::rules::AdmissionRules;
+use super::users::Users;
 
 /// What all shards know together of who is let in.
 #[derive(Debug)]
@@ -58,12 +34,7 @@ impl Admission {
             connections: unless_zero(rules.connections_per_address_max).map(Counts::new),
             joins: unless_zero(rules.joins_per_second_per_address).map(Budgets::new),
             publishes: unless_zero(rules.publishes_per_second_per_address).map(Budgets::new),
-            users: Users {
-                keys: RandomState::new(),
-                connections: unless_zero(rules.connections_per_user_max).map(Counts::new),
-                joins: unless_zero(rules.joins_per_second_per_user).map(Budgets::new),
-                publishes: unless_zero(rules.publishes_per_second_per_user).map(Budgets::new),
-            },
+            users: Users::new(rules),
             memory: (rules.memory_max > 0).then(|| Memory::new(rules.memory_max)),
         }
     }
@@ -141,52 +112,5 @@ impl Admission {
         if let (Some(counts), Some(subject)) = (&self.connections, subject) {
             counts.remove(subject);
         }
-    }
-}
-
-/// What all shards know together of the users of connections. A user without a name has no limits: it is
-/// whoever has a token that names nobody.
-#[derive(Debug)]
-pub(crate) struct Users {
-    keys: RandomState,
-    connections: Option<Counts>,
-    joins: Option<Budgets>,
-    publishes: Option<Budgets>,
-}
-
-impl Users {
-    /// One more connection of this user that listens, if that is not too many.
-    pub(crate) fn try_add(&self, user: &str) -> bool {
-        let connections = self.connections.as_ref().filter(|_| !user.is_empty());
-        connections.is_none_or(|connections| connections.try_add(self.subject(user)))
-    }
-
-    /// One less.
-    pub(crate) fn remove(&self, user: &str) {
-        if let Some(connections) = self.connections.as_ref().filter(|_| !user.is_empty()) {
-            connections.remove(self.subject(user));
-        }
-    }
-
-    /// A client wants to listen to so many channels.
-    pub(crate) fn may_join(&self, user: &str, channels: usize, now_ms: u64) -> bool {
-        let count = u32::try_from(channels).unwrap_or(u32::MAX);
-        self.may(self.joins.as_ref(), user, count, now_ms)
-    }
-
-    /// A client wants to publish.
-    #[inline]
-    pub(crate) fn may_publish(&self, user: Option<&str>, now_ms: u64) -> bool {
-        user.is_none_or(|user| self.may(self.publishes.as_ref(), user, 1, now_ms))
-    }
-
-    fn may(&self, budgets: Option<&Budgets>, user: &str, count: u32, now_ms: u64) -> bool {
-        budgets
-            .filter(|_| !user.is_empty())
-            .is_none_or(|budgets| budgets.try_take(self.subject(user), count, now_ms))
-    }
-
-    fn subject(&self, user: &str) -> Subject {
-        Subject::user(self.keys.hash_one(user))
     }
 }
