@@ -22,8 +22,6 @@ pub(crate) struct Asked {
     next: u32,
     /// What is under way, in the order in which it was asked.
     pending: VecDeque<Pending>,
-    /// Messages to backends among it.
-    messages: usize,
     refreshes: TokenBucket,
     refusals: TokenBucket,
 }
@@ -42,7 +40,7 @@ impl Asked {
     pub(crate) fn new(now_ms: u64) -> Self {
         let refreshes = TokenBucket::new(REFRESHES_PER_SECOND, now_ms);
         let refusals = TokenBucket::new(REFUSALS_PER_SECOND, now_ms);
-        Self { next: 0, pending: VecDeque::new(), messages: 0, refreshes, refusals }
+        Self { next: 0, pending: VecDeque::new(), refreshes, refusals }
     }
 
     /// The number of what comes next.
@@ -63,7 +61,6 @@ impl Asked {
     }
 
     fn push(&mut self, id: &str, is_message: bool) {
-        self.messages += usize::from(is_message);
         self.pending.push_back(Pending { number: self.next, id: id.into(), is_message });
         self.next = self.next.wrapping_add(1);
     }
@@ -71,14 +68,13 @@ impl Asked {
     /// The client's id of what is answered now.
     pub(crate) fn take(&mut self, number: u32) -> Option<Box<str>> {
         let at = self.pending.iter().position(|pending| pending.number == number)?;
-        let Pending { id, is_message, .. } = self.pending.remove(at)?;
-        self.messages -= usize::from(is_message);
-        Some(id)
+        self.pending.remove(at).map(|pending| pending.id)
     }
 
     /// Nothing more is taken.
     pub(crate) fn is_full(&self) -> bool {
-        self.pending.len() >= PENDING_MAX || self.messages >= MESSAGES_MAX
+        let messages = self.pending.iter().filter(|pending| pending.is_message);
+        self.pending.len() >= PENDING_MAX || messages.count() >= MESSAGES_MAX
     }
 
     /// Whether the client has not shown a new token just now.
