@@ -1,6 +1,6 @@
 //! What a connection speaks, in one byte, and the facts about it that need no code.
 
-use switchboard_dialects::Dialect;
+use switchboard_dialects::{Dialect, Transport};
 
 use crate::counters::{Counter, Counters};
 
@@ -76,22 +76,26 @@ impl Session {
         let polls: Option<fn(&Counters) -> &Counter> = Some(|all| &all.polls_held);
         let publishers: Option<fn(&Counters) -> &Counter> = Some(|all| &all.publish_streams_open);
         let stream = Delivery::Stream;
+        let (websocket, event_stream) =
+            (Transport::WebSocket.name(), Transport::EventStream.name());
         match self {
             Self::Refusing | Self::Http | Self::ProxyHeader | Self::Api => {
                 facts("http", Role::Requests, Delivery::None, None)
             }
-            Self::PublishStream => facts("websocket", Role::WebSocket, Delivery::None, publishers),
-            Self::Echo => facts("websocket", Role::WebSocket, Delivery::None, websockets),
-            Self::Plain => facts("websocket", Role::WebSocket, stream(Dialect::Plain), websockets),
-            Self::V1 => facts("websocket", Role::WebSocket, stream(Dialect::V1), websockets),
+            Self::PublishStream => facts(websocket, Role::WebSocket, Delivery::None, publishers),
+            Self::Echo => facts(websocket, Role::WebSocket, Delivery::None, websockets),
+            Self::Plain => facts(websocket, Role::WebSocket, stream(Dialect::Plain), websockets),
+            Self::V1 => facts(websocket, Role::WebSocket, stream(Dialect::V1), websockets),
             Self::ChunkedEventStream => {
-                facts("event_stream", Role::Stream, stream(Dialect::ChunkedEventStream), streams)
+                facts(event_stream, Role::Stream, stream(Dialect::ChunkedEventStream), streams)
             }
             Self::EventStream => {
-                facts("event_stream", Role::Stream, stream(Dialect::EventStream), streams)
+                facts(event_stream, Role::Stream, stream(Dialect::EventStream), streams)
             }
-            Self::Poll => facts("long_poll", Role::Requests, Delivery::Answer, polls),
-            Self::Closing => facts("websocket", Role::Ending, Delivery::None, websockets),
+            Self::Poll => {
+                facts(Transport::LongPoll.name(), Role::Requests, Delivery::Answer, polls)
+            }
+            Self::Closing => facts(websocket, Role::Ending, Delivery::None, websockets),
             Self::Lingering => facts("http", Role::Ending, Delivery::None, None),
         }
     }
