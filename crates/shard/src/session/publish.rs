@@ -58,7 +58,7 @@ pub(super) fn part(core: &mut Core, id: ConnId, _bytes: u64) -> bool {
     let Some(subscription) = core.subscription(id, 0) else {
         return true;
     };
-    let may = check(core, id, subscription).and_then(|_| check_only(core, id));
+    let may = check_only(core, id, subscription);
     if let Err(error) = &may {
         count(core, error);
         websocket::close_at_once(core, id, error.close_code(), &error.to_string());
@@ -83,16 +83,22 @@ fn publish_to_only(
     let Some(subscription) = core.subscription(id, 0) else {
         return Ok(());
     };
-    let draft = Draft::new(kind, payload);
-    let rule = check_only(core, id);
-    publish(core, id, subscription, draft, None, rule).map(drop)
+    let Some(may) = check_only(core, id, subscription)? else {
+        return Ok(());
+    };
+    publish(core, id, (subscription, may), Draft::new(kind, payload), None).map(drop)
 }
 
 /// Without a name in its messages, the channel of a connection must be the only one.
-fn check_only(core: &Core, id: ConnId) -> Result<(), PublishError> {
+fn check_only(
+    core: &Core,
+    id: ConnId,
+    subscription: Subscription,
+) -> Result<Option<May>, PublishError> {
+    let may = check(core, id, subscription)?;
     let connection = core.slab.get(id);
     let are_several = connection.is_some_and(|connection| connection.subscriptions.are_several());
-    if are_several { Err(PublishError::Several) } else { Ok(()) }
+    if are_several { Err(PublishError::Several) } else { Ok(may) }
 }
 
 /// Where a client may publish, as far as its rights go.
@@ -125,22 +131,17 @@ pub(super) fn check(
     }
 }
 
-/// Publishes to a channel that the client listens to, if it may; `rule` is what its session asks beside the
-/// namespace. With a `request`, the session gets the receipt: from here, or later as `on_published` under
-/// this number. Where a backend decides, it hears of that as `on_verdict`.
+/// Publishes to a channel that the client listens to, as [`check`] says that it may, unless that is too much.
+/// With a `request`, the session gets the receipt: from here, or later as `on_published` under this number.
+/// Where a backend decides, it hears of that as `on_verdict`.
 pub(super) fn publish(
     core: &mut Core,
     id: ConnId,
-    subscription: Subscription,
+    (subscription, May { namespace, asks }): (Subscription, May),
     draft: Draft,
     request: Option<u32>,
-    rule: Result<(), PublishError>,
 ) -> Result<Option<Receipt>, PublishError> {
-    let may = check(core, id, subscription)?;
-    rule?;
-    let (Some(May { namespace, asks }), Some(name)) =
-        (may, core.hub.name(subscription.channel).cloned())
-    else {
+    let Some(name) = core.hub.name(subscription.channel).cloned() else {
         return Ok(None);
     };
     let per_second = core.config.namespaces.rules(namespace).publish_per_second;

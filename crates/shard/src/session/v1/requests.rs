@@ -99,9 +99,13 @@ fn publish(
     draft: Draft,
 ) -> Result<(), Refused> {
     let subscription = subscription(core, id, channel)?;
+    let refused = |error: PublishError| (status(&error), error.to_string());
+    let Some(may) = publish::check(core, id, subscription).map_err(refused)? else {
+        return Ok(());
+    };
     let number = asked(core, id).map(|asked| asked.number());
-    let receipt = publish::publish(core, id, subscription, draft, number, Ok(()))
-        .map_err(|error| (status(&error), error.to_string()))?;
+    let receipt =
+        publish::publish(core, id, (subscription, may), draft, number).map_err(refused)?;
     if let Some(receipt) = receipt {
         core.reply(id, |out| write_published(name, receipt.position, out));
     } else if let Some(asked) = asked(core, id) {
