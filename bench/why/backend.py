@@ -34,7 +34,7 @@ log = logging.getLogger("uvicorn.error")
 database = sqlite3.connect(os.environ["NEWS_DATABASE"])
 database.execute("CREATE TABLE IF NOT EXISTS news (topic TEXT, id INTEGER, text TEXT, PRIMARY KEY (topic, id))")
 switchboard = httpx.AsyncClient(timeout=5)
-# Set when a topic has news; there are those that somebody waits for.
+# For each topic that a client waits for: set when the topic has news.
 changes: weakref.WeakValueDictionary[str, asyncio.Event] = weakref.WeakValueDictionary()
 
 

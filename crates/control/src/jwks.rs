@@ -128,7 +128,6 @@ impl Fetcher {
     async fn fetch(&mut self) -> Result<(), String> {
         let request = Request::get(self.config.url.uri().clone())
             .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, concat!("switchboard/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(Bytes::new()))
             .map_err(|error| error.to_string())?;
         let sent = self.client.send(request, BYTES_MAX);

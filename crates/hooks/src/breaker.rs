@@ -166,7 +166,7 @@ mod tests {
         );
         breaker.record(probe, Outcome::Answered, 1_100, 0.0);
         assert!(!breaker.is_open(1_100) && call(&mut breaker, Outcome::Failed, 1_100));
-        assert!(call(&mut breaker, Outcome::Answered, 1_100), "it counts anew");
+        assert!(call(&mut breaker, Outcome::Answered, 1_100), "the count starts again");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a backend is told.
+//! Events: what the server tells a backend.
 
 use std::sync::Arc;
 

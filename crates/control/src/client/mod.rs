@@ -5,7 +5,7 @@ mod url;
 
 use std::time::Duration;
 
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
@@ -37,6 +37,9 @@ const IDLE: Duration = Duration::from_secs(4);
 /// What a head of an answer may take.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
+/// What requests say of themselves, unless they say something else.
+const USER_AGENT: &str = concat!("switchboard/", env!("CARGO_PKG_VERSION"));
+
 impl HttpClient {
     /// Keeps up to `connections` open, each of which must come about, with TLS, within `connect_within`.
     pub(crate) fn new(connector: &Connector, connections: usize, connect_within: Duration) -> Self {
@@ -52,9 +55,11 @@ impl HttpClient {
     /// Sends a request, and reads an answer of at most `bytes_max`. The caller has a deadline.
     pub(crate) async fn send(
         &self,
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
         bytes_max: usize,
     ) -> Result<(StatusCode, Bytes), CallError> {
+        let agent = HeaderValue::from_static(USER_AGENT);
+        request.headers_mut().entry(header::USER_AGENT).or_insert(agent);
         let response = self.0.request(request).await.map_err(|error| {
             let text = with_causes(&error);
             if error.is_connect() { CallError::NotConnected(text) } else { CallError::Broken(text) }

@@ -1,9 +1,9 @@
 //! Addresses of backends, as the configuration has them.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use axum::http::Uri;
+use switchboard_ws::authority::Authority;
 use thiserror::Error;
 
 /// An absolute address: http or https, a host, and no credentials.
@@ -60,9 +60,8 @@ impl Url {
 
     /// It is on this machine, by its address or as `localhost`.
     pub fn is_loopback(&self) -> bool {
-        let host = self.0.host().unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+        let authority = self.0.authority().map(|authority| authority.as_str().as_bytes());
+        authority.and_then(Authority::parse).is_some_and(|authority| authority.is_loopback())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::clock::unix_ms;
 pub(super) enum Failure {
     /// There was no room to wait for it.
     Queue,
-    /// It is left alone for now.
+    /// The breaker is open: the backend is left alone after failures.
     Breaker,
     /// It took too long.
     Timeout,
@@ -75,7 +75,7 @@ impl From<CallError> for Failure {
     }
 }
 
-/// What stands before a backend says that it does not reach it.
+/// A proxy in front of the backend does not reach it.
 fn is_busy(status: StatusCode) -> bool {
     matches!(
         status,
@@ -102,7 +102,6 @@ pub(super) fn request(
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json.clone());
     headers.entry(header::ACCEPT).or_insert(json);
-    headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
     if let Some(signer) = &endpoint.signer
         && let Ok(signature) = signer.sign(unix_ms() / 1_000, &body).try_into()
     {
@@ -115,8 +114,6 @@ pub(super) fn request(
     // The parts were checked, so nothing is wrong with them.
     request.body(Full::new(body)).unwrap_or_default()
 }
-
-const USER_AGENT: &str = concat!("switchboard/", env!("CARGO_PKG_VERSION"));
 
 /// A call that the breaker waits for, also where it is given up.
 #[derive(Debug)]

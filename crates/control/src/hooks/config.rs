@@ -13,7 +13,7 @@ use crate::client::Url;
 pub struct HooksConfig {
     /// Those that are asked.
     pub asked: BTreeMap<Hook, HookConfig>,
-    /// The one that is told what happens.
+    /// The one that gets events.
     pub events: Option<EventsConfig>,
 }
 
@@ -54,12 +54,12 @@ pub struct HookConfig {
     pub queue_max: usize,
 }
 
-/// The backend that is told what happens.
+/// The backend that gets events.
 #[derive(Clone, Debug)]
 pub struct EventsConfig {
     /// Where.
     pub endpoint: Endpoint,
-    /// The names of those that it is told.
+    /// The names of the events that it gets.
     pub wanted: Vec<&'static str>,
     /// How long the first event of a batch waits for others.
     pub batch: Duration,

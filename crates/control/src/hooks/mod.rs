@@ -64,7 +64,7 @@ impl Hooks {
         }
     }
 
-    /// Tries once more, for so long at most, to tell what was not told yet. Nothing is told after that.
+    /// Sends the events that wait once more, for so long at most, and none after that.
     pub async fn stop(&self, within: Duration) {
         if let Some(teller) = &self.teller {
             teller.stop(within).await;

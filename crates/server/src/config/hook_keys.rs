@@ -1,4 +1,4 @@
-//! The keys of `[hook.NAME]`: of the backends that are asked, and of the one that is told what happens.
+//! The keys of `[hook.NAME]`: of the backends that are asked, and of the one that gets events.
 
 use switchboard_control::Url;
 
@@ -32,7 +32,7 @@ settings! {
 }
 
 settings! {
-    /// The backend that is told what happens.
+    /// The backend that gets events.
     #[derive(Clone, Debug)]
     struct EventsSettings;
 

@@ -18,11 +18,11 @@ use super::written::{Origin, Written};
 pub(crate) struct Hooks {
     /// Those that are asked.
     pub asked: BTreeMap<Hook, HookSettings>,
-    /// The one that is told what happens.
+    /// The one that gets events.
     pub events: Option<EventsSettings>,
 }
 
-/// The name of the backend that is told what happens.
+/// The name of the backend that gets events.
 pub(super) const EVENTS: &str = "events";
 
 impl Hooks {
