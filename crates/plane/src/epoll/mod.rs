@@ -23,8 +23,10 @@ use crate::{
 use accept::Acceptor;
 use set::{EpollSet, Token};
 
-/// Events of one poll at most, and of one question to epoll.
+/// Events of one poll at most, apart from what one question to epoll adds; and of such a question.
 const EVENTS_MAX: usize = 1_024;
+/// Questions to epoll in one poll at most.
+const QUESTIONS_MAX: u32 = 16;
 /// Clients that one poll accepts at most.
 const ACCEPTS_MAX: usize = 256;
 
@@ -107,13 +109,21 @@ impl EpollPlane {
         Some((flags, socket.as_raw_fd()))
     }
 
-    fn ask(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
-        for nth in 0..self.set.ask()? {
-            match self.set.event(nth) {
-                (Token::Conn(conn), bits) => self.on_readiness(conn, bits, events),
-                (Token::Listener(which), _) => self.acceptor.ring(which),
-                // Edge-triggered: the counter needs no reading.
-                (Token::Wake, _) => {}
+    /// Takes what is ready in: epoll names it in the order in which it came, so that whoever is served first is
+    /// found only when all have been named.
+    fn ask(&mut self, events: &mut Vec<Event>, events_max: usize) -> io::Result<()> {
+        for _ in 0..QUESTIONS_MAX {
+            let count = self.set.ask()?;
+            for nth in 0..count {
+                match self.set.event(nth) {
+                    (Token::Conn(conn), bits) => self.on_readiness(conn, bits, events),
+                    (Token::Listener(which), _) => self.acceptor.ring(which),
+                    // Edge-triggered: the counter needs no reading.
+                    (Token::Wake, _) => {}
+                }
+            }
+            if count < EVENTS_MAX || events.len() >= events_max {
+                break;
             }
         }
         Ok(())
@@ -201,7 +211,7 @@ impl Plane for EpollPlane {
     fn poll(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
         self.arena.reset();
         let events_max = events.len() + EVENTS_MAX;
-        self.ask(events)?;
+        self.ask(events, events_max)?;
         self.ready.begin();
         self.accept(events);
         self.receive(events, events_max);
