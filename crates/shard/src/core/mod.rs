@@ -24,7 +24,7 @@ use crate::connection::{Connection, Pool, Then};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::handle::Handle;
-use crate::identity::{Identities, VERIFY_US_MAX};
+use crate::identity::{Identities, verify_us_max};
 use crate::refusals::Refusals;
 use crate::time::Tick;
 use crate::wall::Wall;
@@ -137,7 +137,7 @@ impl Core {
             strangers: Vec::new(),
             turn_budget: TurnBudget::default(),
             delivers: false,
-            verify_left_us: VERIFY_US_MAX,
+            verify_left_us: verify_us_max(0),
             identities,
             unverified: VecDeque::new(),
             finishing: Vec::new(),
@@ -158,7 +158,6 @@ impl Core {
         self.json_bytes = 0;
         self.turn_budget =
             if self.delivers { TurnBudget::beside_deliveries() } else { TurnBudget::default() };
-        self.verify_left_us = VERIFY_US_MAX;
         self.now_ms = self.now_ms.max(now_ms);
         self.now = Tick::at(self.start_ms, self.now_ms);
     }

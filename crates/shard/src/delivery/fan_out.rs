@@ -15,7 +15,8 @@ use crate::link::Link;
 use crate::session;
 use crate::subscribe::{Missed, has_deleted_channel, position};
 
-/// Sends in one slice: about 2 ms over loopback.
+/// Sends in one slice: about 2 ms over loopback. A turn with more events makes as many sends: it is long anyway,
+/// and those who listen must not wait for one such turn after another.
 const SLICE_SENDS_MAX: usize = 256;
 
 /// Bytes that are written for connections one by one before they are sent.
@@ -82,19 +83,24 @@ impl FanOut {
         }
     }
 
-    /// Does the next slice: of one large channel, or of many small ones. False when no channel has
-    /// work.
-    pub(crate) fn slice<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> bool {
+    /// Does the next slice, in a turn with so many events: of one large channel, or of many small ones.
+    /// False when no channel has work.
+    pub(crate) fn slice<P: Plane>(
+        &mut self,
+        core: &mut Core,
+        link: &mut Link<P>,
+        events: usize,
+    ) -> bool {
         debug_assert!(core.outgoing.is_empty(), "nothing may overtake a reply");
-        let more = self.serve(core, link);
+        let more = self.serve(core, link, SLICE_SENDS_MAX.max(events));
         self.send_gathered(core, link);
         more
     }
 
-    fn serve<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) -> bool {
+    fn serve<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>, sends_max: usize) -> bool {
         let mut sends = 0;
-        while sends < SLICE_SENDS_MAX {
-            if !core.hub.next_work(SLICE_SENDS_MAX - sends, BATCH_BYTES_MAX, &mut self.work) {
+        while sends < sends_max {
+            if !core.hub.next_work(sends_max - sends, BATCH_BYTES_MAX, &mut self.work) {
                 return false;
             }
             sends += self.work.targets.len().max(1);

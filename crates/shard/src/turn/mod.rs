@@ -23,6 +23,7 @@ use crate::delivery::{CatchUp, FanOut};
 use crate::exchange::Exchange;
 use crate::handle::Handle;
 use crate::histogram::Histogram;
+use crate::identity::verify_us_max;
 use crate::lifecycle::admission;
 use crate::lifecycle::relief::Relief;
 use crate::lifecycle::stop::Stop;
@@ -125,11 +126,13 @@ impl<P: Plane> Shard<P> {
         self.core.counters.turns.add(1);
         // What clients ask may follow from what other shards sent before: that is taken first.
         self.link.poll(&mut self.events)?;
+        let events = self.events.len();
+        self.core.verify_left_us = verify_us_max(events);
         self.read_mail();
         // What has waited comes before what has just arrived: both share the turn's publications.
         self.continue_input();
         self.take_events();
-        let more_work = self.fan_out.slice(&mut self.core, &mut self.link);
+        let more_work = self.fan_out.slice(&mut self.core, &mut self.link, events);
         self.core.delivers = more_work;
         self.end_stage();
         self.stop_step();
@@ -273,6 +276,8 @@ impl<P: Plane> Shard<P> {
         for _ in 0..REVISITS_MAX.min(self.core.revisits.len()) {
             if let Some(id) = self.core.revisits.pop_front() {
                 self.look_again(id);
+                // One may stand here twice, and its replies must not mix with another's.
+                self.end_stage();
             }
         }
         for _ in 0..REVISITS_MAX {
@@ -284,6 +289,7 @@ impl<P: Plane> Shard<P> {
             };
             self.look_again(id);
         }
+        self.end_stage();
     }
 
     fn look_again(&mut self, id: ConnId) {
@@ -291,8 +297,6 @@ impl<P: Plane> Shard<P> {
             connection.gates.unqueue();
         }
         input::go_on(&mut self.core, id);
-        // One may stand here twice, and its replies must not mix with another's.
-        self.end_stage();
     }
 
     /// Timers, housekeeping and the gauges.

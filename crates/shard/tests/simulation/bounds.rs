@@ -100,6 +100,27 @@ pub(crate) fn mailbox() {
     assert_eq!(published() as usize, clients * times, "all of it in the end");
 }
 
+/// Where many others come, those who listen do not get a small slice in each of the long turns.
+pub(crate) fn slices_beside_events() {
+    let mut single = Single::new(&SimConfig::default(), |_| ());
+    let listeners = single.open("/sub/news", 1_000);
+    let crowd: Vec<_> =
+        (0..900).map(|_| single.net.connect(([127, 0, 0, 1], 1_024).into())).collect();
+    single.turn(10);
+    for client in &crowd {
+        single.net.write(*client, upgrade("/echo").as_bytes());
+    }
+    single.publish(1, 100);
+    let (mut turns, mut got, mut come) = (0, 0, 0);
+    while got < listeners.len() && turns < 10 {
+        single.turn(1);
+        turns += 1;
+        got += single.read(&listeners).iter().filter(|bytes| **bytes > 0).count();
+        come += single.read(&crowd).iter().filter(|bytes| **bytes > 0).count();
+    }
+    assert_eq!((turns, got, come), (2, listeners.len(), crowd.len()));
+}
+
 /// A large channel is served a slice in each turn.
 pub(crate) fn slices() {
     let mut single = Single::new(&SimConfig::default(), |_| ());

@@ -181,6 +181,11 @@ fn a_turn_serves_a_slice_of_a_large_channel() {
 }
 
 #[test]
+fn a_turn_with_many_events_serves_as_many_listeners() {
+    bounds::slices_beside_events();
+}
+
+#[test]
 fn a_step_of_the_sweep_pings_a_bounded_number() {
     bounds::sweep();
 }
