@@ -120,8 +120,8 @@ impl KeySet {
     }
 
     /// The keys that a token with this algorithm may be signed with: the one that it names, or those
-    /// that have no name. One that has a name is also meant by tokens without a name while there is no
-    /// choice.
+    /// that have no name. One that has a name is also meant by tokens without a name while it is the only
+    /// one.
     pub(crate) fn find(
         &self,
         algorithm: Algorithm,
@@ -140,9 +140,12 @@ impl KeySet {
             None => key.id.is_some(),
         });
         let named: Vec<&Key> = named.copied().take(2).collect();
-        let keys = match (named.len(), id) {
-            (1, _) | (2, Some(_)) => vec![named[0]],
-            _ => fit.into_iter().filter(|key| key.id.is_none()).collect(),
+        let nameless = fit.iter().filter(|key| key.id.is_none()).copied();
+        let keys: Vec<&Key> = match (named.len(), id) {
+            (1 | 2, Some(_)) => vec![named[0]],
+            // A set of one key need not be named by its tokens.
+            (1, None) => nameless.chain(named).collect(),
+            _ => nameless.collect(),
         };
         if keys.is_empty() { Err(TokenError::UnknownKey) } else { Ok(keys) }
     }
