@@ -19,7 +19,7 @@ settings! {
         /// the channel in `publish`; for `hook`, `[hook.publish]` is asked. `true` is `anyone`, `false` is `nobody`.
         publish: Access = Access::Nobody;
         /// Who may listen to `presence:NAME` for its channels NAME. When unset, whoever may listen
-        /// to NAME.
+        /// to NAME; nobody where that is `hook`.
         presence: Option<Access> = None;
         /// Who may begin in the past of its channels, with a position, `since=` or a validator. All others
         /// begin with what is published from then on, and hear of a gap where they had a position and

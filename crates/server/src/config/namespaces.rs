@@ -160,9 +160,12 @@ impl Table<'_> {
             return Some(error.to_string());
         }
         if !patterns.is_empty()
-            && !rights.iter().any(|(_, access)| *access == Some(Access::Granted))
+            && !rights
+                .iter()
+                .any(|(_, access)| matches!(access, Some(Access::Granted | Access::Hook)))
         {
-            let right = "does nothing unless `subscribe` or another right is \"granted\"";
+            let right =
+                "does nothing unless `subscribe` or another right is \"granted\" or \"hook\"";
             return Some(right.to_owned());
         }
         let other = patterns.iter().find_map(|pattern| {
