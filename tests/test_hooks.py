@@ -372,7 +372,10 @@ def test_questions_beyond_the_queue_are_refused_at_once(serve, backend):
     release = threading.Event()
     hooks = backend(connect=lambda _: release.wait(10) and {"result": {"user": "7"}})
     server = serve(hooks.config("connect", concurrency_max=2, queue_max=3, timeout_ms=9_000))
-    waiting = [RawConnection(server).send(upgrade(server, "/sub/news")) for _ in range(5)]
+    # One address has half of the queue.
+    waiting = [
+        RawConnection(server, source=f"127.0.0.{n}").send(upgrade(server, "/sub/news")) for n in range(2, 7)
+    ]
     hooks.wait_for("connect", 2)
     try:
         wait_until("all are asked about", lambda: server.counter("backend_questions") == 5)

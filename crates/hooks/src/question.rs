@@ -47,6 +47,8 @@ impl fmt::Display for Hook {
 pub struct Client {
     /// Its connection, as the internal API names it.
     pub connection: String,
+    /// Whose part of the questions it takes, its address as a number: each has its turn. No backend is told.
+    pub share: u64,
     /// How it listens: `websocket`, `event_stream`, `long_poll` or `interval_poll`.
     pub transport: &'static str,
     /// Who it is; empty for an anonymous one.

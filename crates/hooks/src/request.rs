@@ -101,6 +101,7 @@ mod tests {
     fn client() -> Client {
         Client {
             connection: "0-7-1".to_owned(),
+            share: 1,
             transport: "event_stream",
             user: "7".into(),
             meta: Some(br#"{"plan": "a"}"#[..].into()),

@@ -1,6 +1,5 @@
 //! Questions to one backend: how many wait, how many are asked at a time, for how long, and how often.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,13 +12,14 @@ use switchboard_hooks::{
 };
 use switchboard_hub::ChannelName;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
 use super::call::{Admitted, Failure, lock, ms_since, request};
 use super::config::HookConfig;
 use super::stats::AskStats;
+use super::turns::Turns;
+use super::waiting::Waiting;
 use crate::client::{Connector, HttpClient};
 use crate::clock::unix_ms;
 use crate::reply::Reply;
@@ -40,8 +40,6 @@ fn answer_bytes_max(hook: Hook) -> usize {
     }
 }
 
-/// What waiting questions may take together.
-const QUEUE_BYTES_MAX: usize = 16 << 20;
 /// Channels of one question that are asked about at a time.
 const CHANNELS_TOGETHER: usize = 16;
 /// How long before a request is made again, at most; it is spread over this time.
@@ -58,11 +56,10 @@ impl Asker {
         let backend = Arc::new(Backend {
             hook,
             client,
-            permits: Semaphore::new(config.concurrency_max),
+            turns: Turns::new(config.concurrency_max),
             breaker: Mutex::new(Breaker::new(BreakerRules::default())),
             began: Instant::now(),
-            waiting: AtomicUsize::new(0),
-            waiting_bytes: AtomicUsize::new(0),
+            waiting: Mutex::new(Waiting::default()),
             stats: Arc::new(AskStats::default()),
             config,
         });
@@ -109,38 +106,33 @@ struct Backend {
     hook: Hook,
     config: HookConfig,
     client: HttpClient,
-    permits: Semaphore,
+    turns: Turns,
     breaker: Mutex<Breaker>,
     began: Instant,
-    /// Questions that wait or are asked, and their bytes.
-    waiting: AtomicUsize,
-    waiting_bytes: AtomicUsize,
+    waiting: Mutex<Waiting>,
     stats: Arc<AskStats>,
 }
 
 /// A question's part of what may wait, until it has its verdict.
 struct Place {
     backend: Arc<Backend>,
+    share: u64,
     bytes: usize,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.backend.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.backend.waiting_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        lock(&self.backend.waiting).leave(self.share, self.bytes);
     }
 }
 
 impl Backend {
     /// A place for a question, unless too many wait.
     fn enter(self: &Arc<Self>, question: &Question) -> Option<Place> {
-        let bytes = question.bytes();
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let bytes_before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let place = Place { backend: Arc::clone(self), bytes };
+        let (share, bytes) = (question.client().share, question.bytes());
         let HookConfig { concurrency_max, queue_max, .. } = self.config;
-        let fits = before < concurrency_max + queue_max && bytes_before < QUEUE_BYTES_MAX;
-        fits.then_some(place)
+        let fits = lock(&self.waiting).enter(share, bytes, concurrency_max, queue_max);
+        fits.then(|| Place { backend: Arc::clone(self), share, bytes })
     }
 
     async fn answer(&self, Asked { question, reply, since, place }: Asked) {
@@ -221,8 +213,8 @@ impl Backend {
         if lock(&self.breaker).is_open(ms_since(self.began)) {
             return Err(Failure::Breaker);
         }
-        let permit = timeout_at(deadline, self.permits.acquire()).await;
-        let Ok(Ok(_permit)) = permit else {
+        let permit = timeout_at(deadline, self.turns.acquire(question.client().share)).await;
+        let Ok(Some(_permit)) = permit else {
             return Err(Failure::Timeout);
         };
         let call = Admitted::new(&self.breaker, self.began).ok_or(Failure::Breaker)?;

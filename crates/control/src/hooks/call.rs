@@ -50,7 +50,7 @@ impl Failure {
     pub(super) fn is_overload(&self) -> bool {
         match self {
             Self::Timeout | Self::NotConnected(_) | Self::Broken(_) => true,
-            Self::Status(status) => is_busy(*status) || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Status(status) => is_busy(*status),
             Self::Queue | Self::Breaker | Self::Garbage(_) => false,
         }
     }
@@ -150,8 +150,8 @@ impl Drop for Admitted<'_> {
 }
 
 /// The breaker is whole whatever happened: each of its verbs is one step.
-pub(super) fn lock(breaker: &Mutex<Breaker>) -> std::sync::MutexGuard<'_, Breaker> {
-    breaker.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The breaker's time.

@@ -10,6 +10,8 @@ mod call;
 mod config;
 mod events;
 mod stats;
+mod turns;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::io;

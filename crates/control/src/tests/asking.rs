@@ -17,6 +17,7 @@ use crate::hooks::{HookConfig, Hooks, HooksConfig, static_header};
 fn client() -> Client {
     Client {
         connection: "0-1-1".to_owned(),
+        share: 1,
         transport: "websocket",
         user: "7".into(),
         meta: None,
@@ -38,8 +39,13 @@ fn connect() -> Question {
 }
 
 fn message() -> Question {
+    message_of(1)
+}
+
+/// From a client at another address.
+fn message_of(share: u64) -> Question {
     let payload = Payload { kind: Kind::Text, bytes: b"1".to_vec() };
-    Question::Message { client: client(), method: "".into(), payload }
+    Question::Message { client: Client { share, ..client() }, method: "".into(), payload }
 }
 
 fn subscribe(channels: usize) -> Question {
@@ -233,7 +239,7 @@ async fn so_many_are_asked_at_a_time_and_so_many_wait() {
     let backend =
         Backend::start(|_, _| Reaction::Later(Duration::from_millis(50), "{}".to_owned())).await;
     let hooks = hooks(&HookConfig { concurrency_max: 3, queue_max: 4, ..hook(&backend, 20_000) });
-    let verdicts: Vec<_> = (0..10).map(|_| ask(&hooks, message())).collect();
+    let verdicts: Vec<_> = (0..10).map(|share| ask(&hooks, message_of(share))).collect();
     let mut answered = 0;
     for (at, verdict) in verdicts.into_iter().enumerate() {
         let is_ok = verdict.await.unwrap().is_ok();

@@ -15,6 +15,11 @@ impl Subject {
         Self::new(hash)
     }
 
+    /// It as a number: no other of its kind has the same.
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
+    }
+
     /// 0 is a network, too, that of `::1`. The last one is none of anybody's.
     fn new(number: u64) -> Self {
         Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX))

@@ -19,6 +19,7 @@ mod rules;
 mod shared;
 mod users;
 
+pub(crate) use address::Subject;
 pub use budgets::BUDGETS_BYTES;
 pub(crate) use memory::Pressure;
 pub(crate) use places::{Entry, Places};

@@ -6,6 +6,7 @@ use switchboard_hooks::Client;
 use switchboard_plane::ConnId;
 use switchboard_ws::head::Request;
 
+use crate::admission::Subject;
 use crate::config::HeaderNames;
 use crate::core::Core;
 use crate::identity::may_forward_cookie;
@@ -36,6 +37,7 @@ pub(super) fn of_request(
     });
     Client {
         connection: name_of(core, id),
+        share: share(core, id),
         transport: transport.name(),
         user: who.as_ref().map(|claims| claims.user.clone()).unwrap_or_default(),
         meta: who.as_ref().and_then(|claims| claims.meta.clone()),
@@ -43,11 +45,17 @@ pub(super) fn of_request(
     }
 }
 
+/// Each address has its turn among those that ask.
+fn share(core: &Core, id: ConnId) -> u64 {
+    core.slab.get(id).map_or(0, |connection| Subject::from(connection.peer.ip()).number())
+}
+
 /// The client of a connection that listens.
 pub(crate) fn of_connection(core: &Core, id: ConnId) -> Client {
     let slot = id.index();
     Client {
         connection: name_of(core, id),
+        share: share(core, id),
         transport: core.slab.get(id).map_or("", |connection| connection.session.describe()),
         user: core.identities.user(slot).unwrap_or_default().into(),
         meta: core.identities.claims(slot).and_then(|claims| claims.meta.clone()),
