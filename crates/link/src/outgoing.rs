@@ -42,6 +42,11 @@ impl Outgoing {
         self.sends.last().filter(|(last, _)| *last == id).map_or(0, |(_, range)| range.len())
     }
 
+    /// Bytes collected for `id`, whenever it came into the batch. It looks through all of it.
+    pub fn bytes_of(&self, id: ConnId) -> usize {
+        self.sends.iter().filter(|(of, _)| *of == id).map(|(_, range)| range.len()).sum()
+    }
+
     /// Nothing is to be sent.
     pub fn is_empty(&self) -> bool {
         self.sends.is_empty()

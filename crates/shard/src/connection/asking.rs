@@ -26,6 +26,8 @@ pub(crate) struct Opening {
     pub(crate) is_asked: bool,
     /// The client, once that is known; none for an anonymous one.
     pub(crate) who: Option<Who>,
+    /// A backend has just said so.
+    pub(crate) is_new: bool,
     /// It may listen to the channels that the backend was asked about.
     pub(crate) may_subscribe: bool,
     pub(crate) refusal: Option<Refusal>,
@@ -38,8 +40,8 @@ pub(crate) struct Opening {
 pub(crate) enum Ticket {
     /// A request to listen.
     Opening,
-    /// The end of its client's time.
-    Refresh,
+    /// The end of the time of the client with this number.
+    Refresh(u32),
     /// A publication.
     Publishing,
     /// A message to the backend, by its number.

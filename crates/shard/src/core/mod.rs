@@ -24,7 +24,7 @@ use crate::connection::{Connection, Pool, Then};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::handle::Handle;
-use crate::identity::{Identities, verify_us_max};
+use crate::identity::{Identities, TokenTime};
 use crate::refusals::Refusals;
 use crate::time::Tick;
 use crate::wall::Wall;
@@ -75,8 +75,8 @@ pub(crate) struct Core {
     pub(crate) unverified: VecDeque<ConnId>,
     /// Who the clients are.
     pub(crate) identities: Identities,
-    /// Time that tokens may still take in this turn, in microseconds.
-    pub(crate) verify_left_us: u32,
+    /// Time that tokens may still take in this turn.
+    pub(crate) token_time: TokenTime,
     /// What of the internal API's publications this turn may still handle.
     pub(crate) turn_budget: TurnBudget,
     /// The last turn has left deliveries to this one.
@@ -137,7 +137,7 @@ impl Core {
             strangers: Vec::new(),
             turn_budget: TurnBudget::default(),
             delivers: false,
-            verify_left_us: verify_us_max(0),
+            token_time: TokenTime::of_turn(0),
             identities,
             unverified: VecDeque::new(),
             finishing: Vec::new(),

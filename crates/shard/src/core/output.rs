@@ -8,11 +8,14 @@ use switchboard_link::Action;
 use switchboard_plane::ConnId;
 
 use super::Core;
-use crate::connection::{InputReason, OutputReason, Uptake};
+use crate::connection::{Busy, InputReason, OutputReason, Uptake};
 use crate::encoding::Partial;
 
 /// Replies to one connection that may wait for its socket before it is not read any further.
 const REPLY_BYTES_MAX: usize = 64 << 10;
+
+/// What may wait for its socket when a further large reply comes.
+const HELD_BYTES_MAX: usize = 1 << 20;
 
 impl Core {
     /// Queues a reply: with the batch of this stage, or behind what is parked.
@@ -34,6 +37,17 @@ impl Core {
     /// Whether so many replies wait for this connection that it should not be read further.
     pub(crate) fn replies_are_enough(&self, id: ConnId) -> bool {
         self.outgoing.pending_bytes(id) > REPLY_BYTES_MAX || self.is_output_parked(id)
+    }
+
+    /// Whether a reply of so many bytes, which is owed already, may be held for a socket that does not take it
+    /// at once.
+    pub(crate) fn has_room_for_reply(&self, id: ConnId, bytes: usize) -> bool {
+        if bytes <= REPLY_BYTES_MAX {
+            return true;
+        }
+        let busy = self.slab.get(id).and_then(|connection| connection.busy.as_deref());
+        let held = busy.map_or(0, Busy::unsent_bytes) + self.outgoing.bytes_of(id);
+        held <= HELD_BYTES_MAX
     }
 
     /// What is said to this connection waits.

@@ -13,6 +13,6 @@ mod refresh;
 
 pub(crate) use ask::{ask, awaits_verdict};
 pub(crate) use client::{Asker, of_connection};
-pub(crate) use opening::{forget, identify, known, note, permit};
+pub(crate) use opening::{Known, forget, identify, known, note, permit};
 pub(crate) use publishing::{Decided, ask_to_publish, decide};
 pub(crate) use refresh::{ask_to_stay, refreshed};

@@ -16,21 +16,29 @@ use crate::http::Answer;
 /// a client that asks once a second must not disturb them as often.
 const CACHED_S: u64 = 60;
 
+/// The client of a request that has been looked at before.
+pub(crate) struct Known {
+    pub(crate) who: Who,
+    /// A backend has named it since the last look.
+    pub(crate) is_new: bool,
+}
+
 /// The client of a request that has been looked at before; none at the first look.
 ///
 /// # Errors
 /// When a backend has refused it.
-pub(crate) fn known(core: &mut Core, id: ConnId) -> Result<Option<Who>, Refusal> {
+pub(crate) fn known(core: &mut Core, id: ConnId) -> Result<Option<Known>, Refusal> {
     if !core.config.hooks.ask_of_newcomers() {
         return Ok(None);
     }
     let Some(opening) = opening(core, id) else {
         return Ok(None);
     };
-    match opening.refusal.take() {
-        Some(refusal) => Err(refusal),
-        None => Ok(opening.who.clone()),
+    if let Some(refusal) = opening.refusal.take() {
+        return Err(refusal);
     }
+    let is_new = std::mem::take(&mut opening.is_new);
+    Ok(opening.who.clone().map(|who| Known { who, is_new }))
 }
 
 /// Who the client of a request without a token is.
@@ -47,9 +55,9 @@ pub(crate) fn identify(
         return Ok(None);
     };
     let client = client::of_request(core, id, asker, &None, names);
-    let cache_key = is_poll(asker.transport).then(|| cache_key(b"connect", &client, &[]));
+    let cache_key = is_poll(asker.transport).then(|| cache_key(b"connect", &client, channels));
     if let Some(key) = &cache_key
-        && let Some(who) = core.identities.cache.get(key, core.unix_s())
+        && let Some(who) = core.identities.verdicts.get(key, core.unix_s())
     {
         return Ok(who);
     }
@@ -77,7 +85,7 @@ pub(crate) fn permit(
     let client = client::of_request(core, id, asker, who, names);
     let cache_key = is_poll(asker.transport).then(|| cache_key(b"subscribe", &client, &channels));
     if let Some(key) = &cache_key
-        && core.identities.cache.get(key, core.unix_s()).is_some()
+        && core.identities.verdicts.get(key, core.unix_s()).is_some()
     {
         return Ok(());
     }
@@ -98,6 +106,7 @@ pub(crate) fn note(core: &mut Core, id: ConnId, verdict: Verdict) {
     let cached = match verdict {
         Ok(Said::Connected(who)) => {
             opening.who = Some(who.clone());
+            opening.is_new = true;
             Some(who)
         }
         Ok(Said::Subscribed) => {
@@ -114,7 +123,7 @@ pub(crate) fn note(core: &mut Core, id: ConnId, verdict: Verdict) {
         }
     };
     if let (Some(key), Some(who)) = (key, cached) {
-        core.identities.cache.insert(&key, who, Some(now_s + CACHED_S));
+        core.identities.verdicts.insert(&key, who, Some(now_s + CACHED_S));
     }
     core.limit_head_time(id);
     core.unpark_input(id, &[InputReason::Answer]);
@@ -152,13 +161,17 @@ fn is_poll(transport: Transport) -> bool {
     matches!(transport, Transport::LongPoll | Transport::IntervalPoll)
 }
 
-/// All that a verdict depends on but the connection, each part with its length before it.
+/// All that a verdict depends on but the connection. No two requests that differ in it have the same: each part
+/// has its length before it, and each list has its own.
 fn cache_key(hook: &[u8], client: &Client, channels: &[ChannelName]) -> Box<[u8]> {
     let headers = client.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_ref()]);
-    let channels = channels.iter().map(|name| name.as_str().as_bytes());
+    let names = channels.iter().map(|name| name.as_str().as_bytes());
     let meta = client.meta.as_deref().unwrap_or_default();
     let mut key = Vec::new();
-    for part in [hook, client.user.as_bytes(), meta].into_iter().chain(headers).chain(channels) {
+    for count in [client.headers.len(), channels.len()] {
+        key.extend_from_slice(&count.to_le_bytes());
+    }
+    for part in [hook, client.user.as_bytes(), meta].into_iter().chain(headers).chain(names) {
         key.extend_from_slice(&part.len().to_le_bytes());
         key.extend_from_slice(part);
     }

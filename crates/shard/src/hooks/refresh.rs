@@ -16,12 +16,18 @@ const STAY_S: u32 = 60;
 pub(crate) fn ask_to_stay(core: &mut Core, id: ConnId) {
     let ends_s = identity::now_s(core).saturating_add(STAY_S);
     core.identities.prolong(id.index(), ends_s);
-    let client = client::of_connection(core, id);
-    ask(core, id, Ticket::Refresh, Question::Refresh { client });
+    if let Some(number) = core.identities.number(id.index()) {
+        let client = client::of_connection(core, id);
+        ask(core, id, Ticket::Refresh(number), Question::Refresh { client });
+    }
 }
 
-/// What a backend said of the client of a connection whose time was over. False when it is to go.
-pub(crate) fn refreshed(core: &mut Core, id: ConnId, verdict: &Verdict) -> bool {
+/// What a backend said of the client with this number, whose time was over. False when it is to go.
+pub(crate) fn refreshed(core: &mut Core, id: ConnId, number: u32, verdict: &Verdict) -> bool {
+    if core.identities.number(id.index()) != Some(number) {
+        // It has shown a new token meanwhile, which counts.
+        return true;
+    }
     let ends_at_s = match verdict {
         Ok(Answer::Refreshed(Refreshed::Until(ends_at_s))) => *ends_at_s,
         Ok(Answer::Refreshed(Refreshed::Expired))

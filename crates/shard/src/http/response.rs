@@ -126,7 +126,12 @@ impl<'a> Response<'a> {
     /// Not now: the client is told when to come back.
     pub(crate) fn try_later(refusal: Refusal) -> Self {
         let Refusal { status, sentence, retry_after_s } = refusal;
-        let mut response = Self::refusal(status, sentence.to_owned());
+        Self::later(status, sentence.to_owned(), retry_after_s)
+    }
+
+    /// Not now, for another reason.
+    pub(crate) fn later(status: u16, sentence: String, retry_after_s: u32) -> Self {
+        let mut response = Self::refusal(status, sentence);
         response.extra = Cow::Owned(format!("Retry-After: {retry_after_s}\r\n"));
         response
     }

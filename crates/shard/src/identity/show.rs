@@ -8,6 +8,7 @@ use switchboard_plane::ConnId;
 use switchboard_ws::authority::Authority;
 use switchboard_ws::head::Request;
 
+use super::token_time::Shower;
 use crate::core::Core;
 use crate::http::{Answer, Response};
 
@@ -18,36 +19,41 @@ pub(crate) enum Unshown {
     Invalid(TokenError),
     /// The tokens of this turn have taken their time.
     Later,
+    /// It is refused, whatever it shows.
+    Refused(Answer),
 }
 
 /// The client that a request shows by a token; none when it shows none, or the server accepts none. `cors` is
-/// the number of its page's origin among those that are allowed.
+/// the number of its page's origin among those that are allowed. `charge` counts the request, once, before
+/// anything is done for it that costs more than to read it.
 ///
 /// # Errors
-/// 401 for a token that is not valid, and [`Answer::Later`] when the tokens of this turn have taken their
-/// time. The connection then waits for its place in a later one.
+/// What `charge` says, 401 for a token that is not valid, and [`Answer::Later`] when the tokens of this turn
+/// have taken their time. The connection then waits for its place in a later one.
 pub(crate) fn show(
     core: &mut Core,
     id: ConnId,
     request: &Request<'_>,
     transport: Transport,
     cors: u8,
+    charge: impl FnOnce(&Core) -> Result<(), Answer>,
 ) -> Result<Who, Answer> {
-    if core.identities.verifier.is_none() {
-        return Ok(None);
-    }
     let cookie = core.config.identity.cookie.as_deref();
     let cookie = cookie.filter(|_| may_send_cookie(request, transport, cors));
-    let Some(presented) = Presented::find(request, cookie) else {
+    let takes_tokens = core.identities.verifier.is_some();
+    let presented = takes_tokens.then(|| Presented::find(request, cookie)).flatten();
+    let Some(presented) = presented else {
+        charge(core)?;
         return Ok(None);
     };
     // A connection is opened once with its token; a poll shows it again and again.
     let is_repeated = matches!(transport, Transport::LongPoll | Transport::IntervalPoll);
     let now_s = core.unix_s();
     if is_repeated && let Some(who) = core.identities.cache.get(&presented.token, now_s) {
+        charge(core)?;
         return Ok(who);
     }
-    match verify(core, &presented.token) {
+    match verify(core, Shower::Newcomer, &presented.token, charge) {
         Ok(claims) => {
             if is_repeated && claims.is_some() {
                 core.identities.cache.insert(&presented.token, claims.clone(), None);
@@ -58,33 +64,40 @@ pub(crate) fn show(
             core.await_verification(id);
             Err(Answer::Later)
         }
+        Err(Unshown::Refused(answer)) => Err(answer),
         // The browser sends it as long as it has it: that must not cost anybody what is for everybody.
         Err(Unshown::Invalid(_)) if presented.place == Place::Cookie => Ok(None),
         Err(Unshown::Invalid(error)) => Err(Answer::Response(Response::unauthorized(Some(error)))),
     }
 }
 
+/// Checks a further token of a client that listens; none where the server accepts no tokens.
+pub(crate) fn verify_again(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
+    verify(core, Shower::Listener, token, |_| Ok(()))
+}
+
 /// Checks a token, and counts its time; none where the server accepts no tokens.
-pub(crate) fn verify(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
+fn verify(
+    core: &mut Core,
+    shower: Shower,
+    token: &[u8],
+    charge: impl FnOnce(&Core) -> Result<(), Answer>,
+) -> Result<Who, Unshown> {
     let Some(verifier) = core.identities.verifier.clone() else {
         return Ok(None);
     };
-    let claims = verifier.read(token).and_then(|unverified| {
-        if core.verify_left_us == 0 {
-            return Ok(None);
+    let claims = verifier.read(token).map_err(Unshown::Invalid).and_then(|unverified| {
+        if !core.token_time.take(shower, unverified.cost_us()) {
+            return Err(Unshown::Later);
         }
-        core.verify_left_us = core.verify_left_us.saturating_sub(unverified.cost_us());
+        charge(core).map_err(Unshown::Refused)?;
         core.counters.tokens_verified.add(1);
-        unverified.verify(core.unix_s()).map(Some)
+        unverified.verify(core.unix_s()).map_err(Unshown::Invalid)
     });
-    match claims {
-        Ok(Some(claims)) => Ok(Some(Arc::new(claims))),
-        Ok(None) => Err(Unshown::Later),
-        Err(error) => {
-            core.counters.refused_token.add(1);
-            Err(Unshown::Invalid(error))
-        }
+    if matches!(claims, Err(Unshown::Invalid(_))) {
+        core.counters.refused_token.add(1);
     }
+    claims.map(|claims| Some(Arc::new(claims)))
 }
 
 /// A browser sends a cookie whatever page asks, so the page must be known, else the cookie counts as absent.

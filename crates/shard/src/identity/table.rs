@@ -8,7 +8,7 @@ use super::by_slot::{BySlot, Vacant};
 use super::users::{NONE, Users};
 use crate::admission::Admission;
 
-/// Bytes of verified tokens that a shard remembers, for polls.
+/// Bytes of verified tokens that a shard remembers, for polls, and as many of verdicts of backends.
 const CACHE_BYTES_MAX: usize = 4 << 20;
 
 /// The end of a connection that has none.
@@ -26,12 +26,14 @@ pub(crate) enum End {
     Revoked,
 }
 
-/// One connection's client, in 16 bytes.
+/// One connection's client, in 20 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Identity {
     user: u32,
     /// When the connection is to end, in Unix seconds.
     expires_s: u32,
+    /// Tells it from those that the connection had before.
+    number: u32,
     /// The connections of the same user before and after it.
     before: u32,
     next: u32,
@@ -49,7 +51,7 @@ impl Identity {
 
 impl Default for Identity {
     fn default() -> Self {
-        Self { user: NONE, expires_s: NEVER_S, before: NONE, next: NONE }
+        Self { user: NONE, expires_s: NEVER_S, number: 0, before: NONE, next: NONE }
     }
 }
 
@@ -71,6 +73,9 @@ pub(crate) struct Identities {
     /// Checks tokens; none while the server takes none.
     pub(crate) verifier: Option<Arc<Verifier>>,
     pub(crate) cache: TokenCache,
+    /// What backends said of polls. Whoever changes a header at each request fills it, and does not make
+    /// others show their tokens again.
+    pub(crate) verdicts: TokenCache,
     by_slot: BySlot<Identity>,
     /// What the tokens of connections say beside the user, where that is needed later.
     claims: BySlot<Option<Arc<Claims>>>,
@@ -78,6 +83,8 @@ pub(crate) struct Identities {
     /// How many connections each user has on all shards.
     admission: Arc<Admission>,
     open: u64,
+    /// How many clients there were, as the number of the next one.
+    numbered: u32,
     /// Backends are asked about connections that listen, and are told what their tokens said.
     keeps_meta: bool,
 }
@@ -92,10 +99,12 @@ impl Identities {
             verifier,
             admission,
             cache: TokenCache::new(CACHE_BYTES_MAX),
+            verdicts: TokenCache::new(CACHE_BYTES_MAX),
             by_slot: BySlot::default(),
             claims: BySlot::default(),
             users: Users::default(),
             open: 0,
+            numbered: 0,
             keeps_meta,
         }
     }
@@ -126,7 +135,9 @@ impl Identities {
             next.before = slot;
         }
         self.users.set_first(user, slot);
-        self.by_slot.put(slot, Identity { user, expires_s, before: NONE, next });
+        let number = self.numbered;
+        self.numbered = number.wrapping_add(1);
+        self.by_slot.put(slot, Identity { user, expires_s, number, before: NONE, next });
         self.open += 1;
         if kept.is_some() {
             self.claims.put(slot, kept);
@@ -185,6 +196,16 @@ impl Identities {
         {
             identity.expires_s = expires_s;
         }
+    }
+
+    /// The number of the client of the connection in this slot. One that shows a new token gets another.
+    pub(crate) fn number(&self, slot: u32) -> Option<u32> {
+        self.by_slot.get(slot).map(|identity| identity.number)
+    }
+
+    /// Whether a backend wants the client of the connection in this slot gone.
+    pub(crate) fn is_revoked(&self, slot: u32) -> bool {
+        self.by_slot.get(slot).is_some_and(|identity| identity.expires_s == REVOKED_S)
     }
 
     /// Connections whose clients have shown who they are.

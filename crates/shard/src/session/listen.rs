@@ -13,7 +13,7 @@ use switchboard_ws::head::Request;
 use super::{event_stream, poll, websocket};
 use crate::admission::Reason;
 use crate::core::Core;
-use crate::hooks::{self, Asker};
+use crate::hooks::{self, Asker, Known};
 use crate::http::{Answer, Response, keeps_alive, origin, upgrade_required, wrong_method};
 use crate::identity;
 use crate::lifecycle::admission;
@@ -64,7 +64,12 @@ fn try_get(
     }
     let asker = Asker { request, transport: listen.transport, cors };
     let who = match hooks::known(core, id) {
-        Ok(Some(who)) => who,
+        Ok(Some(Known { who, is_new })) => {
+            if is_new {
+                user_may_join(core, id, who.as_deref(), channels.names.len())?;
+            }
+            who
+        }
         Ok(None) => who(core, id, asker, &channels)?,
         Err(refusal) => return Ok(refused(core, id, request, listen.transport, refusal)),
     };
@@ -92,14 +97,19 @@ fn who(
     channels: &Channels,
 ) -> Result<Who, Answer> {
     let Asker { request, transport, cors } = asker;
-    let shown = identity::show(core, id, request, transport, cors)?;
-    may_join(core, id, shown.as_deref(), channels.names.len())
-        .map_err(|reason| try_later(core, id, reason))?;
-    if shown.is_some() {
-        return Ok(shown);
-    }
-    hooks::identify(core, id, asker, &channels.names)
+    let count = channels.names.len();
+    let charge = |core: &Core| address_may_join(core, id, count);
+    let shown = identity::show(core, id, request, transport, cors, charge)?;
+    let who = match shown {
+        None => hooks::identify(core, id, asker, &channels.names)?,
+        shown => shown,
+    };
+    user_may_join(core, id, who.as_deref(), count)?;
+    Ok(who)
 }
+
+/// The code of a backend made for Centrifugo whose client is to show a newer token.
+const TOKEN_EXPIRED: u32 = 109;
 
 /// A backend has refused the client.
 fn refused(
@@ -122,8 +132,12 @@ fn refused(
     };
     core.counters.refused_right.add(1);
     match code {
-        401 => Answer::Response(Response::unauthorized(None)),
-        404 | 410 | 429 => Answer::refuse(code as u16, sentence),
+        401 | TOKEN_EXPIRED => Answer::Response(Response::unauthorized(None)),
+        429 => {
+            let retry_after_s = Reason::Backend.refusal(id.index()).retry_after_s;
+            Answer::Response(Response::later(429, sentence, retry_after_s))
+        }
+        404 | 410 => Answer::refuse(code as u16, sentence),
         _ => Answer::refuse(403, sentence),
     }
 }
@@ -149,19 +163,25 @@ fn open_session(
     }
 }
 
-/// Whether the client's address and its user may begin to listen to so many channels now.
-fn may_join(core: &Core, id: ConnId, who: Option<&Claims>, channels: usize) -> Result<(), Reason> {
+/// Whether the client's address may begin to listen to so many channels now.
+fn address_may_join(core: &Core, id: ConnId, channels: usize) -> Result<(), Answer> {
     let Some(connection) = core.slab.get(id) else {
         return Ok(());
     };
-    let (shared, now_ms) = (core.places.shared(), core.now_ms);
-    if !shared.may_join(|| connection.peer.ip(), channels, now_ms) {
-        return Err(Reason::Joins);
-    }
-    if who.is_some_and(|claims| !shared.users().may_join(&claims.user, channels, now_ms)) {
-        return Err(Reason::UserJoins);
-    }
-    Ok(())
+    let may = core.places.shared().may_join(|| connection.peer.ip(), channels, core.now_ms);
+    if may { Ok(()) } else { Err(try_later(core, id, Reason::Joins)) }
+}
+
+/// Whether the user may.
+fn user_may_join(
+    core: &Core,
+    id: ConnId,
+    who: Option<&Claims>,
+    channels: usize,
+) -> Result<(), Answer> {
+    let users = core.places.shared().users();
+    let may = who.is_none_or(|claims| users.may_join(&claims.user, channels, core.now_ms));
+    if may { Ok(()) } else { Err(try_later(core, id, Reason::UserJoins)) }
 }
 
 /// It is refused for now.

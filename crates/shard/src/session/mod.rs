@@ -154,10 +154,13 @@ pub(crate) fn on_verdict(core: &mut Core, id: ConnId, ticket: Ticket, verdict: V
     let Some(session) = of(core, id) else {
         return;
     };
-    if ticket != Ticket::Refresh {
-        dispatch!(session, on_verdict(core, id, ticket, verdict));
-    } else if !hooks::refreshed(core, id, &verdict) {
-        end(core, id, session, End::Expired);
+    match ticket {
+        Ticket::Refresh(number) => {
+            if !hooks::refreshed(core, id, number, &verdict) {
+                end(core, id, session, End::Expired);
+            }
+        }
+        _ => dispatch!(session, on_verdict(core, id, ticket, verdict)),
     }
 }
 

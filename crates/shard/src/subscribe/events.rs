@@ -29,23 +29,31 @@ pub(crate) fn joined(core: &mut Core, id: ConnId, session: Session) {
 
 /// A connection is about to give up its subscriptions. Polls come and go all the time and say nothing.
 pub(super) fn leaving(core: &mut Core, id: ConnId) {
+    let left = left(core, id);
+    core.events.extend(left);
+}
+
+/// What is told when a connection gives up its subscriptions, or its client is another from now on.
+pub(crate) fn left(core: &Core, id: ConnId) -> Vec<Event> {
     let rules = core.config.hooks.events;
     let listens = core.slab.get(id).is_some_and(|connection| {
         connection.session != Session::Poll && !connection.subscriptions.is_empty()
     });
+    let mut left = Vec::new();
     if !listens || !(rules.connections || rules.subscriptions) {
-        return;
+        return left;
     }
     let (connection, user, channels) = who(core, id);
     if rules.subscriptions {
         for channel in channels {
             let (connection, user) = (connection.clone(), Arc::clone(&user));
-            push(core, EventKind::Unsubscribed { connection, user, channel });
+            left.push(event(core, EventKind::Unsubscribed { connection, user, channel }));
         }
     }
     if rules.connections {
-        push(core, EventKind::Disconnected { connection, user });
+        left.push(event(core, EventKind::Disconnected { connection, user }));
     }
+    left
 }
 
 /// Hands over what there is to tell.
@@ -73,8 +81,12 @@ fn tell_occupancy(core: &mut Core) {
 }
 
 fn push(core: &mut Core, kind: EventKind) {
-    let time_ms = core.wall.time().of_stamp_ms(core.now_ms);
-    core.events.push(Event { time_ms, kind });
+    let event = event(core, kind);
+    core.events.push(event);
+}
+
+fn event(core: &Core, kind: EventKind) -> Event {
+    Event { time_ms: core.wall.time().of_stamp_ms(core.now_ms), kind }
 }
 
 /// How the connection is named, its user, and its channels.

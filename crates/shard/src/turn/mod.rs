@@ -23,7 +23,7 @@ use crate::delivery::{CatchUp, FanOut};
 use crate::exchange::Exchange;
 use crate::handle::Handle;
 use crate::histogram::Histogram;
-use crate::identity::verify_us_max;
+use crate::identity::TokenTime;
 use crate::lifecycle::admission;
 use crate::lifecycle::relief::Relief;
 use crate::lifecycle::stop::Stop;
@@ -127,7 +127,7 @@ impl<P: Plane> Shard<P> {
         // What clients ask may follow from what other shards sent before: that is taken first.
         self.link.poll(&mut self.events)?;
         let events = self.events.len();
-        self.core.verify_left_us = verify_us_max(events);
+        self.core.token_time = TokenTime::of_turn(events);
         self.read_mail();
         // What has waited comes before what has just arrived: both share the turn's publications.
         self.continue_input();
@@ -281,7 +281,7 @@ impl<P: Plane> Shard<P> {
             }
         }
         for _ in 0..REVISITS_MAX {
-            if self.core.verify_left_us == 0 {
+            if !self.core.token_time.is_left() {
                 break;
             }
             let Some(id) = self.core.unverified.pop_front() else {

@@ -8,12 +8,13 @@ use switchboard_hub::{ChannelName, Draft, Kind, Receipt, Subscription};
 use switchboard_plane::ConnId;
 use switchboard_ws::{ProtocolError, close};
 
-use crate::connection::{Asked, InputReason, Ticket};
+use crate::connection::{Asked, InputReason, Session, Ticket};
 use crate::core::Core;
 use crate::hooks::{self, Decided};
 use crate::identity::{self, Unshown};
 use crate::session::publish::{self, PublishError};
 use crate::session::websocket;
+use crate::subscribe::events;
 
 /// The largest message of a client that may neither publish nor ask a backend: lines and a token.
 const BYTES_MAX_UNPUBLISHED: u64 = 17 << 10;
@@ -141,6 +142,12 @@ pub(super) fn answered(core: &mut Core, id: ConnId, ticket: Ticket, verdict: Ver
         Ticket::Message(number) => {
             if let Some(name) = take(core, id, number) {
                 match verdict {
+                    Ok(Answer::Message(Payload { bytes, .. }))
+                        if !core.has_room_for_reply(id, bytes.len()) =>
+                    {
+                        let reason = "there is no room for the answer: read those before it";
+                        refuse(core, id, &name, 503, reason);
+                    }
                     Ok(Answer::Message(Payload { kind, bytes })) => {
                         core.reply(id, |out| write_answer(&name, kind, &bytes, out));
                     }
@@ -244,11 +251,11 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
     if !asked(core, id).is_some_and(|asked| asked.may_refresh(now_ms)) {
         return Err((429, "a client may show one new token a second".to_owned()));
     }
-    let claims = match identity::verify(core, token) {
+    let claims = match identity::verify_again(core, token) {
         Ok(Some(claims)) => claims,
         Ok(None) => return Err((501, "this server accepts no tokens".to_owned())),
         Err(Unshown::Invalid(error)) => return Err((401, error.to_string())),
-        Err(Unshown::Later) => {
+        Err(Unshown::Later | Unshown::Refused(_)) => {
             return Err((
                 503,
                 "many tokens are being checked: show it again in a second".to_owned(),
@@ -256,17 +263,21 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
         }
     };
     let slot = id.index();
-    let user = core.identities.user(slot).filter(|user| !user.is_empty());
-    if user.is_some_and(|user| *user != *claims.user) {
+    if core.identities.is_revoked(slot) {
+        return Err((403, "the backend has closed the connections of this user".to_owned()));
+    }
+    let user = core.identities.user(slot).unwrap_or_default();
+    let is_same = *user == *claims.user;
+    if !user.is_empty() && !is_same {
         return Err((403, "the token names another user".to_owned()));
     }
     let (config, who) = (&core.config, Some(&*claims));
-    // Where a backend decided when the client came, it is not asked again.
-    let is_lost = |name: &&ChannelName| {
-        !identity::may_subscribe(config, who, name) && !identity::asks(config, who, name)
+    // Where a backend decided when this user came, it is not asked again.
+    let is_kept = |name: &ChannelName| {
+        identity::may_subscribe(config, who, name) || (is_same && identity::asks(config, who, name))
     };
     let mut all = core.subscriptions(id).filter_map(|(_, to)| core.hub.name(to.channel));
-    let lost = all.find(is_lost).cloned();
+    let lost = all.find(|name| !is_kept(name)).cloned();
     drop(all);
     if let Some(channel) = lost {
         let reason = format!("the new token does not grant channel {channel}");
@@ -275,10 +286,15 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
         return Ok(());
     }
     let expires_s = identity::expires_s(core, id, &claims);
+    let before = (!is_same).then(|| events::left(core, id));
     if !core.identities.set(slot, &claims, expires_s) {
         core.counters.refused_user.add(1);
         let reason = "this user has as many connections as it may (connections_per_user_max)";
         return Err((429, reason.to_owned()));
+    }
+    if let Some(left) = before {
+        core.events.extend(left);
+        events::joined(core, id, Session::V1);
     }
     core.reply(id, |out| write_refreshed(name, out));
     Ok(())
