@@ -45,7 +45,9 @@ impl ReadyQueue {
     /// A poll begins: connections that are ready now have their turn in it.
     pub(crate) fn begin(&mut self) {
         for turns in [&mut self.common, &mut self.reserved] {
-            turns.now.append(&mut turns.next);
+            if !turns.next.is_empty() {
+                turns.now.append(&mut turns.next);
+            }
         }
     }
 

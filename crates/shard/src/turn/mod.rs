@@ -280,6 +280,13 @@ impl<P: Plane> Shard<P> {
                 self.end_stage();
             }
         }
+        if !self.core.unverified.is_empty() {
+            self.continue_verification();
+        }
+    }
+
+    /// Requests whose tokens had to wait, each of them once.
+    fn continue_verification(&mut self) {
         for _ in 0..REVISITS_MAX {
             if !self.core.token_time.is_left() {
                 break;
