@@ -6,7 +6,7 @@ use crate::cors::Cors;
 use crate::date::Date;
 use crate::event_stream::{self, Framing};
 use crate::shape::{Label, Shape};
-use crate::{plain, v1};
+use crate::{centrifuge, plain, v1};
 
 /// How publications are written to a listener that stays connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,23 +20,31 @@ pub enum Dialect {
     ChunkedEventStream,
     /// An event stream on HTTP/1.0: it ends with the connection.
     EventStream,
+    /// A WebSocket of a Centrifuge SDK ([`centrifuge`]).
+    Centrifuge,
 }
 
 impl Dialect {
     /// Of an event stream.
     fn framing(self) -> Option<Framing> {
         match self {
-            Self::Plain | Self::V1 => None,
+            Self::Plain | Self::V1 | Self::Centrifuge => None,
             Self::ChunkedEventStream => Some(Framing::Chunked),
             Self::EventStream => Some(Framing::UntilClose),
         }
     }
 
-    /// Publications carry the listener's position. Then those who listen to several channels get bytes
-    /// of their own; otherwise all listeners share the same ones, and none can be told of a gap.
+    /// Publications carry the listener's position in all its channels. Then those who listen to several get
+    /// bytes of their own; otherwise all listeners share the same ones.
     #[inline]
     pub fn has_positions(self) -> bool {
-        self != Self::Plain
+        !matches!(self, Self::Plain | Self::Centrifuge)
+    }
+
+    /// Publications name their channel also to those who listen to no other.
+    #[inline]
+    pub fn names_channel(self) -> bool {
+        self == Self::Centrifuge
     }
 
     /// One of both kinds of event streams.
@@ -63,6 +71,7 @@ pub fn write_head(
         Dialect::EventStream => {
             event_stream::write_head(Framing::UntilClose, publication, label, head)
         }
+        Dialect::Centrifuge => centrifuge::write_head(publication, label, head),
     }
 }
 
@@ -76,7 +85,8 @@ pub fn write_start(dialect: Dialect, id: &str, retry_ms: Option<u32>, out: &mut 
     }
 }
 
-/// Appends the notice of a gap. `id` is where the listener continues. Plain WebSockets have none.
+/// Appends the notice of a gap. `id` is where the listener continues. Plain WebSockets have none, and those
+/// of Centrifuge begin anew instead.
 pub fn write_gap(dialect: Dialect, channel: &ChannelName, gap: &Gap, id: &str, out: &mut Vec<u8>) {
     match (dialect, dialect.framing()) {
         (Dialect::V1, _) => v1::write_gap(channel, gap, id, out),

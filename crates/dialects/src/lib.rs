@@ -10,6 +10,7 @@
 //! percent-encoded or checked where they are written.
 #![forbid(unsafe_code)]
 
+pub mod centrifuge;
 pub mod id;
 pub mod poll;
 pub mod v1;

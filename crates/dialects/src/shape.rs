@@ -9,13 +9,15 @@ use switchboard_hub::{ChannelName, Form, FormSlot, Publication};
 pub(crate) const LINES: FormSlot = FormSlot::new(0);
 /// A member of a JSON object.
 pub(crate) const MEMBER: FormSlot = FormSlot::new(1);
+/// A publication of the Centrifuge protocol.
+pub(crate) const PUBLICATION: FormSlot = FormSlot::new(2);
 
 /// What differs between the listeners of a publication.
 #[derive(Clone, Copy, Debug)]
 pub struct Label<'a> {
     /// Where to resume after it: the positions of all channels of this listener ([`crate::id`]).
     pub id: &'a str,
-    /// Its channel, if the listener has several.
+    /// Its channel, if the listener has several or the dialect always names it.
     pub channel: Option<&'a ChannelName>,
 }
 

@@ -41,12 +41,13 @@ pub struct Draft {
 struct Extras {
     content_type: Option<Box<str>>,
     event: Option<Box<str>>,
+    info: Option<Box<str>>,
 }
 
 impl Extras {
     /// Their memory.
     fn bytes(&self) -> usize {
-        let texts = self.content_type.iter().chain(&self.event);
+        let texts = self.content_type.iter().chain(&self.event).chain(&self.info);
         size_of::<Self>() + texts.map(|text| text.len()).sum::<usize>()
     }
 }
@@ -75,6 +76,14 @@ impl Draft {
     #[must_use]
     pub fn with_event(mut self, event: &str) -> Self {
         self.extras.get_or_insert_default().event = Some(event.into());
+        self
+    }
+
+    /// Adds who publishes, as one value of JSON on one line, for clients that are told.
+    #[must_use]
+    pub fn with_info(mut self, json: &str) -> Self {
+        debug_assert!(!json.contains(['\n', '\r']));
+        self.extras.get_or_insert_default().info = Some(json.into());
         self
     }
 
@@ -171,6 +180,11 @@ impl Publication {
     /// The event's name, if the publisher named one.
     pub fn event(&self) -> Option<&str> {
         self.extras.as_ref()?.event.as_deref()
+    }
+
+    /// Who published it, as JSON, if that is a client of which others are told.
+    pub fn info(&self) -> Option<&str> {
+        self.extras.as_ref()?.info.as_deref()
     }
 
     /// The payload alone.

@@ -16,6 +16,8 @@ pub enum Start {
     Latest,
     /// After this position.
     After(Position),
+    /// After this offset, in whatever life the stream is.
+    AfterOffset(u64),
     /// After the last publication that was made in this second (Unix time) or before.
     AfterSecond(u64),
     /// After this position, for a client that has no right to the history: where the stream has gone on

@@ -114,7 +114,7 @@ fn rank(start: Start) -> u8 {
         Start::Earliest | Start::Now | Start::AfterSecond(_) => 0,
         Start::Latest => 1,
         start if start == foreign() => 2,
-        Start::After(_) | Start::WithoutHistory(_) => 3,
+        Start::After(_) | Start::AfterOffset(_) | Start::WithoutHistory(_) => 3,
     }
 }
 

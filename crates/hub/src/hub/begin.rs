@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use crate::start::missed;
-use crate::{Begin, ChannelName, Gap, GapReason, OnGap, Outbox, Publication, Start};
+use crate::{Begin, ChannelName, Gap, GapReason, OnGap, Outbox, Position, Publication, Start};
 
 impl Hub {
     /// Looks up a channel for a client that wants its publications, and makes it if this is its
@@ -34,8 +34,8 @@ impl Hub {
     ///
     /// A mirror knows only what its home sent. Take those messages before the request of a client
     /// that may have seen more, or its position seems to be from the future.
-    pub fn begin(&self, now_ms: u64, channel: u32, start: &Start, on_gap: OnGap) -> Option<Begin> {
-        let channel = self.table.get(channel)?;
+    pub fn begin(&self, now_ms: u64, index: u32, start: &Start, on_gap: OnGap) -> Option<Begin> {
+        let channel = self.table.get(index)?;
         let stand = channel.position()?;
         let (log, head) = (channel.log(), stand.offset);
         let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
@@ -58,6 +58,10 @@ impl Hub {
                 behind(GapReason::Evicted, Some(missed(position.offset, onward)))
             }
             Start::After(position) => at(position.offset),
+            Start::AfterOffset(offset) => {
+                let position = Position { offset, ..stand };
+                return self.begin(now_ms, index, &Start::After(position), on_gap);
+            }
             Start::WithoutHistory(position) if position == stand => at(head),
             Start::WithoutHistory(_) => {
                 Begin { cursor: head, gap: Some(Gap { reason: GapReason::Right, missed: None }) }

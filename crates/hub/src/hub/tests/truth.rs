@@ -147,6 +147,8 @@ fn expected(stream: &[Made], before: u64, stand: Position, start: &Start, on_gap
         Start::After(position) if position.epoch != stand.epoch => lost(GapReason::Epoch, None),
         Start::After(position) if position.offset > head => lost(GapReason::Future, None),
         Start::After(position) => after(position.offset),
+        Start::AfterOffset(offset) if offset > head => lost(GapReason::Future, None),
+        Start::AfterOffset(offset) => after(offset),
         Start::WithoutHistory(position) => Begin {
             cursor: head,
             gap: (position != stand).then_some(Gap { reason: GapReason::Right, missed: None }),

@@ -1,0 +1,46 @@
+//! The first command of a connection, and its result.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::fields::{is_false, is_zero, raw};
+use super::subscribe::{Recover, Subscribed};
+
+/// How a client begins.
+#[derive(Debug, Deserialize)]
+pub struct Connect<'a> {
+    /// Who it is; empty for an anonymous one.
+    #[serde(borrow, default)]
+    pub token: Cow<'a, str>,
+    /// What it tells the backend.
+    #[serde(borrow, default, deserialize_with = "raw")]
+    pub data: Option<&'a RawValue>,
+    /// The channels that it did not ask for and had, with where it stood in them.
+    #[serde(borrow, default)]
+    pub subs: BTreeMap<Cow<'a, str>, Recover<'a>>,
+}
+
+/// What a client is told when it has begun.
+#[derive(Debug, Default, Serialize)]
+pub struct Connected<'a> {
+    /// The name of its connection.
+    pub client: &'a str,
+    /// What the server is.
+    pub version: &'a str,
+    /// Its time has an end.
+    #[serde(skip_serializing_if = "is_false")]
+    pub expires: bool,
+    /// How long that is, in seconds.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ttl: u32,
+    /// Seconds between two pings of the server.
+    pub ping: u32,
+    /// Pings are to be answered.
+    pub pong: bool,
+    /// The channels that it listens to without having asked for them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub subs: BTreeMap<&'a str, Subscribed<'a>>,
+}
