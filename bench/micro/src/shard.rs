@@ -11,9 +11,9 @@ use switchboard_plane::{
     Chunk, Close, ConnId, Event, Plane, PlaneStats, Reserved, SendException, Waker,
 };
 use switchboard_shard::{
-    Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Command,
-    Common, Config, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules, Next,
-    NoBackends, Reply, RequestHandler, Shard, Timeouts,
+    Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientIds, ClientRules,
+    Command, Common, Config, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules,
+    Next, NoBackends, Reply, RequestHandler, Shard, Timeouts,
 };
 
 use crate::sample;
@@ -154,6 +154,8 @@ fn config(connections_max: u32) -> Config {
         allowed_hosts: Vec::new(),
         hooks: HookRules::default(),
         slow_reader_bytes_per_second_min: 0,
+        centrifuge: true,
+        client_ids: ClientIds::default(),
         echo: true,
         page: "",
         long_poll_timeout_status: 304,

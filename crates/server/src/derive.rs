@@ -12,8 +12,8 @@ use switchboard_hooks::{Hook, Signer};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
-    AdmissionRules, ApiConfig, ClientRules, Config as ShardConfig, EventRules, HeadLimits,
-    HookRules, IdentityConfig, MessageLimits, NamespaceRules, ProxyRules, Timeouts,
+    AdmissionRules, ApiConfig, ClientIds, ClientRules, Config as ShardConfig, EventRules,
+    HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules, ProxyRules, Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -93,6 +93,8 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
         },
         hooks: hook_rules(&config.hooks),
         allowed_hosts: settings.allowed_hosts.clone(),
+        centrifuge: settings.centrifuge,
+        client_ids: ClientIds::default(),
         echo: settings.echo,
         page: page::render(config),
         long_poll_timeout_status: settings.long_poll_timeout_status.code(),

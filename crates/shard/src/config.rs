@@ -10,6 +10,8 @@ use switchboard_hub::{
 use switchboard_ws::head::HeadLimits;
 use switchboard_ws::message::MessageLimits;
 
+use crate::connection::ClientIds;
+
 /// Settings of all shards. Immutable and shared.
 #[derive(Debug)]
 pub struct Config {
@@ -39,6 +41,10 @@ pub struct Config {
     pub hooks: HookRules,
     /// Hosts for which requests are answered, beside those of loopback; all where there is none.
     pub allowed_hosts: Vec<String>,
+    /// Whether Centrifuge SDKs are served.
+    pub centrifuge: bool,
+    /// Makes the names of their connections.
+    pub client_ids: ClientIds,
     /// Whether `GET /echo` exists.
     pub echo: bool,
     /// The page at `GET /`.

@@ -1,9 +1,12 @@
 //! Payloads as JSON.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
-use switchboard_hub::{Kind, Publication};
+use switchboard_hub::{Form, Kind, Publication};
 
 use crate::json::{Base64, push_json};
+use crate::shape::PUBLICATION;
 
 /// How deep arrays and objects may be nested: readers of JSON in other languages give up beyond that.
 const DEPTH_MAX: usize = 128;
@@ -16,9 +19,13 @@ pub fn json(kind: Kind, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A publication as the SDKs know it, an object that is the same for all who get it: `data`, `offset`, and
-/// who published it where that is a client.
-pub fn publication_json(publication: &Publication) -> Box<[u8]> {
+/// A publication as the SDKs know it, an object that is the same for all who get it, in pushes and in replies:
+/// `data`, `offset`, and who published it where that is a client. Made once; never none.
+pub fn publication(publication: &Publication) -> Option<Arc<Form>> {
+    publication.form(PUBLICATION, publication_json)
+}
+
+fn publication_json(publication: &Publication) -> Box<[u8]> {
     let mut out = Vec::with_capacity(publication.payload().len() + 32);
     out.extend_from_slice(b"{\"data\":");
     push(&mut out, publication.kind(), publication.payload());

@@ -5,10 +5,9 @@ use switchboard_hub::Publication;
 use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 
 use super::codes::Unsubscribed;
-use super::data::publication_json;
+use super::data;
 use super::reply::write_message;
 use crate::json::push_json;
-use crate::shape::PUBLICATION;
 use crate::{Body, Label, Shape};
 
 /// What follows a publication in its push.
@@ -60,7 +59,7 @@ pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut
     head.extend_from_slice(b"{\"push\":{\"channel\":");
     push_json(head, &label.channel.map_or("", |channel| channel.as_str()));
     head.extend_from_slice(b",\"pub\":");
-    let body = publication.form(PUBLICATION, publication_json).map_or(Body::Payload, Body::Form);
+    let body = data::publication(publication).map_or(Body::Payload, Body::Form);
     let payload_bytes = head.len() - start + body.of(publication).len() + TAIL.len();
     let mut header = [0; HEADER_BYTES_MAX];
     let used = encode_header(&mut header, true, Opcode::Text, payload_bytes as u64, None);

@@ -1,4 +1,4 @@
-//! What a `switchboard.v1` client has asked and not been answered.
+//! What a client has asked and not been answered.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,8 @@ const REFRESHES_PER_SECOND: u32 = 1;
 /// Refusals that a client gets in a second, with a burst of as many. The next one ends the connection.
 const REFUSALS_PER_SECOND: u32 = 50;
 
-/// What a `switchboard.v1` client has asked and not been answered, and how often it may show a new token.
+/// What a client of `switchboard.v1` or Centrifuge has asked and not been answered, and how often it may show
+/// a new token.
 #[derive(Debug)]
 pub(crate) struct Asked {
     next: u32,

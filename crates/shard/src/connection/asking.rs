@@ -9,6 +9,8 @@ use switchboard_hub::{ChannelName, Draft};
 pub(crate) enum Asking {
     /// Whether, and as whom, it may listen.
     Opening(Opening),
+    /// Whether the first of its commands is obeyed. The verdict is kept beside them.
+    Command,
     /// Whether it may publish this.
     Publishing {
         channel: ChannelName,
@@ -44,6 +46,8 @@ pub(crate) enum Ticket {
     Refresh(u32),
     /// A publication.
     Publishing,
+    /// The first command of a connection that waits.
+    Command,
     /// A message to the backend, by its number.
     Message(u32),
 }

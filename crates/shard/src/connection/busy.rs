@@ -6,6 +6,7 @@ use switchboard_ws::message::Receiver;
 use super::api_work::{ApiStage, ApiWork};
 use super::asked::Asked;
 use super::asking::Asking;
+use super::commands::Commands;
 use super::uptake::Uptake;
 use crate::encoding::Partial;
 use crate::rate::TokenBucket;
@@ -68,8 +69,10 @@ pub(crate) struct Busy {
     pub(crate) then: Then,
     /// What it is in the middle of, on the internal API.
     pub(crate) api: Option<Box<ApiWork>>,
-    /// What it has asked, in `switchboard.v1`.
+    /// What it has asked, in `switchboard.v1` or as a Centrifuge client.
     pub(crate) asked: Option<Box<Asked>>,
+    /// The commands of a Centrifuge client that wait.
+    pub(crate) commands: Option<Box<Commands>>,
     /// What it waits for a backend to say.
     pub(crate) asking: Option<Box<Asking>>,
     /// How often it may still publish, in each namespace in which it does.
@@ -81,6 +84,16 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
+    /// What it has asked; made where there is none.
+    pub(crate) fn asked(&mut self, now_ms: u64) -> &mut Asked {
+        self.asked.get_or_insert_with(|| Box::new(Asked::new(now_ms)))
+    }
+
+    /// The commands that wait.
+    pub(crate) fn commands(&mut self) -> &mut Commands {
+        self.commands.get_or_insert_default()
+    }
+
     /// Replies that wait.
     pub(crate) fn unsent_bytes(&self) -> usize {
         self.output.len() - self.output_sent
@@ -140,6 +153,7 @@ impl Busy {
             && self.untold.is_none()
             && self.api.is_none()
             && self.asking.is_none()
+            && self.commands.as_ref().is_none_or(|commands| commands.is_empty())
             && self.asked.as_ref().is_none_or(|asked| asked.is_empty(now_ms))
             && self.is_flushed()
             && self.then == Then::Go

@@ -23,6 +23,10 @@ pub(crate) enum Session {
     Plain,
     /// A WebSocket on `/sub` that speaks `switchboard.v1`.
     V1,
+    /// A WebSocket of a Centrifuge SDK that has not said yet who it is.
+    CentrifugeOpening,
+    /// A WebSocket of a Centrifuge SDK.
+    Centrifuge,
     /// An event stream on `/sub`, in chunks (HTTP/1.1).
     ChunkedEventStream,
     /// An event stream on `/sub` that ends with the connection (HTTP/1.0).
@@ -53,6 +57,8 @@ enum Role {
     Requests,
     /// A WebSocket that has not begun to close.
     WebSocket,
+    /// The same, and its session itself says when it is pinged.
+    PingedWebSocket,
     /// It is only sent to.
     Stream,
     /// It ends: its deadline is fixed and progress does not move it.
@@ -86,6 +92,12 @@ impl Session {
             Self::Echo => facts(websocket, Role::WebSocket, Delivery::None, websockets),
             Self::Plain => facts(websocket, Role::WebSocket, stream(Dialect::Plain), websockets),
             Self::V1 => facts(websocket, Role::WebSocket, stream(Dialect::V1), websockets),
+            Self::CentrifugeOpening => {
+                facts(websocket, Role::PingedWebSocket, Delivery::None, websockets)
+            }
+            Self::Centrifuge => {
+                facts(websocket, Role::PingedWebSocket, stream(Dialect::Centrifuge), websockets)
+            }
             Self::ChunkedEventStream => {
                 facts(event_stream, Role::Stream, stream(Dialect::ChunkedEventStream), streams)
             }
@@ -119,13 +131,18 @@ impl Session {
     /// A WebSocket that has not begun to close.
     #[inline]
     pub(crate) fn is_open_websocket(self) -> bool {
-        self.facts().role == Role::WebSocket
+        matches!(self.facts().role, Role::WebSocket | Role::PingedWebSocket)
     }
 
     /// When it is silent, something is sent that keeps the way open.
     #[inline]
     pub(crate) fn is_kept_alive(self) -> bool {
         matches!(self.facts().role, Role::WebSocket | Role::Stream)
+    }
+
+    /// Of a Centrifuge SDK.
+    pub(crate) fn is_centrifuge(self) -> bool {
+        matches!(self, Self::CentrifugeOpening | Self::Centrifuge)
     }
 
     /// It ends: its deadline is fixed and progress does not move it.

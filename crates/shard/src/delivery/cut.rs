@@ -21,6 +21,11 @@ pub(super) struct Cut<'a> {
 }
 
 impl Cut<'_> {
+    /// What it was labelled with, where all got the same bytes.
+    pub(super) fn shared_header(&self, core: &Core) -> PositionHeader {
+        PositionHeader::shared(self.dialect, || core.hub.name(self.channel).cloned())
+    }
+
     /// Holds what was not taken, and returns how many publications were not delivered. `batch` is filled
     /// with the run.
     pub(super) fn hold(

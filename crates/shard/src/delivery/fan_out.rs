@@ -120,6 +120,8 @@ impl FanOut {
                 }
                 WorkKind::Deleted => {
                     self.for_each(core, |core, id, _| session::on_deleted(core, id));
+                    // As those who are told of a gap, some go on with their other channels.
+                    return true;
                 }
                 WorkKind::Skipped { missed } => {
                     self.for_each(core, |core, id, nth| skipped(core, id, nth, missed));
@@ -142,8 +144,9 @@ impl FanOut {
         core.counters.delivery_sends.add(gathered.send_count() as u64);
         let (mut deliveries, mut from) = (gathered.deliveries(), 0);
         for exception in exceptions.drain(..) {
-            if let Some(cut) = gathered.cut(&exception, &mut from, batch) {
-                deliveries -= cut.hold(core, &exception, batch, &PositionHeader::default());
+            if let Some(cut) = gathered.cut(core, &exception, &mut from, batch) {
+                let header = cut.shared_header(core);
+                deliveries -= cut.hold(core, &exception, batch, &header);
             }
         }
         core.counters.deliveries.add(deliveries as u64);
@@ -186,7 +189,8 @@ impl FanOut {
         dialect: Dialect,
         is_member: impl Fn(&Connection) -> bool,
     ) -> usize {
-        self.header = PositionHeader::default();
+        let channel = self.work.channel;
+        self.header = PositionHeader::shared(dialect, || core.hub.name(channel).cloned());
         let Self { work, batch, header, exceptions, .. } = self;
         let bytes = batch.fill(dialect, &work.publications, header);
         let (slab, mut others) = (&core.slab, 0);

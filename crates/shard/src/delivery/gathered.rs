@@ -70,7 +70,9 @@ impl Gathered {
             let run = if let Some(run) = known {
                 first_run + run
             } else {
-                let bytes = batch.fill(dialect, &work.publications, &PositionHeader::default());
+                let channel = || core.hub.name(work.channel).cloned();
+                let header = PositionHeader::shared(dialect, channel);
+                let bytes = batch.fill(dialect, &work.publications, &header);
                 if bytes.len() > COPIED_BYTES_MAX {
                     self.take_back(first_run, first_send);
                     return false;
@@ -133,6 +135,7 @@ impl Gathered {
     /// come nearly in the order of the sends.
     pub(super) fn cut<'a>(
         &'a self,
+        core: &Core,
         exception: &SendException,
         from: &mut usize,
         batch: &mut Batch,
@@ -143,9 +146,11 @@ impl Gathered {
         *from = at + 1;
         let run = &self.runs[self.sends[at].1];
         let publications = &self.publications[run.publications.clone()];
+        let cut =
+            Cut { channel: run.channel, after: run.after, dialect: run.dialect, publications };
         // It knows where each publication ends.
-        batch.fill(run.dialect, publications, &PositionHeader::default());
-        Some(Cut { channel: run.channel, after: run.after, dialect: run.dialect, publications })
+        batch.fill(run.dialect, publications, &cut.shared_header(core));
+        Some(cut)
     }
 
     /// All was sent.

@@ -50,7 +50,9 @@ impl Batch {
     }
 
     fn push(&mut self, dialect: Dialect, publication: &Publication, header: &PositionHeader) {
-        header.write_id(publication.position(), &mut self.id);
+        if dialect.has_positions() {
+            header.write_id(publication.position(), &mut self.id);
+        }
         let label = Label { id: &self.id, channel: header.channel.as_ref() };
         let shape = write_head(dialect, publication, label, &mut self.bytes);
         self.bytes.extend_from_slice(shape.body.of(publication));
@@ -82,8 +84,13 @@ mod tests {
     use crate::encoding::Partial;
     use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
 
-    const DIALECTS: [Dialect; 4] =
-        [Dialect::Plain, Dialect::V1, Dialect::ChunkedEventStream, Dialect::EventStream];
+    const DIALECTS: [Dialect; 5] = [
+        Dialect::Plain,
+        Dialect::V1,
+        Dialect::ChunkedEventStream,
+        Dialect::EventStream,
+        Dialect::Centrifuge,
+    ];
 
     fn publications() -> Vec<Arc<Publication>> {
         let accounting = Arc::new(Accounting::default());

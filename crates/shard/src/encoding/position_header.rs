@@ -1,6 +1,6 @@
 //! What a publication is labelled with on one connection.
 
-use switchboard_dialects::id;
+use switchboard_dialects::{Dialect, id};
 use switchboard_hub::{ChannelName, Position};
 
 /// What surrounds a publication's own position in the position of its connection, and what else is
@@ -11,11 +11,18 @@ pub(crate) struct PositionHeader {
     pub(crate) before: String,
     /// The positions in the channels behind it, each behind a comma.
     pub(crate) after: String,
-    /// Named only to those who listen to several.
+    /// Named to those who listen to several, and always in a dialect that wants it.
     pub(crate) channel: Option<ChannelName>,
 }
 
 impl PositionHeader {
+    /// For those who all get the same bytes.
+    #[inline]
+    pub(crate) fn shared(dialect: Dialect, channel: impl FnOnce() -> Option<ChannelName>) -> Self {
+        let channel = if dialect.names_channel() { channel() } else { None };
+        Self { channel, ..Self::default() }
+    }
+
     /// Writes the whole position of who has got this publication.
     pub(crate) fn write_id(&self, position: Position, out: &mut String) {
         out.clear();

@@ -18,7 +18,7 @@ pub(crate) fn ask(core: &mut Core, id: ConnId, ticket: Ticket, question: Questio
 }
 
 /// Puts a question, and does not read the connection before it is answered.
-pub(super) fn ask_and_wait(
+pub(crate) fn ask_and_wait(
     core: &mut Core,
     id: ConnId,
     (ticket, question): (Ticket, Question),
@@ -39,12 +39,12 @@ pub(crate) fn awaits_verdict(core: &Core, id: ConnId) -> bool {
     let busy = connection.busy.as_deref();
     busy.and_then(|busy| busy.asking.as_deref()).is_some_and(|asking| match asking {
         Asking::Opening(opening) => opening.is_asked,
-        Asking::Publishing { .. } => true,
+        Asking::Command | Asking::Publishing { .. } => true,
     })
 }
 
 /// A request that waits for its verdict may take so long, and no longer.
-pub(super) fn limit_time(core: &mut Core, id: ConnId) {
+pub(crate) fn limit_time(core: &mut Core, id: ConnId) {
     let due = core.now.after_ms(VERDICT_MS);
     if let Some(connection) = core.slab.get_mut(id) {
         connection.deadline = due;

@@ -8,6 +8,7 @@ use switchboard_ws::head::Request;
 
 use crate::admission::Subject;
 use crate::config::HeaderNames;
+use crate::connection::Headers;
 use crate::core::Core;
 use crate::identity::may_forward_cookie;
 use crate::subscribe::presence::name_of;
@@ -29,24 +30,29 @@ pub(super) fn of_request(
     who: &Who,
     names: &HeaderNames,
 ) -> Client {
-    let Asker { request, transport, cors } = asker;
+    Client {
+        connection: name_of(core, id),
+        share: share(core, id),
+        transport: asker.transport.name(),
+        user: who.as_ref().map(|claims| claims.user.clone()).unwrap_or_default(),
+        meta: who.as_ref().and_then(|claims| claims.meta.clone()),
+        headers: headers(asker.request, asker.cors, names),
+    }
+}
+
+/// Those headers of a request that a hook asks for. Cookies only where the page with the origin of this
+/// number may act for its user.
+pub(crate) fn headers(request: &Request<'_>, cors: u8, names: &HeaderNames) -> Headers {
     let hides_cookies = !may_forward_cookie(request, cors);
     let names = names.iter().filter(|name| &***name != "cookie" || !hides_cookies);
     let headers = names.flat_map(|name| {
         request.headers(name).map(|value| (name.clone(), Box::<[u8]>::from(value)))
     });
-    Client {
-        connection: name_of(core, id),
-        share: share(core, id),
-        transport: transport.name(),
-        user: who.as_ref().map(|claims| claims.user.clone()).unwrap_or_default(),
-        meta: who.as_ref().and_then(|claims| claims.meta.clone()),
-        headers: headers.collect(),
-    }
+    headers.collect()
 }
 
 /// Each address has its turn among those that ask.
-fn share(core: &Core, id: ConnId) -> u64 {
+pub(crate) fn share(core: &Core, id: ConnId) -> u64 {
     core.slab.get(id).map_or(0, |connection| Subject::from(connection.peer.ip()).number())
 }
 

@@ -11,8 +11,8 @@ mod opening;
 mod publishing;
 mod refresh;
 
-pub(crate) use ask::{ask, awaits_verdict};
-pub(crate) use client::{Asker, of_connection};
+pub(crate) use ask::{ask, ask_and_wait, awaits_verdict, limit_time};
+pub(crate) use client::{Asker, headers, of_connection, share};
 pub(crate) use opening::{Known, forget, identify, known, note, permit};
 pub(crate) use publishing::{Decided, ask_to_publish, decide};
 pub(crate) use refresh::{ask_to_stay, refreshed};

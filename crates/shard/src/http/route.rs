@@ -16,6 +16,8 @@ pub(crate) enum Route<'a> {
     Answer(Answer),
     /// `GET /echo`.
     Echo,
+    /// `GET /connection/websocket`.
+    Centrifuge,
     /// `/sub/` and this list of channels.
     Subscribe(&'a str),
 }
@@ -52,6 +54,12 @@ pub(crate) fn route<'a>(config: &Config, stopping: bool, request: &Request<'a>) 
         "/health" => Answer::to_get_or_head(request, || Response::text(200, "ok\n".to_owned())),
         "/echo" if config.echo && request.method() == "GET" => return Route::Echo,
         "/echo" if config.echo => Answer::to_other_method(request, "GET, OPTIONS"),
+        "/connection/websocket" if config.centrifuge && request.method() == "GET" => {
+            return Route::Centrifuge;
+        }
+        "/connection/websocket" if config.centrifuge => {
+            Answer::to_other_method(request, "GET, OPTIONS")
+        }
         // The server as a whole, which only OPTIONS can ask for.
         "*" => Answer::to_other_method(request, GET_AND_HEAD),
         _ => Answer::refuse(404, "there is nothing at this path; channels are at /sub/{channel}"),

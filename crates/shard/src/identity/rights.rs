@@ -1,6 +1,6 @@
 //! What a client may do with a channel.
 
-use switchboard_auth::{Access, Claims, allows};
+use switchboard_auth::{Access, Claims, Patterns, allows};
 use switchboard_dialects::Listen;
 use switchboard_hub::{ChannelName, NamespaceId, Start};
 use switchboard_plane::ConnId;
@@ -9,6 +9,28 @@ use crate::config::{ClientRules, Config};
 use crate::core::Core;
 use crate::http::{Answer, Response};
 use crate::subscribe::{Channels, presence};
+
+/// What a client has shown of who it is, as far as its rights go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shown<'a> {
+    user: Option<&'a str>,
+    channels: Option<&'a Patterns>,
+}
+
+impl<'a> From<Option<&'a Claims>> for Shown<'a> {
+    fn from(who: Option<&'a Claims>) -> Self {
+        Self { user: who.map(|claims| &*claims.user), channels: who.map(|claims| &claims.channels) }
+    }
+}
+
+impl<'a> Shown<'a> {
+    /// Of a connection whose client asks for channels as it goes.
+    pub(crate) fn by(core: &'a Core, id: ConnId) -> Self {
+        let slot = id.index();
+        let channels = core.identities.claims(slot).map(|claims| &claims.channels);
+        Self { user: core.identities.user(slot), channels }
+    }
+}
 
 /// Whether a client may listen to these channels, and of which of them a backend decides.
 ///
@@ -20,9 +42,10 @@ pub(crate) fn check_subscribe(
     channels: &Channels,
 ) -> Result<Vec<ChannelName>, Answer> {
     let config = &core.config;
-    let names = channels.names.iter().filter(|name| !may_subscribe(config, who, name));
+    let shown = who.into();
+    let names = channels.names.iter().filter(|name| !may_subscribe(config, shown, name));
     let to_ask: Vec<ChannelName> = names.cloned().collect();
-    let Some(name) = to_ask.iter().find(|name| !asks(config, who, name)) else {
+    let Some(name) = to_ask.iter().find(|name| !asks(config, shown, name)) else {
         return Ok(to_ask);
     };
     core.counters.refused_right.add(1);
@@ -36,17 +59,17 @@ pub(crate) fn check_subscribe(
 }
 
 /// Whether a client may listen to a channel without a question to a backend.
-pub(crate) fn may_subscribe(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
+pub(crate) fn may_subscribe(config: &Config, who: Shown<'_>, name: &ChannelName) -> bool {
     is_allowed(config, who, name, |rules| rules.subscribe) && may_watch(config, who, name)
 }
 
 /// Whether a backend decides if a client may listen to a channel.
-pub(crate) fn asks(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
+pub(crate) fn asks(config: &Config, who: Shown<'_>, name: &ChannelName) -> bool {
     rules(config, name).subscribe == Access::Hook && may_watch(config, who, name)
 }
 
 /// Whoever listens to `presence:NAME` learns who is in NAME, and needs the right for that.
-fn may_watch(config: &Config, who: Option<&Claims>, name: &ChannelName) -> bool {
+fn may_watch(config: &Config, who: Shown<'_>, name: &ChannelName) -> bool {
     watched(name).all(|name| is_allowed(config, who, &name, |rules| rules.presence))
 }
 
@@ -71,7 +94,7 @@ pub(crate) fn without_history(
     listen: &mut Listen,
 ) {
     for (name, start) in channels.names.iter().zip(&mut listen.starts) {
-        if *start != Start::Now && !is_allowed(config, who, name, |rules| rules.history) {
+        if *start != Start::Now && !may_have_history(config, who.into(), name) {
             *start = match *start {
                 Start::After(position) => Start::WithoutHistory(position),
                 _ => Start::Now,
@@ -80,16 +103,21 @@ pub(crate) fn without_history(
     }
 }
 
+/// Whether a client may have what was published before it came.
+pub(crate) fn may_have_history(config: &Config, who: Shown<'_>, name: &ChannelName) -> bool {
+    is_allowed(config, who, name, |rules| rules.history)
+}
+
 fn is_allowed(
     config: &Config,
-    who: Option<&Claims>,
+    who: Shown<'_>,
     name: &ChannelName,
     access: impl FnOnce(&ClientRules) -> Access,
 ) -> bool {
     let rules = rules(config, name);
-    let is_granted = || who.is_some_and(|claims| claims.channels.match_name(name));
+    let is_granted = || who.channels.is_some_and(|channels| channels.match_name(name));
     let is_own = |user: &str| rules.user_channels.is_own(user, name);
-    allows(access(rules), who.map(|claims| &*claims.user), is_granted, is_own)
+    allows(access(rules), who.user, is_granted, is_own)
 }
 
 fn rules<'c>(config: &'c Config, name: &ChannelName) -> &'c ClientRules {

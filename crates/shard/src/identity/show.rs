@@ -9,8 +9,10 @@ use switchboard_ws::authority::Authority;
 use switchboard_ws::head::Request;
 
 use super::token_time::Shower;
+use crate::admission::Reason;
 use crate::core::Core;
 use crate::http::{Answer, Response};
+use crate::lifecycle::admission;
 
 /// Why a token gives no client.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub(crate) enum Unshown {
     /// The tokens of this turn have taken their time.
     Later,
     /// It is refused, whatever it shows.
-    Refused(Answer),
+    Refused(Reason),
 }
 
 /// The client that a request shows by a token; none when it shows none, or the server accepts none. `cors` is
@@ -36,24 +38,22 @@ pub(crate) fn show(
     request: &Request<'_>,
     transport: Transport,
     cors: u8,
-    charge: impl FnOnce(&Core) -> Result<(), Answer>,
+    charge: impl FnOnce(&Core) -> Result<(), Reason>,
 ) -> Result<Who, Answer> {
     let cookie = core.config.identity.cookie.as_deref();
     let cookie = cookie.filter(|_| may_send_cookie(request, transport, cors));
     let takes_tokens = core.identities.verifier.is_some();
     let presented = takes_tokens.then(|| Presented::find(request, cookie)).flatten();
     let Some(presented) = presented else {
-        charge(core)?;
-        return Ok(None);
+        return charge(core).map(|()| None).map_err(|reason| try_later(core, id, reason));
     };
     // A connection is opened once with its token; a poll shows it again and again.
     let is_repeated = matches!(transport, Transport::LongPoll | Transport::IntervalPoll);
     let now_s = core.unix_s();
     if is_repeated && let Some(who) = core.identities.cache.get(&presented.token, now_s) {
-        charge(core)?;
-        return Ok(who);
+        return charge(core).map(|()| who).map_err(|reason| try_later(core, id, reason));
     }
-    match verify(core, Shower::Newcomer, &presented.token, charge) {
+    match verify(core, &presented.token, charge) {
         Ok(claims) => {
             if is_repeated && claims.is_some() {
                 core.identities.cache.insert(&presented.token, claims.clone(), None);
@@ -64,24 +64,37 @@ pub(crate) fn show(
             core.await_verification(id);
             Err(Answer::Later)
         }
-        Err(Unshown::Refused(answer)) => Err(answer),
+        Err(Unshown::Refused(reason)) => Err(try_later(core, id, reason)),
         // The browser sends it as long as it has it: that must not cost anybody what is for everybody.
         Err(Unshown::Invalid(_)) if presented.place == Place::Cookie => Ok(None),
         Err(Unshown::Invalid(error)) => Err(Answer::Response(Response::unauthorized(Some(error)))),
     }
 }
 
-/// Checks a further token of a client that listens; none where the server accepts no tokens.
-pub(crate) fn verify_again(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
-    verify(core, Shower::Listener, token, |_| Ok(()))
+/// Checks the token of a client that begins, which `charge` counts; none where the server accepts no tokens.
+pub(crate) fn verify(
+    core: &mut Core,
+    token: &[u8],
+    charge: impl FnOnce(&Core) -> Result<(), Reason>,
+) -> Result<Who, Unshown> {
+    check(core, Shower::Newcomer, token, charge)
 }
 
-/// Checks a token, and counts its time; none where the server accepts no tokens.
-fn verify(
+/// Checks a further token of a client that listens; none where the server accepts no tokens.
+pub(crate) fn verify_again(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
+    check(core, Shower::Listener, token, |_| Ok(()))
+}
+
+fn try_later(core: &Core, id: ConnId, reason: Reason) -> Answer {
+    Answer::Response(Response::try_later(admission::refuse(core, id, reason)))
+}
+
+/// Checks a token, and counts its time.
+fn check(
     core: &mut Core,
     shower: Shower,
     token: &[u8],
-    charge: impl FnOnce(&Core) -> Result<(), Answer>,
+    charge: impl FnOnce(&Core) -> Result<(), Reason>,
 ) -> Result<Who, Unshown> {
     let Some(verifier) = core.identities.verifier.clone() else {
         return Ok(None);

@@ -7,6 +7,7 @@ use switchboard_auth::{Claims, Patterns, TokenCache, Verifier};
 use super::by_slot::{BySlot, Vacant};
 use super::users::{NONE, Users};
 use crate::admission::Admission;
+use crate::connection::Headers;
 
 /// Bytes of verified tokens that a shard remembers, for polls, and as many of verdicts of backends.
 const CACHE_BYTES_MAX: usize = 4 << 20;
@@ -67,6 +68,12 @@ impl Vacant for Option<Arc<Claims>> {
     }
 }
 
+impl Vacant for Headers {
+    fn is_vacant(&self) -> bool {
+        self.is_empty()
+    }
+}
+
 /// The clients of a shard that have shown who they are.
 #[derive(Debug)]
 pub(crate) struct Identities {
@@ -79,6 +86,8 @@ pub(crate) struct Identities {
     by_slot: BySlot<Identity>,
     /// What the tokens of connections say beside the user, where that is needed later.
     claims: BySlot<Option<Arc<Claims>>>,
+    /// Headers of the requests with which connections began, where backends want to see them later.
+    headers: BySlot<Headers>,
     users: Users,
     /// How many connections each user has on all shards.
     admission: Arc<Admission>,
@@ -102,6 +111,7 @@ impl Identities {
             verdicts: TokenCache::new(CACHE_BYTES_MAX),
             by_slot: BySlot::default(),
             claims: BySlot::default(),
+            headers: BySlot::default(),
             users: Users::default(),
             open: 0,
             numbered: 0,
@@ -120,17 +130,27 @@ impl Identities {
     /// nothing changes, where its user has as many connections as it may.
     #[must_use]
     pub(crate) fn set(&mut self, slot: u32, claims: &Claims, expires_s: u32) -> bool {
+        self.insert(slot, claims, expires_s, false)
+    }
+
+    /// The same of a client that asks for channels as it goes: those that are granted are kept.
+    #[must_use]
+    pub(crate) fn set_asking(&mut self, slot: u32, claims: &Claims, expires_s: u32) -> bool {
+        self.insert(slot, claims, expires_s, true)
+    }
+
+    fn insert(&mut self, slot: u32, claims: &Claims, expires_s: u32, asks: bool) -> bool {
         if self.user(slot) == Some(&claims.user) {
             // It is counted already.
             self.take(slot);
         } else if self.admission.users().try_add(&claims.user) {
-            self.clear(slot);
+            self.forget(slot);
         } else {
             return false;
         }
         let user = self.users.intern(&claims.user);
         let next = self.users.first(user);
-        let kept = self.kept(claims, next);
+        let kept = self.kept(claims, next, asks);
         if let Some(next) = self.by_slot.get_mut(next) {
             next.before = slot;
         }
@@ -147,24 +167,48 @@ impl Identities {
 
     /// What is needed of claims once the connection listens: one copy for all connections of a user with the
     /// same, of which `other` is the newest.
-    fn kept(&self, claims: &Claims, other: u32) -> Option<Arc<Claims>> {
+    fn kept(&self, claims: &Claims, other: u32, asks: bool) -> Option<Arc<Claims>> {
         let meta = claims.meta.as_ref().filter(|_| self.keeps_meta);
-        if claims.publish.is_empty() && claims.info.is_none() && meta.is_none() {
+        let channels = if asks { claims.channels.clone() } else { Patterns::default() };
+        if claims.publish.is_empty()
+            && claims.info.is_none()
+            && meta.is_none()
+            && channels.is_empty()
+        {
             return None;
         }
         let is_same = |other: &&Arc<Claims>| {
             other.publish == claims.publish
                 && other.info == claims.info
                 && other.meta.as_ref() == meta
+                && other.channels == channels
         };
-        Some(self.claims(other).filter(is_same).cloned().unwrap_or_else(|| {
-            let channels = Patterns::default();
+        let same = self.claims(other).filter(is_same).cloned();
+        Some(same.unwrap_or_else(|| {
             Arc::new(Claims { channels, meta: meta.cloned(), ..claims.clone() })
         }))
     }
 
+    /// Backends want to see these headers when they are asked about the connection in this slot.
+    pub(crate) fn set_headers(&mut self, slot: u32, headers: Headers) {
+        self.headers.take(slot);
+        if !headers.is_empty() {
+            self.headers.put(slot, headers);
+        }
+    }
+
+    /// Headers of the request with which the connection in this slot began.
+    pub(crate) fn headers(&self, slot: u32) -> Headers {
+        self.headers.get(slot).cloned().unwrap_or_default()
+    }
+
     /// The connection in this slot does not listen any more.
     pub(crate) fn clear(&mut self, slot: u32) {
+        self.headers.take(slot);
+        self.forget(slot);
+    }
+
+    fn forget(&mut self, slot: u32) {
         if let Some(identity) = self.by_slot.get(slot) {
             self.admission.users().remove(self.users.name(identity.user));
             self.take(slot);

@@ -185,6 +185,46 @@ fn serve(core: &mut Core, id: ConnId, place: Place) {
     core.enter(id, Session::Http, deadline);
 }
 
+/// Whether the client's address and its user may begin to listen to so many channels now.
+///
+/// # Errors
+/// Which of the two may not.
+pub(crate) fn may_join(
+    core: &Core,
+    id: ConnId,
+    user: Option<&str>,
+    channels: usize,
+) -> Result<(), Reason> {
+    address_may_join(core, id, channels)?;
+    user_may_join(core, user, channels)
+}
+
+/// Whether the client's address may.
+///
+/// # Errors
+/// [`Reason::Joins`].
+pub(crate) fn address_may_join(core: &Core, id: ConnId, channels: usize) -> Result<(), Reason> {
+    let Some(connection) = core.slab.get(id) else {
+        return Ok(());
+    };
+    let may = core.places.shared().may_join(|| connection.peer.ip(), channels, core.now_ms);
+    if may { Ok(()) } else { Err(Reason::Joins) }
+}
+
+/// Whether a user may.
+///
+/// # Errors
+/// [`Reason::UserJoins`].
+pub(crate) fn user_may_join(
+    core: &Core,
+    user: Option<&str>,
+    channels: usize,
+) -> Result<(), Reason> {
+    let users = core.places.shared().users();
+    let may = user.is_none_or(|user| users.may_join(user, channels, core.now_ms));
+    if may { Ok(()) } else { Err(Reason::UserJoins) }
+}
+
 /// Counts a refusal, and says what the client is told.
 pub(crate) fn refuse(core: &Core, id: ConnId, reason: Reason) -> Refusal {
     let counters = &core.counters;

@@ -7,7 +7,7 @@ use switchboard_plane::{Close, ConnId};
 use switchboard_ws::head::{self, Body, HeadError, HeaderSlots, Request};
 
 use super::verbs::{Taken, Verbs};
-use super::{echo, listen};
+use super::{centrifuge, echo, listen};
 use crate::admission::Reason;
 use crate::connection::{Connection, Session, Then, Ticket};
 use crate::core::Core;
@@ -127,6 +127,7 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
     let answer = match route(&core.config, core.stopping, request) {
         Route::Answer(answer) => answer,
         Route::Echo => echo::open(core, id, request),
+        Route::Centrifuge => centrifuge::open(core, id, request),
         Route::Subscribe(channels) => listen::open(core, id, request, channels),
     };
     match answer {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard_auth::{Claims, Who};
+use switchboard_auth::Who;
 use switchboard_dialects::{self as dialects, Listen, Transport, poll::write_preflight};
 use switchboard_hooks::Refusal;
 use switchboard_hub::Start;
@@ -66,7 +66,7 @@ fn try_get(
     let who = match hooks::known(core, id) {
         Ok(Some(Known { who, is_new })) => {
             if is_new {
-                user_may_join(core, id, who.as_deref(), channels.names.len())?;
+                user_may_join(core, id, &who, channels.names.len())?;
             }
             who
         }
@@ -98,13 +98,13 @@ fn who(
 ) -> Result<Who, Answer> {
     let Asker { request, transport, cors } = asker;
     let count = channels.names.len();
-    let charge = |core: &Core| address_may_join(core, id, count);
+    let charge = |core: &Core| admission::address_may_join(core, id, count);
     let shown = identity::show(core, id, request, transport, cors, charge)?;
     let who = match shown {
         None => hooks::identify(core, id, asker, &channels.names)?,
         shown => shown,
     };
-    user_may_join(core, id, who.as_deref(), count)?;
+    user_may_join(core, id, &who, count)?;
     Ok(who)
 }
 
@@ -163,25 +163,10 @@ fn open_session(
     }
 }
 
-/// Whether the client's address may begin to listen to so many channels now.
-fn address_may_join(core: &Core, id: ConnId, channels: usize) -> Result<(), Answer> {
-    let Some(connection) = core.slab.get(id) else {
-        return Ok(());
-    };
-    let may = core.places.shared().may_join(|| connection.peer.ip(), channels, core.now_ms);
-    if may { Ok(()) } else { Err(try_later(core, id, Reason::Joins)) }
-}
-
-/// Whether the user may.
-fn user_may_join(
-    core: &Core,
-    id: ConnId,
-    who: Option<&Claims>,
-    channels: usize,
-) -> Result<(), Answer> {
-    let users = core.places.shared().users();
-    let may = who.is_none_or(|claims| users.may_join(&claims.user, channels, core.now_ms));
-    if may { Ok(()) } else { Err(try_later(core, id, Reason::UserJoins)) }
+/// Whether the user may begin to listen to so many channels now.
+fn user_may_join(core: &Core, id: ConnId, who: &Who, channels: usize) -> Result<(), Answer> {
+    let user = who.as_ref().map(|claims| &*claims.user);
+    admission::user_may_join(core, user, channels).map_err(|reason| try_later(core, id, reason))
 }
 
 /// It is refused for now.

@@ -20,6 +20,8 @@
 //!    `on_slow` when it cannot be; `on_published` with the receipts it asked for, `on_answered` with what
 //!    the handler of the internal API says; `on_deleted`; `on_turn` when it asked to be looked at again;
 //!    `on_silent` and `on_due` from the sweep; `on_flushed` when a full socket has taken all.
+//!    A session whose client asks for channels as it goes subscribes by [`subscribe_to`], parks its output as in
+//!    2 where it is to begin elsewhere than at the next publication, and hears `on_started` for each.
 //! 4. `on_stop` asks for the end: the server stops, the time of the client's token is over, or the backend
 //!    wants the client gone. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
 //!    the connection, and leaves its channels then.
@@ -32,11 +34,14 @@
 //!
 //! [`Core::enter`]: crate::core::Core::enter
 //! [`Core::await_home`]: crate::core::Core::await_home
+//! [`subscribe_to`]: crate::subscribe::subscribe_to
 //! [`Delivery::Stream`]: crate::connection::Delivery::Stream
 //! [`Delivery::Answer`]: crate::connection::Delivery::Answer
 //! [`resume::request`]: crate::subscribe::resume::request
 
 pub(crate) mod api;
+mod asking;
+mod centrifuge;
 mod closing;
 mod echo;
 mod event_stream;
@@ -78,6 +83,9 @@ macro_rules! dispatch {
             Session::Echo => echo::Echo::$verb($($argument),*),
             Session::Plain => plain::Plain::$verb($($argument),*),
             Session::V1 => v1::V1::$verb($($argument),*),
+            Session::CentrifugeOpening | Session::Centrifuge => {
+                centrifuge::Centrifuge::$verb($($argument),*)
+            }
             Session::ChunkedEventStream | Session::EventStream => {
                 event_stream::EventStream::$verb($($argument),*)
             }

@@ -120,12 +120,22 @@ pub(super) fn check(
     else {
         return Ok(None);
     };
+    check_channel(core, id, namespace, name).map(Some)
+}
+
+/// Whether a client may publish to a channel of this namespace.
+pub(super) fn check_channel(
+    core: &Core,
+    id: ConnId,
+    namespace: NamespaceId,
+    name: &ChannelName,
+) -> Result<May, PublishError> {
     if identity::may_publish(core, id, namespace, name) {
-        return Ok(Some(May { namespace, asks: false }));
+        return Ok(May { namespace, asks: false });
     }
     let namespaces = &core.config.namespaces;
     match namespaces.rules(namespace).publish {
-        Access::Hook => Ok(Some(May { namespace, asks: true })),
+        Access::Hook => Ok(May { namespace, asks: true }),
         Access::Nobody => Err(PublishError::Namespace(namespaces.name(namespace).to_owned())),
         _ => Err(PublishError::Right(name.to_string())),
     }
@@ -137,13 +147,24 @@ pub(super) fn check(
 pub(super) fn publish(
     core: &mut Core,
     id: ConnId,
-    (subscription, May { namespace, asks }): (Subscription, May),
+    (subscription, may): (Subscription, May),
     draft: Draft,
     request: Option<u32>,
 ) -> Result<Option<Receipt>, PublishError> {
-    let Some(name) = core.hub.name(subscription.channel).cloned() else {
-        return Ok(None);
-    };
+    match core.hub.name(subscription.channel).cloned() {
+        Some(name) => publish_to(core, id, (name, may), draft, request),
+        None => Ok(None),
+    }
+}
+
+/// The same by the name of the channel, which the client need not listen to.
+pub(super) fn publish_to(
+    core: &mut Core,
+    id: ConnId,
+    (name, May { namespace, asks }): (ChannelName, May),
+    draft: Draft,
+    request: Option<u32>,
+) -> Result<Option<Receipt>, PublishError> {
     let per_second = core.config.namespaces.rules(namespace).publish_per_second;
     if per_second > 0 && !take_token(core, id, namespace, per_second) {
         let namespace = core.config.namespaces.name(namespace).to_owned();

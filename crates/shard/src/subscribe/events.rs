@@ -12,19 +12,47 @@ use crate::core::Core;
 
 /// A WebSocket or an event stream listens from now on.
 pub(crate) fn joined(core: &mut Core, id: ConnId, session: Session) {
-    let rules = core.config.hooks.events;
-    if rules.connections {
-        let (connection, user, _) = who(core, id);
-        let kind = EventKind::Connected { connection, transport: session.describe(), user };
-        push(core, kind);
-    }
-    if rules.subscriptions {
+    connected(core, id, session);
+    if core.config.hooks.events.subscriptions {
         let (connection, user, channels) = who(core, id);
         for channel in channels {
             let (connection, user) = (connection.clone(), Arc::clone(&user));
             push(core, EventKind::Subscribed { connection, user, channel });
         }
     }
+}
+
+/// A client has begun, with or without channels.
+pub(crate) fn connected(core: &mut Core, id: ConnId, session: Session) {
+    if core.config.hooks.events.connections {
+        let (connection, user, _) = who(core, id);
+        let kind = EventKind::Connected { connection, transport: session.describe(), user };
+        push(core, kind);
+    }
+}
+
+/// One that had begun to listen has taken one more subscription.
+pub(crate) fn joined_one(core: &mut Core, id: ConnId, nth: u16) {
+    if let Some((connection, user, channel)) = one(core, id, nth) {
+        push(core, EventKind::Subscribed { connection, user, channel });
+    }
+}
+
+/// One that goes on to listen is about to give up one of its subscriptions.
+pub(super) fn leaving_one(core: &mut Core, id: ConnId, nth: u16) {
+    if let Some((connection, user, channel)) = one(core, id, nth) {
+        push(core, EventKind::Unsubscribed { connection, user, channel });
+    }
+}
+
+/// Who is to be told of one subscription; none where nobody wants to hear of it.
+fn one(core: &Core, id: ConnId, nth: u16) -> Option<(String, Arc<str>, ChannelName)> {
+    if !core.config.hooks.events.subscriptions {
+        return None;
+    }
+    let channel = core.hub.name(core.subscription(id, nth)?.channel)?.clone();
+    let user = core.identities.user(id.index()).unwrap_or_default();
+    Some((name_of(core, id), user.into(), channel))
 }
 
 /// A connection is about to give up its subscriptions. Polls come and go all the time and say nothing.
@@ -37,7 +65,9 @@ pub(super) fn leaving(core: &mut Core, id: ConnId) {
 pub(crate) fn left(core: &Core, id: ConnId) -> Vec<Event> {
     let rules = core.config.hooks.events;
     let listens = core.slab.get(id).is_some_and(|connection| {
-        connection.session != Session::Poll && !connection.subscriptions.is_empty()
+        // A Centrifuge client has begun when it has said who it is.
+        connection.session == Session::Centrifuge
+            || (connection.session != Session::Poll && !connection.subscriptions.is_empty())
     });
     let mut left = Vec::new();
     if !listens || !(rules.connections || rules.subscriptions) {

@@ -11,4 +11,6 @@ mod subscriptions;
 pub(crate) use crate::connection::Lost;
 pub(crate) use channels::{Channels, Refusal};
 pub(crate) use resume::{Missed, Resumed};
-pub(crate) use subscriptions::{has_deleted_channel, leave, subscribe};
+pub(crate) use subscriptions::{
+    find, has_deleted_channel, leave, leave_one, subscribe, subscribe_to, withdraw,
+};

@@ -38,6 +38,11 @@ pub(crate) fn write_header(core: &Core, id: ConnId, nth: u16, header: &mut Posit
         return;
     };
     if connection.shares_bytes(dialect) {
+        let channel = || {
+            let subscription = connection.subscriptions.get(&core.pool, nth)?;
+            core.hub.name(subscription.channel).cloned()
+        };
+        *header = PositionHeader::shared(dialect, channel);
         return;
     }
     for (at, subscription) in core.subscriptions(id) {

@@ -25,17 +25,28 @@ pub(crate) fn watched_by(name: &ChannelName) -> Option<ChannelName> {
 /// What is announced is published with the mail of the next turn, so that no shard sends it before
 /// the others have been told.
 pub(crate) fn joined(core: &mut Core, id: ConnId) {
-    announce(core, id, "join");
+    announce(core, id, None, "join");
+}
+
+/// One that had begun to listen has taken one more subscription.
+pub(crate) fn joined_one(core: &mut Core, id: ConnId, nth: u16) {
+    announce(core, id, Some(nth), "join");
+}
+
+/// One that goes on to listen is about to give up one of its subscriptions.
+pub(crate) fn leaving_one(core: &mut Core, id: ConnId, nth: u16) {
+    announce(core, id, Some(nth), "leave");
 }
 
 /// Somebody is about to give up its subscriptions. Polls come and go all the time and say nothing.
 pub(crate) fn leaving(core: &mut Core, id: ConnId) {
     if core.slab.get(id).is_some_and(|connection| connection.session != Session::Poll) {
-        announce(core, id, "leave");
+        announce(core, id, None, "leave");
     }
 }
 
-fn announce(core: &mut Core, id: ConnId, event: &str) {
+/// Announces it in one channel of a connection, or in all.
+fn announce(core: &mut Core, id: ConnId, only: Option<u16>, event: &str) {
     if !core.config.namespaces.any_join_leave() {
         return;
     }
@@ -46,6 +57,7 @@ fn announce(core: &mut Core, id: ConnId, event: &str) {
     };
     let names: Vec<(ChannelName, u32)> = core
         .subscriptions(id)
+        .filter(|(nth, _)| only.is_none_or(|only| only == *nth))
         .filter_map(|(_, subscription)| bound(core.hub.name(subscription.channel)?))
         .collect();
     let connection = name_of(core, id);
@@ -61,7 +73,11 @@ fn announce(core: &mut Core, id: ConnId, event: &str) {
     }
 }
 
-/// Names a connection in the whole server: shard, slot, generation.
+/// Names a connection in the whole server: shard, slot, generation. Centrifuge clients have names that
+/// nobody else can make.
 pub(crate) fn name_of(core: &Core, id: ConnId) -> String {
+    if core.slab.get(id).is_some_and(|connection| connection.session.is_centrifuge()) {
+        return core.config.client_ids.of(core.shard, id);
+    }
     format!("{}-{}-{}", core.shard.0, id.index(), id.generation())
 }

@@ -1,6 +1,6 @@
 //! A connection subscribes to channels and leaves them.
 
-use switchboard_hub::{ChannelName, Subscriber};
+use switchboard_hub::{ChannelName, Subscriber, Subscription};
 use switchboard_plane::ConnId;
 
 use super::channels::Channels;
@@ -19,15 +19,33 @@ pub(crate) fn subscribe(core: &mut Core, id: ConnId, channels: &Channels, mode: 
     }
 }
 
-/// Subscribes to one channel, beside those that the connection has. The subscription keeps its slot.
-fn subscribe_to(core: &mut Core, id: ConnId, name: &ChannelName) {
-    let Some(connection) = core.slab.get(id) else {
-        return;
-    };
+/// Subscribes to one channel, beside those that the connection has, in a slot that the subscription keeps.
+/// The output of the connection must not be parked. None for a connection that is gone.
+pub(crate) fn subscribe_to(core: &mut Core, id: ConnId, name: &ChannelName) -> Option<u16> {
+    let connection = core.slab.get(id)?;
+    debug_assert!(!connection.gates.is_output_parked());
     let nth = connection.subscriptions.free_slot(&core.pool);
     let who = Subscriber { conn: id.index(), nth };
     let subscription = core.hub.subscribe(core.now_ms, name, who, &mut core.exchange.outbox);
     core.set_subscription(id, nth, subscription);
+    Some(nth)
+}
+
+/// Gives up one subscription of a connection that goes on.
+pub(crate) fn leave_one(core: &mut Core, id: ConnId, nth: u16) {
+    presence::leaving_one(core, id, nth);
+    events::leaving_one(core, id, nth);
+    unsubscribe(core, id, nth);
+}
+
+/// The subscription to a channel, and its slot.
+pub(crate) fn find(core: &Core, id: ConnId, name: &ChannelName) -> Option<(u16, Subscription)> {
+    core.subscriptions(id).find(|(_, to)| core.hub.name(to.channel) == Some(name))
+}
+
+/// Gives up one that was never said to have begun.
+pub(crate) fn withdraw(core: &mut Core, id: ConnId, nth: u16) {
+    unsubscribe(core, id, nth);
 }
 
 /// Gives up all subscriptions, the last one first: then the pool finds at once that others are left.

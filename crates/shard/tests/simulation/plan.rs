@@ -5,8 +5,8 @@ use std::sync::Arc;
 use switchboard_auth::Access;
 use switchboard_hub::{Accounting, Bounds, Limits, Namespaces, OnGap, Router, Rules, SlowPolicy};
 use switchboard_shard::{
-    Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientRules, Common,
-    Config, Handle, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules,
+    Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientIds, ClientRules,
+    Common, Config, Handle, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules,
     NoBackends, Reply, RequestHandler, Timeouts,
 };
 
@@ -163,6 +163,8 @@ impl Plan {
             identity: IdentityConfig::default(),
             allowed_hosts: Vec::new(),
             hooks: HookRules::default(),
+            centrifuge: true,
+            client_ids: ClientIds::default(),
             echo: true,
             page: "<p>",
             long_poll_timeout_status: self.long_poll_timeout_status,

@@ -9,7 +9,7 @@ use switchboard_dialects::{Body, Shape};
 use switchboard_hub::{ChannelName, Gap, Publication};
 use switchboard_plane::ConnId;
 
-use crate::connection::{ListenMode, PollFlag};
+use crate::connection::{ListenFlag, ListenMode};
 use crate::core::Core;
 use crate::encoding::Partial;
 use crate::subscribe::position;
@@ -77,7 +77,7 @@ impl<'a> PollAnswer<'a> {
 
     /// Answers with news, if there is any.
     pub(crate) fn answer_news(&mut self, core: &mut Core) -> bool {
-        let answered = if self.mode.has(PollFlag::Json) {
+        let answered = if self.mode.has(ListenFlag::Json) {
             self.answer_json(core)
         } else {
             self.answer_one(core)
@@ -181,7 +181,7 @@ impl<'a> PollAnswer<'a> {
         'a: 'b,
     {
         Common {
-            keep_alive: self.mode.has(PollFlag::KeepAlive),
+            keep_alive: self.mode.has(ListenFlag::KeepAlive),
             cors: core.config.cors(self.mode.cors),
             id: position,
             gaps: self.gaps,

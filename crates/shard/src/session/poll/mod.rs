@@ -9,7 +9,7 @@ use switchboard_hub::{ChannelName, Gap, GapReason, OnGap, Position, Start, Subsc
 use switchboard_plane::{Close, ConnId};
 
 use super::verbs::{Taken, Verbs};
-use crate::connection::{Connection, InputReason, ListenMode, PollFlag, Session};
+use crate::connection::{Connection, InputReason, ListenFlag, ListenMode, Session};
 use crate::core::Core;
 use crate::http::{Answer, Response};
 use crate::lifecycle::ending;
@@ -25,10 +25,10 @@ type Gaps = Vec<(ChannelName, Gap)>;
 /// How a poll listens.
 pub(super) fn mode(listen: &Listen, cors: u8, keep_alive: bool) -> ListenMode {
     let flags = [
-        (PollFlag::KeepAlive, keep_alive),
-        (PollFlag::Waits, listen.transport == Transport::LongPoll),
-        (PollFlag::Json, listen.json),
-        (PollFlag::GapToEarliest, listen.on_gap == OnGap::Earliest),
+        (ListenFlag::KeepAlive, keep_alive),
+        (ListenFlag::Waits, listen.transport == Transport::LongPoll),
+        (ListenFlag::Json, listen.json),
+        (ListenFlag::GapToEarliest, listen.on_gap == OnGap::Earliest),
     ];
     ListenMode::poll(cors, &flags)
 }
@@ -52,7 +52,7 @@ pub(super) fn open(
         if poll.answer_news(core) {
             return Answer::Done;
         }
-        if !mode.has(PollFlag::Waits) || !gaps.is_empty() {
+        if !mode.has(ListenFlag::Waits) || !gaps.is_empty() {
             poll.answer_nothing(core, 304);
             return Answer::Done;
         }
@@ -117,7 +117,7 @@ impl Verbs for Poll {
     /// Without news a browser that has gone looks the same, and is not waited for. Whether there is
     /// news is not known before the homes have answered.
     fn is_owed_answer(connection: &Connection) -> bool {
-        connection.gates.awaits_home() || !connection.mode.has(PollFlag::Waits)
+        connection.gates.awaits_home() || !connection.mode.has(ListenFlag::Waits)
     }
 }
 
@@ -154,7 +154,7 @@ fn start(core: &mut Core, id: ConnId, gaps: &[(ChannelName, Gap)]) {
     if poll.answer_news(core) {
         return released(core, id);
     }
-    if !poll.mode.has(PollFlag::Waits) || !gaps.is_empty() {
+    if !poll.mode.has(ListenFlag::Waits) || !gaps.is_empty() {
         poll.answer_nothing(core, 304);
         return released(core, id);
     }
@@ -232,7 +232,7 @@ fn timed_out(core: &mut Core, id: ConnId) {
     };
     // A 408 ends the connection (RFC 9110 section 15.5.9).
     if core.stopping || status == 408 {
-        connection.mode.set(PollFlag::KeepAlive, false);
+        connection.mode.set(ListenFlag::KeepAlive, false);
     }
     if connection.gates.awaits_home() {
         // There is no position to tell. The client asks again.
@@ -251,7 +251,7 @@ fn timed_out(core: &mut Core, id: ConnId) {
 /// the connection ends. The client asks again for what it has not seen.
 fn refuse_more(core: &mut Core, id: ConnId) {
     if let Some(connection) = core.slab.get_mut(id) {
-        connection.mode.set(PollFlag::KeepAlive, false);
+        connection.mode.set(ListenFlag::KeepAlive, false);
     }
     if let Some(poll) = PollAnswer::of_subscriptions(core, id, &[]) {
         poll.answer_nothing(core, 304);
@@ -264,7 +264,7 @@ fn deleted(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let keep_alive = connection.mode.has(PollFlag::KeepAlive);
+    let keep_alive = connection.mode.has(ListenFlag::KeepAlive);
     let gone = Response::refusal(410, "the channel was deleted".to_owned())
         .with_cors(core.config.cors(connection.mode.cors));
     let date = core.wall.time().date;
@@ -286,7 +286,7 @@ fn released(core: &mut Core, id: ConnId) {
     // Requests may be held behind this one, or bytes that must be dropped before the connection
     // ends; and what only busy connections have may go.
     let goes_on = connection.busy.is_some();
-    if !connection.mode.has(PollFlag::KeepAlive) {
+    if !connection.mode.has(ListenFlag::KeepAlive) {
         ending::end_after_answer(core, id);
     }
     if goes_on {

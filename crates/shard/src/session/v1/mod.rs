@@ -8,9 +8,9 @@ use switchboard_hooks::Verdict;
 use switchboard_hub::{Receipt, Subscription};
 use switchboard_plane::ConnId;
 
-use super::stream;
 use super::verbs::{Taken, Verbs};
 use super::websocket::{self, Reader};
+use super::{asking, stream};
 use crate::connection::{InputReason, Ticket};
 use crate::core::Core;
 use crate::subscribe::{Lost, Missed};
@@ -20,7 +20,7 @@ pub(super) struct V1;
 
 impl Verbs for V1 {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
-        if requests::is_full(core, id) {
+        if asking::is_full(core, id) {
             core.park_input(id, InputReason::Answer);
             return Taken::Keep { scanned: 0 };
         }

@@ -8,10 +8,11 @@ use switchboard_hub::{ChannelName, Draft, Kind, Receipt, Subscription};
 use switchboard_plane::ConnId;
 use switchboard_ws::{ProtocolError, close};
 
-use crate::connection::{Asked, InputReason, Session, Ticket};
+use crate::connection::{InputReason, Session, Ticket};
 use crate::core::Core;
 use crate::hooks::{self, Decided};
 use crate::identity::{self, Unshown};
+use crate::session::asking::{asked, go_on, is_full, take};
 use crate::session::publish::{self, PublishError};
 use crate::session::websocket;
 use crate::subscribe::events;
@@ -226,24 +227,6 @@ pub(super) fn published(core: &mut Core, id: ConnId, number: u32, receipt: &Rece
     go_on(core, id);
 }
 
-/// The client's id of what is answered now.
-fn take(core: &mut Core, id: ConnId, number: u32) -> Option<Box<str>> {
-    core.slab.get_mut(id)?.busy.as_mut()?.asked.as_mut()?.take(number)
-}
-
-/// Something was answered: the connection is read again, if it was not because of that.
-fn go_on(core: &mut Core, id: ConnId) {
-    let now_ms = core.now_ms;
-    let Some(connection) = core.slab.get_mut(id) else {
-        return;
-    };
-    connection.settle(now_ms);
-    if connection.gates.awaits_answer() && !is_full(core, id) {
-        core.unpark_input(id, &[InputReason::Answer]);
-        core.revisit(id);
-    }
-}
-
 /// A new token: of the same user, or of any where there was no name. It counts at once, also where it
 /// takes rights away.
 fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), Refused> {
@@ -271,7 +254,7 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
     if !user.is_empty() && !is_same {
         return Err((403, "the token names another user".to_owned()));
     }
-    let (config, who) = (&core.config, Some(&*claims));
+    let (config, who) = (&core.config, identity::Shown::from(Some(&*claims)));
     // Where a backend decided when this user came, it is not asked again.
     let is_kept = |name: &ChannelName| {
         identity::may_subscribe(config, who, name) || (is_same && identity::asks(config, who, name))
@@ -300,21 +283,7 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
     Ok(())
 }
 
-/// What the client has asked; made where there is none.
-fn asked(core: &mut Core, id: ConnId) -> Option<&mut Asked> {
-    let now_ms = core.now_ms;
-    let busy = core.slab.get_mut(id)?.busy();
-    Some(busy.asked.get_or_insert_with(|| Box::new(Asked::new(now_ms))))
-}
-
 /// No further message is taken before something has gone out.
 pub(super) fn is_enough(core: &mut Core, id: ConnId) -> bool {
     is_full(core, id) || core.replies_are_enough(id)
-}
-
-/// As much is under way as may be.
-pub(super) fn is_full(core: &Core, id: ConnId) -> bool {
-    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
-    busy.and_then(|busy| busy.asked.as_ref()).is_some_and(|asked| asked.is_full())
-        || hooks::awaits_verdict(core, id)
 }

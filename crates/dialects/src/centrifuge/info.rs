@@ -1,0 +1,49 @@
+//! What others are told of a client.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use switchboard_hub::Kind;
+
+use super::data::json;
+
+/// A client, as others are told of it.
+#[derive(Debug, Serialize)]
+pub struct Info<'a> {
+    user: &'a str,
+    client: &'a str,
+    #[serde(rename = "conn_info", skip_serializing_if = "Option::is_none")]
+    about: Option<Box<RawValue>>,
+}
+
+impl<'a> Info<'a> {
+    /// A user, the name of its connection, and what its token says of it.
+    pub fn new(user: &'a str, client: &'a str, info: Option<&[u8]>) -> Self {
+        let kind =
+            |info: &[u8]| if str::from_utf8(info).is_ok() { Kind::Text } else { Kind::Binary };
+        let about = info.and_then(|info| {
+            let json = json(kind(info), info);
+            serde_json::from_slice::<&RawValue>(&json).ok().map(ToOwned::to_owned)
+        });
+        Self { user, client, about }
+    }
+
+    /// One value on one line.
+    pub fn to_json(&self) -> String {
+        // Texts and JSON: nothing of it can fail to be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_has_its_info_as_json_on_one_line() {
+        let info = |info: Option<&[u8]>| Info::new("7", "c", info).to_json();
+        assert_eq!(info(None), r#"{"user":"7","client":"c"}"#);
+        let expected = r#"{"user":"7","client":"c","conn_info":{"a":1}}"#;
+        assert_eq!(info(Some(b"{\n\"a\": 1}")), expected);
+        assert_eq!(info(Some(b"\xff")), r#"{"user":"7","client":"c","conn_info":"/w=="}"#);
+    }
+}

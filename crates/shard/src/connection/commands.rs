@@ -1,0 +1,65 @@
+//! The commands of a Centrifuge client that wait for something.
+
+use switchboard_hooks::Verdict;
+use switchboard_hub::Start;
+
+/// Headers of a request, in their order; a name may stand twice.
+pub(crate) type Headers = Vec<(Box<str>, Box<[u8]>)>;
+
+/// The commands of a Centrifuge client that wait for something. They are obeyed one after another, and no
+/// further message is taken meanwhile, so they are not more than a message has.
+#[derive(Debug, Default)]
+pub(crate) struct Commands {
+    held: Vec<u8>,
+    used: usize,
+    /// What a backend has said of the first of them.
+    pub(crate) verdict: Option<Verdict>,
+    /// The subscription that begins once the home of its channel has answered.
+    pub(crate) awaited: Option<Awaited>,
+    /// Those headers of the upgrade that backends want to see of a client that begins.
+    pub(crate) connect_headers: Headers,
+    /// Those that they want to see of one that asks for a channel, before it has begun.
+    pub(crate) subscribe_headers: Headers,
+}
+
+/// A subscription that has not begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Awaited {
+    /// The number of its command.
+    pub(crate) command: u32,
+    /// Which of the connection's.
+    pub(crate) nth: u16,
+    /// Where it is to begin.
+    pub(crate) start: Start,
+    /// Up to where its client has got what was published, as it says.
+    pub(crate) offset: u64,
+    /// It ends with an error where something is lost.
+    pub(crate) rejects_unrecovered: bool,
+}
+
+impl Commands {
+    /// Nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+            && self.verdict.is_none()
+            && self.awaited.is_none()
+            && self.connect_headers.is_empty()
+            && self.subscribe_headers.is_empty()
+    }
+
+    /// Some wait to be obeyed.
+    pub(crate) fn are_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Takes those that wait, and where the first begins.
+    pub(crate) fn take_held(&mut self) -> (Vec<u8>, usize) {
+        (std::mem::take(&mut self.held), std::mem::take(&mut self.used))
+    }
+
+    /// Those in `held` wait from `used` on.
+    pub(crate) fn hold(&mut self, held: Vec<u8>, used: usize) {
+        self.held = held;
+        self.used = used;
+    }
+}

@@ -1,0 +1,47 @@
+//! How the connection of a Centrifuge client ends.
+
+use switchboard_dialects::centrifuge::Disconnect;
+use switchboard_plane::ConnId;
+use switchboard_ws::close as codes;
+
+use crate::core::Core;
+use crate::session::websocket;
+
+/// Ends the connection, and counts why.
+pub(super) fn close(core: &mut Core, id: ConnId, why: Disconnect) {
+    let counters = &core.counters;
+    match why {
+        Disconnect::Slow => counters.closed_slow.add(1),
+        Disconnect::NoPong => counters.closed_dead.add(1),
+        Disconnect::ConnectionLimit => counters.refused_user.add(1),
+        // Counted by who says so.
+        Disconnect::Shutdown
+        | Disconnect::Expired
+        | Disconnect::ForceDisconnect
+        | Disconnect::InvalidToken => {}
+        Disconnect::Stale => counters.timed_out_head.add(1),
+        Disconnect::BadRequest | Disconnect::InappropriateProtocol => {
+            counters.closed_protocol.add(1);
+        }
+        Disconnect::NotAvailable | Disconnect::TooManyErrors => counters.closed_policy.add(1),
+    }
+    websocket::close(core, id, why.code(), why.reason());
+}
+
+/// Ends a client that is too slow. It comes back and goes on where it was.
+pub(super) fn slow(core: &mut Core, id: ConnId) {
+    close(core, id, Disconnect::Slow);
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.busy().too_slow = true;
+    }
+}
+
+/// The server stops, or the client is to go: `code` is what other WebSockets are told.
+pub(super) fn stop(core: &mut Core, id: ConnId, code: u16) {
+    let why = match code {
+        codes::IDENTITY_EXPIRED => Disconnect::Expired,
+        codes::FORBIDDEN => Disconnect::ForceDisconnect,
+        _ => Disconnect::Shutdown,
+    };
+    close(core, id, why);
+}

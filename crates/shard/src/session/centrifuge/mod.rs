@@ -1,0 +1,95 @@
+//! A WebSocket of a Centrifuge SDK: commands of the client, each with a reply, and publications of all the
+//! channels that it asks for as it goes.
+//!
+//! Commands are obeyed one after another (`commands`). One that somebody else decides on, a backend or the
+//! home of a channel, holds up those behind it; publications and questions to the backend do not, and are
+//! answered when they are done.
+
+mod close;
+mod commands;
+mod connect;
+mod messages;
+mod open;
+mod pings;
+mod progress;
+mod publish;
+mod refresh;
+mod reply;
+mod subscribe;
+
+use switchboard_hooks::Verdict;
+use switchboard_hub::{Receipt, Subscription};
+use switchboard_plane::ConnId;
+
+use super::asking;
+use super::verbs::{Taken, Verbs};
+use super::websocket::{self, Reader};
+use crate::connection::{InputReason, Ticket};
+use crate::core::Core;
+use crate::subscribe::{Lost, Missed};
+
+pub(super) use open::open;
+
+/// [`Session::CentrifugeOpening`](crate::connection::Session::CentrifugeOpening) and
+/// [`Session::Centrifuge`](crate::connection::Session::Centrifuge).
+pub(super) struct Centrifuge;
+
+impl Verbs for Centrifuge {
+    fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
+        if asking::is_full(core, id) {
+            core.park_input(id, InputReason::Answer);
+            return Taken::Keep { scanned: 0 };
+        }
+        if commands::are_held(core, id) || core.replies_are_enough(id) {
+            return Taken::Later;
+        }
+        let limits = core.config.message;
+        let reader = Reader::new(commands::message).until(commands::is_enough);
+        websocket::receive(core, id, bytes, &limits, reader)
+    }
+
+    fn on_turn(core: &mut Core, id: ConnId) {
+        commands::go_on(core, id);
+    }
+
+    fn on_verdict(core: &mut Core, id: ConnId, ticket: Ticket, verdict: Verdict) {
+        match ticket {
+            Ticket::Command => commands::decided(core, id, verdict),
+            Ticket::Message(number) => messages::answered(core, id, number, verdict),
+            Ticket::Publishing => publish::decided(core, id, verdict),
+            Ticket::Opening | Ticket::Refresh(_) => {}
+        }
+    }
+
+    fn on_published(core: &mut Core, id: ConnId, request: u32, _receipt: &Receipt) {
+        publish::published(core, id, request);
+    }
+
+    fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
+        subscribe::started(core, id, &lost);
+    }
+
+    fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, _missed: Missed) {
+        subscribe::missed(core, id, subscription);
+    }
+
+    fn on_slow(core: &mut Core, id: ConnId, _channel: u32) {
+        close::slow(core, id);
+    }
+
+    fn on_deleted(core: &mut Core, id: ConnId) {
+        subscribe::deleted(core, id);
+    }
+
+    fn on_flushed(core: &mut Core, id: ConnId) {
+        pings::flushed(core, id);
+    }
+
+    fn on_due(core: &mut Core, id: ConnId) {
+        pings::due(core, id);
+    }
+
+    fn on_stop(core: &mut Core, id: ConnId, code: u16) {
+        close::stop(core, id, code);
+    }
+}

@@ -1,0 +1,88 @@
+//! `publish`.
+
+use switchboard_dialects::centrifuge::{ErrorCode, Info, Publish, Reply, json};
+use switchboard_hooks::Verdict;
+use switchboard_hub::{ChannelName, Draft, Kind};
+use switchboard_plane::ConnId;
+
+use super::reply::{refuse, refuse_by_backend, reply};
+use crate::core::Core;
+use crate::hooks::{self, Decided};
+use crate::session::asking::{asked, go_on, take};
+use crate::session::publish::{self, PublishError};
+use crate::subscribe::presence::name_of;
+
+/// A client publishes, to a channel that it need not listen to.
+pub(super) fn publish(core: &mut Core, id: ConnId, number: u32, request: &Publish<'_>) {
+    if let Err(code) = try_publish(core, id, number, request) {
+        refuse(core, id, number, code);
+    }
+}
+
+fn try_publish(
+    core: &mut Core,
+    id: ConnId,
+    number: u32,
+    request: &Publish<'_>,
+) -> Result<(), ErrorCode> {
+    let name = ChannelName::new(&request.channel).map_err(|_| ErrorCode::BadRequest)?;
+    let data = request.data.ok_or(ErrorCode::BadRequest)?;
+    let namespace = core.config.namespaces.resolve(&name).ok_or(ErrorCode::UnknownChannel)?;
+    let may = publish::check_channel(core, id, namespace, &name).map_err(|error| code(&error))?;
+    let payload = json(Kind::Text, data.get().as_bytes());
+    let draft = Draft::new(Kind::Text, &payload).with_info(&info(core, id));
+    let own = asked(core, id).map(|asked| asked.number());
+    let receipt =
+        publish::publish_to(core, id, (name, may), draft, own).map_err(|error| code(&error))?;
+    if receipt.is_some() {
+        reply(core, id, number, &Reply::Publish {});
+    } else if let Some(asked) = asked(core, id) {
+        asked.await_receipt(&number.to_string());
+    }
+    Ok(())
+}
+
+/// What others are told of the client.
+fn info(core: &Core, id: ConnId) -> String {
+    let (client, slot) = (name_of(core, id), id.index());
+    let user = core.identities.user(slot).unwrap_or_default();
+    Info::new(user, &client, core.identities.info(slot)).to_json()
+}
+
+fn code(error: &PublishError) -> ErrorCode {
+    match error {
+        PublishError::Namespace(_) | PublishError::Right(_) | PublishError::Several => {
+            ErrorCode::PermissionDenied
+        }
+        PublishError::TooMany { .. } | PublishError::Address | PublishError::User => {
+            ErrorCode::TooManyRequests
+        }
+    }
+}
+
+/// The receipt of a publication that another shard has made.
+pub(super) fn published(core: &mut Core, id: ConnId, own: u32) {
+    if let Some(number) = take(core, id, own).and_then(|number| number.parse().ok()) {
+        reply(core, id, number, &Reply::Publish {});
+    }
+    go_on(core, id);
+}
+
+/// A backend has decided on a publication.
+pub(super) fn decided(core: &mut Core, id: ConnId, verdict: Verdict) {
+    if let Some(Decided { channel, request: Some(own), draft }) = hooks::decide(core, id, verdict) {
+        match draft {
+            Ok(draft) => {
+                if publish::make(core, id, &channel, draft, Some(own)).is_some() {
+                    published(core, id, own);
+                }
+            }
+            Err(refusal) => {
+                if let Some(number) = take(core, id, own).and_then(|number| number.parse().ok()) {
+                    refuse_by_backend(core, id, number, &refusal);
+                }
+            }
+        }
+    }
+    go_on(core, id);
+}
