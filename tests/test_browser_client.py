@@ -1,0 +1,241 @@
+"""The browser client, `clients/js`: whatever the network lets through, it misses nothing in silence."""
+
+import time
+
+import pytest
+
+from support.blocking_proxy import WAYS, BlockingProxy
+from support.browser_client import WAIT_S, BrowserClient
+
+
+@pytest.fixture
+def server(start, plane, shards):
+    return start(plane, shards)
+
+
+@pytest.fixture
+def proxy(server):
+    with BlockingProxy(server) as proxy:
+        yield proxy
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_arrives(server, proxy, browser, channel, way):
+    """Text, binary, names of events and of channels, in each way."""
+    names = [f"{channel}:ä,b", f"{channel}-b"]
+    with BrowserClient(browser, proxy, names, ways=[way]) as client:
+        client.wait_open(way)
+        sent = [
+            server.publish(f"{channel}%3A%C3%A4%2Cb", "grüße\n\n\u2028zwei"),
+            server.publish(names[1], '{"a": 1}', "application/json", event="preis é"),
+            server.publish(names[1], b"\x00\xff\n\n\x00", "application/octet-stream"),
+            server.publish(names[1], ""),
+        ]
+        client.wait("all four", lambda: len(client.messages()) == 4)
+        one, two, three, four = client.seen("messages")
+        assert (one["channel"], one["data"]) == (names[0], "grüße\n\n\u2028zwei")
+        assert (two["channel"], two["data"], two["event"]) == (names[1], '{"a": 1}', "preis é")
+        assert way == "stream" or two["contentType"] == "application/json"
+        assert (three["channel"], three["data"]) == (names[1], [0, 255, 10, 10, 0])
+        assert (four["channel"], four["data"]) == (names[1], "")
+        for position, message in zip(sent, client.seen("messages"), strict=True):
+            assert position["position"] in message["position"].split(",")
+        assert client.gaps() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_network_that_breaks_again_and_again(server, proxy, browser, channel, way):
+    """All once and in order, by each way and beyond it."""
+    count = 400
+    with BrowserClient(browser, proxy, channel, ways=[way]) as client:
+        client.wait_open(way)
+        cuts = 0
+        for n in range(0, count, 10):
+            server.publish_all(channel, [f"{m} ".ljust(300, "x") for m in range(n, n + 10)])
+            if n % 50 == 20:
+                cuts += proxy.cut() > 0
+            time.sleep(0.03)
+        client.wait("the last", lambda: len(client.messages()) >= count)
+        assert [int(text.split()[0]) for text in client.messages()] == list(range(count))
+        assert client.gaps() == [] and cuts >= 2
+        assert way == "poll" or len(client.ways()) >= 3
+
+
+def publish_until(server, channel, sent, condition):
+    """Publishes until the condition holds, and appends what it published to `sent`."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        sent.append(str(len(sent)))
+        server.publish(channel, sent[-1])
+        time.sleep(0.02)
+    return sent
+
+
+@pytest.mark.parametrize("refusal", ["400 Bad Request", "hang"])
+def test_each_way_is_blocked_in_turn(server, proxy, browser, channel, refusal):
+    """It falls from way to way and climbs back, while messages come all the time."""
+    with BrowserClient(browser, proxy, channel, betterMs=700) as client:
+        client.wait_open("websocket")
+
+        def is_open(way):
+            state = client.state()
+            return state["state"] == "open" and state["way"] == way
+
+        sent = []
+        for blocked, way in [(["websocket"], "stream"), (["websocket", "stream"], "poll"), ([], "websocket")]:
+            proxy.block(*WAYS, rule="pass")
+            proxy.block(*blocked, rule=refusal)
+            if blocked:
+                proxy.cut()
+            publish_until(server, channel, sent, lambda way=way: is_open(way))
+        client.wait("all", lambda: len(client.messages()) >= len(sent))
+        assert client.messages() == sent
+        assert client.gaps() == []
+        assert client.ways()[-1] == "websocket" and {"stream", "poll"} <= set(client.ways())
+
+
+@pytest.mark.parametrize(
+    "websocket, stream, way",
+    [
+        ("400 Bad Request", "pass", "stream"),
+        ("hang", "pass", "stream"),
+        ("hold", "hold", "poll"),
+        ("200 OK", "200 OK", "poll"),
+        ("403 Forbidden", "407 Proxy Authentication Required", "poll"),
+        ("hang", "hang", "poll"),
+    ],
+)
+def test_ways_that_do_not_open(server, proxy, browser, channel, websocket, stream, way):
+    """The next one is tried at once, and the page that comes after it begins with the one that worked."""
+    proxy.rules.update(websocket=websocket, stream=stream)
+    with BrowserClient(browser, proxy, channel) as client:
+        client.wait_open(way)
+        assert client.count("waiting") == 0 and len(proxy.heads["websocket"]) == 1
+        server.publish(channel, "one")
+        client.wait_messages(["one"])
+        browser.execute_script("client.close(); window.client = new Switchboard(location.origin, arguments[0])", channel)
+        browser.execute_script("client.on('message', (message) => seen.messages.push(message))")
+        client.wait_state("open")
+        assert client.state()["way"] == way and len(proxy.heads["websocket"]) == 1
+        server.publish(channel, "two")
+        client.wait_messages(["one", "two"])
+
+
+def test_a_stream_that_falls_silent(start, plane, browser, channel):
+    """A connection that died without a word is noticed by the missing comments of the server."""
+    quick = start(plane, ping_interval_ms=1_000)
+    with BlockingProxy(quick) as proxy, BrowserClient(browser, proxy, channel, ways=["stream"], silenceMs=4_000) as client:
+        client.wait_open("stream")
+        time.sleep(5)  # longer than it waits: the comments keep it open
+        assert client.ways() == ["stream"]
+        proxy.is_frozen = True
+        quick.publish(channel, "while nothing came through")
+        client.wait("it gives up", lambda: client.count("waiting") == 1)
+        proxy.is_frozen = False
+        client.wait_messages(["while nothing came through"])
+
+
+def test_a_busy_server_is_given_time(server, proxy, browser, channel):
+    """It waits for as long as the server says, and on the same way."""
+    with BrowserClient(browser, proxy, channel, ways=["stream", "poll"]) as client:
+        client.wait_open("stream")
+        proxy.block("stream", rule="503 Service Unavailable\r\nRetry-After: 2")
+        proxy.cut()
+        client.wait("it is told", lambda: client.state()["state"] == "waiting" and client.state().get("code") == 503)
+        asked = len(proxy.heads["stream"])
+        browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
+        proxy.block("stream", rule="pass")
+        time.sleep(1.5)
+        assert len(proxy.heads["stream"]) == asked and proxy.heads["poll"] == []
+        client.wait_open("stream", 2)
+        server.publish(channel, "at last")
+        client.wait_messages(["at last"])
+
+
+def test_gaps(start, plane, shards, namespaces, browser, channel):
+    """What is lost is told: the channel was deleted, or keeps no more than two messages."""
+    config = namespaces("[namespace.short]\nhistory_publications = 2\nlog_publications_max = 2\n")
+    server = start(plane, shards, config=config)
+    name = f"short:{channel}"
+    with BlockingProxy(server) as proxy:
+        for way in WAYS:
+            with BrowserClient(browser, proxy, name, ways=[way], gap="earliest") as client:
+                client.wait_open(way)
+                server.publish(name, "before")
+                client.wait_messages(["before"])
+                proxy.is_down = True
+                proxy.cut()
+                positions = server.publish_all(name, [str(n) for n in range(5)])
+                proxy.is_down = False
+                client.wait_messages(["before", "3", "4"])
+                (gap,) = client.gaps()
+                assert (gap["channel"], gap["reason"]) == (name, "evicted")
+                offsets = [int(position.split("-")[1]) for position in positions]
+                assert gap["missed"][0] <= offsets[0] and offsets[2] <= gap["missed"][1] < offsets[3]
+                server.delete(name)
+                client.wait("the second gap", lambda client=client: len(client.gaps()) == 2)
+                assert client.gaps()[1]["reason"] == "epoch" and "missed" not in client.gaps()[1]
+                client.wait_state("open")
+                server.publish(name, "after")
+                client.wait_messages(["before", "3", "4", "after"])
+
+
+def test_a_server_that_starts_again(start, plane, browser, channel):
+    """It comes back to the way it had, and tells that the stream is another one."""
+    first = start(plane)
+    with BlockingProxy(first) as proxy, BrowserClient(browser, proxy, channel) as client:
+        client.wait_open("websocket")
+        first.publish(channel, "one")
+        client.wait_messages(["one"])
+        proxy.is_down = True
+        first.stop()
+        client.wait("pauses", lambda: client.count("waiting") >= 2)
+        second = start(plane, port=first.port)
+        proxy.is_down = False
+        client.wait("the gap", lambda: [gap["reason"] for gap in client.gaps()] == ["epoch"])
+        client.wait_state("open")
+        second.publish(channel, "two")
+        client.wait_messages(["one", "two"])
+
+
+def test_close_is_final(server, proxy, browser, channel):
+    with BrowserClient(browser, proxy, channel) as client:
+        client.wait_open("websocket")
+        browser.execute_script("client.on('message', () => client.close())")
+        server.publish_all(channel, ["one", "two", "three"])
+        client.wait_state("closed")
+        server.wait_for_subscribers(channel, 0)
+        asked = {way: len(heads) for way, heads in proxy.heads.items()}
+        browser.execute_script("dispatchEvent(new Event('online')); document.dispatchEvent(new Event('visibilitychange'))")
+        time.sleep(1)  # longer than any pause
+        assert client.messages() == ["one"] and client.seen("states")[-1]["state"] == "closed"
+        assert {way: len(heads) for way, heads in proxy.heads.items()} == asked
+        assert client.call("publish", "x")["code"] == 0
+        # Another one goes on where it was.
+        position = browser.execute_script("return client.position")
+    with BrowserClient(browser, proxy, channel, since=position) as client:
+        client.wait_messages(["two", "three"])
+
+
+def test_a_fault_of_the_page_costs_no_message(server, proxy, browser, channel):
+    with BrowserClient(browser, proxy, channel) as client:
+        client.wait_open("websocket")
+        browser.execute_script("client.on('message', () => { throw new Error('of the page') })")
+        server.publish_all(channel, ["one", "two"])
+        client.wait_messages(["one", "two"])
+        assert client.ways() == ["websocket"]
+
+
+def test_the_network_goes_and_comes_back(server, proxy, browser, channel):
+    """The browser says so, and it does not wait out its pauses."""
+    with BrowserClient(browser, proxy, channel, backoffMs=3_600_000, backoffMaxMs=3_600_000) as client:
+        client.wait_open("websocket")
+        proxy.is_down = True
+        browser.execute_script("dispatchEvent(new Event('offline'))")
+        assert client.wait_state("waiting")["reason"] == "offline"
+        server.publish(channel, "while it was away")
+        proxy.is_down = False
+        browser.execute_script("dispatchEvent(new Event('online'))")
+        client.wait_messages(["while it was away"])
+        client.wait_open("websocket", 2)
