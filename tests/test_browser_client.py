@@ -4,8 +4,10 @@ import time
 
 import pytest
 
+from support.backend import Backend
 from support.blocking_proxy import WAYS, BlockingProxy
 from support.browser_client import WAIT_S, BrowserClient
+from support.tokens import SECRET, token
 
 
 @pytest.fixture
@@ -41,6 +43,16 @@ def test_what_arrives(server, proxy, browser, channel, way):
         for position, message in zip(sent, client.seen("messages"), strict=True):
             assert position["position"] in message["position"].split(",")
         assert client.gaps() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_quiet_channel(server, proxy, browser, channel, way):
+    """Where nothing happens nothing is asked, and it stays open longer than a way may take to open."""
+    with BrowserClient(browser, proxy, channel, ways=[way], openMs=700) as client:
+        client.wait_open(way)
+        time.sleep(2)
+        assert client.ways() == [way] and client.count("waiting") == 0
+        assert len(proxy.heads[way]) == (2 if way == "poll" else 1)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -114,8 +126,14 @@ def test_ways_that_do_not_open(server, proxy, browser, channel, websocket, strea
         assert client.count("waiting") == 0 and len(proxy.heads["websocket"]) == 1
         server.publish(channel, "one")
         client.wait_messages(["one"])
-        browser.execute_script("client.close(); window.client = new Switchboard(location.origin, arguments[0])", channel)
-        browser.execute_script("client.on('message', (message) => seen.messages.push(message))")
+        browser.execute_script(
+            """
+            client.close();
+            window.client = new Switchboard(location.origin, arguments[0]);
+            client.on("message", (message) => seen.messages.push(message));
+            """,
+            channel,
+        )
         client.wait_state("open")
         assert client.state()["way"] == way and len(proxy.heads["websocket"]) == 1
         server.publish(channel, "two")
@@ -125,7 +143,8 @@ def test_ways_that_do_not_open(server, proxy, browser, channel, websocket, strea
 def test_a_stream_that_falls_silent(start, plane, browser, channel):
     """A connection that died without a word is noticed by the missing comments of the server."""
     quick = start(plane, ping_interval_ms=1_000)
-    with BlockingProxy(quick) as proxy, BrowserClient(browser, proxy, channel, ways=["stream"], silenceMs=4_000) as client:
+    options = {"ways": ["stream"], "silenceMs": 4_000}
+    with BlockingProxy(quick) as proxy, BrowserClient(browser, proxy, channel, **options) as client:
         client.wait_open("stream")
         time.sleep(5)  # longer than it waits: the comments keep it open
         assert client.ways() == ["stream"]
@@ -175,7 +194,7 @@ def test_gaps(start, plane, shards, namespaces, browser, channel):
                 assert gap["missed"][0] <= offsets[0] and offsets[2] <= gap["missed"][1] < offsets[3]
                 server.delete(name)
                 client.wait("the second gap", lambda client=client: len(client.gaps()) == 2)
-                assert client.gaps()[1]["reason"] == "epoch" and "missed" not in client.gaps()[1]
+                assert client.gaps()[1]["reason"] == "epoch" and client.gaps()[1].get("missed") is None
                 client.wait_state("open")
                 server.publish(name, "after")
                 client.wait_messages(["before", "3", "4", "after"])
@@ -207,7 +226,8 @@ def test_close_is_final(server, proxy, browser, channel):
         client.wait_state("closed")
         server.wait_for_subscribers(channel, 0)
         asked = {way: len(heads) for way, heads in proxy.heads.items()}
-        browser.execute_script("dispatchEvent(new Event('online')); document.dispatchEvent(new Event('visibilitychange'))")
+        browser.execute_script("dispatchEvent(new Event('online'))")
+        browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
         time.sleep(1)  # longer than any pause
         assert client.messages() == ["one"] and client.seen("states")[-1]["state"] == "closed"
         assert {way: len(heads) for way, heads in proxy.heads.items()} == asked
@@ -239,3 +259,139 @@ def test_the_network_goes_and_comes_back(server, proxy, browser, channel):
         browser.execute_script("dispatchEvent(new Event('online'))")
         client.wait_messages(["while it was away"])
         client.wait_open("websocket", 2)
+
+
+@pytest.fixture
+def secured(start, plane, namespaces):
+    """A server where users have channels, and a backend answers what they ask."""
+    backend = Backend(message=lambda asked: {"result": {"data": [asked["user"], asked["data"]]}})
+    chat = '[namespace.chat]\nsubscribe = "authenticated"\npublish = "granted"\n'
+    config = namespaces(chat + backend.config("message"))
+    yield start(plane, config=config, token_secret=SECRET, token_expiry_spread_ms=0)
+    backend.stop()
+
+
+def give(proxy, make):
+    """From now on a page gets what this makes when it asks for a token."""
+    proxy.pages["/token"] = ("text/plain", make)
+
+
+@pytest.fixture
+def tokens(secured):
+    """A proxy whose page gets tokens at `/token`; what it gives out is the test's."""
+    with BlockingProxy(secured) as proxy:
+        give(proxy, lambda: token("7", publish=["chat:*"]).encode())
+        yield proxy
+
+
+def test_what_a_page_sends(secured, tokens, browser, channel):
+    """It is answered, or refused in words, or nobody knows."""
+    name, other = f"chat:{channel}", f"chat:{channel}-other"
+    with BrowserClient(browser, tokens, [name, other], token=True) as client:
+        client.wait_open("websocket")
+        receipt = client.call("publish", "grüße\n\n", {"channel": name, "event": "preis é", "contentType": "text/x"})
+        client.wait_messages(["grüße\n\n"])
+        (message,) = client.seen("messages")
+        assert receipt["value"] in message["position"].split(",")
+        assert (message["channel"], message["event"], message["contentType"]) == (name, "preis é", "text/x")
+        browser.execute_script("client.publish(new Uint8Array([0, 255, 10, 10]), { channel: arguments[0] })", other)
+        client.wait_messages(["grüße\n\n", [0, 255, 10, 10]])
+        assert client.seen("messages")[1]["channel"] == other
+        assert client.call("request", "echo", '{"a": 1}') == {"value": '["7", {"a": 1}]'}
+        refused = client.call("publish", "which one?")
+        assert refused["code"] == 400 and not refused["isSent"] and "channel" in refused["message"]
+        # Nobody can say whether this one was published.
+        tokens.is_frozen = True
+        browser.execute_script(
+            "client.publish('x', { channel: arguments[0] }).catch(({ isSent }) => { window.lost = isSent })", name
+        )
+        tokens.cut()
+        client.wait("it says so", lambda: browser.execute_script("return window.lost") is True)
+        tokens.is_frozen = False
+        client.wait_open("websocket", 2)
+        tokens.block("websocket", rule="400 Bad Request")
+        tokens.cut()
+        client.wait_open("stream", 3)
+        refused = client.call("publish", "x", {"channel": name})
+        assert refused["code"] == 0 and not refused["isSent"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_token_is_renewed_before_its_end(secured, tokens, browser, channel, way):
+    """Nobody notices: it stays open and misses nothing."""
+    give(tokens, lambda: token("7", 8).encode())
+    name, sent = f"chat:{channel}", []
+    with BrowserClient(browser, tokens, name, token=True, ways=[way]) as client:
+        client.wait_open(way)
+        first = time.monotonic()
+        publish_until(secured, name, sent, lambda: time.monotonic() > first + 13)
+        client.wait_messages(sent)
+        assert client.count("waiting") == 0, client.seen("states")
+        assert client.gaps() == []
+        assert 2 <= client.seen("tokens") <= 4
+        assert way == "stream" or client.ways() == [way]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_token_that_ends_too_early(secured, tokens, browser, channel, way):
+    """The clock of the page may be wrong: then the server says that it is over, and it gets another."""
+    give(tokens, lambda: token("7", 2, key=SECRET).encode())
+    name, sent = f"chat:{channel}", []
+    with BrowserClient(browser, tokens, name, token=True, ways=[way]) as client:
+        client.wait_open(way)
+        browser.execute_script("Date.now = () => 0")
+        publish_until(secured, name, sent, lambda: client.seen("tokens") >= 3)
+        client.wait("all", lambda: len(client.messages()) >= len(sent))
+        assert client.messages() == sent and client.gaps() == []
+
+
+@pytest.mark.parametrize(
+    "claims, code",
+    [({"sub": "7", "seconds": -10}, 401), ({"sub": None}, 403), (None, 401)],
+    ids=["expired", "no user", "no token"],
+)
+def test_who_may_not_listen_is_told(secured, tokens, browser, channel, claims, code):
+    """The status and the words come from the last of the ways, since a WebSocket hides them. Then it stops."""
+    if claims is not None:
+        give(tokens, lambda: token(**claims).encode())
+    with BrowserClient(browser, tokens, f"chat:{channel}", token=claims is not None) as client:
+        state = client.wait_state("closed")
+        assert state["code"] == code and len(state["reason"]) > 20, state
+        asked = sum(len(heads) for heads in tokens.heads.values())
+        time.sleep(1)  # longer than any pause
+        assert sum(len(heads) for heads in tokens.heads.values()) == asked <= 9
+
+
+def test_a_page_that_is_logged_out(secured, tokens, browser, channel):
+    """Without a token it asks nobody but the page, until there is one."""
+    give(tokens, lambda: None)
+    with BrowserClient(browser, tokens, f"chat:{channel}", token=True) as client:
+        client.wait("it tries", lambda: client.seen("tokens") >= 3)
+        assert "logged out" in client.seen("states")[-1]["reason"]
+        assert not any(tokens.heads.values())
+        give(tokens, lambda: token("7").encode())
+        client.wait_open("websocket")
+
+
+def test_a_user_who_is_put_out(secured, tokens, browser, channel):
+    with BrowserClient(browser, tokens, f"chat:{channel}", token=True) as client:
+        client.wait_open("websocket")
+        assert secured.request("DELETE", "/users/7")[0] == 200
+        assert client.wait_state("closed")["code"] == 4403
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_of_another_origin(start, plane, browser, channel, way):
+    with BlockingProxy(start(plane)) as page:
+        server = start(plane, allowed_origins=f"http://{page.host}", token_secret=SECRET)
+        give(page, lambda: token("7").encode())
+        with (
+            BlockingProxy(server) as proxy,
+            BrowserClient(browser, page, channel, server=proxy, token=True, ways=[way]) as client,
+        ):
+            client.wait_open(way)
+            server.publish(channel, "one")
+            client.wait_messages(["one"])
+            proxy.cut()
+            server.publish(channel, "two")
+            client.wait_messages(["one", "two"])

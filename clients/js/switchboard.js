@@ -23,13 +23,11 @@
  * @property {number} [backoffMaxMs] ... and no more than this, unless the server asks for it.
  * @property {number} [betterMs] When to try a better way again; each time after twice as long, up to 16 times.
  *
- * @typedef {{ reason: string, code?: number, retryMs?: number, isPlanned?: boolean }} End Why a link is over.
- * @typedef {{ kind: string, value: string, fields: Record<string, string>, data: Data }} V1 A message of `switchboard.v1`.
- * @typedef {{ since: string, channels: string[], openedAt: number, signal: AbortSignal, over: Promise<End>,
- *   end: (end: End) => void, take: (kind: "alive" | "open" | "gap" | "message" | "answer", what?: any) => void,
- *   url: (query: Record<string, string>) => string, token: () => string, socket?: WebSocket,
- *   get: (query: Record<string, string>, headers: Record<string, string>) => Promise<Response> }} Link
- *   One WebSocket, event stream or series of polls. What it takes after its end does not count.
+ * @typedef {{ reason: string, code?: number, retryMs?: number, isPlanned?: boolean, isOpened?: boolean }} End
+ *   Why a link is over.
+ * @typedef {{ way: Way, isProbe: boolean, since: string, openedAt: number, early: Gap[], control: AbortController,
+ *   timer?: any, socket?: WebSocket }} Link One WebSocket, event stream or series of polls. It ends with `control`.
+ * @typedef {{ kind: string, value: string, fields: Record<string, string>, data: Data }} V1 Said in switchboard.v1.
  */
 
 const DEFAULTS = {
@@ -43,29 +41,19 @@ const ANSWER_MS = 30_000;
 const REQUESTS_MAX = 64; // the server reads no further while it owes so many answers
 const EVENT_CHARACTERS_MAX = 64 << 20;
 
-/** Why a request failed: `code` is a status of HTTP or 0, and `isSent` says that it may have been done all the same. */
-export class SwitchboardError extends Error {
-  /** @param {string} message @param {number} code @param {boolean} isSent */
-  constructor(message, code, isSent) {
-    super(message);
-    this.name = "SwitchboardError";
-    this.code = code;
-    this.isSent = isSent;
-  }
-}
-
 export class Switchboard {
   /** @type {{ [K in keyof Events]: Set<(event: Events[K]) => void> }} */
   #listeners = { message: new Set(), gap: new Set(), state: new Set() };
-  /** @type {Map<string, { resolve: (answer: V1) => void, reject: (error: Error) => void }>} */ #requests = new Map();
+  /** @type {Map<string, { resolve: (answer: V1) => void, reject: (error: Error) => void }>} */
+  #requests = new Map();
   /** @type {State} */ #state;
   /** @type {Link | undefined} */ #link;
   #server; #channels; #options; #position; #betterMs;
   #level; // which of the ways is used
   #best; // which one opened last; -1 is none
   #failed = 0; // how often in a row the one that is used did not
-  #pauses = 0; // how often in a row it has waited
-  #count = 0; // requests so far
+  #pauses = 0;
+  #asked = 0;
   #token = "";
   #tokenUntil = 0;
   #wake = () => {};
@@ -85,7 +73,7 @@ export class Switchboard {
     this.#best = this.#options.ways.findIndex((way) => way === remembered(this.#server));
     this.#level = Math.max(0, this.#best);
     this.#state = { state: "connecting", way: this.#options.ways[this.#level], reason: "" };
-    this.#watch();
+    this.#watchNetwork();
     queueMicrotask(() => this.#run());
   }
 
@@ -97,7 +85,7 @@ export class Switchboard {
    * @template {keyof Events} K
    * @param {K} name
    * @param {(event: Events[K]) => void} listener
-   * @returns {() => void} takes the listener away again
+   * @returns {() => void} Takes the listener away again.
    */
   on(name, listener) {
     this.#listeners[name].add(listener);
@@ -105,20 +93,16 @@ export class Switchboard {
   }
 
   /**
-   * Publishes, which takes an open WebSocket, and gives the position of the message.
+   * Publishes and gives the position of the message. This and `request` take an open WebSocket. Their errors have a
+   * `code`, which is an HTTP status or 0, and `isSent`, which says that it may have been done all the same.
    * @param {Data} data
    * @param {{ channel?: string, event?: string, contentType?: string }} about
    */
   async publish(data, { channel, event, contentType } = {}) {
-    const { fields } = await this.#ask("publish", { channel, event, "content-type": contentType }, data);
-    return fields.position;
+    return (await this.#ask("publish", { channel, event, "content-type": contentType }, data)).fields.position;
   }
 
-  /**
-   * Asks the backend, which takes an open WebSocket, and gives its answer.
-   * @param {string} method
-   * @param {Data} data
-   */
+  /** Asks the backend and gives its answer. @param {string} method @param {Data} data */
   async request(method, data = "") {
     return (await this.#ask("request", { method }, data)).data;
   }
@@ -126,7 +110,7 @@ export class Switchboard {
   close(reason = "closed by the page", code = 0) {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort();
-    this.#link?.end({ reason });
+    this.#link?.control.abort({ reason });
     this.#wake();
     this.#tell("closed", reason, code);
   }
@@ -134,15 +118,8 @@ export class Switchboard {
   async #run() {
     while (!this.#stop.signal.aborted) {
       this.#tell("connecting", this.#state.reason, this.#state.code);
-      /** @type {End} */ let end;
-      try {
-        await this.#renewToken();
-        if (this.#stop.signal.aborted) return;
-        this.#link = this.#connect(this.#options.ways[this.#level]);
-        end = await this.#link.over;
-      } catch (error) {
-        end = { reason: `no token: ${error}` };
-      }
+      /** @type {End} */
+      const end = await this.#renewToken().then(() => this.#connect(), (error) => ({ reason: `no token: ${error}` }));
       const pauseMs = this.#after(end);
       this.#link = undefined;
       if (pauseMs === null) this.close(end.reason, end.code);
@@ -166,9 +143,9 @@ export class Switchboard {
     if (isPlanned) return 0;
     if ([1002, 1007, 4403].includes(code) || (code >= 4500 && code < 5000) || (code === 4401 && !token)) return null;
     // A way that has worked gets another chance, since the server may only be starting again. So does one that says
-    // that it is busy, or that the token is old: the others would say the same.
-    const patience = this.#level === this.#best || [401, 429].includes(code) || (code >= 500 && code < 600) ? 3 : 1;
-    if (this.#link && !isSteady && ++this.#failed >= patience) {
+    // that it is busy or that the token is old: the others would say the same.
+    const isTold = code === 401 || code === 429 || (code >= 500 && code < 600);
+    if (this.#link && !isSteady && ++this.#failed >= (isTold || this.#level === this.#best ? 3 : 1)) {
       const isLast = this.#level === ways.length - 1;
       if (isLast && !openedAt && code >= 400 && code < 500 && ![408, 429].includes(code)) return null;
       this.#failed = 0;
@@ -179,96 +156,183 @@ export class Switchboard {
   }
 
   /**
-   * Starts a link. A probe ends as soon as it has shown that its way works.
-   * @param {Way} way
+   * Listens by a way until that is over. A probe is over as soon as it has shown that its way works.
+   * @returns {Promise<End>}
    */
-  #connect(way, isProbe = false) {
-    const { openMs, silenceMs, gap, credentials } = this.#options;
-    const control = new AbortController();
-    const { signal } = control;
-    /** @type {Gap[]} */ const early = [];
-    /** @type {any} */ let timer;
-    /** @type {Link} */ const link = {
-      since: isProbe ? "" : this.#position, channels: this.#channels, openedAt: 0, signal, over: new Promise(() => {}),
-      end: (end) => control.abort(end),
-      token: () => this.#token,
-      url: (query) => {
-        const given = Object.entries({ ...query, gap }).filter(([, value]) => value).map(([name, value]) => `${name}=${value}`);
-        return `${this.#server}/sub/${this.#channels.map(encodeURIComponent).join(",")}${given.length ? "?" : ""}${given.join("&")}`;
-      },
-      get: (query, headers) => {
-        if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
-        return fetch(link.url(query), { headers, credentials, signal, cache: "no-store" });
-      },
-      take: (kind, what) => {
-        if (signal.aborted) return;
-        if (kind === "open" && isProbe) {
-          link.openedAt = performance.now();
-          link.end({ reason: "" });
-        } else if (kind === "open" && !link.openedAt) {
-          link.openedAt = performance.now();
-          this.#opened(link, way);
-          for (const one of early) link.take("gap", one);
-          if (what && !signal.aborted) this.#position = what;
-        } else if (kind === "gap" && !link.openedAt) {
-          early.push(what); // should the start never come, the next link brings them again
-        } else if (kind === "gap" || kind === "message") {
-          this.#position = what.position ?? this.#position;
-          this.#emit(kind, what);
-        } else if (kind === "answer") {
-          this.#answer(what);
-        }
-        clearTimeout(timer);
-        // Pages do not see the pings of a WebSocket.
-        if (signal.aborted || (link.openedAt && link.socket)) return;
-        const ms = link.openedAt ? silenceMs : openMs;
-        timer = setTimeout(() => link.end({ reason: `nothing came for ${ms} ms` }), ms);
-      },
-    };
-    link.take("alive");
-    link.over = (async () => LISTEN[way](link))()
-      .catch((error) => ({ reason: String(error?.message ?? error) }))
-      .then((end) => {
-        clearTimeout(timer);
-        link.end(end); // unless there was an end before
-        return signal.reason;
-      });
-    return link;
+  async #connect(level = this.#level, isProbe = false, control = new AbortController()) {
+    const way = this.#options.ways[level];
+    const since = isProbe ? "" : this.#position;
+    /** @type {Link} */ const link = { way, isProbe, since, control, openedAt: 0, early: [] };
+    if (!isProbe) this.#link = link;
+    if (this.#stop.signal.aborted) control.abort({ reason: "" });
+    this.#heard(link);
+    const listen = { websocket: this.#websocket, stream: this.#stream, poll: this.#poll }[way];
+    try {
+      control.signal.throwIfAborted();
+      control.abort(await listen.call(this, link));
+    } catch (error) {
+      control.abort({ reason: error instanceof Error ? error.message : String(error) }); // unless it has ended before
+    }
+    clearTimeout(link.timer);
+    return { ...control.signal.reason, isOpened: link.openedAt > 0 };
   }
 
-  /** @param {Link} link @param {Way} way */
-  #opened(link, way) {
+  /** The other side was heard: the time until it counts as dead begins anew. @param {Link} link */
+  #heard(link) {
+    clearTimeout(link.timer);
+    if (link.control.signal.aborted || (link.openedAt && link.socket)) return; // pages do not see a WebSocket's pings
+    const ms = link.openedAt ? this.#options.silenceMs : this.#options.openMs;
+    link.timer = setTimeout(() => link.control.abort({ reason: `nothing came for ${ms} ms` }), ms);
+  }
+
+  /** It has begun, here. @param {Link} link @param {string} position */
+  #open(link, position) {
+    const { signal } = link.control;
+    if (signal.aborted || link.openedAt) return;
+    link.openedAt = performance.now();
+    if (link.isProbe) return link.control.abort({ reason: "" });
+    this.#heard(link);
     this.#best = this.#level;
-    remembered(this.#server, way);
-    /** @type {any[]} */ const timers = [];
-    link.signal.addEventListener("abort", () => {
-      timers.forEach(clearTimeout);
-      this.#requests.forEach(({ reject }) => reject(new SwitchboardError("the connection was lost before the answer", 0, true)));
-      this.#requests.clear();
-    });
+    remembered(this.#server, link.way);
+    this.#tell("open", "");
+    for (const gap of link.early) this.#take(link, "gap", gap);
+    if (!signal.aborted) this.#position = position;
     const keepToken = () => {
       const ms = Math.max(TOKEN_MS_MIN, this.#tokenUntil - Date.now());
-      if (ms < 2 ** 31) timers[0] = setTimeout(() => this.#showToken(link, way).then(keepToken), ms);
+      if (ms < 2 ** 31) later(signal, ms, () => this.#showToken(link).then(keepToken));
     };
     const findBetter = () => {
-      if (link.signal.aborted || this.#level === 0) return;
-      timers[1] = setTimeout(() => this.#probe(link).then(findBetter), this.#betterMs * (0.5 + Math.random()));
+      later(signal, this.#betterMs * (0.5 + Math.random()), () => this.#probe(link).then(findBetter));
       this.#betterMs = Math.min(this.#betterMs * 2, this.#options.betterMs * 16);
     };
     if (this.#options.token) keepToken();
-    findBetter();
-    this.#tell("open", "");
+    if (this.#level > 0) findBetter();
+    signal.addEventListener("abort", () => {
+      this.#requests.forEach(({ reject }) => reject(failure("the connection was lost before the answer", 0, true)));
+      this.#requests.clear();
+    });
   }
 
-  /** Looks whether a better way works by now, and if so, ends the link. @param {Link} link */
-  async #probe(link) {
+  /** @template {"message" | "gap"} K @param {Link} link @param {K} kind @param {Events[K]} what */
+  #take(link, kind, what) {
+    if (link.control.signal.aborted) return;
+    // Gaps come before the start. Should that never come, the next link brings them again.
+    if (!link.openedAt) return void link.early.push(/** @type {Gap} */ (what));
+    this.#position = what.position ?? this.#position;
+    this.#emit(kind, what);
+  }
+
+  /** @param {Link} link @returns {Promise<End>} */
+  #websocket(link) {
+    const bearer = this.#token ? [`bearer.${this.#token}`] : [];
+    const url = this.#url({ since: link.since }).replace(/^http/, "ws");
+    const socket = (link.socket = new WebSocket(url, ["switchboard.v1", ...bearer]));
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = (message) => {
+      const said = v1(message.data);
+      const { kind, value: position, fields, data } = said;
+      const channel = decodeURIComponent(fields.channel ?? "") || this.#channels[0];
+      const event = fields.event && decodeURIComponent(fields.event);
+      /** @type {any} */ const missed = fields.missed?.split("-").map(Number);
+      if (kind === "start") this.#open(link, position);
+      else if (kind === "gap") this.#take(link, "gap", { channel, reason: fields.reason, missed, position });
+      else if (kind !== "position") this.#answer(said);
+      else this.#take(link, "message", { channel, data, position, event, contentType: fields["content-type"] });
+    };
+    return new Promise((resolve) => {
+      socket.onclose = ({ code, reason }) => resolve({ code, reason: reason || `the WebSocket was closed (${code})` });
+      link.control.signal.addEventListener("abort", () => {
+        socket.close();
+        resolve({ reason: "" });
+      });
+    });
+  }
+
+  /**
+   * With `fetch`: an `EventSource` drops events whose names it was not told, and hides statuses and `Retry-After`.
+   * @param {Link} link
+   * @returns {Promise<End>}
+   */
+  async #stream(link) {
+    const response = await this.#get(link, { since: link.since }, { Accept: "text/event-stream" });
+    const isStream = response.ok && response.headers.get("Content-Type")?.startsWith("text/event-stream");
+    if (!isStream || !response.body) return refusal(response);
+    const reader = response.body.getReader();
+    const decoder = new TextDecoder();
+    /** @type {string[]} */ let before = [];
+    for (let text = ""; ; ) {
+      const { done, value } = await reader.read();
+      if (done) return { reason: "the stream ended" };
+      this.#heard(link);
+      const events = (text + decoder.decode(value, { stream: true })).split("\n\n");
+      text = events.pop() ?? "";
+      if (text.length > EVENT_CHARACTERS_MAX) return { reason: "an event has no end" };
+      for (const lines of events.map((event) => event.split("\n").map((line) => split(line, ": ")))) {
+        const { id: position, event } = Object.fromEntries(lines);
+        if (!position) continue; // a comment, which says that the server is there
+        const texts = lines.filter(([name]) => name === "data").map(([, text]) => text);
+        // An event does not name its channel. It is the one whose part of the id has changed.
+        /** @type {string[]} */ const parts = position.split(",");
+        const channel = this.#channels[Math.max(0, parts.findIndex((part, at) => part !== before[at]))];
+        before = parts;
+        if (!texts.length) this.#open(link, position);
+        else if (event === "gap") this.#take(link, "gap", JSON.parse(texts[0]));
+        else if (event === "binary") this.#take(link, "message", { channel, data: bytesOf(texts[0]), position });
+        else this.#take(link, "message", { channel, data: texts.join("\n"), position, event });
+      }
+    }
+  }
+
+  /** @param {Link} link @returns {Promise<End>} */
+  async #poll(link) {
+    for (let position = ""; ; ) {
+      const askedAt = performance.now();
+      // The first one does not wait: it shows whether polls get through, and where the channels are.
+      /** @type {Record<string, string>} */
+      const query = link.openedAt ? {} : { poll: "1", since: link.since };
+      /** @type {Record<string, string>} */
+      const validator = link.openedAt ? { "If-None-Match": `"${position}"` } : {};
+      const response = await this.#get(link, query, { Accept: "application/json", ...validator });
+      if (![200, 304, 408].includes(response.status)) return refusal(response);
+      /** @type {any[]} */ const items = response.status === 200 ? await response.json() : [];
+      position = /"(.+)"/.exec(response.headers.get("ETag") ?? "")?.[1] ?? items.at(-1)?.position ?? position;
+      if (!position) return { reason: "what answers is no Switchboard server" };
+      this.#heard(link);
+      for (const { gap: reason, data, b64, content_type: contentType, ...item } of items) {
+        if (!reason) this.#open(link, link.since);
+        if (reason) this.#take(link, "gap", { ...item, reason });
+        else this.#take(link, "message", { ...item, data: data ?? bytesOf(b64), contentType });
+      }
+      this.#open(link, position);
+      // Where something on the way says at once that there is nothing, it is not asked all the time.
+      const isHasty = !items.length && !query.poll && performance.now() - askedAt < 500;
+      if (isHasty) await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
+
+  /** @param {Record<string, string>} query */
+  #url(query) {
+    const given = Object.entries({ ...query, gap: this.#options.gap }).filter(([, value]) => value);
+    const words = given.map(([name, value]) => `${name}=${value}`).join("&");
+    return `${this.#server}/sub/${this.#channels.map(encodeURIComponent).join(",")}${words && "?"}${words}`;
+  }
+
+  /** @param {Link} link @param {Record<string, string>} query @param {Record<string, string>} headers */
+  #get(link, query, headers) {
+    if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
+    const { credentials } = this.#options;
+    return fetch(this.#url(query), { headers, credentials, signal: link.control.signal, cache: "no-store" });
+  }
+
+  /** Looks whether a better way opens by now, and if so, goes over to it. @param {Link} link */
+  async #probe({ control }) {
     for (let level = 0; level < this.#level; level++) {
-      const probe = this.#connect(this.#options.ways[level], true);
-      link.signal.addEventListener("abort", () => probe.end({ reason: "" }));
-      await probe.over;
-      if (link.signal.aborted || !probe.openedAt) continue;
+      const probe = new AbortController();
+      control.signal.addEventListener("abort", () => probe.abort({ reason: "" }));
+      const { isOpened } = await this.#connect(level, true, probe);
+      if (control.signal.aborted || !isOpened) continue;
       this.#level = level;
-      link.end({ reason: "a better way is open", isPlanned: true });
+      control.abort({ reason: "a better way is open", isPlanned: true });
     }
   }
 
@@ -277,21 +341,23 @@ export class Switchboard {
     const { token } = this.#options;
     if (!token || Date.now() < this.#tokenUntil) return;
     this.#tokenUntil = 0;
-    this.#token = await token();
+    const tooLong = new Promise((_, reject) => setTimeout(reject, ANSWER_MS, "it takes too long"));
+    this.#token = await Promise.race([token(), /** @type {Promise<never>} */ (tooLong)]);
     // Some time before its end, and not for all clients at once. If the clock is wrong, the server says when.
     const leftMs = endOf(this.#token) - Date.now();
     this.#tokenUntil = leftMs > 0 ? Date.now() + leftMs * (0.7 + Math.random() * 0.2) : Infinity;
   }
 
-  /** Goes on with a new token. Polls show theirs each time. @param {Link} link @param {Way} way */
-  async #showToken(link, way) {
+  /** Shows a new token. Polls do that with each request. @param {Link} link */
+  async #showToken({ way, control }) {
     try {
       await this.#renewToken();
     } catch {
       return; // the old one may be good still
     }
-    const shown = way === "websocket" ? this.#ask("refresh", {}, this.#token).then(() => true, () => false) : way === "poll";
-    if (!(await shown)) link.end({ reason: "a new token", isPlanned: true });
+    if (way === "poll" || control.signal.aborted) return;
+    if (way === "websocket" && (await this.#ask("refresh", {}, this.#token).catch(() => null))) return;
+    control.abort({ reason: "a new token", isPlanned: true });
   }
 
   /**
@@ -301,27 +367,29 @@ export class Switchboard {
    * @returns {Promise<V1>}
    */
   #ask(kind, about, data) {
-    const socket = this.#link?.openedAt ? this.#link.socket : undefined;
-    if (!socket) return Promise.reject(new SwitchboardError("this takes an open WebSocket", 0, false));
-    if (this.#requests.size >= REQUESTS_MAX) return Promise.reject(new SwitchboardError("too many requests are under way", 0, false));
     return new Promise((resolve, reject) => {
-      const id = String(++this.#count);
-      const lines = Object.entries(about).filter(([, value]) => value);
-      const encode = (/** @type {string} */ name, value = "") => name === "content-type" ? value.replace(/\s+/g, " ") : encodeURIComponent(value);
-      const head = `${kind}: ${id}\n${lines.map(([name, value]) => `${name}: ${encode(name, value)}\n`).join("")}\n`;
-      socket.send(typeof data === "string" ? head + data : new Uint8Array([...new TextEncoder().encode(head), ...data]));
+      const socket = this.#link?.openedAt ? this.#link.socket : undefined;
+      if (!socket) throw failure("this takes an open WebSocket", 0, false);
+      if (this.#requests.size >= REQUESTS_MAX) throw failure("too many requests wait for an answer", 0, false);
+      const id = String(++this.#asked);
+      let head = `${kind}: ${id}\n`;
+      for (const [name, value] of Object.entries(about)) {
+        if (value) head += `${name}: ${name === "content-type" ? value.trim() : encodeURIComponent(value)}\n`;
+      }
+      const bytes = typeof data !== "string" && [...new TextEncoder().encode(`${head}\n`), ...data];
+      socket.send(bytes ? new Uint8Array(bytes) : `${head}\n${data}`);
       this.#requests.set(id, { resolve, reject });
-      setTimeout(() => this.#requests.delete(id) && reject(new SwitchboardError("no answer came", 0, true)), ANSWER_MS);
+      setTimeout(() => this.#requests.delete(id) && reject(failure("no answer came", 0, true)), ANSWER_MS);
     });
   }
 
   /** @param {V1} answer */
   #answer(answer) {
-    const { kind, value, fields } = answer;
-    const request = this.#requests.get(value);
-    this.#requests.delete(value);
+    const { kind, value: id, fields } = answer;
+    const request = this.#requests.get(id);
+    this.#requests.delete(id);
     const code = Number(fields.code);
-    if (kind === "error") request?.reject(new SwitchboardError(fields.reason, code, code >= 500));
+    if (kind === "error") request?.reject(failure(fields.reason, code, code >= 500));
     else request?.resolve(answer);
   }
 
@@ -337,22 +405,22 @@ export class Switchboard {
       try {
         listener(event);
       } catch (error) {
-        queueMicrotask(() => { throw error; }); // a fault of the page must not cost others the message
+        setTimeout(() => { throw error; }); // a fault of the page, for its console
       }
     }
   }
 
-  /** Follows what the browser knows of the network. */
-  #watch() {
+  /** Follows what the browser knows of the network, and notices that the machine has slept. */
+  #watchNetwork() {
     const { signal } = this.#stop;
     const again = (/** @type {string} */ reason) => {
       this.#failed = this.#pauses = 0;
       this.#level = Math.max(0, this.#best);
-      this.#link?.end({ reason, isPlanned: true });
+      this.#link?.control.abort({ reason, isPlanned: true });
       this.#wake();
     };
     globalThis.addEventListener?.("online", () => again("online again"), { signal });
-    globalThis.addEventListener?.("offline", () => this.#link?.end({ reason: "offline" }), { signal });
+    globalThis.addEventListener?.("offline", () => this.#link?.control.abort({ reason: "offline" }), { signal });
     globalThis.document?.addEventListener("visibilitychange", () => {
       const isToldToWait = [429, 503].includes(this.#state.code ?? 0);
       if (document.visibilityState === "visible" && !isToldToWait) this.#wake();
@@ -366,120 +434,16 @@ export class Switchboard {
   }
 }
 
-/** @type {Record<Way, (link: Link) => Promise<End>>} */
-const LISTEN = { websocket, stream, poll };
-
-/** @param {Link} link @returns {Promise<End>} */
-function websocket(link) {
-  const token = link.token();
-  const protocols = ["switchboard.v1", ...(token ? [`bearer.${token}`] : [])];
-  const socket = new WebSocket(link.url({ since: link.since }).replace(/^http/, "ws"), protocols);
-  link.socket = socket;
-  socket.binaryType = "arraybuffer";
-  socket.onmessage = (event) => {
-    const message = v1(event.data);
-    const { kind, value: position, fields, data } = message;
-    const channel = fields.channel ? decodeURIComponent(fields.channel) : link.channels[0];
-    if (kind === "start") {
-      link.take("open", position);
-    } else if (kind === "gap") {
-      const missed = fields.missed?.split("-").map(Number);
-      link.take("gap", { channel, reason: fields.reason, position, ...(missed && { missed }) });
-    } else if (kind === "position") {
-      const labels = { ...(fields.event && { event: decodeURIComponent(fields.event) }), ...(fields["content-type"] && { contentType: fields["content-type"] }) };
-      link.take("message", { channel, data, position, ...labels });
-    } else {
-      link.take("answer", message);
-    }
-  };
-  return new Promise((resolve) => {
-    socket.onclose = ({ code, reason }) => resolve({ code, reason: reason || `the WebSocket was closed with ${code}` });
-    link.signal.addEventListener("abort", () => {
-      socket.close();
-      resolve({ reason: "" });
-    });
-  });
-}
-
-/** Reads lines `name: value`, an empty line and a payload. @param {string | ArrayBuffer} message @returns {V1} */
+/** Reads lines `name: value`, an empty line and the payload. @param {string | ArrayBuffer} message @returns {V1} */
 function v1(message) {
   const text = typeof message === "string" ? message : new TextDecoder("latin1").decode(message);
   const end = text.indexOf("\n\n");
-  const fields = Object.fromEntries(text.slice(0, end).split("\n").map((line) => split(line, ": ")));
-  const [kind, value] = split(text.slice(0, text.indexOf("\n")), ": ");
+  const lines = text.slice(0, end).split("\n").map((line) => split(line, ": "));
   const data = typeof message === "string" ? message.slice(end + 2) : new Uint8Array(message, end + 2);
-  return { kind, value, fields, data };
+  return { kind: lines[0][0], value: lines[0][1], fields: Object.fromEntries(lines), data };
 }
 
-/**
- * With `fetch`: an `EventSource` drops events whose names it was not told, and hides statuses and `Retry-After`.
- * @param {Link} link
- * @returns {Promise<End>}
- */
-async function stream(link) {
-  const response = await link.get({ since: link.since }, { Accept: "text/event-stream" });
-  const isStream = response.ok && response.headers.get("Content-Type")?.startsWith("text/event-stream");
-  if (!isStream || !response.body) return refusal(response);
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  /** @type {string[]} */ let before = [];
-  for (let text = ""; ; ) {
-    const { done, value } = await reader.read();
-    if (done) return { reason: "the stream ended" };
-    link.take("alive");
-    const events = (text + decoder.decode(value, { stream: true })).split("\n\n");
-    text = events.pop() ?? "";
-    if (text.length > EVENT_CHARACTERS_MAX) return { reason: "an event has no end" };
-    for (const event of events) {
-      /** @type {Record<string, string[]>} */ const fields = {};
-      for (const line of event.split("\n")) {
-        const [name, content] = split(line, ": ");
-        (fields[name] ??= []).push(content);
-      }
-      if (!fields.id) continue; // a comment, which says that the server is there
-      const position = fields.id[0];
-      const name = fields.event?.[0];
-      // An event does not name its channel. It is the one whose part of the id has changed.
-      const now = position.split(",");
-      const channel = link.channels[Math.max(0, now.findIndex((part, at) => part !== before[at]))];
-      before = now;
-      const data = fields.data?.join("\n");
-      if (data === undefined) link.take("open", position);
-      else if (name === "gap") link.take("gap", JSON.parse(data));
-      else if (name === "binary") link.take("message", { channel, data: bytesOf(data), position });
-      else link.take("message", { channel, data, position, ...(name && { event: name }) });
-    }
-  }
-}
-
-/** @param {Link} link @returns {Promise<End>} */
-async function poll(link) {
-  let position = "";
-  for (;;) {
-    const askedAt = performance.now();
-    // The first one does not wait: it shows whether polls get through, and where the channels are.
-    /** @type {Record<string, string>} */ const query = position ? {} : { poll: "1", since: link.since };
-    const response = await link.get(query, { Accept: "application/json", ...(position && { "If-None-Match": `"${position}"` }) });
-    if (![200, 304, 408].includes(response.status)) return refusal(response);
-    /** @type {any[]} */ const items = response.status === 200 ? await response.json() : [];
-    position = /"(.+)"/.exec(response.headers.get("ETag") ?? "")?.[1] ?? items.at(-1)?.position ?? position;
-    if (!position) return { reason: "no Switchboard server answers" };
-    // Gaps of the first answer count once there is a start, as on the other ways.
-    for (const { gap, data, b64, content_type: contentType, event, channel, position, missed } of items) {
-      if (gap) link.take("gap", { channel, reason: gap, position, ...(missed && { missed }) });
-      else {
-        link.take("open");
-        link.take("message", { channel, data: data ?? bytesOf(b64), position, ...(event && { event }), ...(contentType && { contentType }) });
-      }
-    }
-    link.take("open", position);
-    link.take("alive");
-    // Something answers at once that there is nothing: do not ask it all the time.
-    if (query.poll === undefined && !items.length && performance.now() - askedAt < 500) await new Promise((resolve) => setTimeout(resolve, 1_000));
-  }
-}
-
-/** @param {Response} response @returns {Promise<End>} */
+/** Why a server, or something before it, does not serve. @param {Response} response @returns {Promise<End>} */
 async function refusal(response) {
   const after = response.headers.get("Retry-After") ?? "";
   const retryMs = Math.min(600_000, Math.max(0, Number(after) * 1_000 || Date.parse(after) - Date.now() || 0));
@@ -489,7 +453,8 @@ async function refusal(response) {
 /** When a token ends, in Unix milliseconds. @param {string} token */
 function endOf(token) {
   try {
-    const { exp, expire_at: expireAt } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+    const claims = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+    const { exp, expire_at: expireAt } = JSON.parse(claims);
     return Math.min(exp || Infinity, expireAt || Infinity) * 1_000;
   } catch {
     return Infinity;
@@ -504,6 +469,17 @@ function remembered(server, way) {
   } catch {
     return null; // the browser keeps nothing for this page
   }
+}
+
+/** @param {AbortSignal} signal What calls it off. @param {number} ms @param {() => void} what */
+function later(signal, ms, what) {
+  const timer = setTimeout(() => signal.aborted || what(), ms);
+  signal.addEventListener("abort", () => clearTimeout(timer));
+}
+
+/** @param {string} message @param {number} code @param {boolean} isSent */
+function failure(message, code, isSent) {
+  return Object.assign(new Error(message), { code, isSent });
 }
 
 /** @param {string} base64 */

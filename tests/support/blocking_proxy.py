@@ -7,7 +7,8 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "clients/js/switchboard.js"
-PAGE = b'<!doctype html><script type="module">import * as all from "/switchboard.js"; Object.assign(window, all)</script>'
+PAGE = b"""<!doctype html><title>Switchboard</title>
+<script type="module">import { Switchboard } from "/switchboard.js"; window.Switchboard = Switchboard</script>"""
 WAYS = ["websocket", "stream", "poll"]
 
 

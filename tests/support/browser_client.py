@@ -36,7 +36,8 @@ start().then(() => done(null), (error) => done(String(error)));
 CALL = """
 const [method, ...words] = arguments;
 const done = words.pop();
-client[method](...words).then((value) => done({ value }), ({ message, code, isSent }) => done({ message, code, isSent }));
+const failed = ({ message, code, isSent }) => done({ message, code, isSent });
+client[method](...words).then((value) => done({ value }), failed);
 """
 
 
@@ -81,7 +82,8 @@ class BrowserClient:
 
     def wait(self, what, condition, within_s=WAIT_S):
         def words():
-            return f"{what}; it says {json.dumps(self.seen('states')[-6:])}, gaps {self.gaps()[-3:]}, {self.messages()[-3:]}"
+            states = json.dumps(self.seen("states")[-6:])
+            return f"{what}; it says {states}, gaps {self.gaps()[-3:]}, {self.messages()[-3:]}"
 
         try:
             WebDriverWait(self.browser, within_s, 0.05).until(lambda _: condition())
