@@ -86,7 +86,7 @@ step_lint() {
     install_packages shellcheck=shellcheck
     shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh
     python_environment
-    .venv/bin/ruff check --quiet --no-cache bench scripts tests
+    .venv/bin/ruff check --quiet --no-cache bench examples scripts tests
     scripts/check_dependencies.py
 }
 

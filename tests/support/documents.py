@@ -6,7 +6,8 @@ from .server import ROOT
 
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md",
-     ROOT / "bench/peers/README.md", ROOT / "clients/js/README.md", *(ROOT / "docs").rglob("*.md")]
+     ROOT / "bench/peers/README.md", ROOT / "clients/js/README.md",
+     ROOT / "examples/chat/README.md", *(ROOT / "docs").rglob("*.md")]
 )  # fmt: skip
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
