@@ -1,5 +1,6 @@
 """The browser client, `clients/js`: whatever the network lets through, it misses nothing in silence."""
 
+import random
 import time
 
 import pytest
@@ -105,6 +106,36 @@ def test_each_way_is_blocked_in_turn(server, proxy, browser, channel, refusal):
         assert client.messages() == sent
         assert client.gaps() == []
         assert client.ways()[-1] == "websocket" and {"stream", "poll"} <= set(client.ways())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_the_network_does(server, proxy, browser, channel, seed):
+    """Cut, blocked, frozen and free again at random: each channel's messages come once and in order."""
+    chance = random.Random(f"{seed} {channel}")
+    names = [f"{channel}-{n}" for n in range(3)]
+    sent = {name: [] for name in names}
+    rules = ["pass", "pass", "400 Bad Request", "503 Service Unavailable", "hang", "hold"]
+    options = {"openMs": 500, "betterMs": 200, "silenceMs": 30_000}
+    with BrowserClient(browser, proxy, names, **options) as client:
+        client.wait_open("websocket")
+        end = time.monotonic() + 12
+        while time.monotonic() < end:
+            name = chance.choice(names)
+            texts = [f"{name} {len(sent[name]) + n}" for n in range(chance.randint(1, 5))]
+            server.publish_all(name, texts)
+            sent[name] += texts
+            if chance.random() < 0.1:
+                proxy.rules = {way: chance.choice(rules) for way in WAYS}
+            if chance.random() < 0.1:
+                proxy.cut()
+            time.sleep(chance.random() * 0.1)
+        proxy.block(*WAYS, rule="pass")
+        client.wait_open("websocket")
+        client.wait("all", lambda: len(client.seen("messages")) >= sum(map(len, sent.values())))
+        found = client.seen("messages")
+        for name in names:
+            assert [one["data"] for one in found if one["channel"] == name] == sent[name]
+        assert client.gaps() == [] and len(client.ways()) > 3
 
 
 @pytest.mark.parametrize(
@@ -247,6 +278,18 @@ def test_a_fault_of_the_page_costs_no_message(server, proxy, browser, channel):
         assert client.ways() == ["websocket"]
 
 
+def test_a_machine_that_slept(server, proxy, browser, channel):
+    """Nobody told it that its connection died meanwhile; its clock did."""
+    with BrowserClient(browser, proxy, channel) as client:
+        client.wait_open("websocket")
+        proxy.is_frozen = True
+        server.publish(channel, "while it slept")
+        browser.execute_script("const now = Date.now; Date.now = () => now() + 600_000")
+        proxy.is_frozen = False
+        client.wait_messages(["while it slept"])
+        assert client.ways() == ["websocket"] * 2 and client.count("waiting") == 0
+
+
 def test_the_network_goes_and_comes_back(server, proxy, browser, channel):
     """The browser says so, and it does not wait out its pauses."""
     with BrowserClient(browser, proxy, channel, backoffMs=3_600_000, backoffMaxMs=3_600_000) as client:
@@ -319,12 +362,12 @@ def test_what_a_page_sends(secured, tokens, browser, channel):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_token_is_renewed_before_its_end(secured, tokens, browser, channel, way):
     """Nobody notices: it stays open and misses nothing."""
-    give(tokens, lambda: token("7", 8).encode())
+    give(tokens, lambda: token("7", 15).encode())
     name, sent = f"chat:{channel}", []
     with BrowserClient(browser, tokens, name, token=True, ways=[way]) as client:
         client.wait_open(way)
         first = time.monotonic()
-        publish_until(secured, name, sent, lambda: time.monotonic() > first + 13)
+        publish_until(secured, name, sent, lambda: time.monotonic() > first + 17)
         client.wait_messages(sent)
         assert client.count("waiting") == 0, client.seen("states")
         assert client.gaps() == []
@@ -371,6 +414,34 @@ def test_a_page_that_is_logged_out(secured, tokens, browser, channel):
         assert not any(tokens.heads.values())
         give(tokens, lambda: token("7").encode())
         client.wait_open("websocket")
+
+
+def test_a_backend_that_fails_later(secured, tokens, browser, channel):
+    """The old token is used to its end: a backend that is away costs no connection."""
+    give(tokens, lambda: token("7", 12).encode())
+    name = f"chat:{channel}"
+    with BrowserClient(browser, tokens, name, token=True) as client:
+        client.wait_open("websocket")
+        give(tokens, lambda: None)
+        client.wait("it has asked for another", lambda: client.seen("tokens") >= 2)
+        tokens.cut()
+        client.wait_open("websocket", 2)
+        secured.publish(name, "it still listens")
+        client.wait_messages(["it still listens"])
+        client.wait("the token ends", lambda: "no token" in client.seen("states")[-1]["reason"])
+        give(tokens, lambda: token("7").encode())
+        secured.publish(name, "and again")
+        client.wait_messages(["it still listens", "and again"])
+
+
+def test_a_backend_that_sends_a_page_away(start, plane, namespaces, browser, channel):
+    """A code of its own from 4500 on is final, as in Centrifugo."""
+    backend = Backend(connect={"disconnect": {"code": 4501, "reason": "log in first"}})
+    server = start(plane, config=namespaces(backend.config("connect")))
+    with BlockingProxy(server) as proxy, BrowserClient(browser, proxy, channel) as client:
+        state = client.wait_state("closed")
+        assert (state["code"], state["reason"]) == (4501, "log in first")
+    backend.stop()
 
 
 def test_a_user_who_is_put_out(secured, tokens, browser, channel):

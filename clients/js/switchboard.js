@@ -50,7 +50,8 @@ export class Switchboard {
   /** @type {Link | undefined} */ #link;
   #server; #channels; #options; #position; #betterMs;
   #level; // which of the ways is used
-  #best; // which one opened last; -1 is none
+  #best = -1; // which one opened last in this network
+  #wasOpen = false;
   #failed = 0; // how often in a row the one that is used did not
   #pauses = 0;
   #asked = 0;
@@ -70,8 +71,8 @@ export class Switchboard {
     this.#options = { ...DEFAULTS, ...options };
     this.#position = options.since ?? "";
     this.#betterMs = this.#options.betterMs;
-    this.#best = this.#options.ways.findIndex((way) => way === remembered(this.#server));
-    this.#level = Math.max(0, this.#best);
+    const known = remembered(this.#server);
+    this.#level = Math.max(0, this.#options.ways.findIndex((way) => way === known));
     this.#state = { state: "connecting", way: this.#options.ways[this.#level], reason: "" };
     this.#watchNetwork();
     queueMicrotask(() => this.#run());
@@ -139,7 +140,7 @@ export class Switchboard {
     const isSteady = openedAt > 0 && performance.now() - openedAt > STEADY_MS;
     if (isSteady) this.#failed = this.#pauses = 0;
     if (isSteady && this.#level === 0) this.#betterMs = betterMs;
-    if (code === 401 || code === 4401) this.#tokenUntil = 0;
+    if (code === 401 || code === 4401) this.#token = "";
     if (isPlanned) return 0;
     if ([1002, 1007, 4403].includes(code) || (code >= 4500 && code < 5000) || (code === 4401 && !token)) return null;
     // A way that has worked gets another chance, since the server may only be starting again. So does one that says
@@ -147,7 +148,9 @@ export class Switchboard {
     const isTold = code === 401 || code === 429 || (code >= 500 && code < 600);
     if (this.#link && !isSteady && ++this.#failed >= (isTold || this.#level === this.#best ? 3 : 1)) {
       const isLast = this.#level === ways.length - 1;
-      if (isLast && !openedAt && code >= 400 && code < 500 && ![408, 429].includes(code)) return null;
+      // What was accepted before is not wrong: then only a missing right is final, and other refusals may be a proxy's.
+      const isRefused = code >= 400 && code < 500 && ![408, 429].includes(code);
+      if (isLast && !openedAt && isRefused && (!this.#wasOpen || code === 401 || code === 403)) return null;
       this.#failed = 0;
       this.#level = isLast ? 0 : this.#level + 1;
       if (!isLast && !retryMs) return 0;
@@ -181,7 +184,8 @@ export class Switchboard {
   #heard(link) {
     clearTimeout(link.timer);
     if (link.control.signal.aborted || (link.openedAt && link.socket)) return; // pages do not see a WebSocket's pings
-    const ms = link.openedAt ? this.#options.silenceMs : this.#options.openMs;
+    const { openMs, silenceMs } = this.#options;
+    const ms = link.openedAt ? silenceMs : openMs * Math.min(4, 1 + this.#pauses); // the network may only be slow
     link.timer = setTimeout(() => link.control.abort({ reason: `nothing came for ${ms} ms` }), ms);
   }
 
@@ -193,6 +197,7 @@ export class Switchboard {
     if (link.isProbe) return link.control.abort({ reason: "" });
     this.#heard(link);
     this.#best = this.#level;
+    this.#wasOpen = true;
     remembered(this.#server, link.way);
     this.#tell("open", "");
     for (const gap of link.early) this.#take(link, "gap", gap);
@@ -298,10 +303,10 @@ export class Switchboard {
       position = /"(.+)"/.exec(response.headers.get("ETag") ?? "")?.[1] ?? items.at(-1)?.position ?? position;
       if (!position) return { reason: "what answers is no Switchboard server" };
       this.#heard(link);
-      for (const { gap: reason, data, b64, content_type: contentType, ...item } of items) {
+      for (const { channel, position, gap: reason, missed, data, b64, event, content_type: contentType } of items) {
         if (!reason) this.#open(link, link.since);
-        if (reason) this.#take(link, "gap", { ...item, reason });
-        else this.#take(link, "message", { ...item, data: data ?? bytesOf(b64), contentType });
+        if (reason) this.#take(link, "gap", { channel, reason, missed, position });
+        else this.#take(link, "message", { channel, data: data ?? bytesOf(b64), position, event, contentType });
       }
       this.#open(link, position);
       // Where something on the way says at once that there is nothing, it is not asked all the time.
@@ -328,7 +333,7 @@ export class Switchboard {
   async #probe({ control }) {
     for (let level = 0; level < this.#level; level++) {
       const probe = new AbortController();
-      control.signal.addEventListener("abort", () => probe.abort({ reason: "" }));
+      control.signal.addEventListener("abort", () => probe.abort({ reason: "" }), { signal: probe.signal });
       const { isOpened } = await this.#connect(level, true, probe);
       if (control.signal.aborted || !isOpened) continue;
       this.#level = level;
@@ -338,24 +343,26 @@ export class Switchboard {
 
   /** Gets a token, where there is none that is good for a while. */
   async #renewToken() {
-    const { token } = this.#options;
-    if (!token || Date.now() < this.#tokenUntil) return;
-    this.#tokenUntil = 0;
+    const { token, backoffMaxMs } = this.#options;
+    if (!token || (this.#token && Date.now() < this.#tokenUntil)) return;
     const tooLong = new Promise((_, reject) => setTimeout(reject, ANSWER_MS, "it takes too long"));
-    this.#token = await Promise.race([token(), /** @type {Promise<never>} */ (tooLong)]);
-    // Some time before its end, and not for all clients at once. If the clock is wrong, the server says when.
-    const leftMs = endOf(this.#token) - Date.now();
-    this.#tokenUntil = leftMs > 0 ? Date.now() + leftMs * (0.7 + Math.random() * 0.2) : Infinity;
+    try {
+      this.#token = await Promise.race([token(), /** @type {Promise<never>} */ (tooLong)]);
+      // Some time before its end, and not for all clients at once. If the clock is wrong, the server says when.
+      const leftMs = endOf(this.#token) - Date.now();
+      this.#tokenUntil = leftMs > 0 ? Date.now() + leftMs * (0.7 + Math.random() * 0.2) : Infinity;
+    } catch (error) {
+      if (!this.#token || Date.now() > endOf(this.#token)) throw error;
+      this.#tokenUntil = Date.now() + Math.random() * backoffMaxMs; // the old one is good for so long
+    }
   }
 
   /** Shows a new token. Polls do that with each request. @param {Link} link */
   async #showToken({ way, control }) {
-    try {
-      await this.#renewToken();
-    } catch {
-      return; // the old one may be good still
-    }
-    if (way === "poll" || control.signal.aborted) return;
+    const shown = this.#token;
+    this.#tokenUntil = 0;
+    await this.#renewToken().catch(() => {}); // the server says when the old one is over
+    if (way === "poll" || control.signal.aborted || this.#token === shown) return;
     if (way === "websocket" && (await this.#ask("refresh", {}, this.#token).catch(() => null))) return;
     control.abort({ reason: "a new token", isPlanned: true });
   }
@@ -415,7 +422,8 @@ export class Switchboard {
     const { signal } = this.#stop;
     const again = (/** @type {string} */ reason) => {
       this.#failed = this.#pauses = 0;
-      this.#level = Math.max(0, this.#best);
+      if (this.#best >= 0) this.#level = this.#best;
+      this.#best = -1; // this may be another network
       this.#link?.control.abort({ reason, isPlanned: true });
       this.#wake();
     };
@@ -473,8 +481,13 @@ function remembered(server, way) {
 
 /** @param {AbortSignal} signal What calls it off. @param {number} ms @param {() => void} what */
 function later(signal, ms, what) {
-  const timer = setTimeout(() => signal.aborted || what(), ms);
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  if (signal.aborted) return;
+  const stop = () => clearTimeout(timer);
+  const timer = setTimeout(() => {
+    signal.removeEventListener("abort", stop);
+    what();
+  }, ms);
+  signal.addEventListener("abort", stop);
 }
 
 /** @param {string} message @param {number} code @param {boolean} isSent */
