@@ -12,8 +12,9 @@ from support.tokens import SECRET, token
 
 
 @pytest.fixture
-def server(start, plane, shards):
-    return start(plane, shards)
+def server(start, plane):
+    # No client may count on consecutive offsets.
+    return start(plane, offset_skip_max=3)
 
 
 @pytest.fixture
@@ -57,10 +58,11 @@ def test_a_quiet_channel(server, proxy, browser, channel, way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_network_that_breaks_again_and_again(server, proxy, browser, channel, way):
+def test_a_network_that_breaks_again_and_again(start, plane, shards, browser, channel, way):
     """All once and in order, by each way and beyond it."""
     count = 400
-    with BrowserClient(browser, proxy, channel, ways=[way]) as client:
+    server = start(plane, shards)
+    with BlockingProxy(server) as proxy, BrowserClient(browser, proxy, channel, ways=[way]) as client:
         client.wait_open(way)
         cuts = 0
         for n in range(0, count, 10):
@@ -108,15 +110,17 @@ def test_each_way_is_blocked_in_turn(server, proxy, browser, channel, refusal):
         assert client.ways()[-1] == "websocket" and {"stream", "poll"} <= set(client.ways())
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_whatever_the_network_does(server, proxy, browser, channel, seed):
+def test_whatever_the_network_does(start, plane, shards, browser, channel):
     """Cut, blocked, frozen and free again at random: each channel's messages come once and in order."""
-    chance = random.Random(f"{seed} {channel}")
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")  # pytest shows it where the test fails
+    chance = random.Random(seed)
     names = [f"{channel}-{n}" for n in range(3)]
     sent = {name: [] for name in names}
     rules = ["pass", "pass", "400 Bad Request", "503 Service Unavailable", "hang", "hold"]
     options = {"openMs": 500, "betterMs": 200, "silenceMs": 30_000}
-    with BrowserClient(browser, proxy, names, **options) as client:
+    server = start(plane, shards)
+    with BlockingProxy(server) as proxy, BrowserClient(browser, proxy, names, **options) as client:
         client.wait_open("websocket")
         end = time.monotonic() + 12
         while time.monotonic() < end:
@@ -203,10 +207,10 @@ def test_a_busy_server_is_given_time(server, proxy, browser, channel):
         client.wait_messages(["at last"])
 
 
-def test_gaps(start, plane, shards, namespaces, browser, channel):
+def test_gaps(start, plane, namespaces, browser, channel):
     """What is lost is told: the channel was deleted, or keeps no more than two messages."""
     config = namespaces("[namespace.short]\nhistory_publications = 2\nlog_publications_max = 2\n")
-    server = start(plane, shards, config=config)
+    server = start(plane, config=config, offset_skip_max=3)
     name = f"short:{channel}"
     with BlockingProxy(server) as proxy:
         for way in WAYS:
@@ -362,12 +366,14 @@ def test_what_a_page_sends(secured, tokens, browser, channel):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_token_is_renewed_before_its_end(secured, tokens, browser, channel, way):
     """Nobody notices: it stays open and misses nothing."""
-    give(tokens, lambda: token("7", 15).encode())
+    give(tokens, lambda: token("7", 10).encode())
     name, sent = f"chat:{channel}", []
-    with BrowserClient(browser, tokens, name, token=True, ways=[way]) as client:
+    # As early as it may, so that a busy machine has two seconds for it.
+    before = "Math.random = () => 0"
+    with BrowserClient(browser, tokens, name, token=True, before=before, ways=[way]) as client:
         client.wait_open(way)
         first = time.monotonic()
-        publish_until(secured, name, sent, lambda: time.monotonic() > first + 17)
+        publish_until(secured, name, sent, lambda: time.monotonic() > first + 12)
         client.wait_messages(sent)
         assert client.count("waiting") == 0, client.seen("states")
         assert client.gaps() == []
@@ -466,3 +472,7 @@ def test_a_server_of_another_origin(start, plane, browser, channel, way):
             proxy.cut()
             server.publish(channel, "two")
             client.wait_messages(["one", "two"])
+        # The token is where no log has it: never in the URL.
+        place = "switchboard.v1, bearer.ey" if way == "websocket" else "authorization: bearer ey"
+        shown = [head.lower() for head in proxy.heads[way] if not head.startswith("OPTIONS")]
+        assert len(shown) >= 2 and all(place in head and "token" not in head.split("\r\n")[0] for head in shown)

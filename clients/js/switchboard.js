@@ -139,7 +139,7 @@ export class Switchboard {
     const openedAt = this.#link?.openedAt ?? 0;
     const isSteady = openedAt > 0 && performance.now() - openedAt > STEADY_MS;
     if (isSteady) this.#failed = this.#pauses = 0;
-    if (isSteady && this.#level === 0) this.#betterMs = betterMs;
+    if (isSteady && this.#link?.way === ways[0]) this.#betterMs = betterMs;
     if (code === 401 || code === 4401) this.#token = "";
     if (isPlanned) return 0;
     if ([1002, 1007, 4403].includes(code) || (code >= 4500 && code < 5000) || (code === 4401 && !token)) return null;
@@ -199,6 +199,10 @@ export class Switchboard {
     this.#best = this.#level;
     this.#wasOpen = true;
     remembered(this.#server, link.way);
+    signal.addEventListener("abort", () => {
+      this.#requests.forEach(({ reject }) => reject(failure("the connection was lost before the answer", 0, true)));
+      this.#requests.clear();
+    });
     this.#tell("open", "");
     for (const gap of link.early) this.#take(link, "gap", gap);
     if (!signal.aborted) this.#position = position;
@@ -212,10 +216,6 @@ export class Switchboard {
     };
     if (this.#options.token) keepToken();
     if (this.#level > 0) findBetter();
-    signal.addEventListener("abort", () => {
-      this.#requests.forEach(({ reject }) => reject(failure("the connection was lost before the answer", 0, true)));
-      this.#requests.clear();
-    });
   }
 
   /** @template {"message" | "gap"} K @param {Link} link @param {K} kind @param {Events[K]} what */

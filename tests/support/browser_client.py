@@ -44,9 +44,10 @@ client[method](...words).then((value) => done({ value }), failed);
 class BrowserClient:
     """The client, started in a page that comes from `origin`, and listening to the server at `server`."""
 
-    def __init__(self, browser, origin, channels, server=None, token=False, **options):
+    def __init__(self, browser, origin, channels, server=None, token=False, before="", **options):
         self.browser = browser
         browser.get(origin.url("/page"))
+        browser.execute_script(before)
         channels = [channels] if isinstance(channels, str) else channels
         arguments = (server or origin).url(""), channels, {**QUICK, **options}, token
         assert browser.execute_async_script(START, *arguments) is None
