@@ -27,6 +27,7 @@ VARYING = [
     (re.compile(r"\b[0-9a-z]{8}-\d+\b"), "POSITION"),
     (re.compile(r"\b\d+-\d+-\d+\b"), "CONNECTION"),
     (re.compile(r"\b\d+\.\d+\.\d+\.\d+:\d+\b"), "ADDRESS"),
+    (re.compile(r"^[0-9a-z]{8}$"), "EPOCH"),
     (re.compile(r"^(io_uring|epoll)$"), "PLANE"),
     (re.compile(r"^\d+\.\d+\.\d+$"), "VERSION"),
 ]

@@ -7,7 +7,7 @@ use switchboard_ws::authority::Authority;
 use switchboard_ws::authorization::bearer;
 use switchboard_ws::head::Request;
 
-use crate::ApiError;
+use crate::{ApiError, centrifugo};
 
 /// Who may use the internal API.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +58,15 @@ impl AccessRules {
         if request.path() == METRICS_PATH && opens(self.metrics_key.as_slice(), &given) {
             return Ok(Granted::Public);
         }
-        refuse()
+        if !request.path().starts_with(centrifugo::PREFIX) {
+            return refuse();
+        }
+        let given = centrifugo::key_in(request);
+        if opens(&self.keys, &given.each_ref().map(Option::as_deref)) {
+            return Ok(Granted::Access);
+        }
+        // Centrifugo's clients look at the status alone.
+        Err(ApiError::without_body(401, "unauthorized"))
     }
 }
 
@@ -194,6 +202,35 @@ mod tests {
         }
         let lines = "Host: a\r\nX-API-Key: correct horse";
         assert_eq!(check(&rules, "/metrics", lines), Ok(Granted::Access));
+    }
+
+    #[test]
+    fn calls_of_centrifugos_api_show_the_key_in_three_ways_and_others_do_not() {
+        let rules = with_key();
+        let (key, query) = ("X-API-Key: correct horse", "/api/publish?api_key=correct%20horse");
+        for (path, lines) in [
+            ("/api/publish", format!("Host: a\r\n{key}")),
+            ("/api/publish", "Host: a\r\nAuthorization: apikey correct horse".to_owned()),
+            ("/api/info", "Host: a\r\nAuthorization: APIKEY correct horse".to_owned()),
+            (query, "Host: a".to_owned()),
+            ("/api/publish?a=b&api_key=correct+horse", "Host: a".to_owned()),
+        ] {
+            assert_eq!(check(&rules, path, &lines), Ok(Granted::Access), "{path} {lines}");
+        }
+        for (path, lines) in [
+            ("/pub/a", "Host: a\r\nAuthorization: apikey correct horse"),
+            ("/pub/a?api_key=correct%20horse", "Host: a"),
+            ("/apis?api_key=correct%20horse", "Host: a"),
+            ("/api/publish", "Host: a\r\nAuthorization: apikey correct hors"),
+            ("/api/publish?api_key=", "Host: a"),
+            ("/api/publish?api_key=wrong&api_key=correct%20horse", "Host: a"),
+        ] {
+            assert_eq!(check(&rules, path, lines), Err((401, "unauthorized")), "{path} {lines}");
+        }
+        let head = b"GET /api/publish HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut slots = HeaderSlots::new();
+        let request = head::parse(head, &mut slots, &HeadLimits::default()).unwrap();
+        assert_eq!(rules.check(&request).unwrap_err().to_json(), b"");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct ApiError {
     pub status: u16,
     /// Stable, for programs.
     pub code: &'static str,
-    /// One sentence, for people.
+    /// One sentence, for people. Without one, the answer has no body.
     pub message: Cow<'static, str>,
 }
 
@@ -26,6 +26,11 @@ impl ApiError {
     /// A refusal with this status, code and sentence.
     pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, code, message: message.into() }
+    }
+
+    /// A refusal that says nothing but its status.
+    pub(crate) fn without_body(status: u16, code: &'static str) -> Self {
+        Self::new(status, code, "")
     }
 
     /// 400.
@@ -115,6 +120,9 @@ impl ApiError {
 
     /// The body of the answer.
     pub fn to_json(&self) -> Vec<u8> {
+        if self.message.is_empty() {
+            return Vec::new();
+        }
         // Numbers and strings written to memory: nothing can fail.
         serde_json::to_vec(&Wrapped { error: self }).unwrap_or_default()
     }

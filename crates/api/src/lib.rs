@@ -3,10 +3,12 @@
 //! It has no socket, clock or thread. The shards read publications with it and write receipts, and the
 //! control side answers everything else in the same words: who has access ([`AccessRules`]), what a
 //! publication is ([`Meta`], [`lines`], [`frames`]), how a refusal reads ([`ApiError`]), what is told
-//! of a channel ([`ChannelInfo`]) and what a number is that the server counts ([`Metric`]).
+//! of a channel ([`ChannelInfo`]), what a number is that the server counts ([`Metric`]), and the same in
+//! the shapes of another server's API ([`centrifugo`]).
 #![forbid(unsafe_code)]
 
 mod access;
+pub mod centrifugo;
 mod channel;
 mod encoding;
 mod error;

@@ -1,12 +1,15 @@
 //! How channels are changed.
 
-use switchboard_hub::ChannelName;
+use switchboard_hub::{ChannelName, Condition, Draft, Receipt};
 
 use crate::reply::Reply;
 
 /// Passes what changes a channel to its home shard. No method may block: each hands its request over and
 /// returns.
 pub trait Broker: Send + Sync + 'static {
+    /// Publishes, if the condition holds. If not, the answer is the receipt of the publication that was made
+    /// already, or has the position of the last one.
+    fn publish(&self, name: ChannelName, draft: Draft, condition: Condition, reply: Reply<Receipt>);
     /// Deletes a channel; false when there was none.
     fn delete(&self, name: ChannelName, reply: Reply<bool>);
 }

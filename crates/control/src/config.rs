@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use switchboard_api::ItemLimits;
 use switchboard_hub::Namespaces;
 
 use crate::hooks::HookStats;
@@ -11,6 +12,8 @@ use crate::hooks::HookStats;
 pub struct ControlConfig {
     /// The namespaces and what each allows.
     pub namespaces: Namespaces<ApiRules>,
+    /// Bounds of calls of Centrifugo's API.
+    pub calls: CallRules,
     /// The server's version, for `/counters`.
     pub version: &'static str,
     /// The plane in use, for `/counters`.
@@ -25,6 +28,7 @@ impl Default for ControlConfig {
     fn default() -> Self {
         Self {
             namespaces: Namespaces::default(),
+            calls: CallRules::default(),
             version: env!("CARGO_PKG_VERSION"),
             plane: "unknown",
             shard_timeout: Duration::from_secs(5),
@@ -33,9 +37,26 @@ impl Default for ControlConfig {
     }
 }
 
+/// Bounds of calls of Centrifugo's API.
+#[derive(Clone, Copy, Debug)]
+pub struct CallRules {
+    /// Those of one publication.
+    pub item_limits: ItemLimits,
+    /// Publications of one command; 65,536.
+    pub publications_max: usize,
+}
+
+impl Default for CallRules {
+    fn default() -> Self {
+        Self { item_limits: ItemLimits { payload_bytes_max: 1 << 20 }, publications_max: 1 << 16 }
+    }
+}
+
 /// What the internal API may do in a namespace.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ApiRules {
     /// Whether the subscribers of its channels may be listed.
     pub presence_list: bool,
+    /// Whether its channels have a history.
+    pub has_history: bool,
 }

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod broker;
+mod centrifugo;
 mod channel;
 mod client;
 mod clients;
@@ -35,7 +36,7 @@ mod users;
 
 pub use broker::Broker;
 pub use client::{Url, UrlError};
-pub use config::{ApiRules, ControlConfig};
+pub use config::{ApiRules, CallRules, ControlConfig};
 pub use hooks::{
     Endpoint, EventsConfig, HOOK_METRICS, HookConfig, HookStats, Hooks, HooksConfig, header_name,
     is_allowed_header, static_header,

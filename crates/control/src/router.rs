@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use switchboard_api::ApiError;
 
 use crate::error::Refused;
 use crate::state::ApiState;
-use crate::{channel, clients, methods, status, users};
+use crate::{centrifugo, channel, clients, methods, status, users};
 
 /// All routes.
 pub(crate) fn router(state: Arc<ApiState>) -> Router {
     let channel =
         get(channel::report).delete(channel::delete).post(of_the_shards).put(of_the_shards);
+    // The shards bound the bodies of requests.
+    let calls = post(centrifugo::call).layer(DefaultBodyLimit::disable());
     let routes = Router::new()
         .route("/pub", post(of_the_shards))
         .route("/pub/", channel.clone())
@@ -25,6 +28,7 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
         .route("/subscribers/{*channel}", get(clients::subscribers))
         .route("/users/", get(users::connections).delete(users::disconnect))
         .route("/users/{*user}", get(users::connections).delete(users::disconnect))
+        .route("/api/{method}", calls)
         .route("/slow", get(clients::slow))
         .route("/health", get(status::health))
         .route("/ready", get(status::ready))
@@ -32,7 +36,7 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
         .route("/metrics", get(status::metrics))
         .fallback(async || {
             let message = "there are /pub, /pub/{channel}, /publish, /subscribers/{channel}, \
-                           /users/{user}, /slow, /health, /ready, /counters and /metrics";
+                           /users/{user}, /api/{method}, /slow, /health, /ready, /counters and /metrics";
             Refused::from(ApiError::new(404, "not_found", message))
         })
         .method_not_allowed_fallback(async || {

@@ -12,6 +12,7 @@
 
 mod accounting;
 mod channel;
+mod condition;
 mod form;
 mod forms;
 mod hub;
@@ -27,6 +28,7 @@ mod paged;
 mod policy;
 mod position;
 mod publication;
+mod recall;
 mod report;
 mod role;
 mod router;
@@ -38,11 +40,12 @@ mod table;
 mod work;
 
 pub use accounting::Accounting;
+pub use condition::{Condition, Version};
 pub use form::Form;
 pub use forms::FormSlot;
 pub use hub::Hub;
 pub use limits::Limits;
-pub use message::{Message, Outbox, ReplyTo};
+pub use message::{Conditional, Message, Outbox, ReplyTo};
 pub use name::{ChannelName, NameError, parse_list};
 pub use namespaces::{NamespaceId, Namespaces};
 pub use occupied::Occupancy;

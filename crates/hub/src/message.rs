@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ChannelName, Draft, Epoch, Publication, Receipt, ShardId};
+use crate::{ChannelName, Condition, Draft, Epoch, Publication, Receipt, ShardId};
 
 /// What the shard must carry to other shards; nothing for itself.
 pub type Outbox = Vec<(ShardId, Message)>;
@@ -18,6 +18,22 @@ pub struct ReplyTo {
     pub generation: u32,
     /// Which of its publications, as its session counts them.
     pub request: u32,
+}
+
+/// A publication on its way to the home of its channel.
+#[derive(Debug)]
+pub struct Conditional {
+    pub(crate) name: ChannelName,
+    pub(crate) draft: Draft,
+    pub(crate) condition: Condition,
+    pub(crate) reply_to: Option<ReplyTo>,
+}
+
+impl Conditional {
+    /// What is to be published.
+    pub fn draft(&self) -> &Draft {
+        &self.draft
+    }
 }
 
 /// A message from one hub to another.
@@ -93,6 +109,8 @@ pub enum Message {
         /// Who gets the receipt, if anybody.
         reply_to: Option<ReplyTo>,
     },
+    /// To the home: publish this, if its condition holds.
+    PublishIf(Box<Conditional>),
     /// To the home: announce this, unless the channel has had too many of these.
     Announce {
         /// The channel.

@@ -42,12 +42,14 @@ struct Extras {
     content_type: Option<Box<str>>,
     event: Option<Box<str>>,
     info: Option<Box<str>>,
+    tags: Option<Box<str>>,
 }
 
 impl Extras {
     /// Their memory.
     fn bytes(&self) -> usize {
-        let texts = self.content_type.iter().chain(&self.event).chain(&self.info);
+        let extras = self.content_type.iter().chain(&self.event);
+        let texts = extras.chain(&self.info).chain(&self.tags);
         size_of::<Self>() + texts.map(|text| text.len()).sum::<usize>()
     }
 }
@@ -84,6 +86,14 @@ impl Draft {
     pub fn with_info(mut self, json: &str) -> Self {
         debug_assert!(!json.contains(['\n', '\r']));
         self.extras.get_or_insert_default().info = Some(json.into());
+        self
+    }
+
+    /// Adds what the publisher says beside the payload: a JSON object of texts, which the caller has
+    /// checked.
+    #[must_use]
+    pub fn with_tags(mut self, tags: &str) -> Self {
+        self.extras.get_or_insert_default().tags = Some(tags.into());
         self
     }
 
@@ -187,6 +197,11 @@ impl Publication {
         self.extras.as_ref()?.info.as_deref()
     }
 
+    /// What the publisher says beside the payload: a JSON object of texts.
+    pub fn tags(&self) -> Option<&str> {
+        self.extras.as_ref()?.tags.as_deref()
+    }
+
     /// The payload alone.
     pub fn payload(&self) -> &[u8] {
         &self.frame[usize::from(self.header_bytes)..]
@@ -256,6 +271,7 @@ mod tests {
     fn is_counted_while_it_lives() {
         let accounting = Arc::new(Accounting::default());
         let draft = Draft::new(Kind::Text, b"hi").with_content_type("text/plain").with_event("e");
+        let draft = draft.with_tags(r#"{"a":"b"}"#);
         let position = Position { epoch: crate::Epoch::from_random(1), offset: 7 };
         let publication = Publication::new(position, (99, 5), draft, &accounting);
         let other = Arc::clone(&publication);
@@ -266,6 +282,7 @@ mod tests {
         assert_eq!(publication.accepted_us(), 5);
         assert_eq!(publication.content_type(), Some("text/plain"));
         assert_eq!(publication.event(), Some("e"));
+        assert_eq!(publication.tags(), Some(r#"{"a":"b"}"#));
         assert_eq!(publication.kind(), Kind::Text);
         drop(publication);
         assert_eq!(accounting.count(), 1);

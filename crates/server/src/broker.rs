@@ -9,7 +9,9 @@ use switchboard_api::{HistogramCounts, Metric};
 use switchboard_auth::Verifier;
 use switchboard_control::{Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Reply};
 use switchboard_hooks::{Event, Question, Verdict};
-use switchboard_hub::{ChannelName, Router, ShardReport, SlowClient, SubscriberInfo};
+use switchboard_hub::{
+    ChannelName, Condition, Draft, Receipt, Router, ShardReport, SlowClient, SubscriberInfo,
+};
 use switchboard_shard::{
     ApiRequest, ApiResponse, Command, Counters, Handle as Shard, RequestHandler, SEND_DELAY,
 };
@@ -54,6 +56,17 @@ impl Shards {
 }
 
 impl Broker for Shards {
+    fn publish(
+        &self,
+        name: ChannelName,
+        draft: Draft,
+        condition: Condition,
+        reply: Reply<Receipt>,
+    ) {
+        let home = self.home(&name);
+        home.send(Command::PublishIf { name, draft, condition, reply });
+    }
+
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {
         self.home(&name).send(Command::Delete { name, reply });
     }

@@ -3,10 +3,11 @@
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use switchboard_api::{AccessRules, ApiKey};
+use switchboard_api::{AccessRules, ApiKey, ItemLimits};
 use switchboard_auth::{Access, UserChannels};
 use switchboard_control::{
-    ApiRules, ControlConfig, Endpoint, EventsConfig, HookConfig, HookStats, HooksConfig, Url,
+    ApiRules, CallRules, ControlConfig, Endpoint, EventsConfig, HookConfig, HookStats, HooksConfig,
+    Url,
 };
 use switchboard_hooks::{Hook, Signer};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
@@ -241,6 +242,10 @@ pub(crate) fn control_config(
 ) -> ControlConfig {
     ControlConfig {
         namespaces: config.namespaces.map(api_rules),
+        calls: CallRules {
+            item_limits: ItemLimits { payload_bytes_max: config.settings.publish_bytes_max },
+            ..CallRules::default()
+        },
         plane,
         hooks,
         ..ControlConfig::default()
@@ -268,5 +273,8 @@ fn access_rules(settings: &Settings) -> AccessRules {
 }
 
 fn api_rules(namespace: &NamespaceSettings) -> ApiRules {
-    ApiRules { presence_list: namespace.presence_list }
+    ApiRules {
+        presence_list: namespace.presence_list,
+        has_history: namespace.history_publications > 0,
+    }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use switchboard_auth::Verifier;
-use switchboard_hub::{ChannelName, Draft, Receipt, ShardReport, SlowClient, SubscriberInfo};
+use switchboard_hub::{
+    ChannelName, Condition, Draft, Receipt, ShardReport, SlowClient, SubscriberInfo,
+};
 
 /// Called once, on the shard's thread, with the answer. Must be quick and must not block.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
@@ -18,6 +20,17 @@ pub enum Command {
         /// The message.
         draft: Draft,
         /// Gets what became of it.
+        reply: Reply<Receipt>,
+    },
+    /// The same, if a condition holds.
+    PublishIf {
+        /// The channel.
+        name: ChannelName,
+        /// The message.
+        draft: Draft,
+        /// What must hold.
+        condition: Condition,
+        /// Gets what became of it, or of the one that was made already.
         reply: Reply<Receipt>,
     },
     /// Delete the channel and end its subscribers. To be sent to the channel's home shard.
@@ -76,6 +89,7 @@ impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Publish { name, .. } => write!(f, "Publish({name})"),
+            Self::PublishIf { name, .. } => write!(f, "PublishIf({name})"),
             Self::Delete { name, .. } => write!(f, "Delete({name})"),
             Self::Report { name, .. } => write!(f, "Report({name})"),
             Self::Subscribers { name, .. } => write!(f, "Subscribers({name})"),

@@ -12,7 +12,7 @@ use crate::config::{ApiRules, ControlConfig};
 
 /// An API that lists the subscribers to channels of the namespace `open`.
 fn api(shard_timeout: Duration) -> Bench {
-    let named = [("open".to_owned(), ApiRules { presence_list: true })];
+    let named = [("open".to_owned(), ApiRules { presence_list: true, ..ApiRules::default() })];
     let namespaces = Namespaces::new(ApiRules::default(), named, false);
     Bench::with(ControlConfig { namespaces, shard_timeout, ..ControlConfig::default() })
 }
@@ -44,7 +44,7 @@ async fn only_namespaces_that_say_so_are_listed() {
     for path in ["/subscribers/a", "/subscribers/shut:a", "/subscribers/opened:a"] {
         assert_eq!(bench.get(path, &[]).await.refusal(), (403, "presence_off".into()), "{path}");
     }
-    let default = ApiRules { presence_list: true };
+    let default = ApiRules { presence_list: true, ..ApiRules::default() };
     let named = [("shut".to_owned(), ApiRules::default())];
     let namespaces = Namespaces::new(default, named, false);
     let bench = Bench::with(ControlConfig { namespaces, ..ControlConfig::default() });

@@ -2,6 +2,7 @@
 
 mod asking;
 mod backend;
+mod centrifugo;
 mod channel;
 mod clients;
 mod fake;
@@ -69,7 +70,16 @@ impl Bench {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::empty()).unwrap();
+        self.answer(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// A call of Centrifugo's API.
+    async fn call(&self, method: &str, body: &str) -> Reply {
+        let request = Request::post(format!("/api/{method}"));
+        self.answer(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Reply {
         let response = router(Arc::clone(&self.state)).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();

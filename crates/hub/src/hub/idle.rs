@@ -134,6 +134,7 @@ impl Hub {
             let (name, generation) = (channel.name.clone(), mirror.generation);
             out.push((mirror.home, Message::Leave { from: self.id, name, generation }));
         }
+        self.recall.forget_channel(index);
         self.table.remove(index);
     }
 }

@@ -2,6 +2,7 @@
 
 mod begin;
 mod budget;
+mod conditional;
 mod fanout;
 mod home;
 mod idle;
@@ -24,11 +25,12 @@ use crate::channel::Channel;
 use crate::links::Link;
 use crate::log::{Log, Orphans};
 use crate::occupied::Occupied;
+use crate::recall::Recall;
 use crate::role::{Home, Mirror, Role};
 use crate::table::{List, Table};
 use crate::{
-    Accounting, ChannelName, Epoch, HomeReport, Limits, Message, NamespaceId, Namespaces, Outbox,
-    Position, Router, Rules, ShardId, ShardReport,
+    Accounting, ChannelName, Conditional, Epoch, HomeReport, Limits, Message, NamespaceId,
+    Namespaces, Outbox, Position, Router, Rules, ShardId, ShardReport,
 };
 use shares::Shares;
 
@@ -133,6 +135,8 @@ pub struct Hub {
     announcements_dropped: u64,
     /// Which channels have subscribers.
     occupied: Occupied,
+    /// What is remembered of publications under conditions.
+    recall: Recall,
     /// Where the next sweep begins.
     swept: u32,
     /// The finer clock.
@@ -169,6 +173,7 @@ impl Hub {
             evicted: 0,
             announcements_dropped: 0,
             occupied: Occupied::default(),
+            recall: Recall::default(),
             swept: 0,
             fine_us: 0,
         }
@@ -197,6 +202,11 @@ impl Hub {
                 let receipt = self.publish_home(now_ms, &name, draft, out);
                 out.extend(reply_to.map(|to| (to.shard, Message::Published { to, receipt })));
             }
+            Message::PublishIf(publication) => {
+                let Conditional { name, draft, condition, reply_to } = *publication;
+                let receipt = self.publish_home_if(now_ms, &name, (draft, condition), out);
+                out.extend(reply_to.map(|to| (to.shard, Message::Published { to, receipt })));
+            }
             Message::Announce { name, draft, per_second } => {
                 self.announce_home(now_ms, &name, draft, per_second, out);
             }
@@ -223,6 +233,7 @@ impl Hub {
         self.sweep(now_ms);
         self.expire(now_ms, out);
         self.report_presence(now_ms, out);
+        self.recall.expire(now_ms);
     }
 
     /// What this shard knows about a channel.

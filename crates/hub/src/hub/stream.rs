@@ -159,6 +159,7 @@ impl Hub {
         channel.forget_stream();
         channel.epoch = epoch;
         channel.ready.abandon_pass();
+        self.recall.forget_channel(index);
         self.mark_dirty(index);
     }
 

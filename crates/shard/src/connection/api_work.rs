@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
+use switchboard_api::centrifugo::{ErrorMode, Method};
 use switchboard_api::{ApiError, Meta, write_outcome};
 use switchboard_hub::{ChannelName, Receipt};
 use switchboard_ws::body::BodyReader;
 
+use super::calling::Calling;
 use crate::api::Held;
 use crate::time::Tick;
 
@@ -25,6 +27,8 @@ pub(crate) enum ApiStage {
     Receipt(Answering),
     /// The publications of a batch are made.
     Batch(Box<Publications>, Answering),
+    /// The publications of calls are made.
+    Calls(Box<Calling>, Answering),
     /// The handler has the request.
     Handler(Answering),
     /// The messages of a publishing stream, oldest first.
@@ -53,6 +57,8 @@ pub(crate) enum Target {
     Publish { name: ChannelName, meta: Meta },
     /// Several, as lines.
     Batch,
+    /// One or several, in the shapes of Centrifugo's API.
+    Calls(Method, ErrorMode),
     /// Something that the shards do not answer themselves.
     Handler(Box<http::request::Parts>),
     /// Nothing that it may have. The body is read, so that the next request is found behind it.

@@ -8,6 +8,7 @@ mod api_work;
 mod asked;
 mod asking;
 mod busy;
+mod calling;
 mod client_ids;
 mod commands;
 mod gates;
@@ -26,6 +27,7 @@ pub(crate) use api_work::{
 pub(crate) use asked::Asked;
 pub(crate) use asking::{Asking, Opening, Ticket};
 pub(crate) use busy::{Busy, Lost, ResumeRequest, Then, Untold};
+pub(crate) use calling::Calling;
 pub use client_ids::ClientIds;
 pub(crate) use commands::{Awaited, Headers};
 pub(crate) use gates::{InputReason, OutputReason};

@@ -29,6 +29,7 @@ impl Mail {
             Self::Hub(Message::Publish { draft, .. } | Message::Announce { draft, .. }) => {
                 draft.payload().len()
             }
+            Self::Hub(Message::PublishIf(publication)) => publication.draft().payload().len(),
             Self::Hub(Message::Deliver { publication, .. }) => publication.cost_bytes(),
             Self::Hub(_) => 0,
             Self::Command(_) | Self::Answer(..) | Self::Verdict(..) => return 0,

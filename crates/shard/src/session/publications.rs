@@ -1,7 +1,7 @@
 //! Publications of the internal API on their way to the hub.
 
 use switchboard_api::{ApiError, Item, frames, lines};
-use switchboard_hub::{ChannelName, Draft, Receipt, ReplyTo};
+use switchboard_hub::{ChannelName, Condition, Draft, Receipt, ReplyTo};
 use switchboard_plane::ConnId;
 
 use crate::connection::{Form, InputReason, Results};
@@ -32,12 +32,7 @@ pub(super) fn publish(
     draft: Draft,
     number: u32,
 ) -> Option<Receipt> {
-    let reply_to = ReplyTo {
-        shard: core.shard,
-        conn: id.index(),
-        generation: id.generation(),
-        request: number,
-    };
+    let reply_to = reply_to(core, id, number);
     let Core { hub, exchange, now_ms, .. } = core;
     let receipt = hub.publish(*now_ms, name, draft, Some(reply_to), &mut exchange.outbox);
     core.counters.published_by_backends.add(1);
@@ -45,6 +40,29 @@ pub(super) fn publish(
         core.park_input(id, InputReason::Mailbox);
     }
     receipt
+}
+
+/// The same for what is published under a condition.
+pub(super) fn publish_if(
+    core: &mut Core,
+    id: ConnId,
+    name: &ChannelName,
+    publication: (Draft, Condition),
+    number: u32,
+) -> Option<Receipt> {
+    let reply_to = reply_to(core, id, number);
+    let Core { hub, exchange, now_ms, .. } = core;
+    let out = &mut exchange.outbox;
+    let receipt = hub.publish_if(*now_ms, name, publication, Some(reply_to), out);
+    core.counters.published_by_backends.add(1);
+    if core.exchange.is_over_bound() {
+        core.park_input(id, InputReason::Mailbox);
+    }
+    receipt
+}
+
+fn reply_to(core: &Core, id: ConnId, request: u32) -> ReplyTo {
+    ReplyTo { shard: core.shard, conn: id.index(), generation: id.generation(), request }
 }
 
 /// Publishes what is written in `bytes` from `at` on, as much as this turn has room for.

@@ -52,6 +52,12 @@ impl<P: Plane> Shard<P> {
                 show(wall, &mut receipt.last_requested_ms);
                 exchange.owe(reply, receipt);
             }
+            Command::PublishIf { name, draft, condition, reply } => {
+                let out = &mut exchange.outbox;
+                let mut receipt = hub.publish_home_if(*now_ms, &name, (draft, condition), out);
+                show(wall, &mut receipt.last_requested_ms);
+                exchange.owe(reply, receipt);
+            }
             Command::Delete { name, reply } => reply(hub.delete_home(&name, &mut exchange.outbox)),
             Command::Report { name, reply } => {
                 let mut report = hub.report(*now_ms, &name);

@@ -1,6 +1,7 @@
 mod age;
 mod begin;
 mod bounds;
+mod conditional;
 mod fanout;
 mod invariants;
 mod laggards;

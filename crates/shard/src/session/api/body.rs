@@ -8,7 +8,7 @@ use switchboard_ws::body::BodyReader;
 use switchboard_ws::head::Body;
 
 use super::super::verbs::Taken;
-use super::{answer, batch, handler, publish, work};
+use super::{answer, batch, calls, handler, publish, work};
 use crate::api::Held;
 use crate::connection::{Answering, ApiStage, ApiWork, Incoming, InputReason, Target};
 use crate::core::Core;
@@ -38,7 +38,8 @@ pub(super) fn begin(
         let used = head_bytes + body.len();
         return complete(core, id, target, answering, Cow::Borrowed(body), None, used);
     }
-    if matches!(target, Target::Publish { .. }) && !core.turn_budget.has_room() {
+    let is_publishing = matches!(target, Target::Publish { .. } | Target::Calls(..));
+    if is_publishing && !core.turn_budget.has_room() {
         return later(core, id);
     }
     let body_ms = core.api.config.timeouts.body_ms;
@@ -136,6 +137,12 @@ fn complete(
             publish::publish(core, id, &name, &meta, &body, held, answering);
         }
         Target::Batch => batch::begin(core, id, body, held, answering),
+        Target::Calls(method, mode) => {
+            if !core.turn_budget.has_room() && held.is_none() {
+                return later(core, id);
+            }
+            calls::begin(core, id, (method, mode), body, held, answering);
+        }
         Target::Handler(parts) => handler::hand_over(core, id, *parts, body, held, answering),
         Target::Refused(error) => answer::refuse(core, id, &error, answering),
     }
@@ -145,7 +152,7 @@ fn complete(
 /// The largest body of such a request.
 fn bytes_max(core: &Core, target: &Target) -> usize {
     match target {
-        Target::Batch => core.api.config.batch_bytes_max,
+        Target::Batch | Target::Calls(..) => core.api.config.batch_bytes_max,
         _ => core.api.config.publish_bytes_max,
     }
 }
@@ -153,6 +160,9 @@ fn bytes_max(core: &Core, target: &Target) -> usize {
 pub(super) fn too_large(core: &Core, target: &Target) -> ApiError {
     let config = &core.api.config;
     match target {
+        Target::Calls(..) => {
+            ApiError::too_large("a request", config.batch_bytes_max, "batch_bytes_max")
+        }
         Target::Batch => ApiError::too_large("a batch", config.batch_bytes_max, "batch_bytes_max"),
         _ => ApiError::too_large("a publication", config.publish_bytes_max, "publish_bytes_max"),
     }

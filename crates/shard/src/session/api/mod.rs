@@ -9,6 +9,7 @@ pub(crate) mod admission;
 mod answer;
 mod batch;
 pub(crate) mod body;
+mod calls;
 mod handler;
 mod publish;
 mod request;
@@ -38,10 +39,12 @@ impl Verbs for Api {
         }
     }
 
-    /// Goes on with a batch that had its share of a turn.
+    /// Goes on with publications that had its share of a turn.
     fn on_turn(core: &mut Core, id: ConnId) {
-        if let Some(ApiStage::Batch(..)) = stage(core, id) {
-            batch::go_on(core, id);
+        match stage(core, id) {
+            Some(ApiStage::Batch(..)) => batch::go_on(core, id),
+            Some(ApiStage::Calls(..)) => calls::go_on(core, id),
+            _ => {}
         }
     }
 
@@ -52,6 +55,7 @@ impl Verbs for Api {
                 publish::answer(core, id, receipt, answering);
             }
             Some(ApiStage::Batch(..)) => batch::on_published(core, id, request, receipt),
+            Some(ApiStage::Calls(..)) => calls::on_published(core, id, request, receipt),
             _ => {}
         }
     }
@@ -73,6 +77,7 @@ impl Verbs for Api {
         }
         match stage(core, id) {
             Some(ApiStage::Batch(..)) => batch::give_up(core, id),
+            Some(ApiStage::Calls(..)) => calls::give_up(core, id),
             Some(ApiStage::Body(incoming)) if incoming.awaits_room.is_some() => {
                 cut_short(core, id, &ApiError::busy());
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::request::Parts;
+use switchboard_api::centrifugo::{self, ERROR_MODE, ErrorMode};
 use switchboard_api::{ApiError, Granted, Meta, accepts_json, channel_in, check_encoding, lines};
 use switchboard_plane::ConnId;
 use switchboard_ws::head::{self, Body, HeadError, HeaderSlots, Request, Version};
@@ -119,6 +120,13 @@ fn target_and_limit(core: &Core, request: &Request<'_>) -> Result<(Target, usize
         check_encoding(request.headers("content-encoding"))?;
         return Ok((Target::Batch, config.batch_bytes_max));
     }
+    if request.method() == "POST"
+        && let Some(method) = centrifugo::Method::in_path(request.path())
+    {
+        check_encoding(request.headers("content-encoding"))?;
+        let mode = ErrorMode::of_header(request.header(ERROR_MODE));
+        return Ok((Target::Calls(method, mode), config.batch_bytes_max));
+    }
     if !knows_method(request.method()) {
         return Err(ApiError::unknown_method());
     }
@@ -134,6 +142,9 @@ fn parts(request: &Request<'_>) -> Result<Parts, ApiError> {
     let mut builder = http::Request::builder().method(request.method()).uri(target);
     for value in request.headers("accept") {
         builder = builder.header(http::header::ACCEPT, value);
+    }
+    if let Some(value) = request.header(ERROR_MODE) {
+        builder = builder.header(ERROR_MODE, value);
     }
     let bad = |_| ApiError::bad_request("bad_target", "the request target is not a valid path");
     builder.body(()).map(|request| request.into_parts().0).map_err(bad)

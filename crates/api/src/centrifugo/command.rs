@@ -1,0 +1,171 @@
+//! `publish` and `broadcast`: one payload, for one or several channels.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use switchboard_hub::{ChannelName, Condition, Draft, Kind, Version};
+
+use super::error::{CallError, Unread};
+use crate::ItemLimits;
+
+/// Largest key or epoch of a version, in bytes.
+const LABEL_BYTES_MAX: usize = 255;
+
+/// One publication that is wanted.
+#[derive(Debug)]
+pub struct Publication {
+    /// Its channel.
+    pub name: ChannelName,
+    /// What is published.
+    pub draft: Draft,
+    /// What must hold for it.
+    pub condition: Condition,
+    /// It is only for those who listen now.
+    pub skips_history: bool,
+}
+
+impl Publication {
+    /// What the hub is given where the channel has such a history.
+    ///
+    /// # Errors
+    /// Where it is to be kept out of a history: subscribers are sent what the log of their channel has.
+    pub fn admit(self, has_history: bool) -> Result<(Draft, Condition), CallError> {
+        if self.skips_history && has_history {
+            return Err(CallError::not_available(
+                "skip_history needs a namespace without a history (history_publications = 0)",
+            ));
+        }
+        Ok((self.draft, self.condition))
+    }
+}
+
+/// What a command publishes.
+#[derive(Debug)]
+pub(super) struct Content {
+    channels: Vec<Box<str>>,
+    kind: Kind,
+    payload: Box<[u8]>,
+    tags: Option<Box<str>>,
+    condition: Condition,
+    skips_history: bool,
+}
+
+impl Content {
+    pub(super) fn channels(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// What one of its publications takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.payload.len() + self.tags.as_ref().map_or(0, |tags| tags.len())
+    }
+
+    /// The publication to the `index`th channel.
+    pub(super) fn publication(&self, index: usize) -> Result<Publication, CallError> {
+        let name = self.channels.get(index).map(|channel| ChannelName::new(channel));
+        let name = name.ok_or_else(|| CallError::bad_request("channel is missing"))??;
+        let mut draft = Draft::new(self.kind, &self.payload);
+        if let Some(tags) = &self.tags {
+            draft = draft.with_tags(tags);
+        }
+        let condition = self.condition.clone();
+        Ok(Publication { name, draft, condition, skips_history: self.skips_history })
+    }
+}
+
+/// A command as it is written. What Centrifugo has beside it is read over.
+#[derive(Debug, Deserialize)]
+pub(super) struct Written<'a> {
+    channel: Option<Cow<'a, str>>,
+    channels: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    data: Option<&'a RawValue>,
+    b64data: Option<Cow<'a, str>>,
+    skip_history: Option<bool>,
+    tags: Option<BTreeMap<String, String>>,
+    idempotency_key: Option<Box<str>>,
+    version: Option<u64>,
+    version_epoch: Option<Box<str>>,
+}
+
+/// `null` is a payload like others.
+fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+/// Reads one object, and nothing behind it.
+pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Unread> {
+    // A list would be taken for the members in their order.
+    if json.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(Unread("it does not begin with {".to_owned()));
+    }
+    Ok(serde_json::from_slice(json)?)
+}
+
+impl Written<'_> {
+    /// What is to be published to `channel`.
+    pub(super) fn publish(mut self, limits: ItemLimits) -> Result<Content, CallError> {
+        let channel = self.channel.take().filter(|channel| !channel.is_empty());
+        let channel = channel.ok_or_else(|| CallError::bad_request("channel is missing"))?;
+        // A name that breaks a rule is told before what is wrong with the payload.
+        ChannelName::new(&channel)?;
+        self.content(vec![channel.into()], limits)
+    }
+
+    /// What is to be published to each of `channels`.
+    pub(super) fn broadcast(mut self, limits: ItemLimits) -> Result<Content, CallError> {
+        let channels = self.channels.take().unwrap_or_default();
+        if channels.is_empty() {
+            return Err(CallError::bad_request("channels is missing or empty"));
+        }
+        self.content(channels.into_iter().map(Into::into).collect(), limits)
+    }
+
+    fn content(self, channels: Vec<Box<str>>, limits: ItemLimits) -> Result<Content, CallError> {
+        let (kind, payload) = match self.b64data.filter(|data| !data.is_empty()) {
+            Some(data) => (Kind::Binary, decode(&data)?),
+            None => match self.data {
+                Some(data) => (Kind::Text, data.get().as_bytes().into()),
+                None => return Err(CallError::bad_request("data and b64data are missing")),
+            },
+        };
+        let condition = Condition {
+            key: label("idempotency_key", self.idempotency_key)?,
+            version: match self.version.unwrap_or(0) {
+                0 => None,
+                number => {
+                    let epoch = label("version_epoch", self.version_epoch)?.unwrap_or_default();
+                    Some(Version { number, epoch })
+                }
+            },
+        };
+        let tags = self.tags.filter(|tags| !tags.is_empty());
+        // Texts written to memory: nothing can fail.
+        let tags = tags.and_then(|tags| serde_json::to_string(&tags).ok()).map(Into::into);
+        let skips_history = self.skip_history.unwrap_or(false);
+        let content = Content { channels, kind, payload, tags, condition, skips_history };
+        limits.check(content.bytes()).map_err(|error| CallError::bad_request(error.message))?;
+        Ok(content)
+    }
+}
+
+fn decode(base64: &str) -> Result<Box<[u8]>, CallError> {
+    let bytes = STANDARD.decode(base64).map_err(|error| {
+        CallError::bad_request(format!("b64data must be standard base64: {error}"))
+    })?;
+    Ok(bytes.into())
+}
+
+fn label(name: &str, label: Option<Box<str>>) -> Result<Option<Box<str>>, CallError> {
+    match label.filter(|label| !label.is_empty()) {
+        Some(label) if label.len() > LABEL_BYTES_MAX => {
+            let rule = format!("{name} has at most {LABEL_BYTES_MAX} bytes");
+            Err(CallError::bad_request(rule))
+        }
+        label => Ok(label),
+    }
+}

@@ -1,0 +1,79 @@
+//! `POST /api/{method}`: the API of Centrifugo. Publications come here where they are many or large, or stand
+//! in a batch with other commands; the shards answer the others themselves.
+
+mod publish;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use switchboard_api::ApiError;
+use switchboard_api::centrifugo::{
+    Answer, Batch, CallError, ERROR_MODE, ErrorMode, Replies, Request, Unread,
+};
+
+use crate::error::Refused;
+use crate::state::ApiState;
+
+/// Answers a call.
+pub(crate) async fn call(
+    State(state): State<Arc<ApiState>>,
+    Path(method): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let mode = ErrorMode::of_header(headers.get(ERROR_MODE).map(HeaderValue::as_bytes));
+    let limits = state.config.calls.item_limits;
+    let answer = if method == "batch" {
+        batch(&state, &body).await
+    } else {
+        match Request::read(&method, &body, limits) {
+            Ok(Some(request)) => Ok(Answer::new(answer(&state, request).await, mode)),
+            Ok(None) => return Err(unknown(&method).into()),
+            Err(error) => Err(error),
+        }
+    };
+    Ok(response(answer.unwrap_or_else(|unread| Answer::unread(&unread))))
+}
+
+/// One after the other, also where they may run side by side (`parallel`): replies are in their order.
+async fn batch(state: &ApiState, body: &[u8]) -> Result<Answer, Unread> {
+    let calls = &state.config.calls;
+    let batch = Batch::read(body)?;
+    let mut requests = Vec::with_capacity(batch.commands.len());
+    for command in batch.commands {
+        let method = command.method.unwrap_or_default();
+        let request = Request::read(&method, command.params, calls.item_limits)?;
+        requests.push((method, request));
+    }
+    let mut replies = Replies::default();
+    for (method, request) in requests {
+        let result = match request {
+            Some(request) => answer(state, request).await,
+            None => Err(CallError::unknown_method()),
+        };
+        replies.push(&method, result);
+    }
+    Ok(replies.answer())
+}
+
+/// The JSON of the result.
+async fn answer(state: &ApiState, request: Request) -> Result<Vec<u8>, CallError> {
+    match request {
+        Request::Publish(calls) => publish::make(state, &calls).await,
+    }
+}
+
+fn unknown(method: &str) -> ApiError {
+    let message = format!("there is no method {method:?}");
+    ApiError::new(404, "not_found", message)
+}
+
+fn response(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers =
+        [(header::CONTENT_TYPE, answer.content_type), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, answer.body).into_response()
+}
