@@ -7,7 +7,7 @@ from support.raw_http import RawConnection, ask, get, upgrade
 
 PAGE = "https://app.example.org"
 STRANGER = "https://evil.example"
-EXPOSED = {"ETag", "Last-Modified", "Switchboard-Channel", "Switchboard-Event", "Switchboard-Gap"}
+EXPOSED = {"ETag", "Last-Modified", "Retry-After", "Switchboard-Channel", "Switchboard-Event", "Switchboard-Gap"}
 
 
 @pytest.fixture(scope="module")

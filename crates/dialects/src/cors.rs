@@ -23,8 +23,8 @@ pub fn write_cors_lines(out: &mut Vec<u8>, cors: Option<Cors<'_>>) {
     out.extend_from_slice(origin.as_bytes());
     out.extend_from_slice(
         b"\r\nVary: Origin\r\n\
-          Access-Control-Expose-Headers: ETag, Last-Modified, Switchboard-Channel, \
-          Switchboard-Event, Switchboard-Gap\r\n",
+          Access-Control-Expose-Headers: ETag, Last-Modified, Retry-After, \
+          Switchboard-Channel, Switchboard-Event, Switchboard-Gap\r\n",
     );
 }
 

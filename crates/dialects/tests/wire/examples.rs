@@ -60,7 +60,7 @@ fn an_event_stream() {
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
          Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n\
          Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccess-Control-Allow-Origin: https://app.example.org\r\n\
-         Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, Last-Modified, \
+         Vary: Origin\r\nAccess-Control-Expose-Headers: ETag, Last-Modified, Retry-After, \
          Switchboard-Channel, Switchboard-Event, Switchboard-Gap\r\nConnection: close\r\n\r\n\
          id: 4xk2c9aa-39\nevent: gap\ndata: {\"channel\":\"chat:room one\",\"reason\":\"evicted\",\
          \"missed\":[18,39],\"position\":\"4xk2c9aa-39\"}\n\n\

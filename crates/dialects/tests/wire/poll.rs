@@ -55,7 +55,8 @@ fn check_common(response: &http::Response<'_>, answer: &Answer<'_>) {
     let cors = answer.cors.map(|cors| cors.origin).filter(|origin| *origin == ORIGIN);
     assert_eq!(response.header("access-control-allow-origin"), cors);
     assert_eq!(response.header("vary"), cors.map(|_| "Origin"));
-    let exposed = "ETag, Last-Modified, Switchboard-Channel, Switchboard-Event, Switchboard-Gap";
+    let exposed = "ETag, Last-Modified, Retry-After, Switchboard-Channel, Switchboard-Event, \
+                   Switchboard-Gap";
     assert_eq!(response.header("access-control-expose-headers"), cors.map(|_| exposed));
 }
 
