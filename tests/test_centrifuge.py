@@ -290,6 +290,95 @@ def test_other_ways_hear_what_a_client_publishes_and_the_other_way_round(rooms, 
             assert answer.body == b'{"a":"b c"}'
 
 
+# What channels keep.
+
+
+def test_a_client_reads_the_history_of_a_channel(rooms, room):
+    """Also of one that it does not listen to, and that its shard may not know."""
+    offsets = []
+    for n in range(5):
+        offsets.append(int(rooms.publish(room, str(n))["position"].split("-")[1]))
+    with RawCentrifuge(rooms) as client:
+
+        def read(**fields):
+            history = client.ask("history", channel=room, **fields)["history"]
+            assert history["offset"] == offsets[-1] and len(history["epoch"]) == 8
+            return [(pub["data"], pub["offset"]) for pub in history.get("publications", [])]
+
+        both = list(enumerate(offsets))
+        assert read() == [] and read(limit=2) == both[:2] and read(limit=-1) == both
+        assert read(limit=99, reverse=True) == both[::-1] and read(limit=1, reverse=True) == both[-1:]
+        epoch = client.ask("history", channel=room)["history"]["epoch"]
+        for given in (epoch, ""):
+            since = {"offset": offsets[1], "epoch": given}
+            assert read(limit=2, since=since) == both[2:4]
+            assert read(limit=-1, since=since, reverse=True) == both[:1]
+        assert read(limit=-1, since={"offset": offsets[4], "epoch": epoch}) == []
+        for since in ({"offset": 1, "epoch": "_"}, {"offset": offsets[4] + 9, "epoch": epoch}):
+            error = client.ask("history", channel=room, limit=1, since=since)["error"]
+            assert error["code"] == 112
+        client.ask("subscribe", channel=room)
+        assert read(limit=1) == both[:1]
+        rooms.publish(room, "5")
+        assert client.publication(room)["data"] == 5
+    wait_until("nobody listens", lambda: rooms.subscribers(room) == 0)
+
+
+def test_a_long_history_is_read_in_parts(rooms, room):
+    for n in range(30):
+        rooms.publish(room, json.dumps([n, "x" * 9_000]))
+    with RawCentrifuge(rooms) as client:
+        found, since = [], {"offset": 0}
+        while len(found) < 30:
+            history = client.ask("history", channel=room, limit=-1, since=since)["history"]
+            assert 1 <= len(history["publications"]) < 10
+            found += [pub["data"][0] for pub in history["publications"]]
+            since = {"offset": history["publications"][-1]["offset"], "epoch": history["epoch"]}
+        assert found == list(range(30))
+
+
+def test_many_read_the_histories_of_many_channels_in_one_message(rooms, room):
+    names = [f"{room}-{n}" for n in range(40)]
+    for n, name in enumerate(names):
+        rooms.publish(name, str(n))
+    with RawCentrifuge(rooms) as client:
+        client.write(*(client.command("history", channel=name, limit=9) for name in names))
+        for n in range(40):
+            (publication,) = client.reply(n + 2)["history"]["publications"]
+            assert publication["data"] == n
+        assert not client.waiting
+
+
+def test_the_sdks_read_the_history(rooms, room):
+    for n in range(3):
+        rooms.publish(room, str(n))
+    with NodeSdk(rooms) as client:
+        client.wait_for("connected")
+        client.do("history", channel=room, options={"limit": 2, "reverse": True})
+        assert [pub["data"] for pub in client.wait_for("history")["publications"]] == [2, 1]
+    with PythonSdk(rooms) as client:
+        client.wait_for("connected")
+        found = client.run(client.client.history(room, limit=10))
+        assert [pub.data for pub in found.publications] == [0, 1, 2]
+
+
+def test_the_history_has_its_rights(serve):
+    rules = '[namespace.room]\nhistory = "authenticated"\n[namespace.no]\nsubscribe = "nobody"\n'
+    server = serve(rules, token_secret=SECRET)
+    server.publish("room:a", "1")
+    with RawCentrifuge(server) as stranger, RawCentrifuge(server, token=token("7")) as client:
+        assert stranger.ask("history", channel="room:a", limit=1)["error"]["code"] == 103
+        assert client.ask("history", channel="no:a", limit=1)["error"]["code"] == 103
+        assert len(client.ask("history", channel="room:a", limit=1)["history"]["publications"]) == 1
+        # Whoever may not have it hears whether something was missed.
+        known = client.ask("history", channel="room:a")["history"]
+        for offset, recovered in ((0, None), (known["offset"], True)):
+            where = {"recover": True, "offset": offset, "epoch": known["epoch"]}
+            reply = stranger.ask("subscribe", channel="room:a", **where)["subscribe"]
+            assert reply.get("recovered") == recovered and "publications" not in reply
+            stranger.ask("unsubscribe", channel="room:a")
+
+
 # What is refused.
 
 
@@ -310,6 +399,8 @@ def test_errors_that_leave_the_connection_as_it_is(rooms, room, channel):
         assert code("publish", channel=room) == 107
         assert code("rpc", method="m", data=1) == 108
         assert code("refresh", token="a.b.c") == 108
+        assert code("presence", channel=room) == 108
+        assert code("history", channel="a/b") == 107
         assert client.ask("unsubscribe", channel=channel)["unsubscribe"] == {}
         assert client.ask("ping")["ping"] == {}
 
@@ -476,11 +567,14 @@ def test_a_new_token_counts_from_then_on(serve):
 
 def test_the_npm_sdk_gets_a_new_token_when_its_time_is_over(serve):
     server = serve(MEMBERS, token_secret=SECRET)
-    tokens = [token("7", 3), token("7", 600)]
-    with NodeSdk(server, tokens=tokens) as client:
+    with NodeSdk(server, hasTokens=True) as client:
+        client.wait_for("token")
+        client.do("token", token=token("7", 6))
         client.wait_for("connected")
         client.subscribe("all:x")
         client.wait_for("subscribed")
+        client.wait_for("token")
+        client.do("token", token=token("7"))
         wait_until("the new token was shown", lambda: server.counter("tokens_verified") == 2)
         server.publish("all:x", "1")
         client.wait_for("publication", data=1)

@@ -6,14 +6,20 @@ import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 
 const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
-const { url, tokens = [], ...options } = JSON.parse(process.argv[2]);
+const { url, hasTokens = false, ...options } = JSON.parse(process.argv[2]);
+
+let give;
+function getToken() {
+  say({ event: "token" });
+  return new Promise((resolve) => (give = resolve));
+}
 
 const client = new Centrifuge(url, {
   websocket: WebSocket,
   minReconnectDelay: 20,
   maxReconnectDelay: 200,
-  // Each time that it needs one, the client gets the next.
-  ...(tokens.length && { getToken: async () => tokens.shift() ?? "" }),
+  // Each time that it needs one, the test is asked.
+  ...(hasTokens && { getToken }),
   ...options,
 });
 for (const name of ["connecting", "connected", "disconnected", "error", "message"]) {
@@ -50,6 +56,7 @@ const answered = {
 };
 
 const commands = {
+  token: ({ token }) => give(token),
   connect: () => client.connect(),
   disconnect: () => client.disconnect(),
   subscribe,

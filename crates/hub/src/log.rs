@@ -118,7 +118,11 @@ impl Log {
     }
 
     /// The publications after one offset and up to another, as far as they are kept.
-    pub(crate) fn between(&self, after: u64, until: u64) -> impl Iterator<Item = &Publication> {
+    pub(crate) fn between(
+        &self,
+        after: u64,
+        until: u64,
+    ) -> impl DoubleEndedIterator<Item = &Publication> {
         let range = self.index_after(after)..self.index_after(until);
         self.entries.range(range).map(|publication| &**publication)
     }

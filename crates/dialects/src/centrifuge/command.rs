@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::connect::Connect;
 use super::fields::raw;
+use super::history::History;
 use super::subscribe::Subscribe;
 
 /// A command of the client.
@@ -32,6 +33,8 @@ pub enum Method<'a> {
     Unsubscribe(Cow<'a, str>),
     /// To publish.
     Publish(Publish<'a>),
+    /// To read what a channel keeps.
+    History(Box<History<'a>>),
     /// To ask the backend.
     Rpc(Rpc<'a>),
     /// To tell the backend something. It has no reply.
@@ -214,7 +217,8 @@ impl<'de> Visitor<'de> for Fields {
                     map.next_value::<Option<RawToken<'de>>>()?.map(|raw| Method::Refresh(raw.token))
                 }
                 Field::Ping => map.next_value::<Option<Ignored>>()?.map(|_| Method::Ping),
-                Field::Presence | Field::PresenceStats | Field::History | Field::SubRefresh => {
+                Field::History => map.next_value::<Option<_>>()?.map(Method::History),
+                Field::Presence | Field::PresenceStats | Field::SubRefresh => {
                     map.next_value::<Option<Ignored>>()?.map(|_| Method::Unserved)
                 }
             };
@@ -290,7 +294,13 @@ mod tests {
         }));
         assert!(is(r#"{"id":4,"ping":{}}"#, |it| matches!(it, Method::Ping)));
         assert!(is("{}", |it| matches!(it, Method::Pong)));
-        assert!(is(r#"{"id":4,"history":{"channel":"c"}}"#, |it| matches!(it, Method::Unserved)));
+        assert!(is(r#"{"id":4,"presence":{"channel":"c"}}"#, |it| matches!(it, Method::Unserved)));
+        let history =
+            r#"{"id":4,"history":{"channel":"c","limit":-1,"since":{"offset":3},"reverse":true}}"#;
+        assert!(is(history, |it| {
+            matches!(it, Method::History(it)
+                if it.limit == -1 && it.reverse && it.since.as_ref().is_some_and(|it| it.offset == 3))
+        }));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use switchboard_ws::frame::{self, Opcode};
 use super::codes::ErrorCode;
 use super::connect::Connected;
 use super::fields::{is_false, is_zero};
+use super::history::Past;
 use super::subscribe::Subscribed;
 use crate::json::push_json;
 
@@ -22,6 +23,8 @@ pub enum Reply<'a> {
     Unsubscribe {},
     /// It is published.
     Publish {},
+    /// What the channel keeps.
+    History(Past<'a>),
     /// The backend's answer.
     Rpc {
         /// The answer.

@@ -76,7 +76,7 @@ impl Recover<'_> {
 
 /// Clients send an epoch of their own where they know that their place is lost, so one that is not ours is a
 /// stream that nobody has.
-fn start(offset: u64, epoch: &str) -> Start {
+pub(super) fn start(offset: u64, epoch: &str) -> Start {
     if epoch.is_empty() {
         return Start::AfterOffset(offset);
     }

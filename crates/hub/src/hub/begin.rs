@@ -95,6 +95,23 @@ impl Hub {
         }
     }
 
+    /// What the history of a channel has after one offset and up to another, oldest first. Nothing while the
+    /// home has not answered.
+    pub fn history(
+        &self,
+        now_ms: u64,
+        channel: u32,
+        after: u64,
+        until: u64,
+    ) -> impl DoubleEndedIterator<Item = &Publication> {
+        let channel = self.table.get(channel).filter(|channel| !channel.is_waiting());
+        channel.into_iter().flat_map(move |channel| {
+            let ttl_ms = self.rules[channel.namespace].history_ttl_ms;
+            let after = after.max(channel.log().history_before(now_ms, ttl_ms));
+            channel.log().between(after, until.max(after))
+        })
+    }
+
     /// When the last publication up to `offset` was made (Unix milliseconds), if it is kept or was the
     /// last one dropped; of that one only the second is known.
     pub fn time_at(&self, channel: u32, offset: u64) -> Option<u64> {

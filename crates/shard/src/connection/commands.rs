@@ -14,7 +14,7 @@ pub(crate) struct Commands {
     used: usize,
     /// What a backend has said of the first of them.
     pub(crate) verdict: Option<Verdict>,
-    /// The subscription that begins once the home of its channel has answered.
+    /// What goes on once the home of its channel has answered.
     pub(crate) awaited: Option<Awaited>,
     /// Those headers of the upgrade that backends want to see of a client that begins.
     pub(crate) connect_headers: Headers,
@@ -22,9 +22,57 @@ pub(crate) struct Commands {
     pub(crate) subscribe_headers: Headers,
 }
 
+/// A command that waits for the home of a channel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Awaited {
+    /// To listen to it.
+    Subscription(Beginning),
+    /// To read what it keeps.
+    History(Reading),
+}
+
+impl Awaited {
+    /// The number of the command.
+    pub(crate) fn command(&self) -> u32 {
+        match self {
+            Self::Subscription(beginning) => beginning.command,
+            Self::History(reading) => reading.command,
+        }
+    }
+
+    /// Which of the connection's subscriptions waits.
+    pub(crate) fn nth(&self) -> u16 {
+        match self {
+            Self::Subscription(beginning) => beginning.nth,
+            Self::History(reading) => reading.nth,
+        }
+    }
+}
+
+/// A client that wants to read what a channel keeps, and does not listen to it but until then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// The number of its command.
+    pub(crate) command: u32,
+    /// Which of the connection's.
+    pub(crate) nth: u16,
+    pub(crate) wanted: Wanted,
+}
+
+/// What of a history is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// How many publications at most.
+    pub(crate) count_max: usize,
+    /// Only what is behind that, or before it in reverse: the offset, and what finds the place.
+    pub(crate) since: Option<(u64, Start)>,
+    /// The newest first.
+    pub(crate) reverse: bool,
+}
+
 /// A subscription that has not begun.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Awaited {
+pub(crate) struct Beginning {
     /// The number of its command.
     pub(crate) command: u32,
     /// Which of the connection's.

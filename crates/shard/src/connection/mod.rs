@@ -29,7 +29,7 @@ pub(crate) use asking::{Asking, Opening, Ticket};
 pub(crate) use busy::{Busy, Lost, ResumeRequest, Then, Untold};
 pub(crate) use calling::Calling;
 pub use client_ids::ClientIds;
-pub(crate) use commands::{Awaited, Headers};
+pub(crate) use commands::{Awaited, Beginning, Headers, Reading, Wanted};
 pub(crate) use gates::{InputReason, OutputReason};
 pub(crate) use listen_mode::{ListenFlag, ListenMode};
 pub(crate) use place::Place;

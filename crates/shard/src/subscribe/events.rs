@@ -6,6 +6,7 @@ use switchboard_hooks::{Event, EventKind};
 use switchboard_hub::ChannelName;
 use switchboard_plane::ConnId;
 
+use super::joined::joined as joined_to;
 use super::presence::name_of;
 use crate::connection::Session;
 use crate::core::Core;
@@ -121,7 +122,7 @@ fn event(core: &Core, kind: EventKind) -> Event {
 
 /// How the connection is named, its user, and its channels.
 fn who(core: &Core, id: ConnId) -> (String, Arc<str>, Vec<ChannelName>) {
-    let names = core.subscriptions(id).filter_map(|(_, to)| core.hub.name(to.channel).cloned());
+    let names = joined_to(core, id).filter_map(|(_, to)| core.hub.name(to.channel).cloned());
     let user = core.identities.user(id.index()).unwrap_or_default();
     (name_of(core, id), user.into(), names.collect())
 }

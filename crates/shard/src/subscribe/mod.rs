@@ -3,6 +3,7 @@
 
 mod channels;
 pub(crate) mod events;
+mod joined;
 pub(crate) mod position;
 pub(crate) mod presence;
 pub(crate) mod resume;

@@ -3,6 +3,7 @@
 use switchboard_hub::{ChannelName, Draft, Kind};
 use switchboard_plane::ConnId;
 
+use super::joined::joined as joined_to;
 use crate::connection::Session;
 use crate::core::{Announcement, Core};
 
@@ -55,8 +56,7 @@ fn announce(core: &mut Core, id: ConnId, only: Option<u16>, event: &str) {
         let rules = namespaces.rules(namespaces.resolve(name)?);
         rules.join_leave.then_some((name.clone(), rules.join_leave_per_second))
     };
-    let names: Vec<(ChannelName, u32)> = core
-        .subscriptions(id)
+    let names: Vec<(ChannelName, u32)> = joined_to(core, id)
         .filter(|(nth, _)| only.is_none_or(|only| only == *nth))
         .filter_map(|(_, subscription)| bound(core.hub.name(subscription.channel)?))
         .collect();

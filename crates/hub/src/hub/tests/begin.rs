@@ -70,6 +70,20 @@ fn a_position_begins_behind_itself_or_with_a_gap_that_says_what_is_missing() {
 }
 
 #[test]
+fn the_history_is_read_between_two_places_in_either_order() {
+    let (single, a, _) = nine();
+    let read = |after, until| -> Vec<u64> {
+        single.hub.history(0, a, after, until).map(Publication::offset).collect()
+    };
+    // What is kept for laggards alone is not in it.
+    assert_eq!(read(0, 9), [6, 7, 8, 9]);
+    assert_eq!((read(6, 8), read(0, 6)), (vec![7, 8], vec![6]));
+    assert!(read(9, 99).is_empty() && read(8, 7).is_empty() && read(0, 0).is_empty());
+    let newest = single.hub.history(0, a, 0, 9).next_back().map(Publication::offset);
+    assert_eq!(newest, Some(9));
+}
+
+#[test]
 fn a_client_without_the_right_to_the_history_goes_on_at_the_head_and_nowhere_else() {
     let (single, a, epoch) = nine();
     let after = |epoch, offset, on_gap| {

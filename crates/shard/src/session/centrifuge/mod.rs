@@ -8,11 +8,13 @@
 mod close;
 mod commands;
 mod connect;
+mod history;
 mod messages;
 mod open;
 mod pings;
 mod progress;
 mod publish;
+mod read;
 mod refresh;
 mod reply;
 mod subscribe;

@@ -9,9 +9,10 @@ use switchboard_hooks::{Answer, Question, Refusal};
 use switchboard_hub::{ChannelName, Epoch, OnGap, Position, Publication, Start, Subscription};
 use switchboard_plane::ConnId;
 
+use super::history;
 use super::progress::{Progress, take_verdict};
 use super::reply::{refuse, refuse_by_backend, reply};
-use crate::connection::{Asking, Awaited, ResumeRequest, Ticket};
+use crate::connection::{Asking, Awaited, Beginning, Reading, ResumeRequest, Ticket};
 use crate::core::Core;
 use crate::hooks;
 use crate::identity::{self, Shown};
@@ -82,14 +83,16 @@ fn try_subscribe(
     let Some(nth) = subscribe::subscribe_to(core, id, &name) else {
         return Ok(Progress::Done);
     };
-    let awaited = Awaited {
+    presence::joined_one(core, id, nth);
+    events::joined_one(core, id, nth);
+    let beginning = Beginning {
         command: number,
         nth,
         start,
         offset: request.offset,
         rejects_unrecovered: request.rejects_unrecovered(),
     };
-    begin(core, id, awaited);
+    begin(core, id, beginning);
     Ok(Progress::Done)
 }
 
@@ -133,17 +136,22 @@ fn permit(core: &mut Core, id: ConnId, name: &ChannelName) -> Result<Permit, Err
 }
 
 /// The subscription is there: says where it begins, at once or when its home has answered.
-fn begin(core: &mut Core, id: ConnId, awaited: Awaited) {
-    let Some(subscription) = core.subscription(id, awaited.nth) else {
+fn begin(core: &mut Core, id: ConnId, beginning: Beginning) {
+    let Some(subscription) = core.subscription(id, beginning.nth) else {
         return;
     };
     let is_known = core.hub.position(subscription.channel).is_some();
-    if awaited.start == Start::Now && is_known {
-        return tell(core, id, awaited, false);
+    if beginning.start == Start::Now && is_known {
+        return tell(core, id, beginning, false);
     }
+    await_home(core, id, beginning.start, Awaited::Subscription(beginning));
+}
+
+/// A new subscription begins when its home has answered, which may be at once.
+pub(super) fn await_home(core: &mut Core, id: ConnId, start: Start, awaited: Awaited) {
     core.await_home(id);
     if let Some(connection) = core.slab.get_mut(id) {
-        let starts = vec![(awaited.nth, awaited.start)];
+        let starts = vec![(awaited.nth(), start)];
         let busy = connection.busy();
         busy.resume = Some(Box::new(ResumeRequest { starts, on_gap: OnGap::Now }));
         busy.commands().awaited = Some(awaited);
@@ -160,17 +168,24 @@ fn begin(core: &mut Core, id: ConnId, awaited: Awaited) {
 
 /// The home has answered.
 pub(super) fn started(core: &mut Core, id: ConnId, lost: &[Lost]) {
-    if let Some(awaited) = take_awaited(core, id) {
-        tell(core, id, awaited, !lost.is_empty());
+    match take_awaited(core, id) {
+        Some(Awaited::Subscription(beginning)) => tell(core, id, beginning, !lost.is_empty()),
+        Some(Awaited::History(Reading { command, nth, wanted })) => {
+            if let Some(subscription) = core.subscription(id, nth) {
+                history::tell(core, id, command, subscription.channel, wanted);
+            }
+            subscribe::withdraw(core, id, nth);
+        }
+        None => {}
     }
     core.want_room(id);
 }
 
 /// Says where a subscription begins, with the first of what its client missed.
-fn tell(core: &mut Core, id: ConnId, awaited: Awaited, is_lost: bool) {
-    let Awaited { command, nth, .. } = awaited;
-    if is_lost && awaited.rejects_unrecovered {
-        subscribe::withdraw(core, id, nth);
+fn tell(core: &mut Core, id: ConnId, beginning: Beginning, is_lost: bool) {
+    let Beginning { command, nth, .. } = beginning;
+    if is_lost && beginning.rejects_unrecovered {
+        subscribe::leave_one(core, id, nth);
         return refuse(core, id, command, ErrorCode::UnrecoverablePosition);
     }
     let Some(subscription) = core.subscription(id, nth) else {
@@ -179,7 +194,7 @@ fn tell(core: &mut Core, id: ConnId, awaited: Awaited, is_lost: bool) {
     let Some(Position { epoch, .. }) = core.hub.position(subscription.channel) else {
         return;
     };
-    let was_recovering = awaited.start != Start::Now;
+    let was_recovering = beginning.start != Start::Now;
     let recovered = was_recovering && !is_lost;
     let cursor = core.hub.cursor(subscription);
     let forms: Vec<_> = if recovered {
@@ -192,15 +207,13 @@ fn tell(core: &mut Core, id: ConnId, awaited: Awaited, is_lost: bool) {
         recoverable: true,
         positioned: true,
         epoch: epoch.as_str(),
-        offset: if recovered { awaited.offset } else { cursor },
+        offset: if recovered { beginning.offset } else { cursor },
         was_recovering,
         recovered,
         publications: publications.collect(),
         ..Subscribed::default()
     };
     reply(core, id, command, &Reply::Subscribe(subscribed));
-    presence::joined_one(core, id, nth);
-    events::joined_one(core, id, nth);
 }
 
 /// The first of what follows the cursor, which moves behind it.
@@ -250,8 +263,11 @@ pub(super) fn deleted(core: &mut Core, id: ConnId) {
     if !core.slab.get(id).is_some_and(|connection| connection.gates.awaits_home())
         && let Some(awaited) = take_awaited(core, id)
     {
-        subscribe::withdraw(core, id, awaited.nth);
-        refuse(core, id, awaited.command, ErrorCode::Internal);
+        match awaited {
+            Awaited::Subscription(beginning) => subscribe::leave_one(core, id, beginning.nth),
+            Awaited::History(reading) => subscribe::withdraw(core, id, reading.nth),
+        }
+        refuse(core, id, awaited.command(), ErrorCode::Internal);
     }
     let deleted = core.subscriptions(id).filter(|(_, to)| core.hub.is_deleted(*to));
     let deleted: Vec<u16> = deleted.map(|(nth, _)| nth).collect();
