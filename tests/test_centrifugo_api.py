@@ -5,10 +5,18 @@ import base64
 import concurrent.futures
 import http.client
 import json
+import pathlib
+import subprocess
 
 import cent
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
+from support.tokens import SECRET, token
+from support.waiting import wait_until
+
+NODE = pathlib.Path(__file__).parent / "node"
 KEY = "correct-horse-battery-staple"
 
 
@@ -50,7 +58,7 @@ def keyed(start_shared, plane, shards, tmp_path_factory):
         "[namespace.now]\nhistory_publications = 0\n"
         "[namespace.chat]\npresence_list = true\n"
     )
-    return start_shared(plane, shards, config=file, api_key=KEY)
+    return start_shared(plane, shards, config=file, api_key=KEY, token_secret=SECRET)
 
 
 def client(server):
@@ -127,8 +135,6 @@ def test_the_asynchronous_cent_publishes(keyed):
 
 
 def test_subscribers_get_the_data_as_it_was_written(everywhere, channel):
-    from websockets.sync.client import connect
-
     with connect(everywhere.ws(f"/sub/{channel}")) as listener:
         everywhere.wait_for_subscribers(channel, 1)
         for data in (b'{"a" : 1.50}', b'"text"', b"null", b"9007199254740993", b"-1e400", b"[]"):
@@ -249,3 +255,127 @@ def test_what_is_no_method_is_not_found(everywhere):
     assert status == 405 and "POST" in headers["Allow"]
     gzip = {"Content-Encoding": "gzip"}
     assert everywhere.request("POST", "/api/publish", b"{}", gzip)[0] == 415
+
+
+def listen(server, channel, sub, **claims):
+    bearer = {"Authorization": f"Bearer {token(sub=sub, **claims)}"}
+    return connect(server.ws(f"/sub/{channel}"), additional_headers=bearer)
+
+
+def closed_with(listener):
+    with pytest.raises(ConnectionClosed) as raised:
+        listener.recv(timeout=10)
+    return raised.value.rcvd.code
+
+
+def test_cent_reads_a_history_and_removes_it(keyed, channel):
+    ours = client(keyed)
+    name = f"chat:{channel}-history"
+    for number in range(5):
+        ours.publish(cent.PublishRequest(channel=name, data={"n": number}, tags={"t": "v"}))
+
+    def history(**asked):
+        return ours.history(cent.HistoryRequest(channel=name, **asked))
+
+    everything = history(limit=-1)
+    assert [it.data["n"] for it in everything.publications] == [0, 1, 2, 3, 4]
+    assert everything.publications[0].tags == {"t": "v"}
+    assert everything.offset == everything.publications[-1].offset
+    assert history().publications == [] and history().offset == everything.offset
+    third = everything.publications[2]
+    since = cent.StreamPosition(offset=third.offset, epoch=everything.epoch)
+    assert [it.data["n"] for it in history(limit=1, since=since).publications] == [3]
+    reverse = history(limit=-1, since=since, reverse=True)
+    assert [it.data["n"] for it in reverse.publications] == [1, 0]
+    for wrong in (
+        cent.StreamPosition(offset=third.offset, epoch="another"),
+        cent.StreamPosition(offset=everything.offset + 1, epoch=everything.epoch),
+    ):
+        with pytest.raises(cent.CentApiResponseError) as raised:
+            history(limit=-1, since=wrong)
+        assert raised.value.code == 112
+
+    with connect(keyed.ws(f"/sub/{name}")) as listener:
+        wait_until("a listener", lambda: ours.presence_stats(stats_of(name)).num_clients == 1)
+        ours.history_remove(cent.HistoryRemoveRequest(channel=name))
+        removed = history(limit=-1)
+        assert removed.publications == [] and removed.epoch == everything.epoch
+        assert removed.offset == everything.offset
+        ours.publish(cent.PublishRequest(channel=name, data="after"))
+        assert listener.recv(timeout=10) == '"after"'
+    assert [it.data for it in history(limit=-1).publications] == ["after"]
+
+
+def stats_of(name):
+    return cent.PresenceStatsRequest(channel=name)
+
+
+def test_cent_sees_and_ends_the_connections_of_a_user(keyed, channel):
+    ours = client(keyed)
+    name = f"chat:{channel}-users"
+    with (
+        listen(keyed, name, "7", info={"name": "x"}) as first,
+        listen(keyed, name, "7") as second,
+        listen(keyed, name, "8"),
+    ):
+        wait_until("listeners", lambda: ours.presence_stats(stats_of(name)).num_clients == 3)
+        assert ours.presence_stats(stats_of(name)).num_users == 2
+        presence = ours.presence(cent.PresenceRequest(channel=name)).presence
+        assert sorted(it.user for it in presence.values()) == ["7", "7", "8"]
+        assert [it.conn_info for it in presence.values() if it.conn_info] == [{"name": "x"}]
+        channels = ours.channels(cent.ChannelsRequest(pattern="chat:*-users")).channels
+        assert channels[name].num_clients == 3
+        assert ours.channels(cent.ChannelsRequest(pattern="nothing*")).channels == {}
+        # These numbers are counted each second.
+        wait_until("users", lambda: ours.info(cent.InfoRequest()).nodes[0].num_users >= 2)
+        node = ours.info(cent.InfoRequest()).nodes[0]
+        assert node.num_clients >= 3 and node.name == "switchboard" and node.num_channels > 0
+
+        with_info = next(key for key, it in presence.items() if it.conn_info)
+        ours.disconnect(cent.DisconnectRequest(user="7", whitelist=[with_info]))
+        assert closed_with(second) == 4403
+        ours.refresh(cent.RefreshRequest(user="7", client=with_info, expired=True))
+        assert closed_with(first) == 4401
+        wait_until("one listener", lambda: ours.presence_stats(stats_of(name)).num_clients == 1)
+
+
+def test_what_this_server_lacks_is_not_available(keyed):
+    ours = client(keyed)
+    for ask in (
+        lambda: ours.subscribe(cent.SubscribeRequest(user="7", channel="chat:a")),
+        lambda: ours.unsubscribe(cent.UnsubscribeRequest(user="7", channel="chat:a")),
+        lambda: ours.presence(cent.PresenceRequest(channel="news")),
+        lambda: ours.history(cent.HistoryRequest(channel="now:a")),
+    ):
+        with pytest.raises(cent.CentApiResponseError) as raised:
+            ask()
+        assert raised.value.code == 108
+
+
+def test_a_batch_may_have_any_commands(keyed, channel):
+    ours = client(keyed)
+    name = f"chat:{channel}-batch"
+    requests = [
+        cent.PublishRequest(channel=name, data=1),
+        cent.HistoryRequest(channel=name, limit=-1),
+        cent.PresenceStatsRequest(channel=name),
+        cent.InfoRequest(),
+        cent.BroadcastRequest(channels=[name], data=2),
+    ]
+    replies = ours.batch(cent.BatchRequest(requests=requests)).replies
+    assert [it.data for it in replies[1].publications] == [1]
+    assert replies[2].num_clients == 0 and len(replies[3].nodes) == 1
+    assert replies[4].responses[0].result.offset > replies[0].offset
+
+
+def test_the_library_for_node_publishes(keyed, channel):
+    name = f"chat:{channel}-node"
+    done = subprocess.run(
+        ["node", "cent.mjs", keyed.internal("/api"), KEY, name],
+        cwd=NODE, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["published"]["offset"] > 0 and len(told["published"]["epoch"]) == 8
+    assert told["broadcast"]["responses"][0]["result"]["offset"] > told["published"]["offset"]
+    assert told["refused"]

@@ -10,6 +10,8 @@ pub trait Broker: Send + Sync + 'static {
     /// Publishes, if the condition holds. If not, the answer is the receipt of the publication that was made
     /// already, or has the position of the last one.
     fn publish(&self, name: ChannelName, draft: Draft, condition: Condition, reply: Reply<Receipt>);
+    /// Removes the history of a channel; false when there was none.
+    fn remove_history(&self, name: ChannelName, reply: Reply<bool>);
     /// Deletes a channel; false when there was none.
     fn delete(&self, name: ChannelName, reply: Reply<bool>);
 }

@@ -24,7 +24,7 @@ use crate::state::ApiState;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     default: usize,
-    max: usize,
+    pub(crate) max: usize,
 }
 
 pub(crate) const SUBSCRIBERS: Limits = Limits { default: 1_000, max: 10_000 };

@@ -1,9 +1,20 @@
 //! How the internal API queries the shards.
 
 use switchboard_api::{HistogramCounts, Metric};
-use switchboard_hub::{ChannelName, ShardReport, SlowClient, SubscriberInfo};
+use switchboard_hub::{
+    ChannelName, History, HistoryQuery, ListenedTo, ShardReport, SlowClient, SubscriberInfo,
+};
 
 use crate::reply::Reply;
+
+/// Some connections of a user, by their names.
+#[derive(Clone, Debug, Default)]
+pub struct Only {
+    /// This one alone; all if none.
+    pub client: Option<Box<str>>,
+    /// Not these.
+    pub but: Vec<Box<str>>,
+}
 
 /// Asks the shards what they know. No method may block: each hands its request over and returns.
 pub trait Inspect: Send + Sync + 'static {
@@ -29,8 +40,21 @@ pub trait Inspect: Send + Sync + 'static {
         max: usize,
         reply: Reply<(u64, Vec<SubscriberInfo>)>,
     );
-    /// Ends the connections of a user on one shard; the answer is how many there were.
-    fn disconnect(&self, shard: usize, user: Box<str>, reply: Reply<u64>);
+    /// Ends some connections of a user on one shard; the answer is how many there were.
+    fn disconnect(&self, shard: usize, user: Box<str>, only: Only, reply: Reply<u64>);
+    /// Has some connections of a user on one shard end at this Unix second, or never; the answer is how many
+    /// there are.
+    fn prolong(
+        &self,
+        shard: usize,
+        user: Box<str>,
+        until_s: (Only, Option<u32>),
+        reply: Reply<u64>,
+    );
+    /// A part of a channel's history; none where nobody knows the channel.
+    fn history(&self, name: ChannelName, query: HistoryQuery, reply: Reply<Option<History>>);
+    /// Some of the channels that have subscribers on one shard, with their numbers, and where to go on.
+    fn channels(&self, shard: usize, from: u32, reply: Reply<ListenedTo>);
     /// The clients of one shard whose sockets have been full for longest, at most `max`.
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>);
     /// The counters of each shard: the same ones in the same order.

@@ -20,6 +20,8 @@ pub(crate) struct ApiState {
     pub inspect: Arc<dyn Inspect>,
     pub metrics: Metrics,
     pub started: Instant,
+    /// Names this run of the server.
+    pub uid: String,
 }
 
 impl ApiState {
@@ -29,7 +31,8 @@ impl ApiState {
         inspect: Arc<dyn Inspect>,
     ) -> Arc<Self> {
         let metrics = Metrics::new(&config, &inspect);
-        Arc::new(Self { config, broker, inspect, metrics, started: Instant::now() })
+        let uid = format!("{:016x}", fastrand::u64(..));
+        Arc::new(Self { config, broker, inspect, metrics, started: Instant::now(), uid })
     }
 
     /// The deadline of a question to the shards that is asked now.

@@ -11,6 +11,7 @@ use switchboard_api::ApiError;
 
 use crate::clients::{Client, SUBSCRIBERS, fresh};
 use crate::error::Refused;
+use crate::inspect::Only;
 use crate::state::ApiState;
 
 /// The connections of a user: their exact number, and a list.
@@ -36,8 +37,11 @@ pub(crate) async fn disconnect(
     uri: Uri,
 ) -> Result<impl IntoResponse, Refused> {
     let user = user_in(&uri)?;
-    let shards =
-        state.ask_all(|shard, reply| state.inspect.disconnect(shard, user.clone(), reply)).await?;
+    let shards = state
+        .ask_all(|shard, reply| {
+            state.inspect.disconnect(shard, user.clone(), Only::default(), reply);
+        })
+        .await?;
     Ok(fresh(Disconnected { disconnected: shards.iter().sum() }))
 }
 

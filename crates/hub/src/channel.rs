@@ -304,6 +304,13 @@ impl Channel {
         }
     }
 
+    /// Nobody may begin in what is kept. It stays for those who lag.
+    pub(crate) fn remove_history(&mut self) {
+        if let Some(stored) = &mut self.stored {
+            stored.log.remove_history();
+        }
+    }
+
     /// Drops all that is kept; the head stays.
     pub(crate) fn clear_log(&mut self) {
         if let Some(stored) = &mut self.stored {

@@ -189,6 +189,11 @@ impl Log {
         self.history_len -= 1;
     }
 
+    /// Removes everything from the history.
+    pub(crate) fn remove_history(&mut self) {
+        (self.history_len, self.history_bytes) = (0, 0);
+    }
+
     /// Removes from the history what is too old for it, at most so many publications. Returns how
     /// many.
     pub(crate) fn expire(&mut self, now_ms: u64, ttl_ms: u64, steps_max: usize) -> usize {
@@ -240,6 +245,16 @@ impl Log {
     /// The publications after the offset `after`, all of which must be kept.
     pub(crate) fn to_vec(&self, after: u64) -> Vec<Arc<Publication>> {
         self.range_after(after).cloned().collect()
+    }
+
+    /// The publications after one offset and up to another, as far as they are kept.
+    pub(crate) fn shared(
+        &self,
+        after: u64,
+        until: u64,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Publication>> {
+        let start = self.index_after(after);
+        self.entries.range(start..self.index_after(until).max(start))
     }
 
     fn range_after(&self, after: u64) -> impl Iterator<Item = &Arc<Publication>> {

@@ -127,6 +127,13 @@ pub enum Message {
         /// The receipt.
         receipt: Receipt,
     },
+    /// From the home: nobody may begin in what was published so far.
+    HistoryRemoved {
+        /// The mirror's channel index.
+        channel: u32,
+        /// The mirror's generation.
+        generation: u64,
+    },
     /// From the home: the stream was deleted; one with a new epoch begins.
     Deleted {
         /// The mirror's channel index.

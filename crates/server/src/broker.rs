@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use switchboard_api::{HistogramCounts, Metric};
 use switchboard_auth::Verifier;
-use switchboard_control::{Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Reply};
+use switchboard_control::{Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Only, Reply};
 use switchboard_hooks::{Event, Question, Verdict};
 use switchboard_hub::{
-    ChannelName, Condition, Draft, Receipt, Router, ShardReport, SlowClient, SubscriberInfo,
+    ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Receipt, Router, ShardReport,
+    SlowClient, SubscriberInfo,
 };
 use switchboard_shard::{
-    ApiRequest, ApiResponse, Command, Counters, Handle as Shard, RequestHandler, SEND_DELAY,
+    ApiRequest, ApiResponse, Chosen, Command, Counters, Handle as Shard, RequestHandler, SEND_DELAY,
 };
 use tokio::runtime::Handle;
 
@@ -67,9 +68,17 @@ impl Broker for Shards {
         home.send(Command::PublishIf { name, draft, condition, reply });
     }
 
+    fn remove_history(&self, name: ChannelName, reply: Reply<bool>) {
+        self.home(&name).send(Command::RemoveHistory { name, reply });
+    }
+
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {
         self.home(&name).send(Command::Delete { name, reply });
     }
+}
+
+fn chosen(Only { client, but }: Only) -> Chosen {
+    Chosen { only: client, but }
 }
 
 impl Inspect for Shards {
@@ -105,8 +114,28 @@ impl Inspect for Shards {
         self.handles[shard].send(Command::OfUser { user, max, reply });
     }
 
-    fn disconnect(&self, shard: usize, user: Box<str>, reply: Reply<u64>) {
-        self.handles[shard].send(Command::Disconnect { user, reply });
+    fn disconnect(&self, shard: usize, user: Box<str>, only: Only, reply: Reply<u64>) {
+        let only = chosen(only);
+        self.handles[shard].send(Command::Disconnect { user, only, reply });
+    }
+
+    fn prolong(
+        &self,
+        shard: usize,
+        user: Box<str>,
+        (only, until_s): (Only, Option<u32>),
+        reply: Reply<u64>,
+    ) {
+        let only = chosen(only);
+        self.handles[shard].send(Command::Prolong { user, only, until_s, reply });
+    }
+
+    fn history(&self, name: ChannelName, query: HistoryQuery, reply: Reply<Option<History>>) {
+        self.home(&name).send(Command::History { name, query, reply });
+    }
+
+    fn channels(&self, shard: usize, from: u32, reply: Reply<ListenedTo>) {
+        self.handles[shard].send(Command::Channels { from, reply });
     }
 
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>) {

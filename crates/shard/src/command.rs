@@ -5,11 +5,29 @@ use std::sync::Arc;
 
 use switchboard_auth::Verifier;
 use switchboard_hub::{
-    ChannelName, Condition, Draft, Receipt, ShardReport, SlowClient, SubscriberInfo,
+    ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Receipt, ShardReport,
+    SlowClient, SubscriberInfo,
 };
 
 /// Called once, on the shard's thread, with the answer. Must be quick and must not block.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
+
+/// Some connections of a user, by the names that they have in lists.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// This one alone; all if none.
+    pub only: Option<Box<str>>,
+    /// Not these.
+    pub but: Vec<Box<str>>,
+}
+
+impl Chosen {
+    /// Whether a connection is one of them.
+    pub(crate) fn has(&self, connection: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == connection)
+            && !self.but.iter().any(|other| &**other == connection)
+    }
+}
 
 /// A request to one shard.
 pub enum Command {
@@ -63,6 +81,29 @@ pub enum Command {
         /// Gets them, those who are held back the longest first.
         reply: Reply<Vec<SlowClient>>,
     },
+    /// Tell a part of a channel's history. To be sent to the channel's home shard.
+    History {
+        /// The channel.
+        name: ChannelName,
+        /// Which part.
+        query: HistoryQuery,
+        /// Gets it; none where nobody knows the channel.
+        reply: Reply<Option<History>>,
+    },
+    /// Remove a channel's history. To be sent to the channel's home shard.
+    RemoveHistory {
+        /// The channel.
+        name: ChannelName,
+        /// Gets whether there was any.
+        reply: Reply<bool>,
+    },
+    /// List the channels with subscribers on this shard, a part at a time.
+    Channels {
+        /// Where to begin: 0, or where the last part ended.
+        from: u32,
+        /// Gets them with the numbers of their subscribers, and where to go on.
+        reply: Reply<ListenedTo>,
+    },
     /// List the connections of a user on this shard.
     OfUser {
         /// The user.
@@ -76,7 +117,20 @@ pub enum Command {
     Disconnect {
         /// The user.
         user: Box<str>,
+        /// Which of them.
+        only: Chosen,
         /// Gets how many there were.
+        reply: Reply<u64>,
+    },
+    /// Have the connections of a user on this shard end at another time.
+    Prolong {
+        /// The user.
+        user: Box<str>,
+        /// Which of them.
+        only: Chosen,
+        /// In Unix seconds; never if none.
+        until_s: Option<u32>,
+        /// Gets how many there are.
         reply: Reply<u64>,
     },
     /// Check tokens with other keys from now on.
@@ -93,6 +147,10 @@ impl fmt::Debug for Command {
             Self::Delete { name, .. } => write!(f, "Delete({name})"),
             Self::Report { name, .. } => write!(f, "Report({name})"),
             Self::Subscribers { name, .. } => write!(f, "Subscribers({name})"),
+            Self::History { name, .. } => write!(f, "History({name})"),
+            Self::RemoveHistory { name, .. } => write!(f, "RemoveHistory({name})"),
+            Self::Channels { from, .. } => write!(f, "Channels({from})"),
+            Self::Prolong { user, .. } => write!(f, "Prolong({user})"),
             Self::Slow { .. } => f.write_str("Slow"),
             Self::OfUser { user, .. } => write!(f, "OfUser({user})"),
             Self::Disconnect { user, .. } => write!(f, "Disconnect({user})"),

@@ -43,7 +43,7 @@ mod wall;
 pub use admission::{Admission, AdmissionRules, BUDGETS_BYTES, ProxyRules};
 pub use api::{Api, ApiConfig, ApiRequest, ApiResponse, ApiTimeouts, RequestHandler};
 pub use backends::{Backends, NoBackends};
-pub use command::{Command, Reply};
+pub use command::{Chosen, Command, Reply};
 pub use config::{
     ClientRules, Config, ECHO_LIMITS, EventRules, HeaderNames, HookRules, IdentityConfig,
     NamespaceRules, Timeouts,

@@ -8,16 +8,23 @@ mod batch;
 mod calls;
 mod command;
 mod error;
+mod params;
 mod reply;
 mod request;
+mod results;
 
 pub use access::key_in;
 pub use batch::{Batch, BatchCommand};
 pub use calls::{Calls, Outcome};
 pub use command::Publication;
 pub use error::{CallError, Code, ErrorMode, Unread};
+pub use params::{OfChannel, OfChannels, OfHistory, OfUser, Since};
 pub use reply::{Answer, Replies};
 pub use request::Request;
+pub use results::{
+    ChannelResult, ChannelsResult, ClientResult, HistoryResult, InfoResult, NodeResult,
+    PresenceResult, PresenceStatsResult, PublicationResult,
+};
 
 /// The prefix of the methods in paths.
 pub const PREFIX: &str = "/api/";

@@ -1,7 +1,11 @@
 //! `POST /api/{method}`: the API of Centrifugo. Publications come here where they are many or large, or stand
 //! in a batch with other commands; the shards answer the others themselves.
 
+mod channels;
+mod pattern;
 mod publish;
+mod result;
+mod server;
 
 use std::sync::Arc;
 
@@ -63,6 +67,18 @@ async fn batch(state: &ApiState, body: &[u8]) -> Result<Answer, Unread> {
 async fn answer(state: &ApiState, request: Request) -> Result<Vec<u8>, CallError> {
     match request {
         Request::Publish(calls) => publish::make(state, &calls).await,
+        Request::History(asked) => channels::history(state, asked).await,
+        Request::HistoryRemove(asked) => channels::remove_history(state, &asked).await,
+        Request::Presence(asked) => channels::presence(state, &asked).await,
+        Request::PresenceStats(asked) => channels::presence_stats(state, &asked).await,
+        Request::Channels(asked) => channels::channels(state, &asked).await,
+        Request::Disconnect(asked) => server::disconnect(state, &asked).await,
+        Request::Refresh(asked) => server::refresh(state, &asked).await,
+        Request::Info => server::info(state),
+        Request::Subscriptions => Err(CallError::not_available(
+            "what a connection listens to stands in its own request; end the connection instead",
+        )),
+        Request::Rpc => Err(CallError::unknown_method()),
     }
 }
 

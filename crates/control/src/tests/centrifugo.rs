@@ -60,3 +60,105 @@ async fn too_many_channels_and_silent_shards_are_told() {
     assert_eq!(json["result"]["responses"][1]["error"]["code"], 100);
     assert_eq!(bench.call("nothing", "{}").await.refusal(), (404, "not_found".into()));
 }
+
+fn with_everything() -> ControlConfig {
+    let rules = ApiRules { has_history: true, presence_list: true };
+    let named = [("plain".to_owned(), ApiRules::default())];
+    ControlConfig { namespaces: Namespaces::new(rules, named, true), ..ControlConfig::default() }
+}
+
+#[tokio::test]
+async fn a_history_has_what_was_published_as_json() {
+    let bench = Bench::with(with_everything());
+    for _ in 0..3 {
+        bench.shards.published("a");
+    }
+    let reply = bench.call("history", r#"{"channel":"a","limit":-1}"#).await;
+    let expected = r#"{"result":{"publications":[{"data":{"a": 1},"offset":1,"tags":{"t":"v"}},{"data":"text","offset":2},{"data":"/w==","offset":3}],"epoch":"00000000","offset":3}}"#;
+    assert_eq!(reply.text(), expected);
+    let nothing = bench.call("history", r#"{"channel":"b"}"#).await;
+    assert_eq!(nothing.json(), json!({"result": {"publications": []}}));
+    for (since, code) in [
+        (r#"{"offset":3,"epoch":"00000000"}"#, 0),
+        (r#"{"offset":4,"epoch":"00000000"}"#, 112),
+        (r#"{"offset":1,"epoch":"other"}"#, 112),
+        (r#"{"offset":1}"#, 0),
+    ] {
+        let body = format!(r#"{{"channel":"a","since":{since}}}"#);
+        let json = bench.call("history", &body).await.json();
+        assert_eq!(json["error"]["code"].as_u64().unwrap_or(0), code, "{since}");
+    }
+    let removed = bench.call("history_remove", r#"{"channel":"a"}"#).await;
+    assert_eq!(removed.text(), r#"{"result":{}}"#);
+}
+
+#[tokio::test]
+async fn those_who_listen_are_told_by_connection_and_by_user() {
+    let bench = Bench::with(with_everything());
+    bench.shards.subscribed.store(true, Ordering::Relaxed);
+    let json = bench.call("presence", r#"{"channel":"a"}"#).await.json();
+    let one = json!({"user": "", "client": "0-7-1"});
+    assert_eq!(json["result"]["presence"]["0-7-1"], one);
+    let json = bench.call("presence_stats", r#"{"channel":"a"}"#).await.json();
+    assert_eq!(json["result"], json!({"num_clients": 2, "num_users": 1}));
+    let json = bench.call("channels", r#"{"pattern":"chat:*"}"#).await.json();
+    let expected = json!({"chat:a": {"num_clients": 3}, "chat:b": {"num_clients": 3}});
+    assert_eq!(json["result"]["channels"], expected);
+    let json = bench.call("channels", "{}").await.json();
+    assert_eq!(json["result"]["channels"].as_object().unwrap().len(), 3);
+    let node = bench.call("info", "{}").await.json()["result"]["nodes"][0].clone();
+    assert_eq!((&node["num_clients"], &node["name"]), (&json!(7), &json!("switchboard")));
+}
+
+#[tokio::test]
+async fn connections_of_a_user_are_ended_on_every_shard() {
+    let bench = Bench::new();
+    let asked = async |method: &str, body: &str| {
+        let json = bench.call(method, body).await.json();
+        let asked = std::mem::take(&mut *bench.shards.asked.lock().unwrap());
+        (json["error"]["code"].as_u64().unwrap_or(0), asked)
+    };
+    let (code, words) = asked("disconnect", r#"{"user":"7","client":"0-1-2"}"#).await;
+    let of = |shard| format!(r#"{shard} disconnect 7 Only {{ client: Some("0-1-2"), but: [] }}"#);
+    assert_eq!((code, words), (0, vec![of(0), of(1)]));
+    let (_, words) = asked("disconnect", r#"{"user":"7","whitelist":["0-1-2"]}"#).await;
+    assert_eq!(words[0], r#"0 disconnect 7 Only { client: None, but: ["0-1-2"] }"#);
+    let (_, words) = asked("refresh", r#"{"user":"7","expire_at":99}"#).await;
+    assert_eq!(words[1], "1 prolong 7 Only { client: None, but: [] } Some(99)");
+    let (_, words) = asked("refresh", r#"{"user":"7","expired":true}"#).await;
+    assert!(words[0].ends_with("Some(1)"));
+    for (method, body, code) in [
+        ("disconnect", r#"{"user":"7","disconnect":{"code":4000,"reason":"x"}}"#, 108),
+        ("disconnect", r#"{"user":"7","session":"x"}"#, 108),
+        ("refresh", r#"{"user":"7","info":{}}"#, 108),
+        ("refresh", r#"{"user":"7","expire_at":-1}"#, 107),
+        ("subscribe", r#"{"user":"7","channel":"a"}"#, 108),
+        ("unsubscribe", r#"{"user":"7","channel":"a"}"#, 108),
+        ("rpc", r#"{"method":"x"}"#, 104),
+    ] {
+        assert_eq!(asked(method, body).await, (code, vec![]), "{method} {body}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_namespace_does_not_have_is_not_available() {
+    let bench = Bench::with(with_everything());
+    for (method, channel, code) in [
+        ("history", "plain:a", 108),
+        ("history_remove", "plain:a", 108),
+        ("presence", "plain:a", 108),
+        ("presence_stats", "plain:a", 108),
+        ("history", "other:a", 102),
+        ("presence", "other:a", 102),
+        ("history", "a/b", 107),
+        ("presence", "", 107),
+    ] {
+        let body = json!({"channel": channel}).to_string();
+        let json = bench.call(method, &body).await.json();
+        assert_eq!(json["error"]["code"], code, "{method} {channel}");
+    }
+    bench.shards.silent.store(true, Ordering::Relaxed);
+    for method in ["history", "info", "channels", "disconnect"] {
+        assert_eq!(bench.call(method, "[]").await.status, 400, "{method}");
+    }
+}

@@ -1,17 +1,17 @@
 //! Shards that remember what they were asked.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use switchboard_api::{HistogramCounts, Metric, Unit};
 use switchboard_hub::{
-    ChannelName, Condition, Draft, Epoch, HomeReport, Position, Receipt, ShardReport, SlowClient,
-    SubscriberInfo,
+    Accounting, ChannelName, Condition, Draft, Epoch, History, HistoryQuery, HomeReport, Kind,
+    ListenedTo, Position, Publication, Receipt, ShardReport, SlowClient, SubscriberInfo,
 };
 
 use crate::broker::Broker;
-use crate::inspect::Inspect;
+use crate::inspect::{Inspect, Only};
 use crate::reply::Reply;
 
 /// Two shards; the second is home to every channel.
@@ -23,6 +23,8 @@ pub(super) struct Shards {
     pub subscribed: AtomicBool,
     /// The clients of each shard that cannot keep up.
     pub slow: Mutex<[Vec<SlowClient>; 2]>,
+    /// What was done to users, in words.
+    pub asked: Mutex<Vec<String>>,
     /// Questions stay unanswered.
     pub silent: AtomicBool,
     /// They have been told to stop.
@@ -82,6 +84,10 @@ impl Broker for Shards {
         });
     }
 
+    fn remove_history(&self, name: ChannelName, reply: Reply<bool>) {
+        reply(self.channels.lock().unwrap().contains_key(name.as_str()));
+    }
+
     fn delete(&self, name: ChannelName, reply: Reply<bool>) {
         reply(self.channels.lock().unwrap().remove(name.as_str()).is_some());
     }
@@ -135,8 +141,39 @@ impl Inspect for Shards {
         reply((1, [one].into_iter().take(max).collect()));
     }
 
-    fn disconnect(&self, _shard: usize, user: Box<str>, reply: Reply<u64>) {
+    fn disconnect(&self, shard: usize, user: Box<str>, only: Only, reply: Reply<u64>) {
+        self.asked.lock().unwrap().push(format!("{shard} disconnect {user} {only:?}"));
         reply(user.len() as u64);
+    }
+
+    fn prolong(
+        &self,
+        shard: usize,
+        user: Box<str>,
+        (only, until_s): (Only, Option<u32>),
+        reply: Reply<u64>,
+    ) {
+        self.asked.lock().unwrap().push(format!("{shard} prolong {user} {only:?} {until_s:?}"));
+        reply(1);
+    }
+
+    fn history(&self, name: ChannelName, query: HistoryQuery, reply: Reply<Option<History>>) {
+        let count = self.channels.lock().unwrap().get(name.as_str()).copied();
+        reply(count.map(|count| {
+            let accounting = Arc::new(Accounting::default());
+            let draft = Draft::new(Kind::Text, b"{\"a\": 1}").with_tags("{\"t\":\"v\"}");
+            let draft = [draft, Draft::new(Kind::Text, b"text"), Draft::new(Kind::Binary, b"\xff")];
+            let all = (1..=count).zip(draft).map(|(offset, draft)| {
+                Publication::new(position(offset), (0, 0), draft, &accounting)
+            });
+            History { position: position(count), publications: all.take(query.limit).collect() }
+        }));
+    }
+
+    fn channels(&self, shard: usize, from: u32, reply: Reply<ListenedTo>) {
+        let name = ChannelName::new(["chat:a", "chat:b", "news"][from as usize]).unwrap();
+        let channels = vec![(name, shard as u64 + 1)];
+        reply(ListenedTo { channels, next: Some(from + 1).filter(|next| *next < 3) });
     }
 
     fn slow(&self, shard: usize, max: usize, reply: Reply<Vec<SlowClient>>) {

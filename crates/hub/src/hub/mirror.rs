@@ -51,6 +51,13 @@ impl Hub {
         }
     }
 
+    /// The home removed its history.
+    pub(super) fn history_removed(&mut self, index: u32, generation: u64) {
+        if self.is_mirror(index, generation, true) {
+            self.remove_history(index);
+        }
+    }
+
     fn is_mirror(&self, index: u32, generation: u64, joined: bool) -> bool {
         self.table.get(index).is_some_and(|channel| match &channel.role {
             Role::Mirror(mirror) => mirror.generation == generation && mirror.joined == joined,

@@ -4,6 +4,7 @@ mod begin;
 mod budget;
 mod conditional;
 mod fanout;
+mod history;
 mod home;
 mod idle;
 mod laggard;
@@ -32,6 +33,7 @@ use crate::{
     Accounting, ChannelName, Conditional, Epoch, HomeReport, Limits, Message, NamespaceId,
     Namespaces, Outbox, Position, Router, Rules, ShardId, ShardReport,
 };
+pub use history::{History, HistoryQuery, ListenedTo};
 use shares::Shares;
 
 /// The channels of one shard: those whose home it is and its mirrors of others.
@@ -218,6 +220,9 @@ impl Hub {
             }
             Message::Deliver { channel, generation, after, publication } => {
                 self.deliver(now_ms, channel, generation, (after, publication));
+            }
+            Message::HistoryRemoved { channel, generation } => {
+                self.history_removed(channel, generation);
             }
             Message::Deleted { channel, generation, epoch } => {
                 self.deleted(channel, generation, epoch);

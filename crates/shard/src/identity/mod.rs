@@ -18,5 +18,5 @@ pub(crate) use rights::{
     Shown, asks, check_subscribe, may_have_history, may_publish, may_subscribe, without_history,
 };
 pub(crate) use show::{Unshown, may_forward_cookie, show, verify, verify_again};
-pub(crate) use table::{End, Identities};
+pub(crate) use table::{End, Identities, NEVER_S};
 pub(crate) use token_time::TokenTime;

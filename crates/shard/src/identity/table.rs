@@ -286,16 +286,12 @@ impl Identities {
         })
     }
 
-    /// The connections of a user are to end; says how many there are that were not to.
-    pub(crate) fn revoke(&mut self, user: &str) -> u64 {
-        let (mut slot, mut revoked) =
-            (self.users.find(user).map_or(NONE, |at| self.users.first(at)), 0);
-        while let Some(identity) = self.by_slot.get_mut(slot) {
-            revoked += u64::from(identity.expires_s != REVOKED_S);
-            identity.expires_s = REVOKED_S;
-            slot = identity.next;
-        }
-        revoked
+    /// The connection in this slot is to end. False where it was to already.
+    pub(crate) fn revoke(&mut self, slot: u32) -> bool {
+        let Some(identity) = self.by_slot.get_mut(slot) else {
+            return false;
+        };
+        std::mem::replace(&mut identity.expires_s, REVOKED_S) != REVOKED_S
     }
 
     /// The slots of a page that are to end by now.
@@ -395,10 +391,8 @@ mod tests {
         let (first, second) = ((300, End::Expired), (301, End::Expired));
         assert_eq!(due(&identities, 1, 10), [first]);
         assert_eq!(due(&identities, 1, u32::MAX), [first, second]);
-        assert_eq!(
-            (identities.revoke("b"), identities.revoke("b"), identities.revoke("c")),
-            (2, 0, 0)
-        );
+        let is_revoked = [301, 302, 301, 303].map(|slot| identities.revoke(slot));
+        assert_eq!(is_revoked, [true, true, false, false]);
         let revoked = [(301, End::Revoked), (302, End::Revoked)];
         assert_eq!(due(&identities, 1, 0), revoked);
     }

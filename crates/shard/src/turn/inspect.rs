@@ -3,8 +3,10 @@
 use switchboard_hub::{ChannelName, SlowClient, SubscriberInfo, Subscription};
 use switchboard_plane::ConnId;
 
+use crate::command::Chosen;
 use crate::connection::Connection;
 use crate::core::Core;
+use crate::identity::NEVER_S;
 use crate::subscribe::presence::name_of;
 
 fn subscriber(core: &Core, connection: &Connection) -> SubscriberInfo {
@@ -22,6 +24,28 @@ pub(crate) fn of_user(core: &Core, user: &str, max: usize) -> (u64, Vec<Subscrib
     let connections = || core.identities.of_user(user).filter_map(|slot| core.slab.at(slot));
     let list = connections().take(max).map(|connection| subscriber(core, connection)).collect();
     (connections().count() as u64, list)
+}
+
+/// Has some connections of a user end; says how many there are that were not to.
+pub(crate) fn disconnect(core: &mut Core, user: &str, only: &Chosen) -> u64 {
+    let slots = chosen(core, user, only);
+    slots.into_iter().filter(|slot| core.identities.revoke(*slot)).count() as u64
+}
+
+/// Has some connections of a user end at another time; says how many there are.
+pub(crate) fn prolong(core: &mut Core, user: &str, only: &Chosen, until_s: Option<u32>) -> u64 {
+    let slots = chosen(core, user, only);
+    for slot in &slots {
+        core.identities.prolong(*slot, until_s.unwrap_or(NEVER_S));
+    }
+    slots.len() as u64
+}
+
+fn chosen(core: &Core, user: &str, only: &Chosen) -> Vec<u32> {
+    let is_chosen = |slot: &u32| {
+        core.slab.at(*slot).is_some_and(|connection| only.has(&name_of(core, connection.id)))
+    };
+    core.identities.of_user(user).filter(is_chosen).collect()
 }
 
 /// Up to `max` of those who listen to a channel on this shard.

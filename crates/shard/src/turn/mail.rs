@@ -12,6 +12,9 @@ use crate::exchange::Mail;
 use crate::session;
 use crate::session::api::body::offer_room;
 
+/// Channels that are looked at in a turn for those who list them.
+const PLACES_MAX: u32 = 4_096;
+
 impl<P: Plane> Shard<P> {
     /// Takes what other threads sent.
     pub(super) fn read_mail(&mut self) {
@@ -72,9 +75,19 @@ impl<P: Plane> Shard<P> {
             }
             Command::Slow { max, reply } => reply(inspect::slowest(&self.core, max)),
             Command::OfUser { user, max, reply } => reply(inspect::of_user(&self.core, &user, max)),
-            Command::Disconnect { user, reply } => {
-                reply(self.core.identities.revoke(&user));
+            Command::Disconnect { user, only, reply } => {
+                reply(inspect::disconnect(&mut self.core, &user, &only));
             }
+            Command::Prolong { user, only, until_s, reply } => {
+                reply(inspect::prolong(&mut self.core, &user, &only, until_s));
+            }
+            Command::History { name, query, reply } => {
+                reply(hub.history_home(*now_ms, &name, query));
+            }
+            Command::RemoveHistory { name, reply } => {
+                reply(hub.remove_history_home(&name, &mut exchange.outbox));
+            }
+            Command::Channels { from, reply } => reply(hub.listened_to(from, PLACES_MAX)),
             Command::Verifier(verifier) => self.core.identities.set_verifier(verifier),
             Command::Stop => self.begin_stop(),
         }

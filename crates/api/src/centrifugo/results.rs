@@ -1,0 +1,133 @@
+//! Results of the methods that do not publish.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use switchboard_hub::{Kind, Publication, SubscriberInfo};
+
+/// A part of a history.
+#[derive(Debug, Serialize)]
+pub struct HistoryResult<'a> {
+    /// What is in it.
+    pub publications: Vec<PublicationResult<'a>>,
+    /// The stream; nothing where nobody knows the channel.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub epoch: &'a str,
+    /// Its last offset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<NonZeroU64>,
+}
+
+/// A publication.
+#[derive(Debug, Serialize)]
+pub struct PublicationResult<'a> {
+    /// JSON as it was published; other texts as texts, and bytes in base64.
+    data: Cow<'a, RawValue>,
+    offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<&'a RawValue>,
+}
+
+impl<'a> PublicationResult<'a> {
+    /// A publication as it is told.
+    pub fn new(publication: &'a Publication) -> Self {
+        let tags = publication.tags().and_then(|tags| serde_json::from_str(tags).ok());
+        Self { data: data_of(publication), offset: publication.offset(), tags }
+    }
+}
+
+fn data_of(publication: &Publication) -> Cow<'_, RawValue> {
+    let payload = publication.payload();
+    let text = match publication.kind() {
+        Kind::Binary => Cow::Owned(STANDARD.encode(payload)),
+        Kind::Text => match serde_json::from_slice::<&RawValue>(payload) {
+            Ok(json) => return Cow::Borrowed(json),
+            Err(_) => String::from_utf8_lossy(payload),
+        },
+    };
+    // A text written to memory: nothing can fail.
+    Cow::Owned(to_raw_value(&text).unwrap_or_default())
+}
+
+/// Who listens to a channel.
+#[derive(Debug, Default, Serialize)]
+pub struct PresenceResult {
+    /// By the names of their connections.
+    pub presence: BTreeMap<String, ClientResult>,
+}
+
+/// One who listens.
+#[derive(Debug, Serialize)]
+pub struct ClientResult {
+    user: String,
+    client: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conn_info: Option<Box<RawValue>>,
+}
+
+impl From<SubscriberInfo> for ClientResult {
+    fn from(who: SubscriberInfo) -> Self {
+        // JSON as the token had it; other bytes in base64.
+        let conn_info = who.info.and_then(|bytes| match serde_json::from_slice(&bytes) {
+            Ok(json) => Some(json),
+            Err(_) => to_raw_value(&STANDARD.encode(bytes)).ok(),
+        });
+        Self { user: who.user.unwrap_or_default(), client: who.connection, conn_info }
+    }
+}
+
+/// How many listen to a channel.
+#[derive(Debug, Serialize)]
+pub struct PresenceStatsResult {
+    /// Connections.
+    pub num_clients: u64,
+    /// Users that they belong to; the anonymous ones are one.
+    pub num_users: u64,
+}
+
+/// Channels that have subscribers.
+#[derive(Debug, Default, Serialize)]
+pub struct ChannelsResult {
+    /// By their names.
+    pub channels: BTreeMap<String, ChannelResult>,
+}
+
+/// One of them.
+#[derive(Debug, Default, Serialize)]
+pub struct ChannelResult {
+    /// Its subscribers.
+    pub num_clients: u64,
+}
+
+/// The servers.
+#[derive(Debug, Serialize)]
+pub struct InfoResult {
+    /// This one.
+    pub nodes: [NodeResult; 1],
+}
+
+/// A server.
+#[derive(Debug, Serialize)]
+pub struct NodeResult {
+    /// New with each start.
+    pub uid: String,
+    /// What it is.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// Clients that listen.
+    pub num_clients: u64,
+    /// Users that they belong to, counted on each shard.
+    pub num_users: u64,
+    /// Subscriptions; 0, since they are not counted.
+    pub num_subs: u64,
+    /// Channels that the shards know.
+    pub num_channels: u64,
+    /// Seconds since its start.
+    pub uptime: u64,
+}

@@ -1,0 +1,43 @@
+//! What is asked of users and of the server.
+
+use switchboard_api::centrifugo::{CallError, InfoResult, NodeResult, OfUser};
+
+use super::result::{Empty, json};
+use crate::inspect::Only;
+use crate::state::ApiState;
+
+pub(super) async fn disconnect(state: &ApiState, asked: &OfUser) -> Result<Vec<u8>, CallError> {
+    let (user, only) = (asked.user(), Only { client: asked.client()?, but: asked.whitelist()? });
+    let end = |shard, reply| state.inspect.disconnect(shard, user.clone(), only.clone(), reply);
+    state.ask_all(end).await.map_err(|_| CallError::no_answer())?;
+    json(&Empty {})
+}
+
+pub(super) async fn refresh(state: &ApiState, asked: &OfUser) -> Result<Vec<u8>, CallError> {
+    let (user, until_s) = (asked.user(), asked.until_s()?);
+    let only = Only { client: asked.client()?, ..Only::default() };
+    let prolong = |shard, reply| {
+        state.inspect.prolong(shard, user.clone(), (only.clone(), until_s), reply);
+    };
+    state.ask_all(prolong).await.map_err(|_| CallError::no_answer())?;
+    json(&Empty {})
+}
+
+pub(super) fn info(state: &ApiState) -> Result<Vec<u8>, CallError> {
+    let counters = state.inspect.counters();
+    let sum = |names: &[&str]| {
+        let all = counters.iter().flatten();
+        all.filter(|(metric, _)| names.contains(&metric.name)).map(|(_, value)| value).sum()
+    };
+    let node = NodeResult {
+        uid: state.uid.clone(),
+        name: "switchboard",
+        version: state.config.version,
+        num_clients: sum(&["websockets_open", "event_streams_open", "polls_held"]),
+        num_users: sum(&["users_open"]),
+        num_subs: 0,
+        num_channels: sum(&["channels"]),
+        uptime: state.started.elapsed().as_secs(),
+    };
+    json(&InfoResult { nodes: [node] })
+}
