@@ -198,6 +198,8 @@ RUN = {
     "docs/configuration.md": {"toml": 2},
     "docs/identity.md": {"sh": 1, "js": 1, "python": 1, "toml": 1},  # test_identity_document.py
     "examples/chat/README.md": {"sh": 3},  # test_example_chat.py
+    "docs/from-centrifugo.md": {"toml": 1},  # test_migration_documents.py
+    "docs/from-nchan.md": {"toml": 1},
     "docs/internal-api.md": {"sh": 23, "js": 1, "python": 1},  # test_internal_api_document.py
     "docs/transports.md": {"js": 3, "python": 2, "sh": 2},  # test_documented_clients.py
 }
