@@ -20,7 +20,7 @@ pub fn json(kind: Kind, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A publication as the SDKs know it, an object that is the same for all who get it, in pushes and in replies:
-/// `data`, `offset`, and who published it where that is a client. Made once; never none.
+/// `data`, `offset`, who published it where that is a client, and the publisher's tags. Made once; never none.
 pub fn publication(publication: &Publication) -> Option<Arc<Form>> {
     publication.form(PUBLICATION, publication_json)
 }
@@ -31,9 +31,13 @@ fn publication_json(publication: &Publication) -> Box<[u8]> {
     push(&mut out, publication.kind(), publication.payload());
     out.extend_from_slice(b",\"offset\":");
     out.extend_from_slice(itoa::Buffer::new().format(publication.offset()).as_bytes());
-    if let Some(info) = publication.info() {
-        out.extend_from_slice(b",\"info\":");
-        out.extend_from_slice(info.as_bytes());
+    for (name, json) in [("info", publication.info()), ("tags", publication.tags())] {
+        if let Some(json) = json {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            out.extend_from_slice(json.as_bytes());
+        }
     }
     out.push(b'}');
     out.into()

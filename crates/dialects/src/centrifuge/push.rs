@@ -76,11 +76,7 @@ mod tests {
 
     use super::*;
 
-    fn pushed(channel: &str, kind: Kind, payload: &[u8], info: Option<&str>) -> String {
-        let mut draft = Draft::new(kind, payload);
-        if let Some(info) = info {
-            draft = draft.with_info(info);
-        }
+    fn pushed(channel: &str, draft: Draft) -> String {
         let position = Position { epoch: Epoch::from_random(3), offset: 9 };
         let publication = Publication::new(position, (0, 0), draft, &Arc::default());
         let channel = ChannelName::new(channel).unwrap();
@@ -100,16 +96,15 @@ mod tests {
 
     #[test]
     fn a_publication_names_its_channel_and_its_place() {
-        let push = pushed("a\"b", Kind::Text, b" {\"x\":\n1} ", None);
+        let push = pushed("a\"b", Draft::new(Kind::Text, b" {\"x\":\n1} "));
         assert_eq!(push, r#"{"push":{"channel":"a\"b","pub":{"data":{"x":1},"offset":9}}}"#);
         let info = r#"{"user":"7","client":"c"}"#;
-        let push = pushed("a", Kind::Binary, b"\xff", Some(info));
-        assert_eq!(
-            push,
-            r#"{"push":{"channel":"a","pub":{"data":"/w==","offset":9,"info":{"user":"7","client":"c"}}}}"#
-        );
+        let draft = Draft::new(Kind::Binary, b"\xff").with_info(info).with_tags(r#"{"a":"b"}"#);
+        let expected =
+            r#""pub":{"data":"/w==","offset":9,"info":{"user":"7","client":"c"},"tags":{"a":"b"}}"#;
+        assert!(pushed("a", draft).contains(expected));
         let long = "x".repeat(200);
-        assert!(pushed("a", Kind::Text, long.as_bytes(), None).contains(&long));
+        assert!(pushed("a", Draft::new(Kind::Text, long.as_bytes())).contains(&long));
     }
 
     #[test]
