@@ -35,10 +35,8 @@ impl Core {
         }
     }
 
-    /// The token of the connection is checked when those that came before it have been. Its request is whole,
-    /// so it is not late, however many they are.
+    /// The token of the connection is checked when those that came before it have been.
     pub(crate) fn await_verification(&mut self, id: ConnId) {
-        self.clear_deadline(id);
         if self.slab.get_mut(id).is_some_and(|connection| connection.gates.queue()) {
             self.unverified.push_back(id);
         }

@@ -24,6 +24,8 @@ pub(super) const GRACE_S: u32 = 25;
 
 /// A client begins.
 pub(super) fn connect(core: &mut Core, id: ConnId, number: u32, request: &Connect<'_>) -> Progress {
+    // One that is refused, or waited for its token, has the time for a command again, and no more.
+    core.limit_head_time(id);
     if !request.token.is_empty() {
         let charge = |core: &Core| admission::address_may_join(core, id, 1);
         match identity::verify(core, request.token.as_bytes(), charge) {
@@ -34,6 +36,7 @@ pub(super) fn connect(core: &mut Core, id: ConnId, number: u32, request: &Connec
             // The server accepts none, so everybody is whom the backend says, or anonymous.
             Ok(None) => {}
             Err(Unshown::Later) => {
+                core.clear_deadline(id);
                 core.await_verification(id);
                 return Progress::Again;
             }

@@ -52,6 +52,12 @@ pub(super) fn answered(core: &mut Core, id: ConnId, own: u32, verdict: Verdict) 
     if let Some(number) = take(core, id, own).and_then(|number| number.parse().ok()) {
         match verdict {
             Ok(Answer::Message(_)) if number == 0 => {}
+            // Its client does not read those before it.
+            Ok(Answer::Message(Payload { bytes, .. }))
+                if !core.has_room_for_reply(id, bytes.len()) =>
+            {
+                refuse(core, id, number, ErrorCode::TooManyRequests);
+            }
             Ok(Answer::Message(Payload { kind, bytes })) => {
                 let data = json(kind, &bytes);
                 if let Ok(data) = serde_json::from_slice(&data) {

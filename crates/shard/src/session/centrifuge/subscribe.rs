@@ -65,7 +65,9 @@ fn try_subscribe(
     if core.outgoing.pending_bytes(id) > 0 || (start != Start::Now && core.exchange.is_behind()) {
         return Ok(Progress::Again);
     }
-    if !identity::may_subscribe(&core.config, Shown::by(core, id), &name) {
+    if identity::may_subscribe(&core.config, Shown::by(core, id), &name) {
+        charge(core, id)?;
+    } else {
         match permit(core, id, &name)? {
             Permit::Granted => {}
             Permit::Asked => return Ok(Progress::Again),
@@ -75,11 +77,6 @@ fn try_subscribe(
             }
         }
     }
-    let user = core.identities.user(id.index());
-    admission::may_join(core, id, user, 1).map_err(|reason| {
-        admission::refuse(core, id, reason);
-        ErrorCode::TooManyRequests
-    })?;
     let Some(nth) = subscribe::subscribe_to(core, id, &name) else {
         return Ok(Progress::Done);
     };
@@ -94,6 +91,15 @@ fn try_subscribe(
     };
     begin(core, id, beginning);
     Ok(Progress::Done)
+}
+
+/// Counts a channel that the client begins to listen to.
+fn charge(core: &Core, id: ConnId) -> Result<(), ErrorCode> {
+    let user = core.identities.user(id.index());
+    admission::may_join(core, id, user, 1).map_err(|reason| {
+        admission::refuse(core, id, reason);
+        ErrorCode::TooManyRequests
+    })
 }
 
 /// Where a client begins. One without the right to the history begins with what is published from now on, and
@@ -126,6 +132,7 @@ fn permit(core: &mut Core, id: ConnId, name: &ChannelName) -> Result<Permit, Err
         Some(Ok(Answer::Subscribed)) => Ok(Permit::Granted),
         Some(verdict) => Ok(Permit::Refused(verdict.err().unwrap_or(Refusal::Unavailable))),
         None => {
+            charge(core, id)?;
             let mut client = hooks::of_connection(core, id);
             client.headers = core.identities.headers(id.index());
             let question = Question::Subscribe { client, channels: vec![name.clone()] };
