@@ -120,7 +120,7 @@ def test_tokens_of_an_address_count_before_they_are_checked(serve):
     bad = f"Authorization: Bearer {token(key='another secret of at least 32 bytes!')}"
     statuses = [poll(server, "news", bad).status for _ in range(40)]
     assert set(statuses) == {401, 429} and statuses.count(401) < 20
-    assert server.counter("tokens_verified") == statuses.count(401)
+    assert server.counter("tokens_verified") == server.counter("refused_token") == statuses.count(401)
 
 
 def test_a_user_that_the_backend_names_has_its_budget(serve, backend):
@@ -159,6 +159,7 @@ def test_a_refusal_for_now_says_when_to_come_back(serve, backend):
     for number in range(30):
         assert poll(server, f"other{number}").status == 503
     assert poll(server, "much").status == 429
+    assert (server.counter("refused_right"), server.counter("refused_backend")) == (2, 30)
 
 
 def test_answers_that_are_not_read_do_not_pile_up(serve, backend):

@@ -7,7 +7,7 @@ use switchboard_bench::sample;
 use switchboard_ws::handshake::{self, Rules};
 use switchboard_ws::head::{self, HeadLimits, HeaderSlots};
 
-const RULES: Rules<'static> = Rules { protocols: &[], allowed_origins: &[] };
+const RULES: Rules<'static> = Rules { protocols: &[], allowed_origins: Some(&[]) };
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let short = sample::short_upgrade("/sub/news");

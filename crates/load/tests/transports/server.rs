@@ -129,7 +129,8 @@ fn serve(mut stream: TcpStream, manners: Manners, hub: &Hub) -> Option<()> {
             return stream.write_all(b"HTTP/1.1 404 X\r\nContent-Length: 2\r\n\r\nno").ok();
         }
         if wants_upgrade(&request) {
-            let accept = check(&request, &Rules { protocols: &[], allowed_origins: &[] }).ok()?;
+            let accept =
+                check(&request, &Rules { protocols: &[], allowed_origins: Some(&[]) }).ok()?;
             let mut answer = Vec::new();
             let place = hub.len(&channel);
             accept.write_response(&mut answer);

@@ -117,7 +117,7 @@ fn open(
     fault: Fault,
     channels: &Channels,
 ) -> Option<()> {
-    let accept = check(request, &Rules { protocols: &[], allowed_origins: &[] }).ok()?;
+    let accept = check(request, &Rules { protocols: &[], allowed_origins: Some(&[]) }).ok()?;
     let mut answer = Vec::new();
     accept.write_response(&mut answer);
     let (is_echo, is_stream) = (channel == "echo", channel == "publish");

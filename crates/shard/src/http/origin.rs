@@ -9,11 +9,11 @@ use crate::config::Config;
 /// Which of the allowed origins the page that asks has, from 1; 0 for none and for the server's own.
 pub(crate) fn check(config: &Config, request: &Request<'_>) -> Result<u8, Answer> {
     let allowed = &config.allowed_origins;
-    handshake::check_origin(request, allowed).map_err(|error| {
+    let origin = handshake::check_origin(request, allowed).map_err(|error| {
         log_refusal(request);
         Answer::refuse(error.status(), error.to_string())
     })?;
-    let Some(origin) = request.header("origin") else {
+    let Some(origin) = origin else {
         return if is_blind(request) && !allowed.iter().any(|allowed| allowed == "*") {
             log_refusal(request);
             let sentence = "pages of other sites listen with an Origin that `allowed_origins` has";

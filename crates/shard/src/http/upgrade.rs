@@ -1,7 +1,7 @@
 //! From a request to a WebSocket.
 
 use switchboard_plane::ConnId;
-use switchboard_ws::handshake::{self, HandshakeError, Rules};
+use switchboard_ws::handshake::{self, Accept, HandshakeError, Rules};
 use switchboard_ws::head::Request;
 
 use super::answer::Answer;
@@ -19,23 +19,32 @@ pub(crate) struct Upgrade {
     pub(crate) protocol: Option<&'static str>,
 }
 
-/// Checks a handshake. `protocols` are those that the path speaks.
+/// Checks a handshake that is known to be one, and whose Origin has been checked ([`origin::check`]).
+/// `protocols` are those that the path speaks.
 pub(crate) fn upgrade(
-    core: &Core,
     request: &Request<'_>,
     protocols: &[&'static str],
 ) -> Result<Upgrade, Answer> {
-    upgrade_with(request, protocols, &core.config.allowed_origins)
+    let rules = Rules { protocols, allowed_origins: None };
+    accepted(request, protocols, handshake::check_wanted(request, &rules))
 }
 
-/// The same with pages of these origins.
+/// Checks what may be a handshake, of pages of these origins.
 pub(crate) fn upgrade_with(
     request: &Request<'_>,
     protocols: &[&'static str],
-    allowed_origins: &[String],
+    allowed_origins: Option<&[String]>,
 ) -> Result<Upgrade, Answer> {
     let rules = Rules { protocols, allowed_origins };
-    let accept = handshake::check(request, &rules).map_err(|error| {
+    accepted(request, protocols, handshake::check(request, &rules))
+}
+
+fn accepted(
+    request: &Request<'_>,
+    protocols: &[&'static str],
+    checked: Result<Accept<'_>, HandshakeError>,
+) -> Result<Upgrade, Answer> {
+    let accept = checked.map_err(|error| {
         if error == HandshakeError::OriginNotAllowed {
             origin::log_refusal(request);
         }

@@ -10,14 +10,14 @@ use super::websocket::{self, Reader};
 use crate::config::ECHO_LIMITS;
 use crate::connection::Session;
 use crate::core::Core;
-use crate::http::{Answer, upgrade};
+use crate::http::{Answer, upgrade_with};
 
 /// [`Session::Echo`].
 pub(super) struct Echo;
 
 /// Upgrades the connection.
 pub(super) fn open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer {
-    match upgrade(core, request, &[]) {
+    match upgrade_with(request, &[], Some(&core.config.allowed_origins)) {
         Ok(upgrade) => {
             upgrade.complete(core, id, Session::Echo);
             Answer::TakenOver

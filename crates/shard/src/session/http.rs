@@ -123,26 +123,27 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
     if let Err(refusal) = admission::at_request(core, id, request) {
         return answer_and_end(core, id, &Response::try_later(refusal));
     }
-    let keep_alive = keeps_alive(core, request);
     let answer = match route(&core.config, core.stopping, request) {
         Route::Answer(answer) => answer,
         Route::Echo => echo::open(core, id, request),
         Route::Centrifuge => centrifuge::open(core, id, request),
         Route::Subscribe(channels) => listen::open(core, id, request, channels),
     };
-    match answer {
+    let response = match answer {
         Answer::TakenOver => return Taken::Part(end),
         Answer::Later => return Taken::Later,
         Answer::Asked => return Taken::Keep { scanned: 0 },
-        Answer::Done => {}
-        Answer::Response(response) => {
-            if response.status >= 400 {
-                core.counters.refused_request.add(1);
-            }
-            let head_only = request.method() == "HEAD";
-            let date = core.wall.time().date;
-            core.reply(id, |out| response.write(date, out, keep_alive, head_only));
+        Answer::Done => None,
+        Answer::Response(response) => Some(response),
+    };
+    let keep_alive = keeps_alive(core, request);
+    if let Some(response) = response {
+        if response.status >= 400 {
+            core.counters.refused_request.add(1);
         }
+        let head_only = request.method() == "HEAD";
+        let date = core.wall.time().date;
+        core.reply(id, |out| response.write(date, out, keep_alive, head_only));
     }
     if !keep_alive {
         ending::end_after_answer(core, id);

@@ -41,7 +41,7 @@ pub(super) fn open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer
         return crate::http::wrong_method("GET");
     }
     // The rules of access have looked at the Origin.
-    match upgrade_with(request, &[], &["*".to_owned()]) {
+    match upgrade_with(request, &[], Some(&["*".to_owned()])) {
         Ok(upgrade) => {
             upgrade.complete(core, id, Session::PublishStream);
             Answer::TakenOver

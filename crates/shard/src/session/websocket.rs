@@ -57,7 +57,7 @@ pub(super) fn open(
     channels: &Channels,
     listen: Listen,
 ) -> Answer {
-    let upgrade = match upgrade(core, request, &PROTOCOLS.map(|(name, _)| name)) {
+    let upgrade = match upgrade(request, &PROTOCOLS.map(|(name, _)| name)) {
         Ok(upgrade) => upgrade,
         Err(answer) => return answer,
     };
@@ -86,7 +86,7 @@ pub(super) fn open_to_close(
     code: u16,
     reason: &str,
 ) -> Answer {
-    match upgrade(core, request, &PROTOCOLS.map(|(name, _)| name)) {
+    match upgrade(request, &PROTOCOLS.map(|(name, _)| name)) {
         Ok(upgrade) => {
             upgrade.complete(core, id, Session::Plain);
             core.counters.closed_right.add(1);

@@ -30,8 +30,8 @@ pub struct Rules<'a> {
     /// The subprotocols that the server speaks, the preferred one first. Each must be a token.
     pub protocols: &'a [&'a str],
     /// Origins that may connect besides those of the server's own host, compared byte for byte; `*`
-    /// allows all.
-    pub allowed_origins: &'a [String],
+    /// allows all. None where [`check_origin`] has been asked already.
+    pub allowed_origins: Option<&'a [String]>,
 }
 
 /// A valid handshake, and the answer to it.
@@ -65,6 +65,14 @@ pub fn check<'a>(request: &Request<'_>, rules: &Rules<'a>) -> Result<Accept<'a>,
             HandshakeError::UpgradeMissing
         });
     }
+    check_wanted(request, rules)
+}
+
+/// Checks a handshake request of which [`wants_upgrade`] is known.
+pub fn check_wanted<'a>(
+    request: &Request<'_>,
+    rules: &Rules<'a>,
+) -> Result<Accept<'a>, HandshakeError> {
     if request.version() == Version::Http10 {
         return Err(HandshakeError::Http10);
     }
@@ -82,7 +90,9 @@ pub fn check<'a>(request: &Request<'_>, rules: &Rules<'a>) -> Result<Accept<'a>,
     if !is_key(key) {
         return Err(HandshakeError::Key);
     }
-    check_origin(request, rules.allowed_origins)?;
+    if let Some(allowed) = rules.allowed_origins {
+        check_origin(request, allowed)?;
+    }
     let protocol = choose_protocol(request, rules.protocols)?;
     Ok(Accept { key: accept_key(key), protocol })
 }

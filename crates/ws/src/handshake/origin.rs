@@ -12,14 +12,14 @@ const ANY: &str = "*";
 /// proxy may have ended TLS before us; it only gives the port when one of the two leaves it out.
 /// Where `allowed` has `*`, one well-formed origin of any kind is allowed.
 ///
-/// Also fit for plain requests.
-pub fn check_origin<S: AsRef<str>>(
-    request: &Request<'_>,
+/// Also fit for plain requests. Returns the Origin.
+pub fn check_origin<'h, S: AsRef<str>>(
+    request: &Request<'h>,
     allowed: &[S],
-) -> Result<(), HandshakeError> {
+) -> Result<Option<&'h [u8]>, HandshakeError> {
     let mut origins = request.headers("origin");
     let Some(origin) = origins.next() else {
-        return Ok(());
+        return Ok(None);
     };
     if origins.next().is_some() {
         return Err(HandshakeError::OriginRepeated);
@@ -29,7 +29,7 @@ pub fn check_origin<S: AsRef<str>>(
         allowed => allowed.as_bytes() == origin,
     };
     if allowed.iter().any(is_allowed) || is_same_host(origin, request.host()) {
-        return Ok(());
+        return Ok(Some(origin));
     }
     Err(HandshakeError::OriginNotAllowed)
 }

@@ -121,7 +121,8 @@ fn head_parse() -> u64 {
 }
 
 fn handshake_check() -> u64 {
-    let (limits, rules) = (HeadLimits::default(), Rules { protocols: &[], allowed_origins: &[] });
+    let (limits, rules) =
+        (HeadLimits::default(), Rules { protocols: &[], allowed_origins: Some(&[]) });
     let mut slots = HeaderSlots::new();
     let request = head::parse(sample::BROWSER_UPGRADE, &mut slots, &limits).unwrap();
     counted_by_callgrind(TIMES, || {
@@ -130,7 +131,8 @@ fn handshake_check() -> u64 {
 }
 
 fn handshake_whole() -> u64 {
-    let (limits, rules) = (HeadLimits::default(), Rules { protocols: &[], allowed_origins: &[] });
+    let (limits, rules) =
+        (HeadLimits::default(), Rules { protocols: &[], allowed_origins: Some(&[]) });
     let mut out = Vec::with_capacity(1_024);
     counted_by_callgrind(TIMES, || {
         let bytes = black_box(sample::BROWSER_UPGRADE);

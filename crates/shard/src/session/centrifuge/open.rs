@@ -9,7 +9,7 @@ use switchboard_ws::head::Request;
 use crate::connection::Session;
 use crate::core::Core;
 use crate::hooks;
-use crate::http::{Answer, origin, upgrade};
+use crate::http::{Answer, origin, upgrade_with};
 
 /// An SDK wants to connect. Who its client is, it says as a WebSocket.
 pub(crate) fn open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer {
@@ -21,7 +21,7 @@ pub(crate) fn open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer
 fn try_open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Result<Answer, Answer> {
     let config = Arc::clone(&core.config);
     let cors = origin::check(&config, request)?;
-    let upgrade = upgrade(core, request, &[PROTOCOL])?;
+    let upgrade = upgrade_with(request, &[PROTOCOL], None)?;
     if upgrade.protocol.is_none() && wants_protobuf(request) {
         let sentence =
             "this server speaks JSON with Centrifuge SDKs (centrifuge-json), not Protobuf";

@@ -16,7 +16,7 @@ fn the_client_writes_what_the_server_accepts() {
         headers: &[("Origin", "http://example.com")],
     }
     .write(&mut request);
-    let rules = Rules { protocols: &["switchboard.v1"], allowed_origins: &[] };
+    let rules = Rules { protocols: &["switchboard.v1"], allowed_origins: Some(&[]) };
     let accept = ask_head(&request, &rules).unwrap();
     let mut response = Vec::new();
     accept.write_response(&mut response);
