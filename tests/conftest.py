@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from support.backend import Backend
 from support.browser import open_browser
 from support.server import BINARY, Server
 
@@ -108,6 +109,20 @@ _numbers = itertools.count(1)
 def channel():
     """A channel that no other test uses, for tests that share a server."""
     return f"c{next(_numbers)}"
+
+
+@pytest.fixture
+def backend():
+    """Makes backends for hooks. They are stopped at the end, whatever they were doing."""
+    made = []
+
+    def make(**answers):
+        made.append(Backend(**answers))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
 
 
 @pytest.fixture(scope="session")

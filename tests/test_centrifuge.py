@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from support.backend import Backend
 from support.centrifuge import NODE, PATH, NodeSdk, PythonSdk, RawCentrifuge
 from support.documents import blocks_of
 from support.proxy import CuttingProxy
@@ -37,20 +36,6 @@ def rooms(start_shared, plane, shards, namespaces):
 @pytest.fixture
 def room(channel):
     return f"room:{channel}"
-
-
-@pytest.fixture
-def backend():
-    """Stopped at the end, whatever it was doing."""
-    made = []
-
-    def make(**answers):
-        made.append(Backend(**answers))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.stop()
 
 
 # The SDKs.

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from support.backend import Backend
 from support.raw_http import RawConnection, get, upgrade
 from support.raw_websocket import CLOSE, PING, TEXT, RawWebSocket, frame
 from support.tokens import SECRET, token
@@ -14,20 +13,6 @@ from support.v1 import PROTOCOL
 from support.waiting import wait_until
 
 HOOKED = '[namespace.default]\nsubscribe = "hook"\n'
-
-
-@pytest.fixture
-def backend():
-    """Stopped at the end, whatever it was doing."""
-    made = []
-
-    def make(**answers):
-        made.append(Backend(**answers))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.stop()
 
 
 @pytest.fixture

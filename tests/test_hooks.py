@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from support.backend import Backend
 from support.ports import free_port
 from support.raw_http import RawConnection, get, upgrade
 from support.raw_websocket import CLOSE, PING, TEXT, RawWebSocket, frame
@@ -25,20 +24,6 @@ OPEN_ROOMS = """
 [namespace.room]
 publish = "hook"
 """
-
-
-@pytest.fixture
-def backend():
-    """Stopped at the end, whatever it was doing."""
-    made = []
-
-    def make(**answers):
-        made.append(Backend(**answers))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.stop()
 
 
 @pytest.fixture
