@@ -21,51 +21,24 @@ name=floods.sh
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib/load.sh
 source "$scripts/lib/load.sh"
+# shellcheck source=scripts/lib/beside.sh
+source "$scripts/lib/beside.sh"
 
 usage() { sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
+# other_option OPTION VALUE: of this script alone.
+other_option() {
+    [ "$1" = --only ] || return
+    [[ ${2:-} =~ ^[a-z-]+$ ]] || die "--only needs a flood"
+    kinds+=("$2")
+}
+
+# shellcheck disable=SC2034 # of lib/beside.sh
 plane=io_uring rounds=1 seconds=8 connections=1000 kinds=()
-while [ $# -gt 0 ]; do
-    case $1 in
-    --plane)
-        check_plane "${2:-}"
-        plane=$2
-        ;;
-    --only)
-        [[ ${2:-} =~ ^[a-z-]+$ ]] || die "--only needs a flood"
-        kinds+=("$2")
-        ;;
-    --rounds | --seconds | --connections)
-        [[ ${2:-} =~ ^[1-9][0-9]{0,6}$ ]] || die "$1 needs a number"
-        case $1 in
-        --rounds) rounds=$2 ;;
-        --seconds) seconds=$2 ;;
-        *) connections=$2 ;;
-        esac
-        ;;
-    -h | --help)
-        usage
-        exit 0
-        ;;
-    *)
-        usage >&2
-        exit 64
-        ;;
-    esac
-    shift 2
-done
+read_options "$@"
 [ "${#kinds[@]}" -gt 0 ] || kinds=(connects silent half-heads slow-heads joins polls messages half-messages
     publications pings unread trickle)
-
-command -v python3 >/dev/null || die "python3 is missing"
-build_programs
-read -r first_core last_core <<<"$(python3 -c \
-    'import os; cores = os.sched_getaffinity(0); print(min(cores), max(cores))')"
-# shellcheck disable=SC2034 # of lib/load.sh
-server_within=(taskset --cpu-list "$first_core")
-records=$(mktemp -d)
-attacker_pid=''
-trap 'stop_attacker; stop_server; rm -rf "$records"' EXIT
+prepare
 
 # The honest clients have ten addresses, and an address may have twice as many connections as each of these, at
 # least 200. What else an address may do is limited, too.
@@ -81,48 +54,15 @@ publishes_per_second_per_address = 100
 publish = "anyone"
 END
 
-# start_attacker KIND ROUND: starts it, and waits until it says that it is at work.
-start_attacker() {
-    local did=$records/$1.$2.did i
-    (cd "$scripts" && exec nice -n 5 taskset --cpu-list "$last_core" python3 -m strangers.flood "$1" \
-        --public "$public" --internal "$internal" --pid "$server_pid") >"$did" 2>"$records/log" </dev/null &
-    attacker_pid=$!
-    for ((i = 0; i < 600; i++)); do
-        grep -q attacking "$did" 2>/dev/null && return
-        kill -0 "$attacker_pid" 2>/dev/null || break
-        sleep 0.1
-    done
-    die "$1 did not begin: $(tail -n 5 "$records/log")"
-}
-
-# stop_attacker: asks it to end, which it does with what it did.
-stop_attacker() {
-    [ -n "$attacker_pid" ] || return 0
-    kill -TERM "$attacker_pid" 2>/dev/null || true
-    wait "$attacker_pid" 2>/dev/null || true
-    attacker_pid=''
-}
-
-# measure KIND ROUND: one run against a fresh server.
+# measure KIND ROUND: one run against a fresh server, which the stranger floods.
 measure() {
-    local record=$records/$1.$2.json
     start_server "$plane" --cores 1 --config "$records/server.toml"
-    start_attacker "$1" "$2"
-    if ! "$load_bin" fanout "ws://$public/sub/{channel}" --publish-url "http://$internal/pub/{channel}" \
-        --connections "$connections" --sources "$sources" --rate 50 --size 128 --duration "${seconds}s" --pin "$last_core" \
-        --pid "$server_pid" --quiet --json >"$record"; then
-        say "  $1: the run did not pass: $(python3 -c \
-            'import json, sys; print(*json.load(sys.stdin)["verdict"]["failed"], sep="; ")' <"$record")"
-    fi
-    stop_attacker
+    start_beside "$records/$1.$2.did" 5 env PYTHONPATH="$scripts" python3 -m strangers.flood "$1" \
+        --public "$public" --internal "$internal" --pid "$server_pid"
+    publish_to_clients "$1" "$records/$1.$2.json" --sources "$sources"
+    stop_beside
     stop_server
 }
 
-for ((round = 1; round <= rounds; round++)); do
-    for kind in alone "${kinds[@]}"; do
-        measure "$kind" "$round"
-    done
-    say "round $round of $rounds"
-done
-say
+measure_rounds alone "${kinds[@]}"
 python3 "$scripts/floods_table.py" "$records" "$connections"
