@@ -67,13 +67,6 @@ pub struct Recover<'a> {
     pub epoch: Cow<'a, str>,
 }
 
-impl Recover<'_> {
-    /// Where it begins.
-    pub fn start(&self) -> Start {
-        if self.recover { start(self.offset, &self.epoch) } else { Start::Now }
-    }
-}
-
 /// Clients send an epoch of their own where they know that their place is lost, so one that is not ours is a
 /// stream that nobody has.
 pub(super) fn start(offset: u64, epoch: &str) -> Start {

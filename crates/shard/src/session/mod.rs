@@ -53,6 +53,7 @@ mod proxy_header;
 mod publications;
 mod publish;
 mod publish_stream;
+mod renewal;
 mod stream;
 mod v1;
 mod verbs;

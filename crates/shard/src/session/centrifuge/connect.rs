@@ -41,14 +41,7 @@ pub(super) fn connect(core: &mut Core, id: ConnId, number: u32, request: &Connec
                 return Progress::Again;
             }
             Err(Unshown::Refused(reason)) => return refuse(core, id, number, reason),
-            Err(Unshown::Invalid(TokenError::Expired)) => {
-                reply::refuse(core, id, number, ErrorCode::TokenExpired);
-                return Progress::Done;
-            }
-            Err(Unshown::Invalid(_)) => {
-                close::close(core, id, Disconnect::InvalidToken);
-                return Progress::Done;
-            }
+            Err(Unshown::Invalid(error)) => return refuse_token(core, id, number, &error),
         }
     }
     if let Some(verdict) = take_verdict(core, id) {
@@ -127,6 +120,21 @@ fn begin(core: &mut Core, id: ConnId, number: u32, who: &Who, told_end_s: Option
         ..Connected::default()
     };
     reply::reply(core, id, number, &Reply::Connect(connected));
+    Progress::Done
+}
+
+/// A token is not good: the client gets a new one, or gives up.
+pub(super) fn refuse_token(
+    core: &mut Core,
+    id: ConnId,
+    number: u32,
+    error: &TokenError,
+) -> Progress {
+    if *error == TokenError::Expired {
+        reply::refuse(core, id, number, ErrorCode::TokenExpired);
+    } else {
+        close::close(core, id, Disconnect::InvalidToken);
+    }
     Progress::Done
 }
 

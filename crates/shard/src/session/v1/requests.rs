@@ -8,14 +8,14 @@ use switchboard_hub::{ChannelName, Draft, Kind, Receipt, Subscription};
 use switchboard_plane::ConnId;
 use switchboard_ws::{ProtocolError, close};
 
-use crate::connection::{InputReason, Session, Ticket};
+use crate::connection::{InputReason, Ticket};
 use crate::core::Core;
 use crate::hooks::{self, Decided};
 use crate::identity::{self, Unshown};
 use crate::session::asking::{asked, go_on, is_full, take};
 use crate::session::publish::{self, PublishError};
+use crate::session::renewal::{self, NotRenewed};
 use crate::session::websocket;
-use crate::subscribe::events;
 
 /// The largest message of a client that may neither publish nor ask a backend: lines and a token.
 const BYTES_MAX_UNPUBLISHED: u64 = 17 << 10;
@@ -245,22 +245,16 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
             ));
         }
     };
-    let slot = id.index();
-    if core.identities.is_revoked(slot) {
-        return Err((403, "the backend has closed the connections of this user".to_owned()));
-    }
-    let user = core.identities.user(slot).unwrap_or_default();
-    let is_same = *user == *claims.user;
-    if !user.is_empty() && !is_same {
-        return Err((403, "the token names another user".to_owned()));
-    }
-    let (config, who) = (&core.config, identity::Shown::from(Some(&*claims)));
-    // Where a backend decided when this user came, it is not asked again.
-    let is_kept = |name: &ChannelName| {
-        identity::may_subscribe(config, who, name) || (is_same && identity::asks(config, who, name))
-    };
+    let is_same = renewal::check(core, id, &claims).map_err(|why| {
+        let reason = match why {
+            NotRenewed::Revoked => "the backend has closed the connections of this user",
+            NotRenewed::OtherUser => "the token names another user",
+        };
+        (403, reason.to_owned())
+    })?;
+    let shown = identity::Shown::from(Some(&*claims));
     let mut all = core.subscriptions(id).filter_map(|(_, to)| core.hub.name(to.channel));
-    let lost = all.find(|name| !is_kept(name)).cloned();
+    let lost = all.find(|name| !renewal::keeps(&core.config, shown, is_same, name)).cloned();
     drop(all);
     if let Some(channel) = lost {
         let reason = format!("the new token does not grant channel {channel}");
@@ -269,15 +263,11 @@ fn refresh(core: &mut Core, id: ConnId, name: &str, token: &[u8]) -> Result<(), 
         return Ok(());
     }
     let expires_s = identity::expires_s(core, id, &claims);
-    let before = (!is_same).then(|| events::left(core, id));
-    if !core.identities.set(slot, &claims, expires_s) {
+    let set = |core: &mut Core| core.identities.set(id.index(), &claims, expires_s);
+    if !renewal::renew(core, id, is_same, set) {
         core.counters.refused_user.add(1);
         let reason = "this user has as many connections as it may (connections_per_user_max)";
         return Err((429, reason.to_owned()));
-    }
-    if let Some(left) = before {
-        core.events.extend(left);
-        events::joined(core, id, Session::V1);
     }
     core.reply(id, |out| write_refreshed(name, out));
     Ok(())
