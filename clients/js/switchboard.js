@@ -180,7 +180,7 @@ export class Switchboard {
     return { ...control.signal.reason, isOpened: link.openedAt > 0 };
   }
 
-  /** The other side was heard: the time until it counts as dead begins anew. @param {Link} link */
+  /** The other side was heard, so it has the whole time again before it counts as dead. @param {Link} link */
   #heard(link) {
     clearTimeout(link.timer);
     if (link.control.signal.aborted || (link.openedAt && link.socket)) return; // pages do not see a WebSocket's pings

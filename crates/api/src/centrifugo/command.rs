@@ -111,7 +111,7 @@ impl Written<'_> {
     pub(super) fn publish(mut self, limits: ItemLimits) -> Result<Content, CallError> {
         let channel = self.channel.take().filter(|channel| !channel.is_empty());
         let channel = channel.ok_or_else(|| CallError::bad_request("channel is missing"))?;
-        // A name that breaks a rule is told before what is wrong with the payload.
+        // The publisher hears of a bad name first, then of a bad payload.
         ChannelName::new(&channel)?;
         self.content(vec![channel.into()], limits)
     }

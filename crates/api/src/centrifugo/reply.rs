@@ -56,7 +56,7 @@ impl Answer {
     }
 }
 
-/// The replies to the commands of a batch, which stand in no `result`.
+/// The replies to the commands of a batch. Centrifugo does not wrap them in `result`.
 #[derive(Debug, Default)]
 pub struct Replies {
     written: Vec<u8>,

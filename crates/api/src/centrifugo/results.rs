@@ -34,7 +34,7 @@ pub struct PublicationResult<'a> {
 }
 
 impl<'a> PublicationResult<'a> {
-    /// A publication as it is told.
+    /// A publication, as answers have it.
     pub fn new(publication: &'a Publication) -> Self {
         let tags = publication.tags().and_then(|tags| serde_json::from_str(tags).ok());
         Self { data: data_of(publication), offset: publication.offset(), tags }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::call::lock;
 
 /// So many permits at a time. Those who wait for one are in a queue for each share (an address), and the shares
-/// have their turns: whoever asks a lot waits behind its own questions, not others behind it.
+/// take turns: an address that asks a lot waits for its own questions, and others do not.
 #[derive(Debug)]
 pub(super) struct Turns(Arc<Mutex<State>>);
 
@@ -20,7 +20,7 @@ struct State {
     queues: HashMap<u64, VecDeque<oneshot::Sender<Permit>>>,
 }
 
-/// Given back when it is dropped, to whoever is next.
+/// Goes to the next one that waits when it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit(Option<Arc<Mutex<State>>>);
 
@@ -30,7 +30,7 @@ impl Turns {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// A permit, in turn. Whoever gives up waiting loses nothing of others.
+    /// Waits for a permit. A caller that gives up takes no permit from the others.
     pub(super) async fn acquire(&self, share: u64) -> Option<Permit> {
         let turn = {
             let mut state = lock(&self.0);
