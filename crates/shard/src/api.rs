@@ -211,45 +211,6 @@ impl Drop for Held {
     }
 }
 
-/// What of the internal API's publications one turn handles, so that they never keep the others of the
-/// shard waiting: 10,000 of them at once would take 50 ms.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TurnBudget {
-    publications: u32,
-    bytes: usize,
-}
-
-impl Default for TurnBudget {
-    fn default() -> Self {
-        Self { publications: 256, bytes: 64 << 10 }
-    }
-}
-
-impl TurnBudget {
-    /// The share of a turn that has deliveries left from the one before: they come first, so that what
-    /// backends publish does not slow down what clients are waiting for. It is still enough for a
-    /// publication of the usual size in every turn, and a turn with deliveries takes 2 ms at most.
-    pub(crate) fn beside_deliveries() -> Self {
-        Self { publications: 16, bytes: 8 << 10 }
-    }
-
-    /// This turn may still publish.
-    pub(crate) fn has_room(&self) -> bool {
-        self.publications > 0 && self.bytes > 0
-    }
-
-    /// Takes a publication of so many bytes; false when this turn has had its share. The last one may
-    /// be larger than what is left.
-    pub(crate) fn take(&mut self, bytes: usize) -> bool {
-        let has_room = self.has_room();
-        if has_room {
-            self.publications -= 1;
-            self.bytes = self.bytes.saturating_sub(bytes);
-        }
-        has_room
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,18 +246,5 @@ mod tests {
         api.disconnected();
         api.disconnected();
         assert!(api.connected());
-    }
-
-    #[test]
-    fn a_turn_has_a_share_of_publications_and_of_bytes() {
-        let mut budget = TurnBudget::default();
-        assert_eq!((0..1_000).filter(|_| budget.take(1)).count(), 256);
-        let mut budget = TurnBudget::default();
-        assert!(budget.take(64 << 20), "a large one goes alone");
-        assert!(!budget.take(0));
-        let mut budget = TurnBudget::beside_deliveries();
-        assert_eq!((0..1_000).filter(|_| budget.take(1)).count(), 16);
-        let mut budget = TurnBudget::beside_deliveries();
-        assert_eq!((0..1_000).filter(|_| budget.take(2 << 10)).count(), 4);
     }
 }

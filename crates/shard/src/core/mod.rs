@@ -7,6 +7,7 @@ mod input;
 mod output;
 mod sessions;
 mod subscriptions;
+mod turn_budget;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use switchboard_link::{Action, Outgoing, Slab};
 use switchboard_plane::ConnId;
 
 use crate::admission::{Places, SeenProxies};
-use crate::api::{Api, TurnBudget};
+use crate::api::Api;
 use crate::backends::Backends;
 use crate::config::Config;
 use crate::connection::{Connection, Pool, Then};
@@ -28,6 +29,9 @@ use crate::identity::{Identities, TokenTime};
 use crate::refusals::Refusals;
 use crate::time::Tick;
 use crate::wall::Wall;
+
+pub(crate) use turn_budget::Amount;
+use turn_budget::TurnBudget;
 
 /// A join or a leave to be published.
 #[derive(Debug)]
@@ -156,8 +160,7 @@ impl Core {
     /// A turn begins. Time goes on; it never goes back.
     pub(crate) fn set_now(&mut self, now_ms: u64) {
         self.json_bytes = 0;
-        self.turn_budget =
-            if self.delivers { TurnBudget::beside_deliveries() } else { TurnBudget::default() };
+        self.turn_budget = self.turn_budget.next(self.delivers);
         self.now_ms = self.now_ms.max(now_ms);
         self.now = Tick::at(self.start_ms, self.now_ms);
     }

@@ -5,7 +5,7 @@ use switchboard_hub::{ChannelName, Condition, Draft, Receipt, ReplyTo};
 use switchboard_plane::ConnId;
 
 use crate::connection::{Form, InputReason, Results};
-use crate::core::Core;
+use crate::core::{Amount, Core};
 
 /// Publications of one connection whose receipts other shards owe.
 const AWAITED_MAX: usize = 1_024;
@@ -65,10 +65,12 @@ fn reply_to(core: &Core, id: ConnId, request: u32) -> ReplyTo {
     ReplyTo { shard: core.shard, conn: id.index(), generation: id.generation(), request }
 }
 
-/// Publishes what is written in `bytes` from `at` on, as much as this turn has room for.
+/// Publishes what is written in `bytes` from `at` on, as much as this turn has room for, and as its `share` of it
+/// lets the connection.
 pub(super) fn publish_all(
     core: &mut Core,
     id: ConnId,
+    share: &mut Amount,
     form: Form,
     bytes: &[u8],
     at: &mut usize,
@@ -103,7 +105,7 @@ pub(super) fn publish_all(
             *at = bytes.len();
             return Progress::Read;
         };
-        if !core.turn_budget.take(behind - *at) {
+        if !core.turn_budget.take_of(share, behind - *at) {
             return Progress::Later;
         }
         *at = behind;

@@ -125,7 +125,9 @@ fn message(core: &mut Core, id: ConnId, kind: Kind, bytes: &[u8]) {
     let is_first = work(core, id).is_none_or(|(_, messages)| messages.is_empty());
     let mut progress = Progress::Read;
     if is_first {
-        progress = publications::publish_all(core, id, form, bytes, &mut at, &mut results);
+        let mut share = core.turn_budget.share();
+        progress =
+            publications::publish_all(core, id, &mut share, form, bytes, &mut at, &mut results);
         if at >= bytes.len() && results.awaited() == 0 {
             return answer(core, id, &results.take());
         }
@@ -232,6 +234,7 @@ fn follow(core: &mut Core, id: ConnId, progress: Progress) {
 /// Publishes the messages that have not been read to their end, in order.
 fn publish_waiting(core: &mut Core, id: ConnId, messages: &mut VecDeque<Publications>) -> Progress {
     let (mut number, mut written) = (None, 0);
+    let mut share = core.turn_budget.share();
     for message in messages {
         if written > WINDOW_BYTES {
             return Progress::Full;
@@ -247,7 +250,7 @@ fn publish_waiting(core: &mut Core, id: ConnId, messages: &mut VecDeque<Publicat
             *results = Results::from(number);
         }
         let progress = if *at < bytes.len() {
-            publications::publish_all(core, id, *form, bytes, at, results)
+            publications::publish_all(core, id, &mut share, *form, bytes, at, results)
         } else {
             Progress::Read
         };

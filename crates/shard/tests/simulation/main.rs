@@ -16,6 +16,7 @@
 #![allow(clippy::unwrap_used)] // a test says what it missed by panicking
 
 mod backends;
+mod batches;
 mod bounds;
 mod checks;
 mod client;
@@ -233,6 +234,11 @@ fn requests_that_wait_are_read_up_to_a_bound() {
 #[test]
 fn a_client_that_always_reads_whole_batches_stays() {
     greed::whole_batches();
+}
+
+#[test]
+fn backends_do_not_wait_for_a_long_batch() {
+    batches::beside_a_long_one();
 }
 
 #[test]

@@ -48,7 +48,8 @@ pub(super) fn go_on(core: &mut Core, id: ConnId) {
         return work::put_back(core, id, work);
     };
     let Publications { form, bytes, at, results } = &mut **batch;
-    let progress = publications::publish_all(core, id, *form, bytes, at, results);
+    let mut share = core.turn_budget.share();
+    let progress = publications::publish_all(core, id, &mut share, *form, bytes, at, results);
     if batch.is_done() {
         let (results, answering) = (batch.results.take(), *answering);
         return finish(core, id, results, answering);
@@ -69,7 +70,7 @@ pub(super) fn on_published(core: &mut Core, id: ConnId, number: u32, receipt: &R
         return;
     };
     if batch.results.set(number, receipt) && publications::may_go_on(&batch.results) {
-        go_on(core, id);
+        core.revisit(id);
     }
 }
 

@@ -80,12 +80,18 @@ pub(super) fn go_on(core: &mut Core, id: ConnId) {
         return work::put_back(core, id, work);
     };
     let mut waits_for = None;
+    let is_single = calling.calls.len() == 1;
+    let mut share = core.turn_budget.share();
     while let Some(number) = calling.next() {
         if core.exchange.is_over_bound() {
             waits_for = Some(InputReason::Mailbox);
             break;
         }
-        if !core.turn_budget.take(calling.calls.bytes(number)) {
+        let bytes = calling.calls.bytes(number);
+        let budget = &mut core.turn_budget;
+        let has_room =
+            if is_single { budget.take(bytes) } else { budget.take_of(&mut share, bytes) };
+        if !has_room {
             core.revisit(id);
             break;
         }
