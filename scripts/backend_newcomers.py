@@ -23,6 +23,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import sys
 
 NEWCOMERS_PER_S = 20
@@ -32,6 +33,7 @@ ASKS_PER_S = 10
 GARBAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<garbage>"
 HEALTHY = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"result":{}}'
 ENDLESS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+UNREAD_BYTES = 256 << 10
 CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
 
 Did = collections.Counter[str]
@@ -51,6 +53,9 @@ async def answer(kind: str, did: Did, reader: Reader, writer: Writer) -> None:
                 await reader.read()
                 return
             if kind == "flood":
+                # The kernel would take four megabytes that nobody reads, and their copying would take from
+                # the processors that the server and its clients have here.
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)
                 writer.write(ENDLESS)
                 while True:
                     writer.write(CHUNK)

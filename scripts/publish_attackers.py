@@ -5,6 +5,8 @@
           third half of a body of 1 MiB, and a third has asked and published until the server takes no more,
           and reads no answer. What the server ends begins anew.
   batch   a batch of 16 MiB, 10,000 lines to 1,000 channels without subscribers, every second.
+  null    the same batches to a program on the first core that only reads them: what they cost the machine,
+          whoever takes them.
 
 Says `attacking` when it is, and at SIGTERM what it did, as JSON.
 """
@@ -13,6 +15,8 @@ import asyncio
 import collections
 import http.client
 import json
+import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -129,17 +133,40 @@ def batches(address: tuple[str, int], did: Did) -> None:
             connection.close()
 
 
+def read_batches(listener: socket.socket) -> None:
+    """A server that reads requests, and answers each without looking at it."""
+    os.sched_setaffinity(0, {0})
+    while True:
+        sock, _ = listener.accept()
+        with sock, sock.makefile("rb") as requests:
+            while head := list(iter(requests.readline, b"\r\n")):
+                length = next(line for line in head if line.lower().startswith(b"content-length:"))
+                left = int(length.split(b":")[1])
+                while left and (part := requests.read1(min(left, 0x10000))):
+                    left -= len(part)
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def attack(kind: str, address: tuple[str, int], did: Did) -> None:
+    if kind == "stuck":
+        asyncio.run(stuck(address, did))
+    elif kind == "batch":
+        batches(address, did)
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            reader = multiprocessing.Process(target=read_batches, args=(listener,), daemon=True)
+            reader.start()
+            batches(listener.getsockname(), did)
+
+
 def main() -> None:
-    if len(sys.argv) != 3 or sys.argv[1] not in ("stuck", "batch"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("stuck", "batch", "null"):
         sys.exit(__doc__)
     host, _, port = sys.argv[2].rpartition(":")
-    address, did = (host, int(port)), collections.Counter()
+    did: Did = collections.Counter()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        if sys.argv[1] == "stuck":
-            asyncio.run(stuck(address, did))
-        else:
-            batches(address, did)
+        attack(sys.argv[1], (host, int(port)), did)
     finally:
         print(json.dumps(did), flush=True)
 

@@ -3,10 +3,11 @@
 # second and its 1,000 subscribers, alone and beside each of these in turn:
 #   stuck   30 API clients that have sent half a request, or read no answer
 #   batch   a batch of 16 MiB every second
+#   null    the same batches to another program, on the server's core, that only reads them
 #   flood   64 connections that publish to other channels as fast as they are answered
 # Prints the latencies of the 1,000, and what becomes of their p99.
 #
-#   scripts/publish_fairness.sh                  on io_uring, three rounds of four runs, 3 minutes
+#   scripts/publish_fairness.sh                  on io_uring, three rounds of five runs, 4 minutes
 #   ... --plane io_uring|epoll                   on this plane
 #   ... --rounds N                               so many
 #   ... --seconds N                              of publishing in each run; 10
@@ -25,7 +26,7 @@ source "$scripts/lib/load.sh"
 # shellcheck source=scripts/lib/beside.sh
 source "$scripts/lib/beside.sh"
 
-usage() { sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 # shellcheck disable=SC2034 # of lib/beside.sh
 plane=io_uring rounds=3 seconds=10 connections=1000
@@ -50,6 +51,7 @@ measure() {
     stop_server
 }
 
-measure_rounds alone stuck batch flood
+measure_rounds alone stuck batch null flood
 python3 "$scripts/fairness_table.py" "$records" "alone=alone" "stuck=beside stuck API clients" \
-    "batch=beside a batch of 16 MiB every second" "flood=beside a flood of publishers"
+    "batch=beside a batch of 16 MiB every second" \
+    "null=beside such batches to another program" "flood=beside a flood of publishers"
