@@ -384,7 +384,6 @@ def test_errors_that_leave_the_connection_as_it_is(rooms, room, channel):
         assert code("publish", channel=room) == 107
         assert code("rpc", method="m", data=1) == 108
         assert code("refresh", token="a.b.c") == 108
-        assert code("presence", channel=room) == 108
         assert code("history", channel="a/b") == 107
         assert client.ask("unsubscribe", channel=channel)["unsubscribe"] == {}
         assert client.ask("ping")["ping"] == {}

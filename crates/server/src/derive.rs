@@ -159,6 +159,7 @@ fn client_rules(name: Option<&str>, namespace: &NamespaceSettings) -> ClientRule
             Access::Hook => Access::Nobody,
             access => access,
         }),
+        presence_list: namespace.presence_list,
         history: namespace.history.unwrap_or(match namespace.subscribe {
             // Who listens is who the backend lets listen.
             Access::Hook => Access::Anyone,

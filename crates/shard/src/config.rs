@@ -129,8 +129,10 @@ pub struct ClientRules {
     pub subscribe: Access,
     /// Who may publish.
     pub publish: Access,
-    /// Who may listen to the channels that report joins and leaves.
+    /// Who may listen to the channels that report joins and leaves, and ask who listens.
     pub presence: Access,
+    /// Clients of Centrifuge may ask who listens, where they have the right to.
+    pub presence_list: bool,
     /// Who may begin in the past.
     pub history: Access,
     /// The channels that belong to one user.
@@ -152,6 +154,7 @@ impl Default for ClientRules {
             subscribe: Access::Anyone,
             publish: Access::Nobody,
             presence: Access::Anyone,
+            presence_list: false,
             history: Access::Anyone,
             user_channels: UserChannels::default(),
             publish_per_second: 0,

@@ -98,6 +98,8 @@ counters! {
     counter closed_right:
         "Connections that ended because a right was missing or their user was ended (4403).";
     counter backend_questions: "Questions to backends about clients, or of them.";
+    counter presence_queries:
+        "Questions of clients who listens to a channel that this shard has answered for its part.";
     counter refused_backend:
         "Requests to listen answered with 503 because a backend did not answer as it must.";
     counter closed_backend:

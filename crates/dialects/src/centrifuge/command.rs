@@ -33,6 +33,10 @@ pub enum Method<'a> {
     Unsubscribe(Cow<'a, str>),
     /// To publish.
     Publish(Publish<'a>),
+    /// To know who listens to a channel.
+    Presence(Cow<'a, str>),
+    /// To know how many listen to a channel.
+    PresenceStats(Cow<'a, str>),
     /// To read what a channel keeps.
     History(Box<History<'a>>),
     /// To ask the backend.
@@ -218,9 +222,13 @@ impl<'de> Visitor<'de> for Fields {
                 }
                 Field::Ping => map.next_value::<Option<Ignored>>()?.map(|_| Method::Ping),
                 Field::History => map.next_value::<Option<_>>()?.map(Method::History),
-                Field::Presence | Field::PresenceStats | Field::SubRefresh => {
-                    map.next_value::<Option<Ignored>>()?.map(|_| Method::Unserved)
-                }
+                Field::Presence => map
+                    .next_value::<Option<RawChannel<'de>>>()?
+                    .map(|raw| Method::Presence(raw.channel)),
+                Field::PresenceStats => map
+                    .next_value::<Option<RawChannel<'de>>>()?
+                    .map(|raw| Method::PresenceStats(raw.channel)),
+                Field::SubRefresh => map.next_value::<Option<Ignored>>()?.map(|_| Method::Unserved),
             };
             raw.are_several |= raw.method.is_some() && method.is_some();
             raw.method = raw.method.or(method);
@@ -294,7 +302,16 @@ mod tests {
         }));
         assert!(is(r#"{"id":4,"ping":{}}"#, |it| matches!(it, Method::Ping)));
         assert!(is("{}", |it| matches!(it, Method::Pong)));
-        assert!(is(r#"{"id":4,"presence":{"channel":"c"}}"#, |it| matches!(it, Method::Unserved)));
+        assert!(is(r#"{"id":4,"presence":{"channel":"c"}}"#, |it| {
+            matches!(it, Method::Presence(name) if name == "c")
+        }));
+        assert!(is(r#"{"id":4,"presence_stats":{"channel":"c"}}"#, |it| {
+            matches!(it, Method::PresenceStats(name) if name == "c")
+        }));
+        assert!(is(r#"{"id":4,"sub_refresh":{"channel":"c"}}"#, |it| matches!(
+            it,
+            Method::Unserved
+        )));
         let history =
             r#"{"id":4,"history":{"channel":"c","limit":-1,"since":{"offset":3},"reverse":true}}"#;
         assert!(is(history, |it| {

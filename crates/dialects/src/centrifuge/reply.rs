@@ -25,6 +25,18 @@ pub enum Reply<'a> {
     Publish {},
     /// What the channel keeps.
     History(Past<'a>),
+    /// Who listens to a channel.
+    Presence {
+        /// The clients by their names.
+        presence: &'a RawValue,
+    },
+    /// How many listen to a channel.
+    PresenceStats {
+        /// Connections.
+        num_clients: u64,
+        /// Different users.
+        num_users: u64,
+    },
     /// The backend's answer.
     Rpc {
         /// The answer.

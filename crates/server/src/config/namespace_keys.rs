@@ -18,8 +18,8 @@ settings! {
         /// Who may publish to its channels over a WebSocket: the same words; for `granted`, the token has
         /// the channel in `publish`; for `hook`, `[hook.publish]` is asked. `true` is `anyone`, `false` is `nobody`.
         publish: Access = Access::Nobody;
-        /// Who may listen to `presence:NAME` for its channels NAME. When unset, whoever may listen
-        /// to NAME; nobody where that is `hook`.
+        /// Who may listen to `presence:NAME` for its channels NAME, and ask who listens. When unset,
+        /// whoever may listen to NAME; nobody where that is `hook`.
         presence: Option<Access> = None;
         /// Who may begin in the past of its channels, with a position, `since=` or a validator. All others
         /// begin with what is published from then on, and hear of a gap where they had a position and
@@ -55,7 +55,8 @@ settings! {
         /// Let a plain WebSocket miss publications without notice, instead of closing it with 4008
         /// when it is slow or with 4010 when it resumes from a position that is lost.
         lossy_plain: bool = false;
-        /// List the subscribers of its channels in the internal API (`GET /subscribers/{channel}`).
+        /// List the subscribers of its channels in the internal API (`GET /subscribers/{channel}`), and to
+        /// clients of Centrifuge that may know of them (`presence`).
         presence_list: bool = false;
         /// Publish each join and leave of a channel NAME, by WebSocket or event stream, in the
         /// channel `presence:NAME`.

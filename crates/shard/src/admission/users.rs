@@ -29,6 +29,11 @@ impl Users {
         }
     }
 
+    /// The number of a user by which all shards tell it from others.
+    pub(crate) fn number(&self, user: &str) -> u64 {
+        self.keys.hash_one(user)
+    }
+
     /// One more connection of this user that listens, if that is not too many.
     pub(crate) fn try_add(&self, user: &str) -> bool {
         let connections = self.connections.as_ref().filter(|_| !user.is_empty());
@@ -61,6 +66,6 @@ impl Users {
     }
 
     fn subject(&self, user: &str) -> Subject {
-        Subject::user(self.keys.hash_one(user))
+        Subject::user(self.number(user))
     }
 }

@@ -1,16 +1,18 @@
-//! What a connection waits for a backend to say.
+//! What a connection waits for others to say.
 
 use switchboard_auth::Who;
 use switchboard_hooks::Refusal;
 use switchboard_hub::{ChannelName, Draft};
 
-/// What a connection waits for a backend to say. It is not read meanwhile.
+/// What a connection waits for a backend to say, or for other shards. It is not read meanwhile.
 #[derive(Debug)]
 pub(crate) enum Asking {
     /// Whether, and as whom, it may listen.
     Opening(Opening),
     /// Whether the first of its commands is obeyed. The verdict is kept beside them.
     Command,
+    /// Other shards, not a backend: who listens to a channel. The command with this number is answered then.
+    Presence(u32),
     /// Whether it may publish this.
     Publishing {
         channel: ChannelName,

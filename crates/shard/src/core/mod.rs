@@ -5,6 +5,7 @@
 
 mod input;
 mod output;
+mod presence_queries;
 mod sessions;
 mod subscriptions;
 mod turn_budget;
@@ -29,6 +30,7 @@ use crate::identity::{Identities, TokenTime};
 use crate::refusals::Refusals;
 use crate::time::Tick;
 use crate::wall::Wall;
+use presence_queries::PresenceQueries;
 
 pub(crate) use turn_budget::Amount;
 use turn_budget::TurnBudget;
@@ -59,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) exchange: Exchange,
     /// Joins and leaves to be published.
     pub(crate) announcements: Vec<Announcement>,
+    /// Questions who listens to a channel.
+    pub(crate) presence_queries: PresenceQueries,
     /// Replies of this stage.
     pub(crate) outgoing: Outgoing,
     /// What this stage wants of the plane, after its replies.
@@ -131,6 +135,7 @@ impl Core {
             hub,
             exchange,
             announcements: Vec::new(),
+            presence_queries: PresenceQueries::default(),
             outgoing: Outgoing::default(),
             actions: Vec::new(),
             parked: Vec::new(),

@@ -8,11 +8,15 @@ use crate::api::ApiResponse;
 use crate::command::Command;
 use crate::connection::Ticket;
 
+use super::presence_query::PresenceQuery;
+
 /// One piece of mail.
 #[derive(Debug)]
 pub(crate) enum Mail {
     /// From another shard's hub.
     Hub(Message),
+    /// Who listens to a channel: asked here, or answered.
+    Presence(Box<PresenceQuery>),
     /// From the internal API or the program.
     Command(Command),
     /// The handler's answer to the request of a connection.
@@ -32,6 +36,7 @@ impl Mail {
             Self::Hub(Message::PublishIf(publication)) => publication.draft().payload().len(),
             Self::Hub(Message::Deliver { publication, .. }) => publication.cost_bytes(),
             Self::Hub(_) => 0,
+            Self::Presence(query) => query.bytes(),
             Self::Command(_) | Self::Answer(..) | Self::Verdict(..) => return 0,
         };
         size_of::<Self>() + payload

@@ -8,6 +8,7 @@
 
 mod mail;
 mod mailbox;
+mod presence_query;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use switchboard_plane::{ConnId, Waker};
 
 pub(crate) use mail::Mail;
 pub(crate) use mailbox::Mailbox;
+pub(crate) use presence_query::{Found, PresenceQuery, Users};
 
 use crate::api::ApiResponse;
 use crate::command::Reply;
@@ -42,6 +44,8 @@ pub(crate) struct Exchange {
     handled_bytes: usize,
     /// What the hub has for other shards.
     pub(crate) outbox: Outbox,
+    /// What else there is for them.
+    queries: Vec<(ShardId, Box<PresenceQuery>)>,
     /// The same by shard, while it is posted.
     sorted: Vec<Vec<Mail>>,
     /// Publications whose publishers are answered once the other shards have been told.
@@ -67,6 +71,7 @@ impl Exchange {
             handled: 0,
             handled_bytes: 0,
             outbox: Outbox::new(),
+            queries: Vec::new(),
             sorted: mailboxes.iter().map(|_| Vec::new()).collect(),
             peers: mailboxes,
             receipts: Vec::new(),
@@ -104,10 +109,15 @@ impl Exchange {
         self.is_behind
     }
 
-    /// Posts what the hub has for other shards, with one wake-up for each that sleeps.
+    /// Another shard gets the query.
+    pub(crate) fn pass_on(&mut self, to: ShardId, query: Box<PresenceQuery>) {
+        self.queries.push((to, query));
+    }
+
+    /// Posts what there is for other shards, with one wake-up for each that sleeps.
     #[inline]
     pub(crate) fn post(&mut self) {
-        if !self.outbox.is_empty() {
+        if !self.outbox.is_empty() || !self.queries.is_empty() {
             self.post_all();
         }
     }
@@ -115,6 +125,9 @@ impl Exchange {
     fn post_all(&mut self) {
         for (shard, message) in self.outbox.drain(..) {
             self.sorted[usize::from(shard.0)].push(Mail::Hub(message));
+        }
+        for (shard, query) in self.queries.drain(..) {
+            self.sorted[usize::from(shard.0)].push(Mail::Presence(query));
         }
         let woken = Mailbox::post_everywhere(&self.peers, &mut self.sorted);
         self.counters.wakeups_sent.add(woken);

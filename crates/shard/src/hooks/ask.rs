@@ -39,7 +39,7 @@ pub(crate) fn awaits_verdict(core: &Core, id: ConnId) -> bool {
     let busy = connection.busy.as_deref();
     busy.and_then(|busy| busy.asking.as_deref()).is_some_and(|asking| match asking {
         Asking::Opening(opening) => opening.is_asked,
-        Asking::Command | Asking::Publishing { .. } => true,
+        Asking::Command | Asking::Presence(_) | Asking::Publishing { .. } => true,
     })
 }
 

@@ -147,7 +147,7 @@ fn opening(core: &mut Core, id: ConnId) -> Option<&mut Opening> {
     let busy = core.slab.get_mut(id)?.busy.as_mut()?;
     match busy.asking.as_deref_mut()? {
         Asking::Opening(opening) => Some(opening),
-        Asking::Command | Asking::Publishing { .. } => None,
+        Asking::Command | Asking::Presence(_) | Asking::Publishing { .. } => None,
     }
 }
 

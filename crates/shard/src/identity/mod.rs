@@ -15,7 +15,8 @@ mod users;
 
 pub(crate) use expiry::{due, end_s, expires_s, is_due, now_s};
 pub(crate) use rights::{
-    Shown, asks, check_subscribe, may_have_history, may_publish, may_subscribe, without_history,
+    Shown, asks, check_subscribe, may_have_history, may_publish, may_see_presence, may_subscribe,
+    without_history,
 };
 pub(crate) use show::{Unshown, may_forward_cookie, show, verify, verify_again};
 pub(crate) use table::{End, Identities, NEVER_S};

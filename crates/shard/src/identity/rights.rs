@@ -73,6 +73,11 @@ fn may_watch(config: &Config, who: Shown<'_>, name: &ChannelName) -> bool {
     watched(name).all(|name| is_allowed(config, who, &name, |rules| rules.presence))
 }
 
+/// Whether a client may know who listens to a channel.
+pub(crate) fn may_see_presence(config: &Config, who: Shown<'_>, name: &ChannelName) -> bool {
+    is_allowed(config, who, name, |rules| rules.presence)
+}
+
 /// The channel whose joins and leaves are published in this one, the one whose are in that, and so on.
 fn watched(name: &ChannelName) -> impl Iterator<Item = ChannelName> {
     std::iter::successors(presence::watched_by(name), presence::watched_by)

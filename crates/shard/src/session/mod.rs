@@ -18,7 +18,7 @@
 //!    publications, which `delivery` writes for [`Delivery::Stream`] and which the session answers with
 //!    (`on_publications`) for [`Delivery::Answer`]; `on_gap` when a slow subscriber was moved ahead, and
 //!    `on_slow` when it cannot be; `on_published` with the receipts it asked for, `on_answered` with what
-//!    the handler of the internal API says; `on_deleted`; `on_turn` when it asked to be looked at again;
+//!    the handler of the internal API says, `on_presence` with who listens to a channel; `on_deleted`; `on_turn` when it asked to be looked at again;
 //!    `on_silent` and `on_due` from the sweep; `on_flushed` when a full socket has taken all.
 //!    A session whose client asks for channels as it goes subscribes by [`subscribe_to`], parks its output as in
 //!    2 where it is to begin elsewhere than at the next publication, and hears `on_started` for each.
@@ -67,6 +67,7 @@ use switchboard_ws::close;
 use crate::api::ApiResponse;
 use crate::connection::{Session, Ticket};
 use crate::core::Core;
+use crate::exchange::PresenceQuery;
 use crate::hooks;
 use crate::identity::End;
 use crate::subscribe::{Missed, Resumed, has_deleted_channel, resume as resuming};
@@ -170,6 +171,14 @@ pub(crate) fn on_verdict(core: &mut Core, id: ConnId, ticket: Ticket, verdict: V
             }
         }
         _ => dispatch!(session, on_verdict(core, id, ticket, verdict)),
+    }
+}
+
+/// All shards have said who listens to a channel.
+pub(crate) fn on_presence(core: &mut Core, query: PresenceQuery) {
+    let id = query.id;
+    if let Some(session) = of(core, id) {
+        dispatch!(session, on_presence(core, id, query));
     }
 }
 

@@ -7,6 +7,7 @@ use switchboard_plane::ConnId;
 use crate::api::ApiResponse;
 use crate::connection::{Connection, Ticket};
 use crate::core::Core;
+use crate::exchange::PresenceQuery;
 use crate::subscribe::{Lost, Missed};
 
 /// What became of received bytes.
@@ -47,6 +48,9 @@ pub(crate) trait Verbs {
 
     /// A backend has answered what the session asked it.
     fn on_verdict(_core: &mut Core, _id: ConnId, _ticket: Ticket, _verdict: Verdict) {}
+
+    /// All shards have said who listens to the channel that it asked about.
+    fn on_presence(_core: &mut Core, _id: ConnId, _query: PresenceQuery) {}
 
     /// It asked to be looked at again.
     fn on_turn(_core: &mut Core, _id: ConnId) {}

@@ -3,15 +3,24 @@
 use switchboard_hub::Subscription;
 use switchboard_plane::ConnId;
 
-use crate::connection::Awaited;
+use crate::connection::{Awaited, Connection};
 use crate::core::Core;
 
 /// The subscriptions of a connection but the one with which it only reads what a channel keeps.
 pub(super) fn joined(core: &Core, id: ConnId) -> impl Iterator<Item = (u16, Subscription)> {
-    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
-    let read = match busy.and_then(|busy| busy.commands.as_ref()?.awaited) {
+    let read = core.slab.get(id).and_then(read_by);
+    core.subscriptions(id).filter(move |(nth, _)| Some(*nth) != read)
+}
+
+/// Whether this subscription of a connection is one of them.
+pub(super) fn has_joined(connection: &Connection, nth: u16) -> bool {
+    read_by(connection) != Some(nth)
+}
+
+/// The subscription with which a connection only reads what a channel keeps.
+fn read_by(connection: &Connection) -> Option<u16> {
+    match connection.busy.as_ref()?.commands.as_ref()?.awaited {
         Some(Awaited::History(reading)) => Some(reading.nth),
         _ => None,
-    };
-    core.subscriptions(id).filter(move |(nth, _)| Some(*nth) != read)
+    }
 }

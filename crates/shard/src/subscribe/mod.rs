@@ -6,6 +6,7 @@ pub(crate) mod events;
 mod joined;
 pub(crate) mod position;
 pub(crate) mod presence;
+pub(crate) mod present;
 pub(crate) mod resume;
 mod subscriptions;
 

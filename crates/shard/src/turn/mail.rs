@@ -4,7 +4,7 @@ use switchboard_dialects::WallTime;
 use switchboard_hub::Message;
 use switchboard_plane::{ConnId, Plane};
 
-use super::{Shard, inspect};
+use super::{Shard, inspect, presence};
 use crate::command::Command;
 use crate::connection::InputReason;
 use crate::core::{Announcement, Core};
@@ -28,6 +28,7 @@ impl<P: Plane> Shard<P> {
                     let Core { hub, exchange, now_ms, .. } = &mut self.core;
                     hub.handle(*now_ms, message, &mut exchange.outbox);
                 }
+                Mail::Presence(query) => presence::received(&mut self.core, query),
                 Mail::Command(command) => self.obey(command),
                 Mail::Verdict(id, ticket, verdict) => {
                     session::on_verdict(&mut self.core, id, ticket, *verdict);

@@ -3,6 +3,7 @@
 mod input;
 mod inspect;
 mod mail;
+mod presence;
 mod stage;
 mod stop;
 mod sweep;
@@ -132,6 +133,7 @@ impl<P: Plane> Shard<P> {
         // What has waited comes before what has just arrived: both share the turn's publications.
         self.continue_input();
         self.take_events();
+        self.answer_presence_queries();
         let more_work = self.fan_out.slice(&mut self.core, &mut self.link, events);
         self.core.delivers = more_work;
         self.end_stage();
@@ -231,7 +233,8 @@ impl<P: Plane> Shard<P> {
         {
             return Next::Now;
         }
-        Next::At(self.next_step_ms)
+        let query_due_ms = self.core.presence_queries.due_ms(self.core.now_ms);
+        Next::At(query_due_ms.map_or(self.next_step_ms, |due_ms| due_ms.min(self.next_step_ms)))
     }
 
     /// All events but the ends first, then their replies, then the ends: a peer that asks and ends

@@ -6,7 +6,7 @@ use switchboard_hub::Kind;
 use switchboard_plane::ConnId;
 
 use super::progress::Progress;
-use super::{close, connect, messages, pings, publish, read, refresh, reply, subscribe};
+use super::{close, connect, messages, pings, presence, publish, read, refresh, reply, subscribe};
 use crate::connection::{Asking, InputReason, Session};
 use crate::core::Core;
 use crate::session::asking;
@@ -115,6 +115,8 @@ fn obey_one(core: &mut Core, id: ConnId, line: &[u8]) -> Progress {
         Method::Subscribe(request) => return subscribe::subscribe(core, id, number, &request),
         Method::Unsubscribe(channel) => subscribe::unsubscribe(core, id, number, &channel),
         Method::Publish(request) => publish::publish(core, id, number, &request),
+        Method::Presence(channel) => presence::list(core, id, number, &channel),
+        Method::PresenceStats(channel) => presence::count(core, id, number, &channel),
         Method::History(request) => return read::read(core, id, number, &request),
         Method::Rpc(request) => messages::ask(core, id, number, &request),
         Method::Send(data) => messages::send(core, id, data),

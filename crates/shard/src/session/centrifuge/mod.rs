@@ -12,6 +12,7 @@ mod history;
 mod messages;
 mod open;
 mod pings;
+mod presence;
 mod progress;
 mod publish;
 mod read;
@@ -28,6 +29,7 @@ use super::verbs::{Taken, Verbs};
 use super::websocket::{self, Reader};
 use crate::connection::{InputReason, Ticket};
 use crate::core::Core;
+use crate::exchange::PresenceQuery;
 use crate::subscribe::{Lost, Missed};
 
 pub(super) use open::open;
@@ -65,6 +67,10 @@ impl Verbs for Centrifuge {
 
     fn on_published(core: &mut Core, id: ConnId, request: u32, _receipt: &Receipt) {
         publish::published(core, id, request);
+    }
+
+    fn on_presence(core: &mut Core, id: ConnId, query: PresenceQuery) {
+        presence::found(core, id, &query.found);
     }
 
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
