@@ -20,8 +20,8 @@ WAIT_S = 20
 class RawCentrifuge(RawWebSocket):
     """A connection to which commands are written by hand."""
 
-    def __init__(self, server, headers=(), path=PATH, connect=True, **fields):
-        super().__init__(server, path, headers=headers)
+    def __init__(self, server, headers=(), path=PATH, connect=True, receive_buffer=None, **fields):
+        super().__init__(server, path, receive_buffer, headers)
         self.number = 0
         self.waiting = []
         if connect:

@@ -22,13 +22,16 @@ pub enum Dialect {
     EventStream,
     /// A WebSocket of a Centrifuge SDK ([`centrifuge`]).
     Centrifuge,
+    /// The same, which gets the publications of a channel for joins and leaves as events of the channel that they
+    /// are about.
+    CentrifugePresence,
 }
 
 impl Dialect {
     /// Of an event stream.
     fn framing(self) -> Option<Framing> {
         match self {
-            Self::Plain | Self::V1 | Self::Centrifuge => None,
+            Self::Plain | Self::V1 | Self::Centrifuge | Self::CentrifugePresence => None,
             Self::ChunkedEventStream => Some(Framing::Chunked),
             Self::EventStream => Some(Framing::UntilClose),
         }
@@ -38,13 +41,13 @@ impl Dialect {
     /// bytes of their own; otherwise all listeners share the same ones.
     #[inline]
     pub fn has_positions(self) -> bool {
-        !matches!(self, Self::Plain | Self::Centrifuge)
+        !matches!(self, Self::Plain | Self::Centrifuge | Self::CentrifugePresence)
     }
 
     /// Publications name their channel also to those who listen to no other.
     #[inline]
     pub fn names_channel(self) -> bool {
-        self == Self::Centrifuge
+        matches!(self, Self::Centrifuge | Self::CentrifugePresence)
     }
 
     /// One of both kinds of event streams.
@@ -72,6 +75,7 @@ pub fn write_head(
             event_stream::write_head(Framing::UntilClose, publication, label, head)
         }
         Dialect::Centrifuge => centrifuge::write_head(publication, label, head),
+        Dialect::CentrifugePresence => centrifuge::write_presence_head(publication, label, head),
     }
 }
 

@@ -23,6 +23,7 @@ mod event_stream;
 mod field;
 mod json;
 mod plain;
+mod presence;
 mod request;
 mod shape;
 
@@ -32,5 +33,6 @@ pub use dialect::{
     Dialect, write_end, write_event_stream_head, write_gap, write_head, write_keep_alive,
     write_start,
 };
+pub use presence::{JOIN, LEAVE, PRESENCE_PREFIX};
 pub use request::{Listen, ListenError, Transport, parse};
 pub use shape::{Body, Label, Shape};

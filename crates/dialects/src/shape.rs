@@ -30,6 +30,8 @@ pub enum Body {
     Payload,
     /// The payload in another form.
     Form(Arc<Form>),
+    /// Who published it; nothing where that is not known.
+    Info,
 }
 
 impl Body {
@@ -40,6 +42,7 @@ impl Body {
             Self::Frame => publication.frame(),
             Self::Payload => publication.payload(),
             Self::Form(form) => form,
+            Self::Info => publication.info().unwrap_or_default().as_bytes(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod data;
 mod fields;
 mod history;
 mod info;
+mod presence;
 mod present;
 mod push;
 mod reply;
@@ -30,6 +31,7 @@ pub use push::Push;
 pub use reply::{Reply, write_message, write_ping};
 pub use subscribe::{Recover, Subscribe, Subscribed};
 
+pub(crate) use presence::write_head as write_presence_head;
 pub(crate) use push::write_head;
 
 /// The name of the subprotocol. A client that offers none speaks it as well.

@@ -60,12 +60,17 @@ pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut
     push_json(head, &label.channel.map_or("", |channel| channel.as_str()));
     head.extend_from_slice(b",\"pub\":");
     let body = data::publication(publication).map_or(Body::Payload, Body::Form);
-    let payload_bytes = head.len() - start + body.of(publication).len() + TAIL.len();
+    begin_frame(head, start, body.of(publication).len() + TAIL.len());
+    Shape { body, tail: TAIL }
+}
+
+/// Puts the header of a frame before what stands from `start` on, which so many bytes follow.
+pub(super) fn begin_frame(head: &mut Vec<u8>, start: usize, rest_bytes: usize) {
+    let payload_bytes = head.len() - start + rest_bytes;
     let mut header = [0; HEADER_BYTES_MAX];
     let used = encode_header(&mut header, true, Opcode::Text, payload_bytes as u64, None);
     head.extend_from_slice(&header[..used]);
     head[start..].rotate_right(used);
-    Shape { body, tail: TAIL }
 }
 
 #[cfg(test)]

@@ -30,6 +30,9 @@ pub struct Subscribe<'a> {
     /// In which life of the stream; empty for any.
     #[serde(borrow, default)]
     pub epoch: Cow<'a, str>,
+    /// It wants to hear who comes and goes.
+    #[serde(default)]
+    pub join_leave: bool,
     /// Wishes, one bit for each.
     #[serde(default)]
     pub flag: u32,

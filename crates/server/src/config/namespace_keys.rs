@@ -59,7 +59,7 @@ settings! {
         /// clients of Centrifuge that may know of them (`presence`).
         presence_list: bool = false;
         /// Publish each join and leave of a channel NAME, by WebSocket or event stream, in the
-        /// channel `presence:NAME`.
+        /// channel `presence:NAME`, and tell them to clients of Centrifuge that want them with NAME.
         join_leave: bool = false;
         /// Joins and leaves of a channel that are published in a second, with a burst of as many;
         /// those beyond are not. 0 means no limit.

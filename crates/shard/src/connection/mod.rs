@@ -8,6 +8,7 @@ mod api_work;
 mod asked;
 mod asking;
 mod busy;
+mod by_slot;
 mod calling;
 mod client_ids;
 mod commands;
@@ -20,6 +21,7 @@ mod session;
 mod slot;
 mod subscriptions;
 mod uptake;
+mod watches;
 
 pub(crate) use api_work::{
     Answering, ApiStage, ApiWork, Form, Incoming, Publications, Results, Target,
@@ -27,6 +29,7 @@ pub(crate) use api_work::{
 pub(crate) use asked::Asked;
 pub(crate) use asking::{Asking, Opening, Ticket};
 pub(crate) use busy::{Busy, Lost, ResumeRequest, Then, Untold};
+pub(crate) use by_slot::{BySlot, Vacant};
 pub(crate) use calling::Calling;
 pub use client_ids::ClientIds;
 pub(crate) use commands::{Awaited, Beginning, Headers, Reading, Wanted};
@@ -38,3 +41,4 @@ pub(crate) use session::{Delivery, Session};
 pub(crate) use slot::Connection;
 pub(crate) use subscriptions::Subscriptions;
 pub(crate) use uptake::Uptake;
+pub(crate) use watches::Watches;

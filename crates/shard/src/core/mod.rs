@@ -22,7 +22,7 @@ use crate::admission::{Places, SeenProxies};
 use crate::api::Api;
 use crate::backends::Backends;
 use crate::config::Config;
-use crate::connection::{Connection, Pool, Then};
+use crate::connection::{Connection, Pool, Then, Watches};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::handle::Handle;
@@ -57,6 +57,8 @@ pub(crate) struct Core {
     pub(crate) slab: Slab<Connection>,
     /// The subscriptions of connections that have several.
     pub(crate) pool: Pool,
+    /// Which of the subscriptions are for joins and leaves in the channels of others.
+    pub(crate) watches: Watches,
     pub(crate) hub: Hub,
     pub(crate) exchange: Exchange,
     /// Joins and leaves to be published.
@@ -132,6 +134,7 @@ impl Core {
             events: Vec::new(),
             slab: Slab::default(),
             pool: Pool::default(),
+            watches: Watches::default(),
             hub,
             exchange,
             announcements: Vec::new(),

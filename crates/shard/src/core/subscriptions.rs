@@ -1,10 +1,11 @@
 //! Where the subscriptions of a connection are stored, and how they follow the hub.
 
+use switchboard_dialects::Dialect;
 use switchboard_hub::{Moved, Subscriber, Subscription};
 use switchboard_plane::ConnId;
 
 use super::Core;
-use crate::connection::{Pool, Relocated, Subscriptions};
+use crate::connection::{Connection, Delivery, Pool, Relocated, Subscriptions};
 
 impl Core {
     /// The subscription in a slot of a connection.
@@ -16,6 +17,19 @@ impl Core {
     pub(crate) fn subscriptions(&self, id: ConnId) -> impl Iterator<Item = (u16, Subscription)> {
         let connection = self.slab.get(id);
         connection.into_iter().flat_map(|connection| connection.subscriptions.iter(&self.pool))
+    }
+
+    /// How the publications of a subscription are written; none where its session answers with them.
+    pub(crate) fn dialect(&self, connection: &Connection, nth: u16) -> Option<Dialect> {
+        match connection.session.delivery() {
+            Delivery::Stream(Dialect::Centrifuge)
+                if self.watches.has(connection.id.index(), nth) =>
+            {
+                Some(Dialect::CentrifugePresence)
+            }
+            Delivery::Stream(dialect) => Some(dialect),
+            Delivery::None | Delivery::Answer => None,
+        }
     }
 
     /// Above every slot of a connection that is in use.

@@ -9,7 +9,7 @@ use switchboard_hub::{Publication, Pull};
 use switchboard_link::{Action, Sent};
 use switchboard_plane::{Close, ConnId, Plane};
 
-use crate::connection::{Delivery, Then};
+use crate::connection::Then;
 use crate::core::Core;
 use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
 use crate::lifecycle::ending;
@@ -142,7 +142,7 @@ impl CatchUp {
         let Some(connection) = core.slab.get(id) else {
             return Sent::Failed;
         };
-        let Delivery::Stream(dialect) = connection.session.delivery() else {
+        let Some(dialect) = core.dialect(connection, nth) else {
             return Sent::Failed;
         };
         let Some(subscription) = core.subscription(id, nth) else {

@@ -13,7 +13,7 @@ use crate::encoding::{BATCH_BYTES_MAX, Batch, PositionHeader};
 use crate::histogram::Histogram;
 use crate::link::Link;
 use crate::session;
-use crate::subscribe::{Missed, has_deleted_channel, position};
+use crate::subscribe::{Missed, has_deleted_channel, position, presence};
 
 /// Sends in one slice: about 2 ms over loopback. A turn with more events makes as many sends: it is long anyway,
 /// and those who listen must not wait for one such turn after another.
@@ -113,6 +113,7 @@ impl FanOut {
             self.send_gathered(core, link);
             let channel = self.work.channel;
             match &self.work.kind {
+                WorkKind::Deliver if is_watched(core, channel) => self.deliver_watched(core, link),
                 WorkKind::Deliver => self.deliver(core, link),
                 WorkKind::Joined => self.for_each(core, |core, id, _| session::resume(core, id)),
                 WorkKind::Lagged => {
@@ -151,6 +152,20 @@ impl FanOut {
         }
         core.counters.deliveries.add(deliveries as u64);
         gathered.clear();
+    }
+
+    /// The same in a channel of joins and leaves, which those who listen to it beside another channel hear in
+    /// that one.
+    fn deliver_watched<P: Plane>(&mut self, core: &mut Core, link: &mut Link<P>) {
+        let targets = std::mem::take(&mut self.work.targets);
+        let (watching, others) =
+            targets.into_iter().partition(|(who, _)| core.watches.has(who.conn, who.nth));
+        self.work.targets = others;
+        self.deliver(core, link);
+        self.work.targets = watching;
+        if !self.work.targets.is_empty() {
+            self.send_shared(core, link, Dialect::CentrifugePresence, |_| true);
+        }
     }
 
     /// Hands the publications to all targets, group by group. In most slices there is one.
@@ -293,6 +308,12 @@ impl FanOut {
             }
         }
     }
+}
+
+/// Whether some may listen to a channel beside the one whose joins and leaves it has.
+fn is_watched(core: &Core, channel: u32) -> bool {
+    !core.watches.is_empty()
+        && core.hub.name(channel).is_some_and(|name| presence::watched_by(name).is_some())
 }
 
 /// The log passed a subscriber whose namespace lets it go on: it gets a notice, or must go.

@@ -84,12 +84,13 @@ mod tests {
     use crate::encoding::Partial;
     use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
 
-    const DIALECTS: [Dialect; 5] = [
+    const DIALECTS: [Dialect; 6] = [
         Dialect::Plain,
         Dialect::V1,
         Dialect::ChunkedEventStream,
         Dialect::EventStream,
         Dialect::Centrifuge,
+        Dialect::CentrifugePresence,
     ];
 
     fn publications() -> Vec<Arc<Publication>> {

@@ -27,6 +27,7 @@ enum Shared {
     Frame(Arc<Publication>),
     Payload(Arc<Publication>),
     Form(Arc<Form>),
+    Info(Arc<Publication>),
     Nothing,
 }
 
@@ -36,6 +37,7 @@ impl Shared {
             Body::Frame => Self::Frame(Arc::clone(publication)),
             Body::Payload => Self::Payload(Arc::clone(publication)),
             Body::Form(form) => Self::Form(form),
+            Body::Info => Self::Info(Arc::clone(publication)),
         }
     }
 
@@ -44,6 +46,7 @@ impl Shared {
             Self::Frame(publication) => publication.frame(),
             Self::Payload(publication) => publication.payload(),
             Self::Form(form) => form,
+            Self::Info(publication) => Body::Info.of(publication),
             Self::Nothing => &[],
         }
     }

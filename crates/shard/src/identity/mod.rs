@@ -5,7 +5,6 @@
 //! What a connection that listens needs of its client stands beside the connections, by slot, and takes
 //! nothing where clients are anonymous.
 
-mod by_slot;
 mod expiry;
 mod rights;
 mod show;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use switchboard_auth::{Claims, Patterns, TokenCache, Verifier};
 
-use super::by_slot::{BySlot, Vacant};
 use super::users::{NONE, Users};
 use crate::admission::Admission;
-use crate::connection::Headers;
+use crate::connection::{BySlot, Headers, Vacant};
 
 /// Bytes of verified tokens that a shard remembers, for polls, and as many of verdicts of backends.
 const CACHE_BYTES_MAX: usize = 4 << 20;

@@ -6,15 +6,17 @@ use switchboard_plane::ConnId;
 use crate::connection::{Awaited, Connection};
 use crate::core::Core;
 
-/// The subscriptions of a connection but the one with which it only reads what a channel keeps.
+/// The subscriptions of a connection but the one with which it only reads what a channel keeps, and those with
+/// which it hears of joins and leaves in its channels.
 pub(super) fn joined(core: &Core, id: ConnId) -> impl Iterator<Item = (u16, Subscription)> {
     let read = core.slab.get(id).and_then(read_by);
-    core.subscriptions(id).filter(move |(nth, _)| Some(*nth) != read)
+    core.subscriptions(id)
+        .filter(move |(nth, _)| Some(*nth) != read && !core.watches.has(id.index(), *nth))
 }
 
 /// Whether this subscription of a connection is one of them.
-pub(super) fn has_joined(connection: &Connection, nth: u16) -> bool {
-    read_by(connection) != Some(nth)
+pub(super) fn has_joined(core: &Core, connection: &Connection, nth: u16) -> bool {
+    read_by(connection) != Some(nth) && !core.watches.has(connection.id.index(), nth)
 }
 
 /// The subscription with which a connection only reads what a channel keeps.

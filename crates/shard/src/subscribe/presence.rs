@@ -1,5 +1,7 @@
 //! The events of coming and going.
 
+use switchboard_dialects::centrifuge::Info;
+use switchboard_dialects::{JOIN, LEAVE, PRESENCE_PREFIX};
 use switchboard_hub::{ChannelName, Draft, Kind};
 use switchboard_plane::ConnId;
 
@@ -7,18 +9,15 @@ use super::joined::joined as joined_to;
 use crate::connection::Session;
 use crate::core::{Announcement, Core};
 
-/// What stands before the name of a channel in the name of the one for its joins and leaves.
-const PREFIX: &str = "presence:";
-
 /// The channel in which the joins and leaves of another are published; none for names that are too
 /// long for it.
 pub(crate) fn channel_of(name: &ChannelName) -> Option<ChannelName> {
-    ChannelName::new(&format!("{PREFIX}{name}")).ok()
+    ChannelName::new(&format!("{PRESENCE_PREFIX}{name}")).ok()
 }
 
 /// The channel whose joins and leaves are published in this one.
 pub(crate) fn watched_by(name: &ChannelName) -> Option<ChannelName> {
-    ChannelName::new(name.as_str().strip_prefix(PREFIX)?).ok()
+    ChannelName::new(name.as_str().strip_prefix(PRESENCE_PREFIX)?).ok()
 }
 
 /// A WebSocket or an event stream has taken its subscriptions.
@@ -26,23 +25,23 @@ pub(crate) fn watched_by(name: &ChannelName) -> Option<ChannelName> {
 /// What is announced is published with the mail of the next turn, so that no shard sends it before
 /// the others have been told.
 pub(crate) fn joined(core: &mut Core, id: ConnId) {
-    announce(core, id, None, "join");
+    announce(core, id, None, JOIN);
 }
 
 /// One that had begun to listen has taken one more subscription.
 pub(crate) fn joined_one(core: &mut Core, id: ConnId, nth: u16) {
-    announce(core, id, Some(nth), "join");
+    announce(core, id, Some(nth), JOIN);
 }
 
 /// One that goes on to listen is about to give up one of its subscriptions.
 pub(crate) fn leaving_one(core: &mut Core, id: ConnId, nth: u16) {
-    announce(core, id, Some(nth), "leave");
+    announce(core, id, Some(nth), LEAVE);
 }
 
 /// Somebody is about to give up its subscriptions. Polls come and go all the time and say nothing.
 pub(crate) fn leaving(core: &mut Core, id: ConnId) {
     if core.slab.get(id).is_some_and(|connection| connection.session != Session::Poll) {
-        announce(core, id, None, "leave");
+        announce(core, id, None, LEAVE);
     }
 }
 
@@ -60,17 +59,31 @@ fn announce(core: &mut Core, id: ConnId, only: Option<u16>, event: &str) {
         .filter(|(nth, _)| only.is_none_or(|only| only == *nth))
         .filter_map(|(_, subscription)| bound(core.hub.name(subscription.channel)?))
         .collect();
+    if names.is_empty() {
+        return;
+    }
     let connection = name_of(core, id);
+    let info = core.config.centrifuge.then(|| info_of(core, id));
     for (name, per_second) in names {
         let Some(channel) = channel_of(&name) else {
             continue;
         };
         let text = serde_json::json!({ "event": event, "channel": name.as_str(), "connection": connection });
-        let draft = Draft::new(Kind::Text, text.to_string().as_bytes())
+        let mut draft = Draft::new(Kind::Text, text.to_string().as_bytes())
             .with_content_type("application/json")
             .with_event(event);
+        if let Some(info) = &info {
+            draft = draft.with_info(info);
+        }
         core.announcements.push(Announcement { channel, draft, per_second });
     }
+}
+
+/// What others are told of the client of a connection, as JSON.
+pub(crate) fn info_of(core: &Core, id: ConnId) -> String {
+    let (client, slot) = (name_of(core, id), id.index());
+    let user = core.identities.user(slot).unwrap_or_default();
+    Info::new(user, &client, core.identities.info(slot)).to_json()
 }
 
 /// Names a connection in the whole server: shard, slot, generation. Centrifuge clients have names that

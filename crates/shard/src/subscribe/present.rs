@@ -6,7 +6,6 @@ use switchboard_plane::ConnId;
 
 use super::joined::has_joined;
 use super::presence::name_of;
-use crate::connection::Connection;
 use crate::core::Core;
 use crate::exchange::{Found, PresenceQuery, Users};
 
@@ -67,9 +66,8 @@ fn count(core: &Core, name: &ChannelName, users: &mut Users) {
 
 /// Up to `max` of those who listen to a channel on this shard.
 fn members(core: &Core, name: &ChannelName, max: usize) -> impl Iterator<Item = ConnId> {
-    let has_joined = |connection: &&Connection, nth| has_joined(connection, nth);
     core.hub.members(name, max).into_iter().filter_map(move |who| {
         let connection = core.slab.at(who.conn)?;
-        has_joined(&connection, who.nth).then_some(connection.id)
+        has_joined(core, connection, who.nth).then_some(connection.id)
     })
 }

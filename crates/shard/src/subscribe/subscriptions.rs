@@ -35,12 +35,22 @@ pub(crate) fn subscribe_to(core: &mut Core, id: ConnId, name: &ChannelName) -> O
 pub(crate) fn leave_one(core: &mut Core, id: ConnId, nth: u16) {
     presence::leaving_one(core, id, nth);
     events::leaving_one(core, id, nth);
+    unwatch(core, id, nth);
     unsubscribe(core, id, nth);
 }
 
-/// The subscription to a channel, and its slot.
+/// A client does not hear any longer of the joins and leaves in the channel of one of its subscriptions.
+pub(crate) fn unwatch(core: &mut Core, id: ConnId, of: u16) {
+    if let Some(nth) = core.watches.beside(id.index(), of) {
+        unsubscribe(core, id, nth);
+        core.watches.remove(id.index(), of);
+    }
+}
+
+/// The subscription to a channel that a client has asked for, and its slot.
 pub(crate) fn find(core: &Core, id: ConnId, name: &ChannelName) -> Option<(u16, Subscription)> {
-    core.subscriptions(id).find(|(_, to)| core.hub.name(to.channel) == Some(name))
+    let is_own = |nth| !core.watches.has(id.index(), nth);
+    core.subscriptions(id).find(|(nth, to)| core.hub.name(to.channel) == Some(name) && is_own(*nth))
 }
 
 /// Gives up one that was never said to have begun.
@@ -55,6 +65,7 @@ pub(crate) fn leave(core: &mut Core, id: ConnId) {
     for nth in (0..core.subscription_slots(id)).rev() {
         unsubscribe(core, id, nth);
     }
+    core.watches.clear(id.index());
     if core.end_await_home(id) {
         // The homes' answers do not reach it any more: what is said to it goes out now.
         core.want_room(id);

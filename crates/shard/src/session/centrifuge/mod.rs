@@ -9,6 +9,7 @@ mod close;
 mod commands;
 mod connect;
 mod history;
+mod join_leave;
 mod messages;
 mod open;
 mod pings;

@@ -1,6 +1,6 @@
 //! `publish`.
 
-use switchboard_dialects::centrifuge::{ErrorCode, Info, Publish, Reply, json};
+use switchboard_dialects::centrifuge::{ErrorCode, Publish, Reply, json};
 use switchboard_hooks::Verdict;
 use switchboard_hub::{ChannelName, Draft, Kind};
 use switchboard_plane::ConnId;
@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::hooks::{self, Decided};
 use crate::session::asking::{asked, go_on, take};
 use crate::session::publish::{self, PublishError};
-use crate::subscribe::presence::name_of;
+use crate::subscribe::presence::info_of;
 
 /// A client publishes, to a channel that it need not listen to.
 pub(super) fn publish(core: &mut Core, id: ConnId, number: u32, request: &Publish<'_>) {
@@ -30,7 +30,7 @@ fn try_publish(
     let namespace = core.config.namespaces.resolve(&name).ok_or(ErrorCode::UnknownChannel)?;
     let may = publish::check_channel(core, id, namespace, &name).map_err(|error| code(&error))?;
     let payload = json(Kind::Text, data.get().as_bytes());
-    let draft = Draft::new(Kind::Text, &payload).with_info(&info(core, id));
+    let draft = Draft::new(Kind::Text, &payload).with_info(&info_of(core, id));
     let own = asked(core, id).map(|asked| asked.number());
     let receipt =
         publish::publish_to(core, id, (name, may), draft, own).map_err(|error| code(&error))?;
@@ -40,13 +40,6 @@ fn try_publish(
         asked.await_receipt(&number.to_string());
     }
     Ok(())
-}
-
-/// What others are told of the client.
-fn info(core: &Core, id: ConnId) -> String {
-    let (client, slot) = (name_of(core, id), id.index());
-    let user = core.identities.user(slot).unwrap_or_default();
-    Info::new(user, &client, core.identities.info(slot)).to_json()
 }
 
 fn code(error: &PublishError) -> ErrorCode {

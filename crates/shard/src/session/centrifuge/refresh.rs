@@ -10,6 +10,7 @@ use crate::identity::{self, Shown, Unshown};
 use crate::session::asking::asked;
 use crate::session::renewal::{self, NotRenewed};
 use crate::subscribe::presence::name_of;
+use crate::subscribe::unwatch;
 
 /// A client shows a new token: of the same user, or of any where there was no name. It counts at once, also
 /// where it takes rights away.
@@ -63,7 +64,11 @@ fn end_lost(core: &mut Core, id: ConnId, is_same: bool) {
         core.subscriptions(id).filter(|(_, to)| core.hub.name(to.channel).is_some_and(is_lost));
     let lost: Vec<u16> = lost.map(|(nth, _)| nth).collect();
     for nth in lost {
-        core.counters.closed_right.add(1);
-        subscribe::end(core, id, nth, Unsubscribed::Server);
+        if let Some(of) = core.watches.watched_by(id.index(), nth) {
+            unwatch(core, id, of);
+        } else if core.subscription(id, nth).is_some() {
+            core.counters.closed_right.add(1);
+            subscribe::end(core, id, nth, Unsubscribed::Server);
+        }
     }
 }

@@ -9,15 +9,15 @@ use switchboard_hooks::{Answer, Question, Refusal};
 use switchboard_hub::{ChannelName, Epoch, OnGap, Position, Publication, Start, Subscription};
 use switchboard_plane::ConnId;
 
-use super::history;
 use super::progress::{Progress, take_verdict};
 use super::reply::{refuse, refuse_by_backend, reply};
+use super::{history, join_leave};
 use crate::connection::{Asking, Awaited, Beginning, Reading, ResumeRequest, Ticket};
 use crate::core::Core;
 use crate::hooks;
 use crate::identity::{self, Shown};
 use crate::lifecycle::admission;
-use crate::subscribe::{self, Lost, Resumed, events, presence, resume};
+use crate::subscribe::{self, Lost, Resumed, events, presence, resume, watches};
 
 /// Publications that stand in a reply. What else was missed follows as pushes, as the socket has room for it.
 const RECOVERED_BYTES_MAX: usize = 32 << 10;
@@ -56,7 +56,9 @@ fn try_subscribe(
     if subscribe::find(core, id, &name).is_some() {
         return Err(ErrorCode::AlreadySubscribed);
     }
-    if core.subscriptions(id).count() >= core.config.channels_per_connection_max {
+    let presence = join_leave::wanted(core, id, &name, request);
+    let channels = 1 + usize::from(presence.is_some());
+    if core.subscriptions(id).count() + channels > core.config.channels_per_connection_max {
         return Err(ErrorCode::LimitExceeded);
     }
     let start = start(core, id, &name, request.start());
@@ -66,9 +68,9 @@ fn try_subscribe(
         return Ok(Progress::Again);
     }
     if identity::may_subscribe(&core.config, Shown::by(core, id), &name) {
-        charge(core, id)?;
+        charge(core, id, channels)?;
     } else {
-        match permit(core, id, &name)? {
+        match permit(core, id, &name, channels)? {
             Permit::Granted => {}
             Permit::Asked => return Ok(Progress::Again),
             Permit::Refused(refusal) => {
@@ -80,6 +82,10 @@ fn try_subscribe(
     let Some(nth) = subscribe::subscribe_to(core, id, &name) else {
         return Ok(Progress::Done);
     };
+    watches::give_way(core, id, &name);
+    if let Some(presence) = presence {
+        watches::watch(core, id, nth, &presence);
+    }
     presence::joined_one(core, id, nth);
     events::joined_one(core, id, nth);
     let beginning = Beginning {
@@ -93,10 +99,10 @@ fn try_subscribe(
     Ok(Progress::Done)
 }
 
-/// Counts a channel that the client begins to listen to.
-fn charge(core: &Core, id: ConnId) -> Result<(), ErrorCode> {
+/// Counts channels that the client begins to listen to.
+fn charge(core: &Core, id: ConnId, channels: usize) -> Result<(), ErrorCode> {
     let user = core.identities.user(id.index());
-    admission::may_join(core, id, user, 1).map_err(|reason| {
+    admission::may_join(core, id, user, channels).map_err(|reason| {
         admission::refuse(core, id, reason);
         ErrorCode::TooManyRequests
     })
@@ -123,7 +129,12 @@ enum Permit {
 }
 
 /// Asks the backend about a channel of which it decides.
-fn permit(core: &mut Core, id: ConnId, name: &ChannelName) -> Result<Permit, ErrorCode> {
+fn permit(
+    core: &mut Core,
+    id: ConnId,
+    name: &ChannelName,
+    channels: usize,
+) -> Result<Permit, ErrorCode> {
     if !identity::asks(&core.config, Shown::by(core, id), name) {
         core.counters.refused_right.add(1);
         return Err(ErrorCode::PermissionDenied);
@@ -132,7 +143,7 @@ fn permit(core: &mut Core, id: ConnId, name: &ChannelName) -> Result<Permit, Err
         Some(Ok(Answer::Subscribed)) => Ok(Permit::Granted),
         Some(verdict) => Ok(Permit::Refused(verdict.err().unwrap_or(Refusal::Unavailable))),
         None => {
-            charge(core, id)?;
+            charge(core, id, channels)?;
             let mut client = hooks::of_connection(core, id);
             client.headers = core.identities.headers(id.index());
             let question = Question::Subscribe { client, channels: vec![name.clone()] };
@@ -244,14 +255,20 @@ pub(super) fn unsubscribe(core: &mut Core, id: ConnId, number: u32, channel: &st
     reply(core, id, number, &Reply::Unsubscribe {});
 }
 
-/// Publications of a channel are lost to the client, so it asks anew where it stands.
+/// Publications of a channel, or the joins and leaves in it, are lost to the client, so it asks anew where it
+/// stands.
 pub(super) fn missed(core: &mut Core, id: ConnId, subscription: Subscription) {
     let channel = subscription.channel;
     let found = core.subscriptions(id).find(|(_, to)| to.channel == channel);
     if let Some((nth, _)) = found {
         core.counters.gaps_announced.add(1);
-        end(core, id, nth, Unsubscribed::InsufficientState);
+        end(core, id, own(core, id, nth), Unsubscribed::InsufficientState);
     }
+}
+
+/// The subscription that the client knows: itself, or the one beside which it is there.
+fn own(core: &Core, id: ConnId, nth: u16) -> u16 {
+    core.watches.watched_by(id.index(), nth).unwrap_or(nth)
 }
 
 /// Ends a subscription of a client that goes on.
@@ -267,20 +284,40 @@ pub(super) fn end(core: &mut Core, id: ConnId, nth: u16, why: Unsubscribed) {
 /// Some channels of the connection were deleted. Their streams begin anew, and the client asks where it
 /// stands in them. One that had not begun is told to try again.
 pub(super) fn deleted(core: &mut Core, id: ConnId) {
-    if !core.slab.get(id).is_some_and(|connection| connection.gates.awaits_home())
-        && let Some(awaited) = take_awaited(core, id)
-    {
-        match awaited {
-            Awaited::Subscription(beginning) => subscribe::leave_one(core, id, beginning.nth),
-            Awaited::History(reading) => subscribe::withdraw(core, id, reading.nth),
-        }
-        refuse(core, id, awaited.command(), ErrorCode::Internal);
-    }
+    give_up_awaited(core, id);
     let deleted = core.subscriptions(id).filter(|(_, to)| core.hub.is_deleted(*to));
-    let deleted: Vec<u16> = deleted.map(|(nth, _)| nth).collect();
+    let deleted: Vec<u16> = deleted.map(|(nth, _)| own(core, id, nth)).collect();
     for nth in deleted {
         end(core, id, nth, Unsubscribed::InsufficientState);
     }
+}
+
+/// What waits for the home of its channel is given up where that has answered, or the channel was deleted.
+fn give_up_awaited(core: &mut Core, id: ConnId) {
+    let Some(awaited) = awaited(core, id) else {
+        return;
+    };
+    let beside = core.watches.beside(id.index(), awaited.nth());
+    let is_deleted = [Some(awaited.nth()), beside]
+        .into_iter()
+        .filter_map(|nth| core.subscription(id, nth?))
+        .any(|to| core.hub.is_deleted(to));
+    if core.slab.get(id).is_some_and(|it| it.gates.awaits_home()) && !is_deleted {
+        return;
+    }
+    take_awaited(core, id);
+    match awaited {
+        Awaited::Subscription(beginning) => subscribe::leave_one(core, id, beginning.nth),
+        Awaited::History(reading) => subscribe::withdraw(core, id, reading.nth),
+    }
+    refuse(core, id, awaited.command(), ErrorCode::Internal);
+    if core.end_await_home(id) {
+        core.want_room(id);
+    }
+}
+
+fn awaited(core: &Core, id: ConnId) -> Option<Awaited> {
+    core.slab.get(id)?.busy.as_ref()?.commands.as_ref()?.awaited
 }
 
 fn take_awaited(core: &mut Core, id: ConnId) -> Option<Awaited> {

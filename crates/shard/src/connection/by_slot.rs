@@ -4,12 +4,12 @@
 const PAGE_SLOTS: usize = 256;
 
 /// A value that a slot may be without.
-pub(super) trait Vacant: Default {
+pub(crate) trait Vacant: Default {
     fn is_vacant(&self) -> bool;
 }
 
 #[derive(Debug)]
-pub(super) struct BySlot<T> {
+pub(crate) struct BySlot<T> {
     pages: Vec<Page<T>>,
 }
 
@@ -26,20 +26,20 @@ impl<T> Default for BySlot<T> {
 }
 
 impl<T: Vacant> BySlot<T> {
-    pub(super) fn get(&self, slot: u32) -> Option<&T> {
+    pub(crate) fn get(&self, slot: u32) -> Option<&T> {
         let (page, at) = split(slot);
         let value = &self.pages.get(page)?.values.as_ref()?[at];
         (!value.is_vacant()).then_some(value)
     }
 
-    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
         let (page, at) = split(slot);
         let value = &mut self.pages.get_mut(page)?.values.as_mut()?[at];
         (!value.is_vacant()).then_some(value)
     }
 
     /// Gives a slot a value; it had none.
-    pub(super) fn put(&mut self, slot: u32, value: T) {
+    pub(crate) fn put(&mut self, slot: u32, value: T) {
         let (page, at) = split(slot);
         if page >= self.pages.len() {
             self.pages.resize_with(page + 1, || Page { values: None, used: 0 });
@@ -52,7 +52,7 @@ impl<T: Vacant> BySlot<T> {
     }
 
     /// Takes a slot's value, and gives the page back with its last one.
-    pub(super) fn take(&mut self, slot: u32) -> Option<T> {
+    pub(crate) fn take(&mut self, slot: u32) -> Option<T> {
         let (page, at) = split(slot);
         let page = self.pages.get_mut(page)?;
         let value = std::mem::take(&mut page.values.as_mut()?[at]);
@@ -67,7 +67,7 @@ impl<T: Vacant> BySlot<T> {
     }
 
     /// The slots of a page that have a value.
-    pub(super) fn page(&self, page: usize) -> impl Iterator<Item = (u32, &T)> {
+    pub(crate) fn page(&self, page: usize) -> impl Iterator<Item = (u32, &T)> {
         let values = self.pages.get(page).and_then(|page| page.values.as_ref());
         let first = page * PAGE_SLOTS;
         values

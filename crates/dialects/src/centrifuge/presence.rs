@@ -1,0 +1,88 @@
+//! Joins and leaves, as pushes in the channel that they are about.
+
+use switchboard_hub::Publication;
+
+use super::push::{self, begin_frame};
+use crate::json::push_json;
+use crate::presence::Presence;
+use crate::{Body, Label, Shape};
+
+/// What follows the client in its push.
+const TAIL: &[u8] = b"}}}";
+
+/// What goes before the client that a join or a leave is about: it stands in the publication as whoever made
+/// it. What else is published in the channel for joins and leaves is a publication there, which SDKs pass over.
+pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut Vec<u8>) -> Shape {
+    let presence = label.channel.and_then(|channel| Presence::of(publication, channel));
+    let (Some(Presence { channel, event }), Some(info)) = (presence, publication.info()) else {
+        return push::write_head(publication, label, head);
+    };
+    let start = head.len();
+    head.extend_from_slice(b"{\"push\":{\"channel\":");
+    push_json(head, &channel);
+    head.extend_from_slice(b",\"");
+    head.extend_from_slice(event.as_bytes());
+    head.extend_from_slice(b"\":{\"info\":");
+    begin_frame(head, start, info.len() + TAIL.len());
+    Shape { body: Body::Info, tail: TAIL }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
+
+    use super::*;
+
+    fn pushed(channel: &str, draft: Draft) -> String {
+        let position = Position { epoch: Epoch::from_random(3), offset: 9 };
+        let publication = Publication::new(position, (0, 0), draft, &Arc::default());
+        let channel = ChannelName::new(channel).unwrap();
+        let mut out = Vec::new();
+        let label = Label { id: "", channel: Some(&channel) };
+        let Shape { body, tail } = write_head(&publication, label, &mut out);
+        out.extend_from_slice(body.of(&publication));
+        out.extend_from_slice(tail);
+        let header = if out[1] < 126 { 2 } else { 4 };
+        let length = if header == 2 { out[1].into() } else { u16::from_be_bytes([out[2], out[3]]) };
+        assert_eq!(out.len(), header + usize::from(length));
+        String::from_utf8(out.split_off(header)).unwrap()
+    }
+
+    #[test]
+    fn joins_and_leaves_are_told_in_the_channel_that_they_are_about() {
+        let info = r#"{"user":"7","client":"c","conn_info":{"a":1}}"#;
+        let draft = |event| Draft::new(Kind::Text, b"{}").with_event(event).with_info(info);
+        for event in ["join", "leave"] {
+            let push = pushed("presence:a\"b", draft(event));
+            let expected =
+                format!(r#"{{"push":{{"channel":"a\"b","{event}":{{"info":{info}}}}}}}"#);
+            assert_eq!(push, expected);
+        }
+    }
+
+    #[test]
+    fn what_else_is_published_there_is_a_publication_there() {
+        let info = r#"{"user":"7","client":"c"}"#;
+        for (channel, draft) in [
+            ("presence:a", Draft::new(Kind::Text, b"{}").with_event("join")),
+            ("presence:a", Draft::new(Kind::Text, b"{}").with_event("other").with_info(info)),
+            ("a", Draft::new(Kind::Text, b"{}").with_event("join").with_info(info)),
+        ] {
+            let expected = format!(r#"{{"push":{{"channel":"{channel}","pub":{{"data":{{}}"#);
+            assert!(pushed(channel, draft).starts_with(&expected));
+        }
+    }
+
+    #[test]
+    fn one_that_waits_for_its_socket_shares_what_the_publication_holds() {
+        let accounting = Arc::new(Accounting::default());
+        let position = Position { epoch: Epoch::from_random(3), offset: 9 };
+        let draft = Draft::new(Kind::Text, b"{}").with_event("join").with_info(r#"{"client":"c"}"#);
+        let publication = Publication::new(position, (0, 0), draft, &accounting);
+        let channel = ChannelName::new("presence:a").unwrap();
+        let label = Label { id: "", channel: Some(&channel) };
+        assert_eq!(write_head(&publication, label, &mut Vec::new()).body, Body::Info);
+    }
+}
