@@ -78,7 +78,7 @@ def test_the_python_sdk_listens_and_publishes(rooms, room):
 
 def test_the_documented_client_listens(start, plane):
     server = start(plane)
-    ((_, code),) = blocks_of("docs/centrifuge.md", "js")
+    (_, code), _ = blocks_of("docs/centrifuge.md", "js")
     code = code.replace("localhost:8000", server.host)
     # Browsers have one.
     code = f'import WebSocket from "ws";\nglobalThis.WebSocket = WebSocket;\n{code}'

@@ -192,7 +192,7 @@ RUN = {
     "CONTRIBUTING.md": {"sh": 1},
     "clients/js/README.md": {"js": 1},  # test_browser_client_document.py
     "docs/backends.md": {"js": 1, "python": 1, "toml": 1},  # test_documented_backends.py
-    "docs/centrifuge.md": {"js": 1},  # test_centrifuge.py
+    "docs/centrifuge.md": {"js": 2},  # test_centrifuge.py, test_centrifuge_streams.py
     "docs/browser-client.md": {"js": 2},  # test_browser_client_document.py
     "docs/close-codes.md": {"sh": 1},
     "docs/configuration.md": {"toml": 2},

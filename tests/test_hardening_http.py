@@ -243,7 +243,8 @@ def test_row_09_the_same_answer_in_every_split(shared):
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "X" * 20]
 PATHS = [
     "/", "/health", "/echo", "/sub/", "/sub", "/sub/news?poll=1", "/sub/%", "/sub/%zz", "/pub/news", "/pub",
-    "/counters", "/metrics", "/admin", "/app/key", "/connection/websocket", "/.well-known/mercure",
+    "/counters", "/metrics", "/admin", "/app/key", "/connection/websocket", "/connection/http_stream",
+    "/connection/sse", "/emulation", "/.well-known/mercure",
     "//", "/..", "/%00", "/health/", "/sub/news/", "/?", "/sub/news?since=earliest&poll=1", "/favicon.ico",
 ]  # fmt: skip
 
@@ -260,7 +261,8 @@ def test_row_23_every_route_with_every_method(start, plane, is_upgrade):
         page = path in ("/", "/health", "/?") and method in ("GET", "HEAD")
         channel = path.startswith("/sub/news") and not path.endswith("/") and method == "GET"
         sdk = path == "/connection/websocket"
-        question = method == "OPTIONS" and (path.startswith("/sub/") or path in ("/", "/health", "/?") or sdk)
+        has_options = ("/", "/health", "/?", "/connection/http_stream", "/connection/sse", "/emulation")
+        question = method == "OPTIONS" and (path.startswith("/sub/") or path in has_options or sdk)
         if page:
             expected = {200, 400}
         elif channel:

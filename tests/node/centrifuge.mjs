@@ -3,6 +3,7 @@
 
 import { createInterface } from "node:readline";
 import { Centrifuge } from "centrifuge";
+import { EventSource } from "eventsource";
 import WebSocket from "ws";
 
 const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
@@ -16,6 +17,7 @@ function getToken() {
 
 const client = new Centrifuge(url, {
   websocket: WebSocket,
+  eventsource: EventSource,
   minReconnectDelay: 20,
   maxReconnectDelay: 200,
   // Each time that it needs one, the test is asked.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import pathlib
 import queue
 import subprocess
@@ -78,13 +79,22 @@ class RawCentrifuge(RawWebSocket):
 
 
 class NodeSdk:
-    """The npm SDK in a process of its own."""
+    """The npm SDK in a process of its own. `transport` is `websocket`, `http_stream` or `sse`."""
 
-    def __init__(self, server, **options):
-        options.setdefault("url", f"ws://{server.host}{PATH}")
+    def __init__(self, server, transport="websocket", authority=None, **options):
+        is_secure = authority is not None
+        base = f"{'https' if is_secure else 'http'}://{server.host}"
+        if transport == "websocket":
+            options.setdefault("url", f"{'wss' if is_secure else 'ws'}://{server.host}{PATH}")
+        else:
+            endpoint = f"{base}/connection/{transport}"
+            options |= {"url": [{"transport": transport, "endpoint": endpoint}]}
+            options |= {"emulationEndpoint": f"{base}/emulation"}
+        environment = {"NODE_EXTRA_CA_CERTS": str(authority)} if is_secure else {}
         self.process = subprocess.Popen(
             ["node", "centrifuge.mjs", json.dumps(options)],
             cwd=NODE,
+            env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -10,7 +10,6 @@ use crate::{centrifuge, plain, v1};
 
 /// How publications are written to a listener that stays connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Dialect {
     /// A WebSocket that gets bare payloads.
     Plain,
@@ -20,18 +19,18 @@ pub enum Dialect {
     ChunkedEventStream,
     /// An event stream on HTTP/1.0: it ends with the connection.
     EventStream,
-    /// A WebSocket of a Centrifuge SDK ([`centrifuge`]).
-    Centrifuge,
+    /// Any transport of a Centrifuge SDK ([`centrifuge`]).
+    Centrifuge(centrifuge::Framing),
     /// The same, which gets the publications of a channel for joins and leaves as events of the channel that they
     /// are about.
-    CentrifugePresence,
+    CentrifugePresence(centrifuge::Framing),
 }
 
 impl Dialect {
     /// Of an event stream.
     fn framing(self) -> Option<Framing> {
         match self {
-            Self::Plain | Self::V1 | Self::Centrifuge | Self::CentrifugePresence => None,
+            Self::Plain | Self::V1 | Self::Centrifuge(_) | Self::CentrifugePresence(_) => None,
             Self::ChunkedEventStream => Some(Framing::Chunked),
             Self::EventStream => Some(Framing::UntilClose),
         }
@@ -41,13 +40,13 @@ impl Dialect {
     /// bytes of their own; otherwise all listeners share the same ones.
     #[inline]
     pub fn has_positions(self) -> bool {
-        !matches!(self, Self::Plain | Self::Centrifuge | Self::CentrifugePresence)
+        !matches!(self, Self::Plain | Self::Centrifuge(_) | Self::CentrifugePresence(_))
     }
 
     /// Publications name their channel also to those who listen to no other.
     #[inline]
     pub fn names_channel(self) -> bool {
-        matches!(self, Self::Centrifuge | Self::CentrifugePresence)
+        matches!(self, Self::Centrifuge(_) | Self::CentrifugePresence(_))
     }
 
     /// One of both kinds of event streams.
@@ -74,8 +73,10 @@ pub fn write_head(
         Dialect::EventStream => {
             event_stream::write_head(Framing::UntilClose, publication, label, head)
         }
-        Dialect::Centrifuge => centrifuge::write_head(publication, label, head),
-        Dialect::CentrifugePresence => centrifuge::write_presence_head(publication, label, head),
+        Dialect::Centrifuge(framing) => centrifuge::write_head(framing, publication, label, head),
+        Dialect::CentrifugePresence(framing) => {
+            centrifuge::write_presence_head(framing, publication, label, head)
+        }
     }
 }
 

@@ -11,11 +11,12 @@ use serde::Serialize;
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use crate::chunk::{self, CHUNK_END, LAST_CHUNK};
-use crate::cors::{self, Cors};
+use crate::cors::Cors;
 use crate::date::Date;
 use crate::field::{event, push_name, push_number};
 use crate::json::{Bounds, push_json};
 use crate::shape::{Body, LINES, Label, Shape};
+use crate::stream_head::{EVENT_STREAM, write_stream_head};
 
 /// What separates one thing said on a stream from the next, and how the stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,18 +59,8 @@ pub(crate) fn write_response_head(
     cors: Option<Cors<'_>>,
     out: &mut Vec<u8>,
 ) {
-    out.extend_from_slice(
-        b"HTTP/1.1 200 OK\r\n\
-          Content-Type: text/event-stream; charset=utf-8\r\n\
-          Cache-Control: no-store\r\n\
-          X-Accel-Buffering: no\r\n",
-    );
-    if framing == Framing::Chunked {
-        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-    }
-    date.push_line(out);
-    cors::write_cors_lines(out, cors);
-    out.extend_from_slice(b"Connection: close\r\n\r\n");
+    let is_chunked = framing == Framing::Chunked;
+    write_stream_head(EVENT_STREAM, is_chunked, date, cors, out);
 }
 
 /// The last bytes of a stream that the server ends.

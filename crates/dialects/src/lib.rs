@@ -26,6 +26,7 @@ mod plain;
 mod presence;
 mod request;
 mod shape;
+mod stream_head;
 
 pub use cors::{Cors, write_cors_lines};
 pub use date::{Date, WallTime};

@@ -5,6 +5,9 @@ pub(crate) const GENERATION_BITS: u32 = 24;
 /// The largest generation; the next one is 0 again.
 pub(crate) const GENERATION_MAX: u32 = (1 << GENERATION_BITS) - 1;
 
+/// How many generations a slot has before the first one comes again.
+pub const GENERATIONS: u64 = 1 << GENERATION_BITS;
+
 /// Names one connection of one plane.
 /// The index is dense and is reused after the connection was closed; the generation tells
 /// connections with the same index apart. A `ConnId` whose connection is gone is harmless: every

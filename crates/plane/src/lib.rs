@@ -32,7 +32,7 @@ mod socket;
 pub mod uring;
 mod wake;
 
-pub use conn::ConnId;
+pub use conn::{ConnId, GENERATIONS};
 pub use descriptors::{DescriptorChoice, Descriptors, UnknownDescriptors};
 pub use event::{Chunk, Close, Event, SendException, SendResult};
 pub use listen::{Keepalive, ListenOptions, listen, listen_alone, local_addr};

@@ -13,8 +13,9 @@ use switchboard_hooks::{Hook, Signer};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
 use switchboard_plane::ListenOptions;
 use switchboard_shard::{
-    AdmissionRules, ApiConfig, ClientIds, ClientRules, Config as ShardConfig, EventRules,
-    HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules, ProxyRules, Timeouts,
+    AdmissionRules, ApiConfig, ClientIds, ClientRules, Config as ShardConfig, EmulationKeys,
+    EventRules, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules, ProxyRules,
+    Timeouts,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -54,7 +55,7 @@ pub(crate) fn internal_listen_options(settings: &Settings) -> ListenOptions {
     ListenOptions { notsent_lowat_bytes: None, send_buffer_bytes: None, ..listen_options(settings) }
 }
 
-pub(crate) fn shard_config(config: &Config) -> ShardConfig {
+pub(crate) fn shard_config(config: &Config, secret: &[u8; 32]) -> ShardConfig {
     let settings = &config.settings;
     ShardConfig {
         connections_max: config.connections_per_shard_max(),
@@ -96,6 +97,7 @@ pub(crate) fn shard_config(config: &Config) -> ShardConfig {
         allowed_hosts: settings.allowed_hosts.clone(),
         centrifuge: settings.centrifuge,
         client_ids: ClientIds::default(),
+        emulation: EmulationKeys::new(secret),
         echo: settings.echo,
         page: page::render(config),
         long_poll_timeout_status: settings.long_poll_timeout_status.code(),

@@ -110,7 +110,10 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let stats = backends.as_ref().map(|backends| backends.stats()).unwrap_or_default();
     let control = derive::control_config(config, plane.name(), stats);
     let control = Control::start(control, broker, inspect).map_err(machine("internal API"))?;
-    let mut shard_config = derive::shard_config(config);
+    let mut secret = [0; 32];
+    let random = getrandom::fill(&mut secret).map_err(io::Error::other);
+    random.map_err(machine("random numbers"))?;
+    let mut shard_config = derive::shard_config(config, &secret);
     if let Some(runtime) = &outgoing {
         keys::fetch(config, &mut shard_config, &all, runtime.handle())
             .map_err(machine("token_jwks"))?;

@@ -10,7 +10,7 @@ use switchboard_hub::{
 use switchboard_ws::head::HeadLimits;
 use switchboard_ws::message::MessageLimits;
 
-use crate::connection::ClientIds;
+use crate::connection::{ClientIds, EmulationKeys};
 
 /// Settings of all shards. Immutable and shared.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Config {
     pub centrifuge: bool,
     /// Makes the names of their connections.
     pub client_ids: ClientIds,
+    /// Makes the sessions of those that are only sent to.
+    pub emulation: EmulationKeys,
     /// Whether `GET /echo` exists.
     pub echo: bool,
     /// The page at `GET /`.

@@ -68,6 +68,8 @@ counters! {
     gauge websockets_open: "WebSocket connections open now.";
     gauge event_streams_open: "Event streams open now.";
     gauge polls_held: "Long polls held now.";
+    gauge centrifuge_streams_open:
+        "Streams to Centrifuge SDKs open now: `http_stream` and SSE.";
     counter connections_accepted: "Connections accepted.";
     counter connections_closed: "Connections ended, by either side.";
     counter accepts_paused: "Times accepting was paused because descriptors or slots had run out.";
@@ -122,6 +124,9 @@ counters! {
     counter closed_dead: "Peers that answered neither ping nor anything else in time.";
     counter handshakes: "WebSocket handshakes completed.";
     counter event_streams_opened: "Event streams opened.";
+    counter emulations: "Requests to `/emulation` whose commands were taken.";
+    counter refused_emulations:
+        "Requests to `/emulation` that were refused: no such session, or too much waits for it.";
     counter polls_answered: "Polls of both kinds that were answered with news.";
     counter polls_empty: "Polls of both kinds that were answered without news.";
     counter gaps_announced: "Gaps that subscribers were told of.";

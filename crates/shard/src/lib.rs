@@ -48,7 +48,7 @@ pub use config::{
     ClientRules, Config, ECHO_LIMITS, EventRules, HeaderNames, HookRules, IdentityConfig,
     NamespaceRules, Timeouts,
 };
-pub use connection::ClientIds;
+pub use connection::{ClientIds, EmulationKeys};
 pub use counters::{Counter, Counters};
 pub use handle::Handle;
 pub use histogram::{Histogram, SEND_DELAY};

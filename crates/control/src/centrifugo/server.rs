@@ -33,7 +33,12 @@ pub(super) fn info(state: &ApiState) -> Result<Vec<u8>, CallError> {
         uid: state.uid.clone(),
         name: "switchboard",
         version: state.config.version,
-        num_clients: sum(&["websockets_open", "event_streams_open", "polls_held"]),
+        num_clients: sum(&[
+            "websockets_open",
+            "event_streams_open",
+            "centrifuge_streams_open",
+            "polls_held",
+        ]),
         num_users: sum(&["users_open"]),
         num_subs: 0,
         num_channels: sum(&["channels"]),

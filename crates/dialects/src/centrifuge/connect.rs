@@ -40,6 +40,12 @@ pub struct Connected<'a> {
     pub ping: u32,
     /// Pings are to be answered.
     pub pong: bool,
+    /// By what it is known where its commands come in requests of their own: a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<&'a str>,
+    /// Where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<&'a str>,
     /// The channels that it listens to without having asked for them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub subs: BTreeMap<&'a str, Subscribed<'a>>,

@@ -2,29 +2,33 @@
 
 use switchboard_hub::Publication;
 
-use super::push::{self, begin_frame};
+use super::framing::Framing;
+use super::push;
 use crate::json::push_json;
 use crate::presence::Presence;
 use crate::{Body, Label, Shape};
 
-/// What follows the client in its push.
-const TAIL: &[u8] = b"}}}";
-
 /// What goes before the client that a join or a leave is about: it stands in the publication as whoever made
 /// it. What else is published in the channel for joins and leaves is a publication there, which SDKs pass over.
-pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut Vec<u8>) -> Shape {
+pub(crate) fn write_head(
+    framing: Framing,
+    publication: &Publication,
+    label: Label<'_>,
+    head: &mut Vec<u8>,
+) -> Shape {
     let presence = label.channel.and_then(|channel| Presence::of(publication, channel));
     let (Some(Presence { channel, event }), Some(info)) = (presence, publication.info()) else {
-        return push::write_head(publication, label, head);
+        return push::write_head(framing, publication, label, head);
     };
-    let start = head.len();
+    let start = framing.begin(head);
     head.extend_from_slice(b"{\"push\":{\"channel\":");
     push_json(head, &channel);
     head.extend_from_slice(b",\"");
     head.extend_from_slice(event.as_bytes());
     head.extend_from_slice(b"\":{\"info\":");
-    begin_frame(head, start, info.len() + TAIL.len());
-    Shape { body: Body::Info, tail: TAIL }
+    let tail = framing.tail(3);
+    framing.end_head(head, start, info.len() + tail.len());
+    Shape { body: Body::Info, tail }
 }
 
 #[cfg(test)]
@@ -41,7 +45,7 @@ mod tests {
         let channel = ChannelName::new(channel).unwrap();
         let mut out = Vec::new();
         let label = Label { id: "", channel: Some(&channel) };
-        let Shape { body, tail } = write_head(&publication, label, &mut out);
+        let Shape { body, tail } = write_head(Framing::Message, &publication, label, &mut out);
         out.extend_from_slice(body.of(&publication));
         out.extend_from_slice(tail);
         let header = if out[1] < 126 { 2 } else { 4 };
@@ -83,6 +87,12 @@ mod tests {
         let publication = Publication::new(position, (0, 0), draft, &accounting);
         let channel = ChannelName::new("presence:a").unwrap();
         let label = Label { id: "", channel: Some(&channel) };
-        assert_eq!(write_head(&publication, label, &mut Vec::new()).body, Body::Info);
+        let shape = write_head(Framing::Message, &publication, label, &mut Vec::new());
+        assert_eq!(shape.body, Body::Info);
+        let mut out = Vec::new();
+        let Shape { tail, .. } = write_head(Framing::ChunkedLine, &publication, label, &mut out);
+        let head = br#"{"push":{"channel":"a","join":{"info":"#;
+        assert_eq!(out, [&b"38\r\n"[..], head].concat());
+        assert_eq!(tail, b"}}}\n\r\n");
     }
 }

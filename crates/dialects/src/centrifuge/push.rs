@@ -2,18 +2,14 @@
 
 use serde::Serialize;
 use switchboard_hub::Publication;
-use switchboard_ws::frame::{HEADER_BYTES_MAX, Opcode, encode_header};
 
 use super::codes::Unsubscribed;
 use super::data;
-use super::reply::write_message;
+use super::framing::Framing;
 use crate::json::push_json;
 use crate::{Body, Label, Shape};
 
-/// What follows a publication in its push.
-const TAIL: &[u8] = b"}}";
-
-/// Something that a client did not ask for, in a channel.
+/// Something that a client did not ask for.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Push<'a> {
@@ -24,10 +20,18 @@ pub enum Push<'a> {
         /// The same for people.
         reason: &'a str,
     },
+    /// The connection is over, for those that get no Close frame. It is in no channel.
+    Disconnect {
+        /// Why.
+        code: u16,
+        /// The same for people.
+        reason: &'a str,
+    },
 }
 
 #[derive(Serialize)]
 struct InChannel<'p, 'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     channel: &'a str,
     #[serde(flatten)]
     push: &'p Push<'a>,
@@ -44,33 +48,30 @@ impl Push<'_> {
         Self::Unsubscribe { code: why.code(), reason: why.reason() }
     }
 
-    /// Appends it as a message.
-    pub fn write(&self, channel: &str, out: &mut Vec<u8>) {
+    /// Appends it. `channel` is empty for what is in none.
+    pub fn write(&self, channel: &str, framing: Framing, out: &mut Vec<u8>) {
         let mut json = Vec::new();
         push_json(&mut json, &Pushed { push: InChannel { channel, push: self } });
-        write_message(&json, out);
+        framing.write(&json, out);
     }
 }
 
 /// What goes before a publication. All who listen to its channel get the same bytes, so the label must name
 /// the channel.
-pub(crate) fn write_head(publication: &Publication, label: Label<'_>, head: &mut Vec<u8>) -> Shape {
-    let start = head.len();
+pub(crate) fn write_head(
+    framing: Framing,
+    publication: &Publication,
+    label: Label<'_>,
+    head: &mut Vec<u8>,
+) -> Shape {
+    let start = framing.begin(head);
     head.extend_from_slice(b"{\"push\":{\"channel\":");
     push_json(head, &label.channel.map_or("", |channel| channel.as_str()));
     head.extend_from_slice(b",\"pub\":");
     let body = data::publication(publication).map_or(Body::Payload, Body::Form);
-    begin_frame(head, start, body.of(publication).len() + TAIL.len());
-    Shape { body, tail: TAIL }
-}
-
-/// Puts the header of a frame before what stands from `start` on, which so many bytes follow.
-pub(super) fn begin_frame(head: &mut Vec<u8>, start: usize, rest_bytes: usize) {
-    let payload_bytes = head.len() - start + rest_bytes;
-    let mut header = [0; HEADER_BYTES_MAX];
-    let used = encode_header(&mut header, true, Opcode::Text, payload_bytes as u64, None);
-    head.extend_from_slice(&header[..used]);
-    head[start..].rotate_right(used);
+    let tail = framing.tail(2);
+    framing.end_head(head, start, body.of(publication).len() + tail.len());
+    Shape { body, tail }
 }
 
 #[cfg(test)]
@@ -87,7 +88,7 @@ mod tests {
         let channel = ChannelName::new(channel).unwrap();
         let mut out = b"before".to_vec();
         let label = Label { id: "", channel: Some(&channel) };
-        let Shape { body, tail } = write_head(&publication, label, &mut out);
+        let Shape { body, tail } = write_head(Framing::Message, &publication, label, &mut out);
         out.extend_from_slice(body.of(&publication));
         out.extend_from_slice(tail);
         assert!(out.starts_with(b"before\x81"));
@@ -118,21 +119,50 @@ mod tests {
         let position = Position { epoch: Epoch::from_random(3), offset: 9 };
         let draft = Draft::new(Kind::Text, b"{}");
         let publication = Publication::new(position, (0, 0), draft, &accounting);
-        let body =
-            || match write_head(&publication, Label { id: "", channel: None }, &mut Vec::new()) {
-                Shape { body: Body::Form(form), .. } => form,
-                shape => panic!("{shape:?}"),
-            };
-        assert!(Arc::ptr_eq(&body(), &body()));
+        let label = Label { id: "", channel: None };
+        let body = |framing| match write_head(framing, &publication, label, &mut Vec::new()) {
+            Shape { body: Body::Form(form), .. } => form,
+            shape => panic!("{shape:?}"),
+        };
+        assert!(Arc::ptr_eq(&body(Framing::Message), &body(Framing::ChunkedLine)));
     }
 
     #[test]
     fn the_end_of_a_subscription_has_a_code() {
         let mut out = Vec::new();
-        Push::unsubscribe(Unsubscribed::InsufficientState).write("c", &mut out);
+        let push = Push::unsubscribe(Unsubscribed::InsufficientState);
+        push.write("c", Framing::Message, &mut out);
         assert_eq!(
             &out[2..],
             br#"{"push":{"channel":"c","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#
         );
+    }
+
+    #[test]
+    fn the_end_of_a_connection_is_in_no_channel() {
+        let mut out = Vec::new();
+        Push::Disconnect { code: 3001, reason: "a\nb" }.write("", Framing::Line, &mut out);
+        assert_eq!(out, b"{\"push\":{\"disconnect\":{\"code\":3001,\"reason\":\"a\\nb\"}}}\n");
+    }
+
+    #[test]
+    fn a_push_stands_in_its_framing() {
+        let position = Position { epoch: Epoch::from_random(3), offset: 9 };
+        let draft = Draft::new(Kind::Text, b"1");
+        let publication = Publication::new(position, (0, 0), draft, &Arc::default());
+        let channel = ChannelName::new("c").unwrap();
+        let written = |framing| {
+            let (mut out, label) = (Vec::new(), Label { id: "", channel: Some(&channel) });
+            let Shape { body, tail } = write_head(framing, &publication, label, &mut out);
+            out.extend_from_slice(body.of(&publication));
+            out.extend_from_slice(tail);
+            String::from_utf8(out).unwrap()
+        };
+        let json = r#"{"push":{"channel":"c","pub":{"data":1,"offset":9}}}"#;
+        assert_eq!(written(Framing::Line), format!("{json}\n"));
+        assert_eq!(written(Framing::ChunkedLine), format!("{:x}\r\n{json}\n\r\n", json.len() + 1));
+        assert_eq!(written(Framing::Event), format!("data: {json}\n\n"));
+        let chunk = format!("{:x}\r\ndata: {json}\n\n\r\n", json.len() + 8);
+        assert_eq!(written(Framing::ChunkedEvent), chunk);
     }
 }

@@ -1,12 +1,12 @@
-//! Replies to commands, and what stands around them.
+//! Replies to commands.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use switchboard_ws::frame::{self, Opcode};
 
 use super::codes::ErrorCode;
 use super::connect::Connected;
 use super::fields::{is_false, is_zero};
+use super::framing::Framing;
 use super::history::Past;
 use super::subscribe::Subscribed;
 use crate::json::push_json;
@@ -80,22 +80,12 @@ impl Reply<'_> {
         Self::Error { code: code.code(), message: code.message(), temporary: code.is_temporary() }
     }
 
-    /// Appends the reply to the command with this number, as a message.
-    pub fn write(&self, id: u32, out: &mut Vec<u8>) {
+    /// Appends the reply to the command with this number.
+    pub fn write(&self, id: u32, framing: Framing, out: &mut Vec<u8>) {
         let mut json = Vec::new();
         push_json(&mut json, &Numbered { id, reply: self });
-        write_message(&json, out);
+        framing.write(&json, out);
     }
-}
-
-/// Appends an object as a message of its own.
-pub fn write_message(json: &[u8], out: &mut Vec<u8>) {
-    frame::write(out, Opcode::Text, json, None);
-}
-
-/// Appends a ping, which the client answers with the same.
-pub fn write_ping(out: &mut Vec<u8>) {
-    write_message(b"{}", out);
 }
 
 #[cfg(test)]
@@ -106,7 +96,7 @@ mod tests {
 
     fn written(reply: &Reply<'_>) -> String {
         let mut out = Vec::new();
-        reply.write(7, &mut out);
+        reply.write(7, Framing::Message, &mut out);
         let header = if out[1] < 126 { 2 } else { 4 };
         assert_eq!(out[0], 0x81);
         String::from_utf8(out.split_off(header)).unwrap()

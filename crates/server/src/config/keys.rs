@@ -57,7 +57,8 @@ settings! {
         /// (RFC 7239). The other one is never read, since a client can send the one that its proxy
         /// does not write.
         forwarded_header: ForwardedHeader = ForwardedHeader::XForwardedFor;
-        /// Serve the SDKs of Centrifuge at `/connection/websocket`.
+        /// Serve the SDKs of Centrifuge at `/connection/websocket`, `/connection/http_stream`,
+        /// `/connection/sse` and `/emulation`.
         centrifuge: bool = true;
         /// Most connections that the internal API holds; a further one takes the place of one
         /// that has not shown its access yet, or is answered with 503.

@@ -7,6 +7,7 @@ use super::api_work::{ApiStage, ApiWork};
 use super::asked::Asked;
 use super::asking::Asking;
 use super::commands::Commands;
+use super::request_body::RequestBody;
 use super::uptake::Uptake;
 use crate::encoding::Partial;
 use crate::rate::TokenBucket;
@@ -46,6 +47,8 @@ pub(crate) struct Busy {
     pub(crate) input_used: usize,
     /// How much of the rest has been searched for the end of the head.
     pub(crate) scanned: usize,
+    /// A request whose body arrives, on the public listener.
+    pub(crate) body: Option<Box<RequestBody>>,
     /// A frame or message in the middle.
     pub(crate) receiver: Option<Receiver>,
     /// When it began.
@@ -148,6 +151,7 @@ impl Busy {
     /// Nothing is in it.
     pub(super) fn is_empty(&self, now_ms: u64) -> bool {
         self.input.is_empty()
+            && self.body.is_none()
             && self.receiver.is_none()
             && self.resume.is_none()
             && self.untold.is_none()

@@ -3,6 +3,8 @@
 use switchboard_hooks::Verdict;
 use switchboard_hub::Start;
 
+use super::counted::Counted;
+
 /// Headers of a request, in their order; a name may stand twice.
 pub(crate) type Headers = Vec<(Box<str>, Box<[u8]>)>;
 
@@ -20,6 +22,10 @@ pub(crate) struct Commands {
     pub(crate) connect_headers: Headers,
     /// Those that they want to see of one that asks for a channel, before it has begun.
     pub(crate) subscribe_headers: Headers,
+    /// By what a client that is only sent to says that commands are its own, until it has been told.
+    pub(crate) session: Option<Box<str>>,
+    /// Counts those that wait, where they came in a request of their own.
+    pub(crate) counted: Option<Counted>,
 }
 
 /// A command that waits for the home of a channel.
@@ -93,6 +99,7 @@ impl Commands {
             && self.awaited.is_none()
             && self.connect_headers.is_empty()
             && self.subscribe_headers.is_empty()
+            && self.session.is_none()
     }
 
     /// Some wait to be obeyed.
@@ -103,6 +110,18 @@ impl Commands {
     /// Takes those that wait, and where the first begins.
     pub(crate) fn take_held(&mut self) -> (Vec<u8>, usize) {
         (std::mem::take(&mut self.held), std::mem::take(&mut self.used))
+    }
+
+    /// How many bytes of them wait.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held.len() - self.used
+    }
+
+    /// Further ones wait behind those that do.
+    pub(crate) fn append(&mut self, more: &[u8]) {
+        self.held.drain(..std::mem::take(&mut self.used));
+        self.held.push(b'\n');
+        self.held.extend_from_slice(more);
     }
 
     /// Those in `held` wait from `used` on.

@@ -22,7 +22,7 @@ use crate::admission::{Places, SeenProxies};
 use crate::api::Api;
 use crate::backends::Backends;
 use crate::config::Config;
-use crate::connection::{Connection, Pool, Then, Watches};
+use crate::connection::{Connection, HeldBytes, Pool, Then, Watches};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::handle::Handle;
@@ -99,6 +99,10 @@ pub(crate) struct Core {
     pub(crate) held_publishers: Vec<ConnId>,
     /// Bodies of the internal API for which there was no room.
     pub(crate) awaiting_room: Vec<ConnId>,
+    /// What requests hold: bodies that arrive, and commands that wait.
+    pub(crate) held_bytes: HeldBytes,
+    /// How many connections have come so far, to whatever listener.
+    pub(crate) accepted: u64,
     /// The server is stopping: no new requests.
     pub(crate) stopping: bool,
     pub(crate) start_ms: u64,
@@ -156,6 +160,8 @@ impl Core {
             revisits: VecDeque::new(),
             held_publishers: Vec::new(),
             awaiting_room: Vec::new(),
+            held_bytes: HeldBytes::default(),
+            accepted: 0,
             stopping: false,
             start_ms: now_ms,
             now_ms,

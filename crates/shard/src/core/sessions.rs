@@ -52,6 +52,7 @@ impl Core {
         if let Some(busy) = &mut connection.busy {
             busy.api = None;
             busy.asking = None;
+            busy.body = None;
             busy.commands = None;
         }
         if connection.gates.open_input() {

@@ -22,10 +22,10 @@ impl Core {
     /// How the publications of a subscription are written; none where its session answers with them.
     pub(crate) fn dialect(&self, connection: &Connection, nth: u16) -> Option<Dialect> {
         match connection.session.delivery() {
-            Delivery::Stream(Dialect::Centrifuge)
+            Delivery::Stream(Dialect::Centrifuge(framing))
                 if self.watches.has(connection.id.index(), nth) =>
             {
-                Some(Dialect::CentrifugePresence)
+                Some(Dialect::CentrifugePresence(framing))
             }
             Delivery::Stream(dialect) => Some(dialect),
             Delivery::None | Delivery::Answer => None,

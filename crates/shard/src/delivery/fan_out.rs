@@ -1,6 +1,7 @@
 //! Publications to subscribers, in slices, so that a large channel never starves accepts and reads.
 
 use switchboard_dialects::Dialect;
+use switchboard_dialects::centrifuge::Framing;
 use switchboard_hub::{Served, Work, WorkKind};
 use switchboard_link::Outgoing;
 use switchboard_plane::{ConnId, Plane, SendException};
@@ -44,10 +45,10 @@ impl Group {
     }
 
     /// One of its own, for a set of groups.
-    fn bit(self) -> u16 {
+    fn bit(self) -> u32 {
         match self {
-            Self::Shared(session, _) => 1 << session as u16,
-            Self::Own => 1 << 15,
+            Self::Shared(session, _) => 1 << session as u32,
+            Self::Own => 1 << 31,
         }
     }
 }
@@ -163,8 +164,12 @@ impl FanOut {
         self.work.targets = others;
         self.deliver(core, link);
         self.work.targets = watching;
-        if !self.work.targets.is_empty() {
-            self.send_shared(core, link, Dialect::CentrifugePresence, |_| true);
+        for framing in Framing::ALL {
+            let hears = |it: &Connection| it.session.framing() == Some(framing);
+            let targets = &self.work.targets;
+            if targets.iter().any(|(who, _)| core.slab.at(who.conn).is_some_and(hears)) {
+                self.send_shared(core, link, Dialect::CentrifugePresence(framing), hears);
+            }
         }
     }
 
@@ -190,7 +195,7 @@ impl FanOut {
     }
 
     /// The first group of the targets that has not been served.
-    fn unserved(&self, core: &Core, served: u16) -> Option<Group> {
+    fn unserved(&self, core: &Core, served: u32) -> Option<Group> {
         let mut groups =
             self.work.targets.iter().filter_map(|(who, _)| Group::of(core.slab.at(who.conn)?));
         groups.find(|group| group.bit() & served == 0)

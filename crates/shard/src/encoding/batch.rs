@@ -82,15 +82,24 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::encoding::Partial;
+    use switchboard_dialects::centrifuge::Framing;
     use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
 
-    const DIALECTS: [Dialect; 6] = [
+    const DIALECTS: [Dialect; 14] = [
         Dialect::Plain,
         Dialect::V1,
         Dialect::ChunkedEventStream,
         Dialect::EventStream,
-        Dialect::Centrifuge,
-        Dialect::CentrifugePresence,
+        Dialect::Centrifuge(Framing::Message),
+        Dialect::Centrifuge(Framing::ChunkedLine),
+        Dialect::Centrifuge(Framing::Line),
+        Dialect::Centrifuge(Framing::ChunkedEvent),
+        Dialect::Centrifuge(Framing::Event),
+        Dialect::CentrifugePresence(Framing::Message),
+        Dialect::CentrifugePresence(Framing::ChunkedLine),
+        Dialect::CentrifugePresence(Framing::Line),
+        Dialect::CentrifugePresence(Framing::ChunkedEvent),
+        Dialect::CentrifugePresence(Framing::Event),
     ];
 
     fn publications() -> Vec<Arc<Publication>> {

@@ -17,7 +17,7 @@ use switchboard_hooks::{Refusal, Verdict};
 use switchboard_hub::{Outbox, Receipt, ShardId};
 use switchboard_plane::{ConnId, Waker};
 
-pub(crate) use mail::Mail;
+pub(crate) use mail::{Emulate, Emulated, Mail};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use presence_query::{Found, PresenceQuery, Users};
 
@@ -44,8 +44,8 @@ pub(crate) struct Exchange {
     handled_bytes: usize,
     /// What the hub has for other shards.
     pub(crate) outbox: Outbox,
-    /// What else there is for them.
-    queries: Vec<(ShardId, Box<PresenceQuery>)>,
+    /// What else is for other shards, behind that.
+    letters: Vec<(ShardId, Mail)>,
     /// The same by shard, while it is posted.
     sorted: Vec<Vec<Mail>>,
     /// Publications whose publishers are answered once the other shards have been told.
@@ -71,7 +71,7 @@ impl Exchange {
             handled: 0,
             handled_bytes: 0,
             outbox: Outbox::new(),
-            queries: Vec::new(),
+            letters: Vec::new(),
             sorted: mailboxes.iter().map(|_| Vec::new()).collect(),
             peers: mailboxes,
             receipts: Vec::new(),
@@ -111,13 +111,13 @@ impl Exchange {
 
     /// Another shard gets the query.
     pub(crate) fn pass_on(&mut self, to: ShardId, query: Box<PresenceQuery>) {
-        self.queries.push((to, query));
+        self.tell(to, Mail::Presence(query));
     }
 
     /// Posts what there is for other shards, with one wake-up for each that sleeps.
     #[inline]
     pub(crate) fn post(&mut self) {
-        if !self.outbox.is_empty() || !self.queries.is_empty() {
+        if !self.outbox.is_empty() || !self.letters.is_empty() {
             self.post_all();
         }
     }
@@ -126,11 +126,18 @@ impl Exchange {
         for (shard, message) in self.outbox.drain(..) {
             self.sorted[usize::from(shard.0)].push(Mail::Hub(message));
         }
-        for (shard, query) in self.queries.drain(..) {
-            self.sorted[usize::from(shard.0)].push(Mail::Presence(query));
+        for (shard, mail) in self.letters.drain(..) {
+            if let Some(sorted) = self.sorted.get_mut(usize::from(shard.0)) {
+                sorted.push(mail);
+            }
         }
         let woken = Mailbox::post_everywhere(&self.peers, &mut self.sorted);
         self.counters.wakeups_sent.add(woken);
+    }
+
+    /// Tells another shard something, behind what the hub has for it.
+    pub(crate) fn tell(&mut self, shard: ShardId, mail: Mail) {
+        self.letters.push((shard, mail));
     }
 
     /// The publisher gets this receipt once the other shards have been told.

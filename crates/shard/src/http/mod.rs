@@ -10,5 +10,5 @@ mod upgrade;
 
 pub(crate) use answer::{Answer, wrong_method};
 pub(crate) use response::Response;
-pub(crate) use route::{Route, keeps_alive, knows_method, route};
+pub(crate) use route::{Route, SdkPath, keeps_alive, knows_method, route, takes_body};
 pub(crate) use upgrade::{upgrade, upgrade_required, upgrade_with};

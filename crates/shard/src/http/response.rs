@@ -79,6 +79,18 @@ impl<'a> Response<'a> {
         Self::text(204, String::new()).with_allow(allow)
     }
 
+    /// The same where pages of other origins ask whether they may send JSON.
+    pub(crate) fn preflight(methods: &str) -> Self {
+        let mut response = Self::options(methods);
+        let allowed = format!(
+            "Access-Control-Allow-Methods: {methods}\r\n\
+             Access-Control-Allow-Headers: Content-Type, Authorization\r\n\
+             Access-Control-Max-Age: 86400\r\n"
+        );
+        response.extra.to_mut().push_str(&allowed);
+        response
+    }
+
     /// 405 must say what is allowed (RFC 9110 section 15.5.6).
     pub(crate) fn with_allow(mut self, methods: &str) -> Self {
         self.extra = Cow::Owned(format!("Allow: {methods}\r\n"));

@@ -18,8 +18,45 @@ pub(crate) enum Route<'a> {
     Echo,
     /// `GET /connection/websocket`.
     Centrifuge,
+    /// What Centrifuge SDKs without a WebSocket ask.
+    Sdk(SdkPath),
     /// `/sub/` and this list of channels.
     Subscribe(&'a str),
+}
+
+/// Where Centrifuge SDKs ask that have no WebSocket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SdkPath {
+    /// `/connection/http_stream`.
+    HttpStream,
+    /// `/connection/sse`.
+    Sse,
+    /// `/emulation`.
+    Emulation,
+}
+
+impl SdkPath {
+    fn of(path: &str) -> Option<Self> {
+        match path {
+            "/connection/http_stream" => Some(Self::HttpStream),
+            "/connection/sse" => Some(Self::Sse),
+            "/emulation" => Some(Self::Emulation),
+            _ => None,
+        }
+    }
+
+    /// The methods that are answered there.
+    pub(crate) fn methods(self) -> &'static str {
+        match self {
+            Self::HttpStream | Self::Emulation => "POST, OPTIONS",
+            Self::Sse => "GET, POST, OPTIONS",
+        }
+    }
+}
+
+/// Whether a request may have a body.
+pub(crate) fn takes_body(config: &Config, request: &Request<'_>) -> bool {
+    config.centrifuge && request.method() == "POST" && SdkPath::of(request.path()).is_some()
 }
 
 /// The methods of RFC 9110 and RFC 5789. They are known, so a path that lacks one answers 405; any other
@@ -44,6 +81,11 @@ pub(crate) fn route<'a>(config: &Config, stopping: bool, request: &Request<'a>) 
         && let Err(answer) = host::check(config, request)
     {
         return Route::Answer(answer);
+    }
+    if config.centrifuge
+        && let Some(path) = SdkPath::of(path)
+    {
+        return Route::Sdk(path);
     }
     if let Some(channels) = path.strip_prefix("/sub/") {
         return Route::Subscribe(channels);

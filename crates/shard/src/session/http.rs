@@ -6,13 +6,14 @@ use switchboard_hooks::Verdict;
 use switchboard_plane::{Close, ConnId};
 use switchboard_ws::head::{self, Body, HeadError, HeaderSlots, Request};
 
+use super::http_body::{self, Arrival};
 use super::verbs::{Taken, Verbs};
-use super::{centrifuge, echo, listen};
+use super::{centrifuge, echo, emulation, listen};
 use crate::admission::Reason;
-use crate::connection::{Connection, Session, Then, Ticket};
+use crate::connection::{Connection, RequestBody, Session, Then, Ticket};
 use crate::core::Core;
 use crate::hooks;
-use crate::http::{Answer, Response, Route, keeps_alive, route};
+use crate::http::{Answer, Response, Route, keeps_alive, route, takes_body};
 use crate::lifecycle::{admission, ending};
 
 /// [`Session::Http`] and [`Session::Refusing`].
@@ -27,6 +28,9 @@ impl Verbs for Http {
         if core.replies_are_enough(id) {
             return Taken::Later;
         }
+        if let Some(arrival) = http_body::receive(core, id, bytes) {
+            return arrived(core, id, arrival);
+        }
         let config = Arc::clone(&core.config);
         let end = match head::find_end(bytes, scanned, &config.head) {
             Ok(Some(end)) => end,
@@ -40,8 +44,17 @@ impl Verbs for Http {
         };
         let mut slots = HeaderSlots::new();
         match head::parse(&bytes[..end], &mut slots, &config.head) {
+            Ok(request) if takes_body(&config, &request) => {
+                match http_body::begin(core, id, &request, bytes, end) {
+                    Arrival::Here(length) => {
+                        let body = &bytes[end..end + length];
+                        handle(core, id, &request, end + length, body)
+                    }
+                    arrival => arrived(core, id, arrival),
+                }
+            }
             Ok(request) => match end_of_request(&request, end, bytes) {
-                Ok(Some(end)) => handle(core, id, &request, end),
+                Ok(Some(end)) => handle(core, id, &request, end, &[]),
                 Ok(None) => {
                     core.limit_head_time(id);
                     // The head's last empty line is found again at once.
@@ -66,11 +79,12 @@ impl Verbs for Http {
             answer_and_end(core, id, &Response::try_later(refusal));
             return;
         }
-        let has_begun = connection.busy.as_ref().is_some_and(|busy| !busy.input.is_empty());
+        let busy = connection.busy.as_ref();
+        let has_begun = busy.is_some_and(|busy| !busy.input.is_empty() || busy.body.is_some());
         let is_served = connection.session == Session::Http;
         core.counters.timed_out_head.add(1);
         if has_begun && is_served {
-            let sentence = "the request head did not arrive in time".to_owned();
+            let sentence = "the request did not arrive in time".to_owned();
             answer_and_end(core, id, &Response::refusal(408, sentence));
         } else {
             ending::cut(core, id);
@@ -101,6 +115,27 @@ impl Verbs for Http {
     }
 }
 
+/// What has come of a body.
+fn arrived(core: &mut Core, id: ConnId, arrival: Arrival) -> Taken {
+    match arrival {
+        Arrival::Here(used) | Arrival::Part(used) => Taken::Part(used),
+        Arrival::Refused(response) => {
+            core.counters.refused_request.add(1);
+            answer_and_end(core, id, &response)
+        }
+        Arrival::Whole(body, used) => {
+            let RequestBody { head, bytes, counted, .. } = *body;
+            // What is kept of it is counted anew.
+            drop(counted);
+            let (config, mut slots) = (Arc::clone(&core.config), HeaderSlots::new());
+            match head::parse(&head, &mut slots, &config.head) {
+                Ok(request) => handle(core, id, &request, used, &bytes),
+                Err(error) => refuse_head(core, id, error),
+            }
+        }
+    }
+}
+
 /// Where the next request begins, if that has arrived. Nothing here takes a body; proxies write an
 /// empty one in chunks where they do not know that none follows.
 fn end_of_request(
@@ -118,8 +153,8 @@ fn end_of_request(
     }
 }
 
-/// A request that ends at `end`.
-fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Taken {
+/// A request that ends at `end`, with its body where its path takes one.
+fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize, body: &[u8]) -> Taken {
     if let Err(refusal) = admission::at_request(core, id, request) {
         return answer_and_end(core, id, &Response::try_later(refusal));
     }
@@ -127,6 +162,7 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize) -> Tak
         Route::Answer(answer) => answer,
         Route::Echo => echo::open(core, id, request),
         Route::Centrifuge => centrifuge::open(core, id, request),
+        Route::Sdk(path) => emulation::open(core, id, request, path, body),
         Route::Subscribe(channels) => listen::open(core, id, request, channels),
     };
     let response = match answer {

@@ -44,8 +44,10 @@ mod asking;
 mod centrifuge;
 mod closing;
 mod echo;
+mod emulation;
 mod event_stream;
 mod http;
+mod http_body;
 mod listen;
 mod plain;
 mod poll;
@@ -67,7 +69,7 @@ use switchboard_ws::close;
 use crate::api::ApiResponse;
 use crate::connection::{Session, Ticket};
 use crate::core::Core;
-use crate::exchange::PresenceQuery;
+use crate::exchange::{Emulate, Emulated, PresenceQuery};
 use crate::hooks;
 use crate::identity::End;
 use crate::subscribe::{Missed, Resumed, has_deleted_channel, resume as resuming};
@@ -85,9 +87,17 @@ macro_rules! dispatch {
             Session::Echo => echo::Echo::$verb($($argument),*),
             Session::Plain => plain::Plain::$verb($($argument),*),
             Session::V1 => v1::V1::$verb($($argument),*),
-            Session::CentrifugeOpening | Session::Centrifuge => {
-                centrifuge::Centrifuge::$verb($($argument),*)
-            }
+            Session::CentrifugeOpening
+            | Session::Centrifuge
+            | Session::ChunkedLinesOpening
+            | Session::ChunkedLines
+            | Session::LinesOpening
+            | Session::Lines
+            | Session::ChunkedEventsOpening
+            | Session::ChunkedEvents
+            | Session::EventsOpening
+            | Session::Events => centrifuge::Centrifuge::$verb($($argument),*),
+            Session::Emulation => emulation::Emulation::$verb($($argument),*),
             Session::ChunkedEventStream | Session::EventStream => {
                 event_stream::EventStream::$verb($($argument),*)
             }
@@ -180,6 +190,16 @@ pub(crate) fn on_presence(core: &mut Core, query: PresenceQuery) {
     if let Some(session) = of(core, id) {
         dispatch!(session, on_presence(core, id, query));
     }
+}
+
+/// Commands for a connection of this shard have come to another.
+pub(crate) fn on_emulate(core: &mut Core, emulate: &Emulate) {
+    emulation::handed_over(core, emulate);
+}
+
+/// What became of commands that came in the request of a connection.
+pub(crate) fn on_emulated(core: &mut Core, id: ConnId, emulated: Emulated) {
+    emulation::answered(core, id, emulated);
 }
 
 /// It asked to be looked at again in a later turn.

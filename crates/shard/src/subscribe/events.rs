@@ -67,7 +67,7 @@ pub(crate) fn left(core: &Core, id: ConnId) -> Vec<Event> {
     let rules = core.config.hooks.events;
     let listens = core.slab.get(id).is_some_and(|connection| {
         // A Centrifuge client has begun when it has said who it is.
-        connection.session == Session::Centrifuge
+        connection.session.is_begun_centrifuge()
             || (connection.session != Session::Poll && !connection.subscriptions.is_empty())
     });
     let mut left = Vec::new();

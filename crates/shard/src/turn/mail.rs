@@ -34,6 +34,10 @@ impl<P: Plane> Shard<P> {
                     session::on_verdict(&mut self.core, id, ticket, *verdict);
                 }
                 Mail::Answer(id, response) => session::on_answered(&mut self.core, id, *response),
+                Mail::Emulate(emulate) => session::on_emulate(&mut self.core, &emulate),
+                Mail::Emulated(id, emulated) => {
+                    session::on_emulated(&mut self.core, id, emulated);
+                }
             }
         }
         let Core { hub, exchange, announcements, now_ms, .. } = &mut self.core;

@@ -245,6 +245,7 @@ impl<P: Plane> Shard<P> {
         for event in &events {
             match *event {
                 Event::Accepted { conn, peer, listener } => {
+                    self.core.accepted += 1;
                     let internal = self.core.config.first_internal_listener;
                     if internal.is_some_and(|first| listener >= first) {
                         session::api::admission::accepted(&mut self.core, conn, peer);

@@ -6,8 +6,8 @@ use switchboard_auth::Access;
 use switchboard_hub::{Accounting, Bounds, Limits, Namespaces, OnGap, Router, Rules, SlowPolicy};
 use switchboard_shard::{
     Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientIds, ClientRules,
-    Common, Config, Handle, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules,
-    NoBackends, Reply, RequestHandler, Timeouts,
+    Common, Config, EmulationKeys, Handle, HeadLimits, HookRules, IdentityConfig, MessageLimits,
+    NamespaceRules, NoBackends, Reply, RequestHandler, Timeouts,
 };
 
 /// Namespace `demo` lets its clients publish, `lossy` has plain clients that need not be told.
@@ -165,6 +165,7 @@ impl Plan {
             hooks: HookRules::default(),
             centrifuge: true,
             client_ids: ClientIds::default(),
+            emulation: EmulationKeys::new(&[7; 32]),
             echo: true,
             page: "<p>",
             long_poll_timeout_status: self.long_poll_timeout_status,

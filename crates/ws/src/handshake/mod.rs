@@ -13,7 +13,7 @@ mod tests;
 
 pub use client::{ClientRequest, ResponseError, check_response, encode_key};
 pub use error::HandshakeError;
-pub use origin::{check_origin, is_origin};
+pub use origin::{check_origin, foreign_origin, is_origin};
 
 use crate::head::{Request, Version};
 use crate::list::{elements, is_token, lists_token};

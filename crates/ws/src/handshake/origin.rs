@@ -34,6 +34,12 @@ pub fn check_origin<'h, S: AsRef<str>>(
     Err(HandshakeError::OriginNotAllowed)
 }
 
+/// The Origin of a page of another host; none for pages of the server's own, which browsers do not always
+/// name, and without one.
+pub fn foreign_origin<'h>(request: &Request<'h>) -> Option<&'h [u8]> {
+    request.header("origin").filter(|origin| !is_same_host(origin, request.host()))
+}
+
 /// Whether this is one origin as RFC 6454 section 6.2 writes it. `null` is for those without one to
 /// show, such as sandboxed frames; the host may be empty, as in `file://`. A host with a comma
 /// could be taken for a list.

@@ -1,11 +1,14 @@
 //! How the connection of a Centrifuge client ends.
 
-use switchboard_dialects::centrifuge::Disconnect;
+use switchboard_dialects::centrifuge::{Disconnect, Framing, Push, close_reason};
 use switchboard_plane::ConnId;
 use switchboard_ws::close as codes;
 
+use super::push::{framing, push};
 use crate::core::Core;
+use crate::lifecycle::ending;
 use crate::session::websocket;
+use crate::subscribe;
 
 /// Ends the connection, and counts why.
 pub(super) fn close(core: &mut Core, id: ConnId, why: Disconnect) {
@@ -25,7 +28,23 @@ pub(super) fn close(core: &mut Core, id: ConnId, why: Disconnect) {
         }
         Disconnect::NotAvailable | Disconnect::TooManyErrors => counters.closed_policy.add(1),
     }
-    websocket::close(core, id, why.code(), why.reason());
+    close_with(core, id, why.code(), why.reason());
+}
+
+/// Ends the connection with a code: by a Close frame, or, where there is none, by a push and the end of the
+/// stream.
+pub(super) fn close_with(core: &mut Core, id: ConnId, code: u16, reason: &str) {
+    match framing(core, id) {
+        None => {}
+        Some(Framing::Message) => websocket::close(core, id, code, &close_reason(reason)),
+        Some(framing) => {
+            tracing::debug!(?id, code, reason, "ending a stream");
+            subscribe::leave(core, id);
+            push(core, id, "", &Push::Disconnect { code, reason });
+            core.reply(id, |out| framing.write_end(out));
+            ending::linger(core, id);
+        }
+    }
 }
 
 /// Ends a client that is too slow. It comes back and goes on where it was.

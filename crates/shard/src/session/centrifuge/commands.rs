@@ -7,7 +7,7 @@ use switchboard_plane::ConnId;
 
 use super::progress::Progress;
 use super::{close, connect, messages, pings, presence, publish, read, refresh, reply, subscribe};
-use crate::connection::{Asking, InputReason, Session};
+use crate::connection::{Asking, Counted, InputReason};
 use crate::core::Core;
 use crate::session::asking;
 
@@ -37,12 +37,39 @@ pub(super) fn go_on(core: &mut Core, id: ConnId) {
     let (held, used) = commands.take_held();
     let used = obey(core, id, &held, used);
     if used < held.len() {
-        hold(core, id, held, used);
-    } else {
-        let now_ms = core.now_ms;
-        if let Some(connection) = core.slab.get_mut(id) {
-            connection.settle(now_ms);
+        return hold(core, id, held, used);
+    }
+    let now_ms = core.now_ms;
+    if let Some(connection) = core.slab.get_mut(id) {
+        if let Some(commands) = connection.busy.as_mut().and_then(|busy| busy.commands.as_mut()) {
+            commands.counted = None;
         }
+        connection.settle(now_ms);
+    }
+}
+
+/// How many bytes of commands wait.
+pub(super) fn held_bytes(core: &Core, id: ConnId) -> usize {
+    let busy = core.slab.get(id).and_then(|connection| connection.busy.as_ref());
+    busy.and_then(|busy| busy.commands.as_ref()).map_or(0, |commands| commands.held_bytes())
+}
+
+/// More commands wait behind those that do.
+pub(super) fn append(core: &mut Core, id: ConnId, bytes: &[u8]) {
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.busy().commands().append(bytes);
+    }
+}
+
+/// What waits now is counted here, as long as it waits.
+pub(super) fn count(core: &mut Core, id: ConnId, mut counted: Counted) {
+    let bytes = held_bytes(core, id);
+    // It is no more than what was counted so far.
+    if bytes > 0
+        && counted.set(bytes)
+        && let Some(connection) = core.slab.get_mut(id)
+    {
+        connection.busy().commands().counted = Some(counted);
     }
 }
 
@@ -103,7 +130,7 @@ fn obey_one(core: &mut Core, id: ConnId, line: &[u8]) -> Progress {
             return Progress::Done;
         }
     };
-    let is_open = core.slab.get(id).is_some_and(|it| it.session == Session::Centrifuge);
+    let is_open = core.slab.get(id).is_some_and(|it| it.session.is_begun_centrifuge());
     // Whoever has begun does not begin again, and nothing goes before that.
     if is_open == matches!(command.method, Method::Connect(_)) {
         close::close(core, id, Disconnect::BadRequest);
@@ -138,7 +165,7 @@ pub(super) fn decided(core: &mut Core, id: ConnId, verdict: Verdict) {
         return;
     }
     busy.commands().verdict = Some(verdict);
-    if connection.session == Session::CentrifugeOpening {
+    if !connection.session.is_begun_centrifuge() {
         core.limit_head_time(id);
     }
     core.unpark_input(id, &[InputReason::Answer]);

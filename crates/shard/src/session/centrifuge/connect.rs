@@ -1,12 +1,12 @@
 //! `connect`: who the client is.
 
 use switchboard_auth::{Claims, TokenError, Who};
-use switchboard_dialects::Transport;
 use switchboard_dialects::centrifuge::{Connect, Connected, Disconnect, ErrorCode, Reply};
 use switchboard_hooks::{Answer, Client, Question, Refusal, Verdict};
 use switchboard_plane::ConnId;
 
 use super::progress::{Progress, take_verdict};
+use super::push::framing;
 use super::{close, pings, reply};
 use crate::admission::Reason;
 use crate::connection::{Asking, Session, Ticket};
@@ -18,6 +18,9 @@ use crate::subscribe::{events, presence::name_of};
 
 /// What the server is called in results.
 const VERSION: &str = concat!("switchboard ", env!("CARGO_PKG_VERSION"));
+
+/// What it is called where a client says it again with its session. There is one.
+const NODE: &str = "switchboard";
 
 /// How long a client may take for a new token once its time is over, in seconds.
 pub(super) const GRACE_S: u32 = 25;
@@ -79,7 +82,7 @@ fn ask(core: &mut Core, id: ConnId) {
     let client = Client {
         connection: name_of(core, id),
         share: hooks::share(core, id),
-        transport: Transport::WebSocket.name(),
+        transport: core.slab.get(id).map_or("", |connection| connection.session.describe()),
         user: Box::default(),
         meta: None,
         headers: headers.unwrap_or_default(),
@@ -102,14 +105,19 @@ fn begin(core: &mut Core, id: ConnId, number: u32, who: &Who, told_end_s: Option
         return Progress::Done;
     }
     let commands = core.slab.get_mut(id).and_then(|it| it.busy.as_mut()?.commands.as_mut());
-    let headers = commands.map(|commands| {
+    let kept = commands.map(|commands| {
         commands.connect_headers = Vec::new();
-        std::mem::take(&mut commands.subscribe_headers)
+        (std::mem::take(&mut commands.subscribe_headers), commands.session.take())
     });
-    core.identities.set_headers(id.index(), headers.unwrap_or_default());
+    let (headers, emulation) = kept.unwrap_or_default();
+    core.identities.set_headers(id.index(), headers);
     let deadline = pings::first(core, id);
-    core.enter(id, Session::Centrifuge, deadline);
-    events::connected(core, id, Session::Centrifuge);
+    let Some(framing) = framing(core, id) else {
+        return Progress::Done;
+    };
+    let session = Session::of_centrifuge(framing, true);
+    core.enter(id, session, deadline);
+    events::connected(core, id, session);
     let connected = Connected {
         client: &name_of(core, id),
         version: VERSION,
@@ -117,6 +125,8 @@ fn begin(core: &mut Core, id: ConnId, number: u32, who: &Who, told_end_s: Option
         ttl: ttl_s(core, told_end_s),
         ping: u32::try_from(core.config.timeouts.ping_interval_ms.div_ceil(1_000)).unwrap_or(0),
         pong: true,
+        session: emulation.as_deref(),
+        node: emulation.is_some().then_some(NODE),
         ..Connected::default()
     };
     reply::reply(core, id, number, &Reply::Connect(connected));

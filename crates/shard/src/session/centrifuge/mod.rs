@@ -1,5 +1,6 @@
 //! A WebSocket of a Centrifuge SDK: commands of the client, each with a reply, and publications of all the
-//! channels that it asks for as it goes.
+//! channels that it asks for as it goes. Without a WebSocket it is a stream (`stream`), which is only sent to:
+//! the first commands come with the request for it, all others in requests of their own (`emulated`).
 //!
 //! Commands are obeyed one after another (`commands`). One that somebody else decides on, a backend or the
 //! home of a channel, holds up those behind it; publications and questions to the backend do not, and are
@@ -8,6 +9,7 @@
 mod close;
 mod commands;
 mod connect;
+mod emulated;
 mod history;
 mod join_leave;
 mod messages;
@@ -16,11 +18,14 @@ mod pings;
 mod presence;
 mod progress;
 mod publish;
+mod push;
 mod read;
 mod refresh;
 mod reply;
+mod stream;
 mod subscribe;
 
+use switchboard_dialects::centrifuge::Framing;
 use switchboard_hooks::Verdict;
 use switchboard_hub::{Receipt, Subscription};
 use switchboard_plane::ConnId;
@@ -33,14 +38,19 @@ use crate::core::Core;
 use crate::exchange::PresenceQuery;
 use crate::subscribe::{Lost, Missed};
 
+pub(super) use emulated::take;
 pub(super) use open::open;
+pub(super) use stream::open_stream;
 
-/// [`Session::CentrifugeOpening`](crate::connection::Session::CentrifugeOpening) and
-/// [`Session::Centrifuge`](crate::connection::Session::Centrifuge).
+/// All sessions that [`Session::is_centrifuge`](crate::connection::Session::is_centrifuge) names.
 pub(super) struct Centrifuge;
 
 impl Verbs for Centrifuge {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
+        if push::framing(core, id) != Some(Framing::Message) {
+            // Whoever is only sent to says nothing here that counts.
+            return Taken::All;
+        }
         if asking::is_full(core, id) {
             core.park_input(id, InputReason::Answer);
             return Taken::Keep { scanned: 0 };

@@ -29,20 +29,27 @@ fn try_open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Result<Answer
     }
     upgrade.complete(core, id, Session::CentrifugeOpening);
     let due = core.now.after_ms(config.timeouts.handshake_ms);
+    if let Some(connection) = core.slab.get_mut(id) {
+        connection.deadline = due;
+    }
+    keep_headers(core, id, request, cors);
+    Ok(Answer::TakenOver)
+}
+
+/// Keeps those headers that backends want to see of a client that begins, and of one that asks for a channel.
+pub(super) fn keep_headers(core: &mut Core, id: ConnId, request: &Request<'_>, cors: u8) {
+    let config = Arc::clone(&core.config);
     let headers = |names: &Option<_>| {
         names.as_ref().map(|names| hooks::headers(request, cors, names)).unwrap_or_default()
     };
-    if let Some(connection) = core.slab.get_mut(id) {
-        connection.deadline = due;
-        let (connect, subscribe) =
-            (headers(&config.hooks.connect), headers(&config.hooks.subscribe));
-        if !connect.is_empty() || !subscribe.is_empty() {
-            let commands = connection.busy().commands();
-            commands.connect_headers = connect;
-            commands.subscribe_headers = subscribe;
-        }
+    let (connect, subscribe) = (headers(&config.hooks.connect), headers(&config.hooks.subscribe));
+    if let Some(connection) = core.slab.get_mut(id)
+        && !(connect.is_empty() && subscribe.is_empty())
+    {
+        let commands = connection.busy().commands();
+        commands.connect_headers = connect;
+        commands.subscribe_headers = subscribe;
     }
-    Ok(Answer::TakenOver)
 }
 
 /// SDKs ask for it by its subprotocol, or in the query where they cannot.

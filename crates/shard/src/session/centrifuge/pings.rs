@@ -1,11 +1,12 @@
 //! Pings: by the silence of the server, since a client gives up when it hears nothing, whatever it says
 //! itself. The deadline of a connection that has nothing else to wait for is that of its next ping.
 
-use switchboard_dialects::centrifuge::{Disconnect, write_ping};
+use switchboard_dialects::centrifuge::Disconnect;
 use switchboard_plane::ConnId;
 
 use super::close;
-use crate::connection::{ListenFlag, Session};
+use super::push::framing;
+use crate::connection::ListenFlag;
 use crate::core::Core;
 use crate::hooks;
 use crate::time::Tick;
@@ -40,7 +41,7 @@ pub(super) fn flushed(core: &mut Core, id: ConnId) {
         return;
     };
     let owes_pong = connection.mode.has(ListenFlag::OwesPong);
-    let is_opening = connection.session == Session::CentrifugeOpening;
+    let is_opening = !connection.session.is_begun_centrifuge();
     connection.deadline = now.after_ms(match (owes_pong, is_opening) {
         (_, true) => timeouts.handshake_ms,
         (true, false) => timeouts.pong_ms,
@@ -58,7 +59,7 @@ pub(super) fn due(core: &mut Core, id: ConnId) {
     if connection.gates.is_output_parked() {
         return close::slow(core, id);
     }
-    if connection.session == Session::CentrifugeOpening {
+    if !connection.session.is_begun_centrifuge() {
         return close::close(core, id, Disconnect::Stale);
     }
     let owes_pong = connection.mode.has(ListenFlag::OwesPong);
@@ -70,6 +71,8 @@ pub(super) fn due(core: &mut Core, id: ConnId) {
     if !owes_pong {
         connection.mode.set(ListenFlag::OwesPong, true);
         core.counters.pings_sent.add(1);
-        core.reply(id, write_ping);
+        if let Some(framing) = framing(core, id) {
+            core.reply(id, |out| framing.write_ping(out));
+        }
     }
 }

@@ -1,17 +1,19 @@
 //! Replies, and how many refusals a client gets.
 
-use switchboard_dialects::centrifuge::{Disconnect, ErrorCode, Reply, close_reason};
+use switchboard_dialects::centrifuge::{Disconnect, ErrorCode, Reply};
 use switchboard_hooks::Refusal;
 use switchboard_plane::ConnId;
 
 use super::close;
+use super::push::framing;
 use crate::core::Core;
 use crate::session::asking::asked;
-use crate::session::websocket;
 
 /// Answers the command with this number.
 pub(super) fn reply(core: &mut Core, id: ConnId, number: u32, reply: &Reply<'_>) {
-    core.reply(id, |out| reply.write(number, out));
+    if let Some(framing) = framing(core, id) {
+        core.reply(id, |out| reply.write(number, framing, out));
+    }
 }
 
 /// Answers a ping of the client.
@@ -29,7 +31,7 @@ pub(super) fn refuse_by_backend(core: &mut Core, id: ConnId, number: u32, refusa
     let error = match refusal {
         Refusal::Disconnect { code, reason } => {
             core.counters.closed_right.add(1);
-            return websocket::close(core, id, *code, &close_reason(reason));
+            return close::close_with(core, id, *code, reason);
         }
         _ if number == 0 => return,
         Refusal::Error { code, message, is_temporary } => {

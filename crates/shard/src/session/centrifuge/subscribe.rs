@@ -10,6 +10,7 @@ use switchboard_hub::{ChannelName, Epoch, OnGap, Position, Publication, Start, S
 use switchboard_plane::ConnId;
 
 use super::progress::{Progress, take_verdict};
+use super::push::push;
 use super::reply::{refuse, refuse_by_backend, reply};
 use super::{history, join_leave};
 use crate::connection::{Asking, Awaited, Beginning, Reading, ResumeRequest, Ticket};
@@ -277,7 +278,7 @@ pub(super) fn end(core: &mut Core, id: ConnId, nth: u16, why: Unsubscribed) {
     let name = channel.and_then(|channel| core.hub.name(channel)).cloned();
     subscribe::leave_one(core, id, nth);
     if let Some(name) = name {
-        core.reply(id, |out| Push::unsubscribe(why).write(name.as_str(), out));
+        push(core, id, name.as_str(), &Push::unsubscribe(why));
     }
 }
 
