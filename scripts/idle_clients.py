@@ -3,9 +3,9 @@
 
 usage: idle_clients.py PORT COUNT CHANNEL SOURCE_IP WAY FIRST IDENTITY SECRET
 
-WAY is `websocket`, `event-stream` or `long-poll`. `{i}` in CHANNEL is the number of the connection, from
-FIRST on. IDENTITY is `none`, `user` (a token of a user of its own, signed with SECRET) or `rights` (one that
-also grants channels and says who it is).
+WAY is `websocket`, `event-stream`, `long-poll` or `http-stream` (of a Centrifuge SDK). `{i}` in CHANNEL is the
+number of the connection, from FIRST on. IDENTITY is `none`, `user` (a token of a user of its own, signed with
+SECRET) or `rights` (one that also grants channels and says who it is).
 
 Plain sockets, because a client library would need more memory than the server under test. Each
 process stays below its descriptor limit; start several, each with its own loopback source address,
@@ -64,6 +64,11 @@ def token(number, identity, secret):
 
 def subscribe(socks, channels, way, tokens):
     for sock, channel, shown in zip(socks, channels, tokens, strict=True):
+        if way == "http-stream":
+            commands = '{"id":1,"connect":{}}\n' + json.dumps({"id": 2, "subscribe": {"channel": channel}})
+            head = f"POST /connection/http_stream HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(commands)}"
+            sock.sendall(f"{head}\r\n\r\n{commands}".encode())
+            continue
         request = f"GET /sub/{channel} HTTP/1.1\r\nHost: 127.0.0.1\r\n{HEADERS[way]}{shown}\r\n"
         sock.sendall(request.encode())
     if way == "long-poll":
@@ -71,8 +76,8 @@ def subscribe(socks, channels, way, tokens):
     for sock in socks:
         answer = b""
         # A stream says at once where it begins.
-        end = b"\r\n\r\n" if way == "websocket" else b"\n\n\r\n"
-        while not answer.endswith(end):
+        end = {"websocket": b"\r\n\r\n", "http-stream": b"}}\n\r\n"}.get(way, b"\n\n\r\n")
+        while not answer.endswith(end) or (way == "http-stream" and b'"subscribe"' not in answer):
             part = sock.recv(512)
             if not part:
                 sys.exit(f"closed at once: {answer!r}")

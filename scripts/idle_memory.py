@@ -2,7 +2,7 @@
 """Measures what idle subscribed connections cost, and that one message reaches all of them.
 
 usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] [--channels N]
-                              [--own] [--way websocket|event-stream|long-poll] [--identity user|rights]
+                              [--own] [--way websocket|event-stream|long-poll|http-stream] [--identity user|rights]
                               [--all] COUNT...
 
 For each COUNT: starts the server, opens COUNT WebSockets (with --way event streams or held polls)
@@ -15,6 +15,8 @@ same channel and go again, by the load tool, and the growth of the resident set 
 message of 128 bytes is published (with --own one in each channel) and must arrive everywhere exactly
 once, the growth of the resident set is read for what that takes, everybody leaves, and it is read
 again.
+
+With --way http-stream each connection is one of a Centrifuge SDK without a WebSocket.
 
 With --identity each connection shows a token of a user of its own (16 bytes, with an end), and
 with `rights` one that also grants it two channels and the right to publish, and says who it is.
@@ -57,10 +59,13 @@ def kib(path, field):
 
 
 class Server:
-    def __init__(self, path, plane, cores, identity):
+    def __init__(self, path, plane, cores, identity, way):
         flags = ["--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0"]
         # Held polls must outlast the measurement.
         flags += ["--long-poll-timeout-ms", "600000"]
+        if way == "http-stream":
+            # Nobody answers its pings.
+            flags += ["--ping-interval-ms", "600000"]
         if identity:
             flags += ["--token-secret", TOKEN_SECRET]
         self.process = subprocess.Popen(
@@ -140,6 +145,7 @@ EVERY_KIND = [
     Kind(way="event-stream", own=True),
     Kind(way="long-poll"),
     Kind(way="long-poll", own=True),
+    Kind(way="http-stream"),
 ]
 
 
@@ -226,7 +232,7 @@ def churn(arguments, server, clients):
 
 
 def measure(arguments, kind, count):
-    server = Server(arguments.server, arguments.plane, kind.cores, kind.identity)
+    server = Server(arguments.server, arguments.plane, kind.cores, kind.identity, kind.way)
     clients = None
     churned = "-"
     try:
@@ -284,7 +290,8 @@ def main():
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--channels", type=int, default=1, metavar="N")
     parser.add_argument("--own", action="store_true")
-    parser.add_argument("--way", default="websocket", choices=["websocket", "event-stream", "long-poll"])
+    ways = ["websocket", "event-stream", "long-poll", "http-stream"]
+    parser.add_argument("--way", default="websocket", choices=ways)
     parser.add_argument("--identity", default="", choices=["user", "rights"])
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--churn", type=int, default=0, metavar="CLIENTS")

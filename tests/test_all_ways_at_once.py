@@ -1,10 +1,13 @@
 """All ways to listen on one channel at the same time: each gets its own form, whole and in order."""
 
 import base64
+import functools
 import itertools
 
 import pytest
 
+from support.centrifuge import RawCentrifuge
+from support.centrifuge_streams import opened
 from support.event_stream import EventStream
 from support.polling import Poller, items_of
 from support.raw_websocket import BINARY, TEXT, RawWebSocket
@@ -72,7 +75,29 @@ class WaitingForJson(Waiting):
         assert found == payload
 
 
+class Sdk:
+    """A Centrifuge SDK."""
+
+    def __init__(self, connect, server, channel):
+        self.client, self.channel = connect(server), channel
+        assert "subscribe" in self.client.ask("subscribe", channel=channel)
+
+    def expect_news(self, payload):
+        found = self.client.publication(self.channel)["data"]
+        assert found == (base64.b64encode(payload).decode() if isinstance(payload, bytes) else payload)
+
+    def close(self):
+        self.client.close()
+
+
 FORMS = [Raw, Resuming, Events, Waiting, WaitingForJson]
+# One in each framing.
+CONNECTS = [RawCentrifuge] + [
+    functools.partial(opened, way=way, version=version)
+    for way in ("http_stream", "sse")
+    for version in ("HTTP/1.1", "HTTP/1.0")
+]
+SDKS = [functools.partial(Sdk, connect) for connect in CONNECTS]
 MESSAGES = ["one", "two\nlines", b"\x00\xff", "", "grüße", b"", "x" * 70_000]
 
 
@@ -103,7 +128,7 @@ def test_two_ways(server, channel, forms):
 
 
 def test_all_ways(server, channel):
-    clients = [form(server, channel) for _ in range(10) for form in FORMS]
+    clients = [form(server, channel) for _ in range(10) for form in [*FORMS, *SDKS]]
     for payload in MESSAGES * 3:
         server.wait_for_subscribers(channel, len(clients))
         publish(server, channel, payload)

@@ -9,7 +9,7 @@ from support.raw_http import RawConnection, get, upgrade
 from support.raw_websocket import TEXT, RawWebSocket
 from support.v1 import PROTOCOL, V1
 from support.waiting import wait_until
-from support.ways import WAYS
+from support.ways import SDK_WAYS, WAYS
 
 # The last three publications are kept.
 SHORT = """
@@ -69,6 +69,18 @@ def test_just_kept_is_no_gap(server, name, way):
     with WAYS[way](server, name, sent[5], gap="earliest") as line:
         assert line.take(3) == ["7", "8", "9"]
         assert line.gaps == [(name, "evicted", missed(sent[5], sent[6]))]
+
+
+@pytest.mark.parametrize("way", SDK_WAYS)
+def test_sdks_hear_that_something_is_missing(server, name, way):
+    sent = filled(server, name)
+    with SDK_WAYS[way](server, name, sent[6]) as line:
+        assert line.take(3) == ["7", "8", "9"] and line.gaps == []
+    for lose in (lambda _: sent[1], lambda last: at(last, offset(last) + 1), other_epoch):
+        with SDK_WAYS[way](server, name, lose(sent[-1])) as line:
+            assert line.gaps == [(name, None, None)] and line.position == sent[-1]
+            sent.append(server.publish(name, "next")["position"])
+            assert line.take(1) == ["next"] and line.position == sent[-1]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from support.centrifuge_streams import PATHS, post
 from support.raw_http import RawConnection, get, upgrade
 from support.waiting import wait_until
 
@@ -22,6 +23,12 @@ WAYS = {
     ) * 100,
     "event stream": lambda server: get(
         server, f"/sub/{CHANNEL}?since=earliest", "Accept: text/event-stream"
+    ),
+    "stream of lines": lambda server: post(
+        server,
+        PATHS["http_stream"],
+        f'{{"id":1,"connect":{{}}}}\n'
+        f'{{"id":2,"subscribe":{{"channel":"{CHANNEL}","recover":true}}}}',
     ),
     "WebSocket": lambda server: upgrade(server, f"/sub/{CHANNEL}?since=earliest"),
 }  # fmt: skip

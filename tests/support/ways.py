@@ -1,8 +1,12 @@
 """Every way to listen, behind one face: open it at a position, take news, see what gaps it told."""
 
 import base64
+import contextlib
+import json
 import time
 
+from .centrifuge import RawCentrifuge
+from .centrifuge_streams import opened
 from .event_stream import EventStream
 from .polling import Poller, gaps_of, items_of
 from .v1 import V1
@@ -107,10 +111,74 @@ class JsonPollWay(_PollWay):
         return found
 
 
+class _SdkWay(contextlib.AbstractContextManager):
+    """A Centrifuge SDK. It hears whether it missed something, and not what: a gap has no reason."""
+
+    def __init__(self, server, channel, since=None, gap=None):
+        assert gap is None, "they always go on from now"
+        self.client = self.connect(server)
+        self.channel, self.waiting, self.gaps = channel, [], []
+        epoch, _, offset = (since or "-0").partition("-")
+        where = {"recover": True, "epoch": epoch, "offset": int(offset)} if since else {}
+        found = self.client.ask("subscribe", channel=channel, **where)["subscribe"]
+        self.epoch, self.position = found["epoch"], f"{found['epoch']}-{found.get('offset', 0)}"
+        if since and not found.get("recovered"):
+            self.gaps.append((channel, None, None))
+        for publication in found.get("publications", []):
+            self._keep(publication)
+
+    def _keep(self, publication):
+        data = publication["data"]
+        self.waiting.append((data if isinstance(data, str) else json.dumps(data), publication["offset"]))
+
+    def take(self, count):
+        """Texts that are JSON come as JSON, and binary in base64."""
+        while len(self.waiting) < count:
+            self._keep(self.client.publication(self.channel))
+        found, self.waiting = self.waiting[:count], self.waiting[count:]
+        self.position = f"{self.epoch}-{found[-1][1]}"
+        return [text for text, _ in found]
+
+    def close(self):
+        self.client.close()
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class SdkWebSocketWay(_SdkWay):
+    """Over a WebSocket."""
+
+    connect = staticmethod(RawCentrifuge)
+
+
+class HttpStreamWay(_SdkWay):
+    """Over a stream of lines."""
+
+    @staticmethod
+    def connect(server):
+        return opened(server, "http_stream")
+
+
+class SseWay(_SdkWay):
+    """Over an event stream."""
+
+    @staticmethod
+    def connect(server):
+        return opened(server, "sse")
+
+
 WAYS = {
     "v1": V1Way,
     "event_stream": EventStreamWay,
     "long_poll": LongPollWay,
     "interval_poll": IntervalPollWay,
     "json_poll": JsonPollWay,
+}
+
+# They know no gaps with bounds, no positions before they listen and no binary.
+SDK_WAYS = {
+    "sdk_websocket": SdkWebSocketWay,
+    "sdk_http_stream": HttpStreamWay,
+    "sdk_sse": SseWay,
 }
