@@ -289,7 +289,7 @@ def command_for(command, server, folder):
 def test_every_mode_is_documented():
     modes = [command.rpartition("switchboard-load ")[2].split()[0] for command in COMMANDS]
     assert sorted(modes) == sorted(
-        ["fanout", "idle", *["fanout"] * 4, "echo", "storm", "slow", "churn", "compare-transports"]
+        ["fanout", "idle", *["fanout"] * 5, "echo", "storm", "slow", "churn", "compare-transports"]
     )
 
 

@@ -3,6 +3,7 @@
 // They panic where the stream is closed.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
+mod centrifuge;
 mod cli;
 mod engine;
 mod http;

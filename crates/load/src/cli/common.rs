@@ -7,6 +7,7 @@ use switchboard_plane::DescriptorChoice;
 use switchboard_plane::choice::PlaneChoice;
 
 use super::span::Span;
+use crate::engine::Dialect;
 use crate::load::Sizes;
 
 /// What all modes have.
@@ -14,7 +15,8 @@ use crate::load::Sizes;
 pub(crate) struct Common {
     /// Where to connect. `{i}` is the number of the connection, `{k}` that of its channel,
     /// `{channel}` the channel's name, `{run}` differs from run to run. Without it:
-    /// `ws://127.0.0.1:8000/sub/{channel}`, and `/echo` for `echo`
+    /// `ws://127.0.0.1:8000/sub/{channel}`, `/echo` for `echo`, and `/connection/websocket` with
+    /// `--dialect centrifuge`
     pub(crate) url: Option<String>,
 
     /// Connections to hold
@@ -65,6 +67,13 @@ pub(crate) struct Common {
     #[arg(long, value_name = "ADDRESSES")]
     pub(crate) sources: Option<String>,
 
+    /// What subscribers speak: `plain` messages; `v1`, the subprotocol `switchboard.v1`; or
+    /// `centrifuge`, the JSON protocol of Centrifuge: they connect, subscribe to their channel,
+    /// answer pings, and go on where they were when they come back. Every server that has the
+    /// protocol can be measured
+    #[arg(long, value_name = "DIALECT", default_value_t = Dialect::Plain)]
+    pub(crate) dialect: Dialect,
+
     /// Subprotocol to offer; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) subprotocol: Vec<String>,
@@ -74,8 +83,8 @@ pub(crate) struct Common {
     pub(crate) header: Vec<String>,
 
     /// A token (JWT) for each connection, one a line, shown as `Authorization: Bearer` by upgrades,
-    /// polls and event streams, and by the publishers of --publish-ws; `scripts/make_tokens.py`
-    /// makes such a file
+    /// polls and event streams, and by the publishers of --publish-ws, and in `connect` by clients
+    /// that speak Centrifuge; `scripts/make_tokens.py` makes such a file
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
 

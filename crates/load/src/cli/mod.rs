@@ -126,6 +126,7 @@ mod tests {
         for (line, expected) in [
             ("", &TRANSPORTS[..]),
             ("--transports websocket,long-poll", &[Transport::WebSocket, Transport::LongPoll]),
+            ("--transports centrifuge", &[Transport::Centrifuge]),
         ] {
             let line = format!("switchboard-load compare-transports {line}");
             let Mode::CompareTransports(compare) = parse(&line).unwrap().mode else {
@@ -143,6 +144,7 @@ mod tests {
             "idle --connections 0",
             "idle --hold x",
             "idle --plane select",
+            "idle --dialect esperanto",
             "idle --io-uring-descriptors fixed",
             "fanout --rate 5 --window 2",
             "fanout --rate 5 --in-flight 2",

@@ -182,7 +182,8 @@ pub(crate) struct CompareTransports {
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub(crate) duration: Span,
 
-    /// What is compared, in this order: interval-poll, long-poll, event-stream, websocket
+    /// What is compared, in this order: interval-poll, long-poll, event-stream, websocket; and
+    /// centrifuge, where it is named
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = TRANSPORTS)]
     pub(crate) transports: Vec<Transport>,
 
@@ -207,4 +208,9 @@ pub(crate) struct CompareTransports {
     /// Where event streams come from; without it the target, by http
     #[arg(long, value_name = "URL")]
     pub(crate) event_stream_url: Option<String>,
+
+    /// Where clients of Centrifuge connect; without it /connection/websocket at the host of the
+    /// target
+    #[arg(long, value_name = "URL")]
+    pub(crate) centrifuge_url: Option<String>,
 }

@@ -6,6 +6,7 @@ use switchboard_plane::ConnId;
 use switchboard_ws::message::Receiver;
 
 use super::End;
+use crate::centrifuge::{Epoch, Place};
 
 /// Where a connection is in its life.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,6 +15,10 @@ pub(crate) enum State {
     Connecting,
     /// The request is out, the answer is awaited.
     Handshake,
+    /// A WebSocket whose dialect begins with commands: the reply to `connect` is awaited.
+    Introducing,
+    /// And then that to `subscribe`.
+    Subscribing,
     /// A WebSocket.
     Open,
     /// A Close frame has been sent; the end is awaited.
@@ -37,6 +42,11 @@ pub(crate) struct Connection<D> {
     pub(crate) blocked: bool,
     /// Has bytes in the batch that is being collected.
     pub(crate) queued: bool,
+    /// The server wants its pings of the dialect answered.
+    pub(crate) pongs: bool,
+    /// Where it stands in its channel, where the dialect says it.
+    pub(crate) epoch: Epoch,
+    pub(crate) offset: u64,
     /// The job's part.
     pub(crate) data: D,
 }
@@ -54,7 +64,12 @@ impl<D> Connection<D> {
         }
     }
 
-    /// Whether the handshake is over, or was none.
+    /// Where it stands in its channel, to go on there later.
+    pub(crate) fn place(&self) -> Place {
+        Place { offset: self.offset, epoch: self.epoch }
+    }
+
+    /// Whether the handshake is over, with what the dialect says first, or was none.
     pub(crate) fn was_open(&self) -> bool {
         matches!(self.state, State::Open | State::Closing | State::Raw)
     }

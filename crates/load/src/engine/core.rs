@@ -13,12 +13,14 @@ use super::deadlines::Deadlines;
 use super::random::Random;
 use super::stats::Stats;
 use super::{Connection, End, Endpoint, State};
+use crate::centrifuge::{Epochs, Place};
 
 /// A connection that shall begin.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Connect<D> {
     pub(super) number: u32,
     pub(super) channel: u32,
+    pub(super) place: Place,
     pub(super) data: D,
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct Core<D> {
     pub(super) closes: Deadlines,
     pub(super) connecting: usize,
     pub(super) open: usize,
+    /// What the dialect's positions are in.
+    pub(super) epochs: Epochs,
 }
 
 impl<D> Core<D> {
@@ -61,6 +65,7 @@ impl<D> Core<D> {
             closes: Deadlines::new(CLOSE_PATIENCE_NS),
             connecting: 0,
             open: 0,
+            epochs: Epochs::default(),
         }
     }
 
@@ -76,8 +81,13 @@ impl<D> Core<D> {
 
     /// Begins a connection to the endpoint.
     pub(crate) fn connect(&mut self, number: u32, channel: u32, data: D) {
+        self.connect_behind(number, channel, Place::default(), data);
+    }
+
+    /// Begins a connection that goes on where the client was, if the dialect can say it.
+    pub(crate) fn connect_behind(&mut self, number: u32, channel: u32, place: Place, data: D) {
         self.connecting += 1;
-        self.connects.push(Connect { number, channel, data });
+        self.connects.push(Connect { number, channel, place, data });
     }
 
     /// Sends bytes, with the batch of this stage or behind what a full socket holds back. False

@@ -30,6 +30,12 @@ pub(crate) enum End {
     Protocol(ProtocolError),
     /// The server sent a Close frame.
     Closed(Option<u16>, String),
+    /// The server refused a command of the dialect: which one, the code, and why.
+    Denied(&'static str, u32, String),
+    /// The server ended the subscription.
+    Unsubscribed(u32, String),
+    /// The server sent what the dialect does not have, or not here.
+    Dialect(String),
     /// Left as the job wished.
     Left,
     /// The job cannot use what arrived.
@@ -58,6 +64,13 @@ impl fmt::Display for End {
             Self::Closed(Some(code), reason) => {
                 write!(f, "closed by the server with {code}: {reason}")
             }
+            Self::Denied(command, code, reason) => {
+                write!(f, "{command}: the server answered with error {code}: {reason}")
+            }
+            Self::Unsubscribed(code, reason) => {
+                write!(f, "unsubscribed by the server with {code}: {reason}")
+            }
+            Self::Dialect(what) => write!(f, "the server broke the dialect: {what}"),
             Self::Left => f.write_str("left"),
             Self::Unusable => f.write_str("the answer cannot be understood"),
         }

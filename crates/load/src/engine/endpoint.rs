@@ -6,6 +6,7 @@ use std::sync::Arc;
 use switchboard_plane::ConnId;
 use switchboard_ws::handshake::{ClientRequest, encode_key};
 
+use super::dialect::{Dialect, V1};
 use super::random::Random;
 use crate::target::{Sources, Template, Tokens, Values};
 
@@ -19,7 +20,7 @@ pub(crate) struct Endpoint {
 }
 
 /// What the handshake request is made from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Upgrade {
     pub(crate) host: String,
     pub(crate) path: Template,
@@ -30,11 +31,27 @@ pub(crate) struct Upgrade {
     pub(crate) headers: Vec<(String, String)>,
     /// What each connection says who it is by.
     pub(crate) tokens: Option<Arc<Tokens>>,
+    /// What is spoken on the WebSocket.
+    pub(crate) dialect: Dialect,
+    /// The names of all channels, where the dialect has them in messages: a client compares them
+    /// with those in what it gets.
+    pub(crate) channel_names: Vec<String>,
     /// Makes the keys.
     pub(crate) seed: u64,
 }
 
 impl Endpoint {
+    /// What is spoken.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.upgrade.as_ref().map_or(Dialect::Plain, |upgrade| upgrade.dialect)
+    }
+
+    /// The name of a channel, where the dialect has it in messages.
+    pub(crate) fn channel(&self, number: u32) -> Option<&str> {
+        let names = &self.upgrade.as_ref()?.channel_names;
+        names.get(number as usize).map(String::as_str)
+    }
+
     /// The local address of connection `number`.
     pub(crate) fn source(&self, number: u32) -> Option<IpAddr> {
         self.sources.of(number)
@@ -42,6 +59,19 @@ impl Endpoint {
 }
 
 impl Upgrade {
+    /// The same with another dialect, on so many channels.
+    pub(crate) fn with_dialect(self, dialect: Dialect, channels: u32) -> Self {
+        let named = if dialect == Dialect::Centrifuge { channels } else { 0 };
+        let channel_names = (0..named).map(|channel| self.channel_name(channel)).collect();
+        Self { dialect, channel_names, ..self }
+    }
+
+    /// The subprotocols that are offered, those of the dialect among them.
+    pub(crate) fn offered(&self) -> Vec<&str> {
+        let of_dialect = (self.dialect == Dialect::V1).then_some(V1);
+        of_dialect.into_iter().chain(self.protocols.iter().map(String::as_str)).collect()
+    }
+
     /// The Sec-WebSocket-Key of a connection; it need not be stored, it can be made again.
     pub(crate) fn key(&self, id: ConnId) -> [u8; 24] {
         let name = u64::from(id.index()) << 32 | u64::from(id.generation());
@@ -64,10 +94,12 @@ impl Upgrade {
         let values =
             Values { number, channel_number: channel, channel: &name, run: &self.run, payload: "" };
         let target = self.path.render(&values);
-        let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
+        let protocols = self.offered();
         let mut headers: Vec<_> =
             self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        let bearer = self.tokens.as_ref().map(|tokens| format!("Bearer {}", tokens.of(number)));
+        // Where the dialect has a place for it, a token is there.
+        let tokens = self.tokens.as_ref().filter(|_| self.dialect != Dialect::Centrifuge);
+        let bearer = tokens.map(|tokens| format!("Bearer {}", tokens.of(number)));
         headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
         let key = self.key(id);
         let request = ClientRequest {

@@ -7,8 +7,9 @@ use switchboard_ws::handshake::{ResponseError, check_response};
 use switchboard_ws::head::{HeadLimits, find_end};
 use switchboard_ws::message::{Event, MessageLimits, Receiver, Role};
 
-use super::stats::{Counter, Measure};
-use super::{Core, End, Job, State};
+use super::open::{message, opened};
+use super::stats::Counter;
+use super::{Core, Dialect, End, Job, State, centrifuge, v1};
 use crate::http;
 
 /// What a server may send.
@@ -25,7 +26,9 @@ pub(super) fn received<J: Job>(
     match core.slab.get(id)?.state {
         State::Connecting => None,
         State::Handshake => handshake(core, job, id, bytes),
-        State::Open | State::Closing => frames(core, job, id, bytes),
+        State::Introducing | State::Subscribing | State::Open | State::Closing => {
+            frames(core, job, id, bytes)
+        }
         State::Raw => (!job.bytes(core, id, bytes)).then_some(End::Unusable),
     }
 }
@@ -58,7 +61,7 @@ fn handshake<J: Job>(
     if let Some(failure) = check(core, id, head, rest) {
         return Some(failure);
     }
-    opened(core, job, id);
+    upgraded(core, job, id);
     if rest.is_empty() { None } else { frames(core, job, id, rest) }
 }
 
@@ -66,7 +69,7 @@ fn handshake<J: Job>(
 fn check<D>(core: &Core<D>, id: ConnId, head: &[u8], rest: &[u8]) -> Option<End> {
     let upgrade = core.endpoint.upgrade.as_ref()?;
     let key = upgrade.key(id);
-    let protocols: Vec<&str> = upgrade.protocols.iter().map(String::as_str).collect();
+    let protocols = upgrade.offered();
     let key = str::from_utf8(&key).unwrap_or_default();
     check_response(head, key, &protocols).err().map(|error| match error {
         ResponseError::Status(status) => End::Refused(http::refusal(status, rest)),
@@ -74,21 +77,13 @@ fn check<D>(core: &Core<D>, id: ConnId, head: &[u8], rest: &[u8]) -> Option<End>
     })
 }
 
-/// The connection is open from now on.
-pub(super) fn opened<J: Job>(core: &mut Core<J::Data>, job: &mut J, id: ConnId) {
-    let is_raw = core.endpoint.upgrade.is_none();
-    let now_ns = core.now_ns;
-    let Some(connection) = core.slab.get_mut(id) else {
-        return;
-    };
-    connection.state = if is_raw { State::Raw } else { State::Open };
-    let started_ns = std::mem::take(&mut connection.busy().started_ns);
-    connection.settle();
-    core.connecting -= 1;
-    core.open += 1;
-    core.stats.add(Counter::Connected, 1);
-    core.stats.record(Measure::Handshake, started_ns, now_ns);
-    job.opened(core, id);
+/// It is a WebSocket from now on, and open where the dialect has no commands.
+fn upgraded<J: Job>(core: &mut Core<J::Data>, job: &mut J, id: ConnId) {
+    if core.endpoint.dialect() == Dialect::Centrifuge {
+        centrifuge::begin(core, id);
+    } else {
+        opened(core, job, id);
+    }
 }
 
 fn frames<J: Job>(
@@ -126,7 +121,11 @@ fn feed<J: Job>(
         };
         at += step.consumed;
         match step.event? {
-            Event::Text(text) => message(core, job, id, text.as_bytes()),
+            Event::Text(text) => {
+                if let Some(end) = said(core, job, id, text) {
+                    return Some(end);
+                }
+            }
             Event::Binary(bytes) => message(core, job, id, bytes),
             Event::Ping(payload) => {
                 core.stats.add(Counter::Pings, 1);
@@ -134,31 +133,34 @@ fn feed<J: Job>(
                 core.send(id, |out| frame::write(out, Opcode::Pong, payload, Some(mask)));
             }
             Event::Pong(_) => {}
-            Event::Close(frame) => {
-                closed_by_peer(core, id, frame);
-                return None;
-            }
+            Event::Close(frame) => return closed_by_peer(core, id, frame),
         }
     }
 }
 
-fn message<J: Job>(core: &mut Core<J::Data>, job: &mut J, id: ConnId, message: &[u8]) {
-    core.stats.add(Counter::Received, 1);
-    core.stats.add(Counter::ReceivedBytes, message.len() as u64);
-    job.message(core, id, message);
+/// A text message, as the dialect has it; an end is final.
+fn said<J: Job>(core: &mut Core<J::Data>, job: &mut J, id: ConnId, text: &str) -> Option<End> {
+    match core.endpoint.dialect() {
+        Dialect::Plain => message(core, job, id, text.as_bytes()),
+        Dialect::V1 => return v1::received(core, job, id, text.as_bytes()),
+        Dialect::Centrifuge => return centrifuge::received(core, job, id, text),
+    }
+    None
 }
 
-/// The peer's Close: answered, unless it is the answer to ours. The server ends TCP.
-fn closed_by_peer<D>(core: &mut Core<D>, id: ConnId, frame: Option<(u16, &str)>) {
-    let Some(connection) = core.slab.get_mut(id) else {
-        return;
-    };
+/// The peer's Close: answered, unless it is the answer to ours, and the server ends TCP. One that
+/// comes before the connection is open is the end.
+fn closed_by_peer<D>(core: &mut Core<D>, id: ConnId, frame: Option<(u16, &str)>) -> Option<End> {
+    let connection = core.slab.get_mut(id)?;
+    let end = End::Closed(frame.map(|(code, _)| code), frame.map_or("", |(_, why)| why).to_owned());
+    if !connection.was_open() {
+        return Some(end);
+    }
     let ours_was_first = connection.state == State::Closing;
     connection.state = State::Closing;
     if ours_was_first {
-        return;
+        return None;
     }
-    let end = End::Closed(frame.map(|(code, _)| code), frame.map_or("", |(_, why)| why).to_owned());
     connection.busy().end = Some(end);
     let mask = Some(core.random.mask());
     core.send(id, |out| match frame {
@@ -166,4 +168,5 @@ fn closed_by_peer<D>(core: &mut Core<D>, id: ConnId, frame: Option<(u16, &str)>)
         None => frame::write(out, Opcode::Close, &[], mask),
     });
     core.closes.begin(core.now_ns, id);
+    None
 }

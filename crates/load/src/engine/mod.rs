@@ -1,22 +1,27 @@
 //! One thread's connections on a plane, and what every mode needs of them: connecting, the
 //! handshake, frames, pings, closes, full sockets. What a mode does with them is a [`Job`].
 
+mod centrifuge;
 pub(crate) mod clock;
 mod connection;
 mod core;
 mod deadlines;
+mod dialect;
 mod end;
 mod endpoint;
 mod input;
+mod open;
 mod orders;
 pub(crate) mod pool;
 mod ramp;
 pub(crate) mod random;
 pub(crate) mod stats;
+mod v1;
 mod worker;
 
 pub(crate) use self::core::Core;
 pub(crate) use connection::{Connection, State};
+pub(crate) use dialect::Dialect;
 pub(crate) use end::End;
 pub(crate) use endpoint::{Endpoint, Upgrade};
 pub(crate) use orders::Orders;
@@ -29,10 +34,11 @@ pub(crate) trait Job {
     /// What it keeps for each connection.
     type Data: Copy + Default + std::fmt::Debug;
 
-    /// A connection is open: the handshake is over, or TCP is connected where there is none.
+    /// A connection is open: the handshake is over, with what the dialect says first, or TCP is
+    /// connected where there is none.
     fn opened(&mut self, core: &mut Core<Self::Data>, id: ConnId);
 
-    /// A whole message arrived on an open WebSocket.
+    /// A whole message arrived on an open WebSocket, or a publication where the dialect has them.
     fn message(&mut self, core: &mut Core<Self::Data>, id: ConnId, message: &[u8]);
 
     /// Bytes arrived on a connection without a handshake. False: it cannot go on.

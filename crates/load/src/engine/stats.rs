@@ -23,6 +23,10 @@ pub(crate) enum Counter {
     Left,
     /// Connections that are back after a drop.
     Back,
+    /// Of those, the ones that went on where they were, and those that could not; only where the
+    /// dialect says it.
+    Recovered,
+    Unrecovered,
     /// Slow subscribers that the server closed.
     SlowClosed,
     /// Data messages received.

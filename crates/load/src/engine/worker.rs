@@ -10,7 +10,7 @@ use switchboard_plane::{Close, ConnId, Event, Plane};
 use super::clock::{self, NS_PER_MS, NS_PER_S};
 use super::core::Connect;
 use super::stats::{Counter, Shared};
-use super::{Connection, Core, End, Job, Orders, State, input};
+use super::{Connection, Core, End, Job, Orders, State, input, open};
 
 /// How often the coordinator gets what was measured.
 const SHARE_NS: u64 = 50 * NS_PER_MS;
@@ -121,7 +121,7 @@ impl<P: Plane, J: Job> Worker<P, J> {
             Some(upgrade) => {
                 self.core.send(id, |out| upgrade.write_request(id, number, channel, out));
             }
-            None => input::opened(&mut self.core, &mut self.job, id),
+            None => open::opened(&mut self.core, &mut self.job, id),
         }
     }
 
@@ -180,7 +180,7 @@ impl<P: Plane, J: Job> Worker<P, J> {
         core.outgoing.clear();
     }
 
-    fn connect(&mut self, Connect { number, channel, data }: Connect<J::Data>) {
+    fn connect(&mut self, Connect { number, channel, place, data }: Connect<J::Data>) {
         let core = &mut self.core;
         core.stats.add(Counter::Begun, 1);
         let started_ns = clock::now_ns();
@@ -194,6 +194,9 @@ impl<P: Plane, J: Job> Worker<P, J> {
             state: State::Connecting,
             blocked: false,
             queued: false,
+            pongs: false,
+            epoch: place.epoch,
+            offset: place.offset,
             data,
         };
         match begun {

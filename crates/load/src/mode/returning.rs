@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::str::FromStr;
 
+use crate::centrifuge::Place;
 use crate::engine::clock::NS_PER_MS;
 use crate::engine::random::Random;
 
@@ -68,6 +69,8 @@ pub(super) struct Absent {
     pub(super) channel: u32,
     /// Failed connects so far.
     pub(super) attempt: u8,
+    /// Where it goes on.
+    pub(super) place: Place,
 }
 
 /// Connections that are to reconnect, the next one first.
@@ -77,14 +80,14 @@ pub(super) struct Returning(BinaryHeap<Reverse<Absent>>);
 impl Returning {
     pub(super) fn add(
         &mut self,
-        (number, channel): (u32, u32),
+        (number, channel, place): (u32, u32, Place),
         attempt: u8,
         backoff: Backoff,
         now_ns: u64,
         random: &mut Random,
     ) {
         let due_ns = now_ns + backoff.delay_ns(attempt, random);
-        self.0.push(Reverse(Absent { due_ns, number, channel, attempt }));
+        self.0.push(Reverse(Absent { due_ns, number, channel, attempt, place }));
     }
 
     /// The next one whose time has come.
@@ -125,7 +128,7 @@ mod tests {
         let mut returning = Returning::default();
         let jitter = Backoff::Jitter { ms: 100 };
         for number in 0..100 {
-            returning.add((number, 0), 0, jitter, 0, &mut random);
+            returning.add((number, 0, Place::default()), 0, jitter, 0, &mut random);
         }
         let half: Vec<_> = std::iter::from_fn(|| returning.due(50 * NS_PER_MS)).collect();
         assert!((30..70).contains(&half.len()), "{}", half.len());

@@ -114,7 +114,7 @@ impl Subscribers {
         connection: &Connection<Subscription>,
         attempt: u8,
     ) {
-        let who = (connection.number, connection.channel);
+        let who = (connection.number, connection.channel, connection.place());
         self.returning.add(who, attempt, self.rules.backoff, core.now_ns, &mut core.random);
     }
 
@@ -123,7 +123,7 @@ impl Subscribers {
             let Some(absent) = self.returning.due(core.now_ns) else { return };
             let subscription =
                 Subscription { returning: Some(absent.attempt), ..Subscription::default() };
-            core.connect(absent.number, absent.channel, subscription);
+            core.connect_behind(absent.number, absent.channel, absent.place, subscription);
         }
     }
 

@@ -13,9 +13,19 @@ pub(crate) enum Transport {
     EventStream,
     /// One request that upgrades.
     WebSocket,
+    /// The same, and then commands: the JSON protocol of Centrifuge.
+    Centrifuge,
 }
 
-/// All of them, from the most wasteful on.
+const ALL: [Transport; 5] = [
+    Transport::IntervalPoll,
+    Transport::LongPoll,
+    Transport::EventStream,
+    Transport::WebSocket,
+    Transport::Centrifuge,
+];
+
+/// What is compared when nothing is said, from the most wasteful on.
 pub(crate) const TRANSPORTS: [Transport; 4] =
     [Transport::IntervalPoll, Transport::LongPoll, Transport::EventStream, Transport::WebSocket];
 
@@ -27,6 +37,7 @@ impl Transport {
             Self::LongPoll => "long poll",
             Self::EventStream => "event stream",
             Self::WebSocket => "WebSocket",
+            Self::Centrifuge => "Centrifuge",
         }
     }
 
@@ -37,7 +48,13 @@ impl Transport {
             Self::LongPoll => "long-poll",
             Self::EventStream => "event-stream",
             Self::WebSocket => "websocket",
+            Self::Centrifuge => "centrifuge",
         }
+    }
+
+    /// Whether it begins with an upgrade.
+    pub(crate) fn is_websocket(self) -> bool {
+        matches!(self, Self::WebSocket | Self::Centrifuge)
     }
 }
 
@@ -45,9 +62,10 @@ impl FromStr for Transport {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = TRANSPORTS.into_iter().find(|transport| transport.flag() == text);
+        let found = ALL.into_iter().find(|transport| transport.flag() == text);
         found.ok_or_else(|| {
-            "a transport is interval-poll, long-poll, event-stream or websocket".to_owned()
+            "a transport is interval-poll, long-poll, event-stream, websocket or centrifuge"
+                .to_owned()
         })
     }
 }

@@ -17,7 +17,7 @@ use super::setup::{self, Setup, checked_target, usage};
 use crate::cli::{CompareTransports, Span};
 use crate::engine::clock::{NS_PER_MS, now_ns};
 use crate::engine::stats::{Counter, Measure};
-use crate::engine::{Endpoint, pool};
+use crate::engine::{Dialect, Endpoint, Upgrade, pool};
 use crate::machine::Machine;
 use crate::mode::{Asking, Deliveries, Listeners, Terms, Transport};
 use crate::publish::Schedule;
@@ -68,6 +68,9 @@ fn check(options: &CompareTransports) -> Result<(), Failure> {
     setup::positive("--rate", options.rate)?;
     if options.poll_interval.ms() == 0 {
         return Err(usage("--poll-interval must be above 0"));
+    }
+    if options.common.dialect != Dialect::Plain {
+        return Err(usage("--dialect: --transports says what is compared, such as centrifuge"));
     }
     let channel = Template::strict(&options.common.channel).map_err(usage)?;
     if !channel.tells_runs_apart() {
@@ -130,7 +133,7 @@ fn listeners(
 ) -> Result<Vec<pool::Thread>, Failure> {
     let common = &setup.common;
     let url = places::url(options, &setup.target.url, transport);
-    let scheme = if transport == Transport::WebSocket { "ws" } else { "http" };
+    let scheme = if transport.is_websocket() { "ws" } else { "http" };
     let target = checked_target(&url, scheme, common.allow_remote)?;
     let terms = Arc::new(Terms {
         asking: Asking {
@@ -148,16 +151,14 @@ fn listeners(
         answers_have_all: options.poll_answers == "all",
         orders: Arc::clone(&setup.orders),
     });
-    let plain = match transport {
-        Transport::WebSocket => None,
-        _ => Some(Arc::new(plain_endpoint(setup, &target)?)),
+    let endpoint = match transport {
+        Transport::WebSocket => Arc::clone(&setup.endpoint),
+        _ => Arc::new(endpoint(setup, &target, upgrade(setup, &target, transport))?),
     };
     let mut workers = Vec::new();
     for thread in 0..common.threads {
         let mut launch = setup.launch(thread);
-        if let Some(endpoint) = &plain {
-            launch.endpoint = Arc::clone(endpoint);
-        }
+        launch.endpoint = Arc::clone(&endpoint);
         let deliveries = Deliveries::new(setup.run, Arc::clone(progress), Arc::clone(excused));
         let ramp = setup.ramp(thread, setup.connections, common.connect_rate);
         workers.push(pool::spawn(launch, Listeners::new(Arc::clone(&terms), ramp, deliveries))?);
@@ -165,11 +166,17 @@ fn listeners(
     Ok(workers)
 }
 
-/// TCP alone: the requests are the clients' own.
-fn plain_endpoint(setup: &Setup, target: &Target) -> Result<Endpoint, Failure> {
+/// None is TCP alone: the requests are the clients' own.
+fn upgrade(setup: &Setup, target: &Target, transport: Transport) -> Option<Upgrade> {
+    let ours = setup.endpoint.upgrade.clone().filter(|_| transport == Transport::Centrifuge)?;
+    let to = Upgrade { host: target.host.clone(), path: target.path.clone(), ..ours };
+    Some(to.with_dialect(Dialect::Centrifuge, setup.common.channels))
+}
+
+fn endpoint(setup: &Setup, target: &Target, upgrade: Option<Upgrade>) -> Result<Endpoint, Failure> {
     let given = setup.common.sources.as_deref();
     let sources = Sources::choose(given, target.address, setup.connections, local_ports());
-    Ok(Endpoint { address: target.address, sources: sources.map_err(usage)?, upgrade: None })
+    Ok(Endpoint { address: target.address, sources: sources.map_err(usage)?, upgrade })
 }
 
 /// What one transport costs, and how old its messages are.

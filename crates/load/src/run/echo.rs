@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::Failure;
 use super::figures::{self, Extra, figure};
 use super::session::Session;
-use super::setup::Setup;
+use super::setup::{Setup, usage};
 use crate::cli::Echo;
 use crate::engine::clock::{NS_PER_MS, now_ns};
-use crate::engine::pool;
 use crate::engine::stats::{Counter, Measure};
+use crate::engine::{Dialect, pool};
 use crate::mode;
 use crate::record::{Figure, Record};
 use crate::verify::Findings;
@@ -21,6 +21,9 @@ const LEAD_NS: u64 = 20 * NS_PER_MS;
 
 pub(super) fn run(options: &Echo) -> Result<Record, Failure> {
     let common = &options.common;
+    if common.dialect != Dialect::Plain {
+        return Err(usage("--dialect: what comes back are plain messages"));
+    }
     let setup = Setup::new("echo", common, common.connections, DEFAULT_URL)?;
     let mut workers = Vec::new();
     for thread in 0..common.threads {

@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::session::{MemoryNow, Session};
+use crate::engine::Dialect;
 use crate::engine::clock::seconds;
 use crate::engine::stats::{Counter, MEASURES, Measure};
 use crate::machine::Machine;
@@ -103,6 +104,7 @@ pub(super) fn reasons(session: &Session) -> Vec<String> {
     for (from, counter, what) in [
         (stats, Counter::Failed, "connections failed"),
         (stats, Counter::Dropped, "connections were dropped"),
+        (stats, Counter::Unrecovered, "clients could not go on where they were"),
         (published, Counter::Dropped, "publishing streams were dropped"),
         (published, Counter::Refused, "publications were refused or not answered"),
         (published, Counter::Unsent, "publications could not be sent in time"),
@@ -241,6 +243,9 @@ pub(super) fn parameters(session: &Session, more: Vec<(String, String)>) -> Vec<
     if !common.pid.is_empty() {
         let pids: Vec<String> = common.pid.iter().map(u32::to_string).collect();
         all.push(("pid".to_owned(), pids.join(",")));
+    }
+    if common.dialect != Dialect::Plain {
+        all.push(("dialect".to_owned(), common.dialect.to_string()));
     }
     all.extend(more);
     all

@@ -1,5 +1,6 @@
 //! Where each way to listen is found, for `compare-transports`.
 
+use crate::centrifuge;
 use crate::cli::CompareTransports;
 use crate::mode::Transport;
 
@@ -10,20 +11,21 @@ pub(super) fn url(options: &CompareTransports, target: &str, transport: Transpor
         Transport::LongPoll => &options.long_poll_url,
         Transport::EventStream => &options.event_stream_url,
         Transport::WebSocket => &None,
+        Transport::Centrifuge => &options.centrifuge_url,
     };
     given.clone().unwrap_or_else(|| default_url(target, transport))
 }
 
 fn default_url(target: &str, transport: Transport) -> String {
-    let http = target.split_once("://").map_or(target.to_owned(), |(_, rest)| {
-        let path_missing = !rest.contains('/') && transport == Transport::IntervalPoll;
-        format!("http://{rest}{}", if path_missing { "/" } else { "" })
-    });
+    let (scheme, rest) = target.split_once("://").unwrap_or(("ws", target));
+    let query = if rest.contains('?') { "&poll=1" } else { "?poll=1" };
+    let slash = if rest.contains('/') { "" } else { "/" };
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
     match transport {
         Transport::WebSocket => target.to_owned(),
-        Transport::LongPoll | Transport::EventStream => http,
-        Transport::IntervalPoll if http.contains('?') => format!("{http}&poll=1"),
-        Transport::IntervalPoll => format!("{http}?poll=1"),
+        Transport::LongPoll | Transport::EventStream => format!("http://{rest}"),
+        Transport::IntervalPoll => format!("http://{rest}{slash}{query}"),
+        Transport::Centrifuge => format!("{scheme}://{host}{}", centrifuge::PATH),
     }
 }
 
@@ -33,7 +35,7 @@ mod tests {
 
     #[test]
     fn every_way_has_a_place_at_the_target() {
-        use Transport::{EventStream, IntervalPoll, LongPoll, WebSocket};
+        use Transport::{Centrifuge, EventStream, IntervalPoll, LongPoll, WebSocket};
         for (target, transport, expected) in [
             ("ws://h:1/sub/{channel}", WebSocket, "ws://h:1/sub/{channel}"),
             ("ws://h:1/sub/{channel}", LongPoll, "http://h:1/sub/{channel}"),
@@ -41,6 +43,8 @@ mod tests {
             ("ws://h:1/sub/{channel}", IntervalPoll, "http://h:1/sub/{channel}?poll=1"),
             ("ws://h:1/?c={k}", IntervalPoll, "http://h:1/?c={k}&poll=1"),
             ("ws://h:1", IntervalPoll, "http://h:1/?poll=1"),
+            ("ws://h:1/sub/{channel}", Centrifuge, "ws://h:1/connection/websocket"),
+            ("ws://h:1?c={k}", Centrifuge, "ws://h:1/connection/websocket"),
         ] {
             assert_eq!(default_url(target, transport), expected);
         }

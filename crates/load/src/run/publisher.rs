@@ -7,7 +7,7 @@ use super::session::PUBLISHER;
 use super::setup::{self, Setup, usage};
 use crate::cli::Publish;
 use crate::engine::pool::{self, Launch, Thread};
-use crate::engine::{Endpoint, Upgrade};
+use crate::engine::{Dialect, Endpoint, Upgrade};
 use crate::publish::{Context, Means, Publishers, Request, Schedule};
 use crate::target::{Sources, Target, Template};
 use crate::verify::{Excused, Progress};
@@ -111,6 +111,12 @@ fn set_default(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
 
 /// As clients connect: with their subprotocols, headers and tokens.
 fn websocket_endpoint(setup: &Setup, url: &str) -> Result<Endpoint, Failure> {
+    if url.is_empty() && setup.common.dialect != Dialect::Plain {
+        return Err(usage(
+            "--publish-ws: what is published by WebSocket are plain messages, which the target does \
+             not take with --dialect; name a URL that does, such as ws://127.0.0.1:8000/sub/{channel}",
+        ));
+    }
     let url = if url.is_empty() { &setup.target.url } else { url };
     let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
     let upgrade = setup.endpoint.upgrade.as_ref().map(|ours| Upgrade {
@@ -147,6 +153,8 @@ fn plain_upgrade(ours: &Upgrade, target: &Target) -> Upgrade {
         protocols: Vec::new(),
         headers: Vec::new(),
         tokens: None,
+        dialect: Dialect::Plain,
+        channel_names: Vec::new(),
         seed: !ours.seed,
     }
 }

@@ -7,10 +7,11 @@ use switchboard_plane::Descriptors;
 use switchboard_plane::choice::{self, Decision};
 
 use super::{Failure, pin};
+use crate::centrifuge;
 use crate::cli::Common;
 use crate::engine::pool::{Launch, PlaneKind};
 use crate::engine::random::Random;
-use crate::engine::{Endpoint, Orders, Ramp, Upgrade};
+use crate::engine::{Dialect, Endpoint, Orders, Ramp, Upgrade};
 use crate::target::{Sources, Target, Template, Tokens, local_ports};
 use crate::watch;
 
@@ -47,7 +48,11 @@ impl Setup {
         if let Some(pid) = common.pid.iter().find(|pid| !watch::exists(**pid)) {
             return Err(usage(format!("--pid: there is no process {pid}")));
         }
-        let url = common.url.as_deref().unwrap_or(default_url);
+        let default_url = match common.dialect {
+            Dialect::Centrifuge => format!("ws://127.0.0.1:8000{}", centrifuge::PATH),
+            Dialect::Plain | Dialect::V1 => default_url.to_owned(),
+        };
+        let url = common.url.as_ref().unwrap_or(&default_url);
         let target = checked_target(url, "ws", common.allow_remote)?;
         let sources = common.sources.as_deref();
         let sources = Sources::choose(sources, target.address, connections, local_ports());
@@ -65,8 +70,12 @@ impl Setup {
             protocols: protocols("--subprotocol", &common.subprotocol)?,
             headers: headers("--header", &common.header)?,
             tokens: read_tokens(common, connections)?,
+            dialect: Dialect::Plain,
+            channel_names: Vec::new(),
             seed: random.next(),
         };
+        // One more: that of a storm's survivors.
+        let upgrade = upgrade.with_dialect(common.dialect, common.channels + 1);
         let endpoint = Endpoint { address: target.address, sources, upgrade: Some(upgrade) };
         Ok(Self {
             mode,

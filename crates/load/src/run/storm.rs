@@ -14,10 +14,10 @@ use super::publishing;
 use super::session::Session;
 use super::setup::{self, Setup};
 use crate::cli::{Span, Storm};
-use crate::engine::Ramp;
 use crate::engine::clock::{NS_PER_MS, now_ns};
 use crate::engine::pool::{self, Launch, Thread};
 use crate::engine::stats::{Counter, Measure};
+use crate::engine::{Dialect, Ramp};
 use crate::mode::{Rules, Subscribers};
 use crate::publish::Schedule;
 use crate::record::{Figure, Latency, Record};
@@ -165,6 +165,11 @@ fn returned(session: &Session, wanted: u64, back: u64, retries: u64) -> Vec<Figu
         figure("Storm", "back", back as f64, ""),
         figure("Storm", "connects that failed meanwhile", retries as f64, ""),
     ];
+    if session.setup.common.dialect == Dialect::Centrifuge {
+        let count = |counter| session.stats.count(counter) as f64;
+        figures.push(figure("Storm", "went on where they were", count(Counter::Recovered), ""));
+        figures.push(figure("Storm", "could not", count(Counter::Unrecovered), ""));
+    }
     for percent in [50_u64, 95, 100] {
         let needed = (wanted * percent).div_ceil(100);
         if needed == 0 || back < needed {

@@ -1,4 +1,4 @@
-//! A small server that lets clients listen in four ways, or in fewer, and makes a chosen mistake
+//! A small server that lets clients listen in several ways, or in fewer, and makes a chosen mistake
 //! with the third publication of a channel: a log per channel, and a thread per connection.
 
 use std::collections::HashMap;
@@ -11,6 +11,8 @@ use std::time::Duration;
 use switchboard_ws::frame::{self, Opcode};
 use switchboard_ws::handshake::{Rules, check, wants_upgrade};
 use switchboard_ws::head::{self, HeadLimits, HeaderSlots, Request};
+
+use super::centrifuge::{self, Mistake};
 
 /// What goes wrong with the third publication.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,10 +36,17 @@ pub(crate) struct Manners {
     pub(crate) deaf: bool,
     /// Event streams and answers to polls are chunked, and each of these ends its connection.
     pub(crate) chunked_and_closed: bool,
+    /// To clients of Centrifuge.
+    pub(crate) mistake: Mistake,
 }
 
-pub(crate) const GOOD: Manners =
-    Manners { fault: Fault::None, websocket_only: false, deaf: false, chunked_and_closed: false };
+pub(crate) const GOOD: Manners = Manners {
+    fault: Fault::None,
+    websocket_only: false,
+    deaf: false,
+    chunked_and_closed: false,
+    mistake: Mistake::None,
+};
 
 /// How long a long poll is held.
 const HELD: Duration = Duration::from_millis(1_500);
@@ -50,7 +59,7 @@ struct Channel {
 }
 
 #[derive(Debug, Default)]
-struct Hub {
+pub(crate) struct Hub {
     channels: Mutex<HashMap<String, Channel>>,
     news: Condvar,
 }
@@ -69,13 +78,13 @@ impl Hub {
         self.news.notify_all();
     }
 
-    fn len(&self, name: &str) -> usize {
+    pub(crate) fn len(&self, name: &str) -> usize {
         let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         channels.get(name).map_or(0, |channel| channel.log.len())
     }
 
     /// The publication at a place, if it is there in time.
-    fn wait(&self, name: &str, place: usize, time: Duration) -> Option<Vec<u8>> {
+    pub(crate) fn wait(&self, name: &str, place: usize, time: Duration) -> Option<Vec<u8>> {
         let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let find =
             |channels: &HashMap<String, Channel>| channels.get(name)?.log.get(place).cloned();
@@ -129,12 +138,23 @@ fn serve(mut stream: TcpStream, manners: Manners, hub: &Hub) -> Option<()> {
             return stream.write_all(b"HTTP/1.1 404 X\r\nContent-Length: 2\r\n\r\nno").ok();
         }
         if wants_upgrade(&request) {
-            let accept =
-                check(&request, &Rules { protocols: &[], allowed_origins: Some(&[]) }).ok()?;
+            let accept = check(
+                &request,
+                &Rules { protocols: &["switchboard.v1"], allowed_origins: Some(&[]) },
+            )
+            .ok()?;
             let mut answer = Vec::new();
             let place = hub.len(&channel);
             accept.write_response(&mut answer);
             stream.write_all(&answer).ok()?;
+            if request.path() == "/connection/websocket" {
+                return centrifuge::serve(&mut stream, hub, manners.mistake);
+            }
+            if text(&request, "sec-websocket-protocol").is_some() {
+                let begins = if manners.mistake == Mistake::Forget { "gap: e-1\n" } else { "" };
+                stream.write_all(&framed(format!("{begins}start: e-1\n\n").as_bytes())).ok()?;
+                return push(&mut stream, hub, &channel, place, headed);
+            }
             return push(&mut stream, hub, &channel, place, framed);
         }
         if manners.websocket_only {
@@ -229,6 +249,10 @@ fn framed(payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     frame::write(&mut out, Opcode::Text, payload, None);
     out
+}
+
+fn headed(payload: &[u8]) -> Vec<u8> {
+    framed(&[b"position: e-2\n\n", payload].concat())
 }
 
 fn event(payload: &[u8]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Clients that listen in one of four ways, all of them to the end, so that the ways can be
+//! Clients that listen in one of several ways, all of them to the end, so that the ways can be
 //! compared. News is checked as that of any subscriber.
 
 mod client;
@@ -239,7 +239,7 @@ impl Job for Listeners {
         let Some(connection) = core.slab.get(id) else { return };
         let index = self.index_of(connection.number);
         self.clients[index].id = Some(id);
-        if self.transport() == Transport::WebSocket {
+        if self.transport().is_websocket() {
             core.stats.add(Counter::Requests, 1);
             self.join(core, index);
         } else {
