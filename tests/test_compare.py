@@ -113,6 +113,24 @@ def test_a_budget_may_be_more_than_another_scenario_of_the_same_round():
     assert found.verdict("plain", notify, budget, "ours") is None
 
 
+def test_a_budget_may_be_a_multiple_of_another_scenario_of_the_same_round():
+    centrifuge = BY_NAME["fanout-centrifuge"]
+    (budget,) = centrifuge.budgets
+    found = results(centrifuge.name, "cpu_us", ours=[6.3, 8.8, 7.0])
+    found.runs += results("fanout-v1", "cpu_us", ours=[6.0, 8.0, None]).runs
+    verdict = found.verdict("plain", centrifuge, budget, "ours")
+    assert verdict is not None
+    assert (verdict.value.low, verdict.value.high, verdict.value.count) == pytest.approx((1.05, 1.1, 2))
+    assert verdict.best_peer is None and verdict.reached
+    row = "<= 1.10 x that of `fanout-v1` | Ours | plain loopback | 1.08 (1.05 to 1.10) x |  | yes |"
+    assert row in markdown.budgets(found, [centrifuge])
+    found.runs = [dataclasses.replace(run, figures={"cpu_us": 9.0}) for run in found.runs if run.round == 1]
+    found.runs[0].figures["cpu_us"] = 10.0
+    assert not found.verdict("plain", centrifuge, budget, "ours").reached
+    found.runs = [run for run in found.runs if run.scenario == centrifuge.name]
+    assert found.verdict("plain", centrifuge, budget, "ours") is None
+
+
 def test_without_a_peer_there_is_no_verdict():
     found = results("fanout", "cpu_us", ours=[4.0], one=[None])
     budget = BY_NAME["fanout"].budgets[0]
@@ -125,8 +143,8 @@ def test_every_budget_is_of_a_measure_of_its_scenario():
         keys = [measure.key for measure in scenario.measures]
         assert len(keys) == len(set(keys))
         assert {budget.measure for budget in scenario.budgets} <= set(keys)
-        for above in filter(None, (budget.above for budget in scenario.budgets)):
-            assert BY_NAME[above.scenario].measure(above.measure)
+        others = [other for budget in scenario.budgets for other in (budget.above, budget.times) if other]
+        assert all(BY_NAME[other.scenario].measure(other.measure) for other in others)
 
 
 def test_results_survive_their_file(tmp_path):
@@ -201,7 +219,8 @@ def test_servers_do_only_what_they_can():
     assert "nchan" not in able["echo"] and "nchan" in able["notify-32"]
     peers = {server.name for server in SERVERS if not server.ours}
     assert able["notify-1"] & peers == able["rooms-rate"] & peers == {"nchan", "bun"}
-    assert able["notify-batch"] == able["notify-stream"] == {server.name for server in SERVERS if server.ours}
+    ours = {server.name for server in SERVERS if server.ours}
+    assert able["notify-batch"] == able["notify-stream"] == able["fanout-v1"] == able["fanout-centrifuge"] == ours
     assert able["fanout"] == {server.name for server in SERVERS}
 
 
@@ -233,11 +252,19 @@ def test_publications_go_out_as_the_scenario_says():
     by_websocket = load_arguments(BY_NAME["fanout"], target(None), None)
     assert by_websocket[by_websocket.index("--publish-ws") + 1] == "ws://127.0.0.1:1/sub/{channel}"
     assert "--publish-url" not in by_websocket
+    centrifuge = load_arguments(BY_NAME["fanout-centrifuge"], target(lambda place: place.internal), None)
+    assert "ws://127.0.0.1:1/connection/websocket" in centrifuge and "--publish-url" in centrifuge
     echo = load_arguments(BY_NAME["echo-1"], target(None), None)
     assert "ws://127.0.0.1:1/echo" in echo and not {"--publish-ws", "--publish-url"} & set(echo)
 
 
-@pytest.mark.parametrize("name", ["echo-1", "notify-32", "notify-rate", "notify-batch", "notify-stream", "rooms-32"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("echo-1", "notify-32", "notify-rate", "notify-batch", "notify-stream", "rooms-32"),
+        *("fanout-v1", "fanout-centrifuge"),
+    ],
+)
 def test_a_scenario_finds_all_its_figures(plane, name, monkeypatch):
     """With our own server, for a moment and with few channels."""
     monkeypatch.setenv("SWITCHBOARD_BIN", str(BINARY))

@@ -96,6 +96,8 @@ def goal(scenario: Scenario, budget: Budget) -> str:
     if budget.above is not None:
         above = budget.above
         return f"{measure.title} <= that of `{above.scenario}` + {number(above.more, measure.unit)} {measure.unit}"
+    if budget.times is not None:
+        return f"{measure.title} <= {budget.times.times:.2f} x that of `{budget.times.scenario}`"
     sign = ">=" if measure.higher_is_better else "<="
     return f"{measure.title} {sign} {budget.times_best_peer:.2f} x the best epoll peer"
 
@@ -103,7 +105,7 @@ def goal(scenario: Scenario, budget: Budget) -> str:
 def verdict_cells(verdict: Verdict | None, measure: Measure) -> tuple[str, str, str]:
     if verdict is None:
         return ("not measured", "", "")
-    if verdict.best_peer is not None:
+    if verdict.best_peer is not None or verdict.budget.times is not None:
         measured = f"{factor(verdict.value)} x"
     else:
         plus = "+ " if verdict.budget.above else ""

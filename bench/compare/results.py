@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .run import Run
-from .scenarios import Above, Budget, Measure, Scenario
+from .scenarios import Above, Budget, Measure, Scenario, Times
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +101,12 @@ class Results:
         ours = self.by_round(network, scenario, server, measure.key)
         return spread(ours[round_] - floor[round_] for round_ in ours if round_ in floor)
 
+    def times(self, network: str, scenario: str, measure: Measure, server: str, times: Times) -> Spread | None:
+        """How many times it is what another scenario took, in the rounds in which both passed."""
+        floor = self.by_round(network, times.scenario, server, times.measure)
+        ours = self.by_round(network, scenario, server, measure.key)
+        return spread(ours[round_] / floor[round_] for round_ in ours if floor.get(round_))
+
     def goal(self, network: str, scenario: Scenario, budget: Budget) -> float | None:
         """A budget as a figure of its measure, where that is one for all rounds."""
         if budget.times_best_peer is None:
@@ -120,6 +126,9 @@ class Results:
         if budget.above is not None:
             more = self.more(network, scenario.name, measure, server, budget.above)
             return more and Verdict(budget, more, None, more.median <= budget.above.more)
+        if budget.times is not None:
+            times = self.times(network, scenario.name, measure, server, budget.times)
+            return times and Verdict(budget, times, None, times.median <= budget.times.times)
         ratio = self.ratio(network, scenario.name, measure, server)
         if ratio is None or budget.times_best_peer is None:
             return None

@@ -81,8 +81,7 @@ def execute(
 
 
 def load_arguments(scenario: Scenario, target: Running, rate_per_s: float | None) -> tuple[str, ...]:
-    path = "/echo" if scenario.echoes else f"/sub/{CHANNEL}"
-    arguments = [*scenario.arguments, f"{target.base}{path}", "--channel", CHANNEL]
+    arguments = [*scenario.arguments, f"{target.base}{path_of(scenario)}", "--channel", CHANNEL]
     if scenario.publishes == "http" and target.publish_url:
         arguments += ["--publish-url", target.publish_url]
     elif scenario.publishes == "batch" and target.publish_url:
@@ -94,6 +93,12 @@ def load_arguments(scenario: Scenario, target: Running, rate_per_s: float | None
     if rate_per_s is not None:
         arguments += ["--rate", f"{rate_per_s:.3f}"]
     return tuple(arguments)
+
+
+def path_of(scenario: Scenario) -> str:
+    if scenario.echoes:
+        return "/echo"
+    return "/connection/websocket" if scenario.dialect == "centrifuge" else f"/sub/{CHANNEL}"
 
 
 def load(target: Running, network: Network, cores: Cores, arguments: tuple[str, ...]) -> Outcome:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from .record import Record
 
+Dialect = Literal["plain", "v1", "centrifuge"]
+
 # A namespace in which Switchboard lets clients publish on built-in defaults; to others it is a name.
 CHANNEL = "demo:load-{run}-{k}"
 CONNECTIONS = 10_000
@@ -52,15 +54,25 @@ class Above:
 
 
 @dataclasses.dataclass(frozen=True)
+class Times:
+    """So many times what the same server had in another scenario of the same round."""
+
+    scenario: str
+    measure: str
+    times: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Budget:
     """A goal for a measure: a multiple of the best epoll peer in the same rounds, a number, or so much
-    more than another scenario took."""
+    more than another scenario took, or a multiple of that."""
 
     measure: str
     times_best_peer: float | None = None
     at_most: float | None = None
     at_least: float | None = None
     above: Above | None = None
+    times: Times | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +87,8 @@ class Scenario:
     # publishing stream.
     publishes: Literal["websocket", "http", "batch", "stream"] | None = None
     echoes: bool = False
+    # What subscribers speak.
+    dialect: Dialect = "plain"
     # What it is chosen by beside its name, with others that belong together.
     group: str | None = None
     # A hundred connections come and go before: what a server makes once is not charged to the rest.
@@ -265,6 +279,33 @@ def rooms(duration_s: float) -> tuple[Scenario, ...]:
     )
 
 
+def dialects(duration_s: float, connections: int) -> tuple[Scenario, ...]:
+    """The fan-out to subscribers that hear more than the message: where it stands, and in which channel."""
+    spoken: dict[Dialect, tuple[str, tuple[str, ...]]] = {
+        "v1": ("switchboard.v1", ("--dialect", "v1")),
+        "centrifuge": ("Centrifuge", ("--dialect", "centrifuge")),
+    }
+    budget = Budget("cpu_us", times=Times("fanout-v1", "cpu_us", 1.1))
+    return tuple(
+        Scenario(
+            name=f"fanout-{dialect}",
+            title=f"One message at a time to {connections:,} subscribers that speak {title}",
+            arguments=fan_out(connections, "--window", "1", *flags, *seconds(duration_s)),
+            measures=(
+                CPU_PER_DELIVERY,
+                DELIVERIES,
+                PUBLISHED,
+                Measure("last_p99_ms", "until the last has it, p99", "ms", latency(LAST, "p99")),
+            ),
+            budgets=(budget,) if dialect == "centrifuge" else (),
+            publishes="http",
+            dialect=dialect,
+            group="dialects",
+        )
+        for dialect, (title, flags) in spoken.items()
+    )
+
+
 def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[Scenario, ...]:
     """All of them, in the order in which they run in a round."""
     fanout = Scenario(
@@ -332,7 +373,8 @@ def scenarios(duration_s: float = 5.0, connections: int = CONNECTIONS) -> tuple[
         warms_up=True,
     )
     rates = (at_rate(share, connections, duration_s) for share in (0.1, 0.5, 0.9))
-    return (connect, echo, fanout, burst, *rates, *notify(duration_s), *rooms(duration_s))
+    beside = dialects(duration_s, connections)
+    return (connect, echo, fanout, burst, *rates, *beside, *notify(duration_s), *rooms(duration_s))
 
 
 def groups() -> dict[str, list[str]]:

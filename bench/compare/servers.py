@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from . import process
 from .network import Network
 from .process import Process
-from .scenarios import Scenario
+from .scenarios import Dialect, Scenario
 
 BENCH = pathlib.Path(__file__).resolve().parents[1]
 ROOT = BENCH.parent
@@ -55,6 +55,8 @@ class Server:
     # Or one after another on a WebSocket that answers each.
     has_stream: bool = False
     has_echo: bool = True
+    # What subscribers may speak.
+    dialects: tuple[Dialect, ...] = ("plain",)
     # The process that serves is a child of the one that is started.
     has_master: bool = False
     # Compared when nothing is said.
@@ -64,6 +66,8 @@ class Server:
         """Whether it has what a scenario needs."""
         if scenario.echoes:
             return self.has_echo
+        if scenario.dialect not in self.dialects:
+            return False
         if scenario.publishes == "batch":
             return self.has_batch
         if scenario.publishes == "stream":
@@ -108,6 +112,7 @@ def switchboard(plane: str, shards: int = 1, flags: tuple[str, ...] = ()) -> Ser
         http_address=lambda place: place.internal,
         has_batch=True,
         has_stream=True,
+        dialects=("plain", "v1", "centrifuge"),
     )
 
 
