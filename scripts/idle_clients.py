@@ -3,9 +3,10 @@
 
 usage: idle_clients.py PORT COUNT CHANNEL SOURCE_IP WAY FIRST IDENTITY SECRET
 
-WAY is `websocket`, `event-stream`, `long-poll` or `http-stream` (of a Centrifuge SDK). `{i}` in CHANNEL is the
-number of the connection, from FIRST on. IDENTITY is `none`, `user` (a token of a user of its own, signed with
-SECRET) or `rights` (one that also grants channels and says who it is).
+WAY is `websocket`, `v1` (a WebSocket with `switchboard.v1`), `centrifuge` (one that connects and subscribes by
+commands, with the token in them), `http-stream` (the same without a WebSocket), `event-stream` or `long-poll`.
+`{i}` in CHANNEL is the number of the connection, from FIRST on. IDENTITY is `none`, `user` (a token of a user of its own, signed with SECRET) or `rights` (one that
+also grants channels and says who it is).
 
 Plain sockets, because a client library would need more memory than the server under test. Each
 process stays below its descriptor limit; start several, each with its own loopback source address,
@@ -38,18 +39,24 @@ def connect(port, source):
     return sock
 
 
+UPGRADE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 HEADERS = {
-    "websocket": (
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    ),
+    "websocket": UPGRADE,
+    "v1": f"{UPGRADE}Sec-WebSocket-Protocol: switchboard.v1\r\n",
+    "centrifuge": UPGRADE,
     "event-stream": "Accept: text/event-stream\r\n",
     "long-poll": "",
 }
 
 
+WEBSOCKETS = ("websocket", "v1", "centrifuge")
+
+
 def token(number, identity, secret):
-    """The line that shows who a connection is."""
+    """What shows who a connection is."""
     if identity == "none":
         return ""
     claims = {"sub": f"user-{number:011}", "exp": int(time.time()) + 36_000}
@@ -59,31 +66,94 @@ def token(number, identity, secret):
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "HS256"}, claims)]
     signature = hmac.new(secret.encode(), b".".join(parts), hashlib.sha256).digest()
     signed = b".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")])
-    return f"Authorization: Bearer {signed.decode()}\r\n"
+    return signed.decode()
+
+
+def receive(sock, answer):
+    """What came so far, and the next piece."""
+    part = sock.recv(512)
+    if not part:
+        sys.exit(f"closed at once: {answer!r}")
+    return answer + part
 
 
 def subscribe(socks, channels, way, tokens):
     for sock, channel, shown in zip(socks, channels, tokens, strict=True):
         if way == "http-stream":
-            commands = '{"id":1,"connect":{}}\n' + json.dumps({"id": 2, "subscribe": {"channel": channel}})
-            head = f"POST /connection/http_stream HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(commands)}"
-            sock.sendall(f"{head}\r\n\r\n{commands}".encode())
+            body = commands(channel.split(","), shown)
+            head = f"POST /connection/http_stream HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}"
+            sock.sendall(f"{head}\r\n\r\n".encode() + body)
             continue
-        request = f"GET /sub/{channel} HTTP/1.1\r\nHost: 127.0.0.1\r\n{HEADERS[way]}{shown}\r\n"
-        sock.sendall(request.encode())
+        path = "/connection/websocket" if way == "centrifuge" else f"/sub/{channel}"
+        who = f"Authorization: Bearer {shown}\r\n" if shown and way != "centrifuge" else ""
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{HEADERS[way]}{who}\r\n".encode())
     if way == "long-poll":
         return  # held: there is no answer yet
-    for sock in socks:
-        answer = b""
-        # A stream says at once where it begins.
-        end = {"websocket": b"\r\n\r\n", "http-stream": b"}}\n\r\n"}.get(way, b"\n\n\r\n")
-        while not answer.endswith(end) or (way == "http-stream" and b'"subscribe"' not in answer):
-            part = sock.recv(512)
-            if not part:
-                sys.exit(f"closed at once: {answer!r}")
-            answer += part
-        if not answer.startswith(b"HTTP/1.1 101 " if way == "websocket" else b"HTTP/1.1 200 "):
-            sys.exit(f"refused: {answer!r}")
+    if way == "http-stream":
+        for sock, channel in zip(socks, channels, strict=True):
+            read_lines(sock, 1 + len(channel.split(",")))
+        return
+    answers = [read_head(sock, way) for sock in socks]
+    if way == "v1":
+        # It says where the client begins.
+        for sock, answer in zip(socks, answers, strict=True):
+            read_frames(sock, answer, 1, b"start: ")
+    elif way == "centrifuge":
+        for sock, channel, shown in zip(socks, channels, tokens, strict=True):
+            sock.sendall(masked(commands(channel.split(","), shown)))
+        for sock, channel in zip(socks, channels, strict=True):
+            read_frames(sock, b"", 1 + len(channel.split(",")), b'{"id":')
+
+
+def read_head(sock, way):
+    """The answer to the request. Returns what came behind it."""
+    answer = b""
+    # A stream says at once where it begins.
+    end = b"\n\n\r\n" if way == "event-stream" else b"\r\n\r\n"
+    while end not in answer:
+        answer = receive(sock, answer)
+    if not answer.startswith(b"HTTP/1.1 200 " if way == "event-stream" else b"HTTP/1.1 101 "):
+        sys.exit(f"refused: {answer!r}")
+    return answer.partition(end)[2]
+
+
+def read_lines(sock, count):
+    """The head of the answer, and so many lines of it."""
+    answer = b""
+    while answer.count(b"}\n") < count:
+        answer = receive(sock, answer)
+    if not answer.startswith(b"HTTP/1.1 200 ") or b'"error"' in answer:
+        sys.exit(f"refused: {answer!r}")
+
+
+def read_frames(sock, data, count, begin):
+    """So many messages, each of which must begin like that."""
+    while count:
+        if len(data) < (length := frame_bytes(data)):
+            data = receive(sock, data)
+            continue
+        payload = payload_of(data[:length])
+        if not payload.startswith(begin) or b'"error"' in payload:
+            sys.exit(f"refused: {payload!r}")
+        data, count = data[length:], count - 1
+
+
+def commands(channels, token):
+    """What a client of Centrifuge begins with, as it may stand in one message."""
+    connect = {"id": 1, "connect": {"token": token} if token else {}}
+    return "\n".join(
+        json.dumps(command)
+        for command in [connect, *({"id": n, "subscribe": {"channel": c}} for n, c in enumerate(channels, 2))]
+    ).encode()
+
+
+def masked(payload):
+    """A text message as clients send it, masked with zeroes."""
+    if len(payload) < 126:
+        length = bytes([0x80 | len(payload)])
+    else:
+        length = b"\xfe" + len(payload).to_bytes(2, "big")
+    return b"\x81" + length + bytes(4) + payload
 
 
 def open_all(port, count, channel, source, way, first, identity, secret):
@@ -106,17 +176,31 @@ def frame_bytes(data):
     return 4 + int.from_bytes(data[2:4], "big") if len(data) >= 4 else 4
 
 
-def take_frames(sock, data):
-    """Splits off whole frames; pings are answered with a masked pong, of the others the payloads are
-    kept."""
+def payload_of(frame):
+    return frame[2 if frame[1] < 126 else 4 :]
+
+
+def take_frames(sock, data, way):
+    """Splits off whole frames; pings are answered, of the others the messages in them are kept."""
     kept = b""
     while len(data) >= (length := frame_bytes(data)):
         frame, data = data[:length], data[length:]
         if frame == b"\x89\x00":
             sock.sendall(b"\x8a\x80\x00\x00\x00\x00")
+        elif way == "centrifuge" and payload_of(frame) == b"{}":
+            sock.sendall(masked(b"{}"))
         else:
-            kept += frame[2 if frame[1] < 126 else 4 :]
+            kept += message_in(payload_of(frame), way)
     return kept, data
+
+
+def message_in(payload, way):
+    """What was published, without what the dialect puts around it."""
+    if way == "v1":
+        return payload.partition(b"\n\n")[2]
+    if way == "centrifuge":
+        return json.loads(payload)["push"]["pub"]["data"].encode()
+    return payload
 
 
 def take_text(text, data):
@@ -148,8 +232,8 @@ def serve(socks, way):
             if not data:
                 sys.exit("the server closed a connection")
             data = partial.pop(fd, b"") + data
-            if way == "websocket":
-                kept, rest = take_frames(by_fd[fd], data)
+            if way in WEBSOCKETS:
+                kept, rest = take_frames(by_fd[fd], data, way)
             elif expected is None:
                 continue  # a comment that keeps it alive
             else:

@@ -2,19 +2,20 @@
 """Measures what idle subscribed connections cost, and that one message reaches all of them.
 
 usage: scripts/idle_memory.py [--plane io_uring|epoll] [--cores N] [--churn CLIENTS] [--channels N]
-                              [--own] [--way websocket|event-stream|long-poll|http-stream] [--identity user|rights]
+                              [--own] [--way websocket|v1|centrifuge|http-stream|event-stream|long-poll]
+                              [--identity user|rights]
                               [--all] COUNT...
 
-For each COUNT: starts the server, opens COUNT WebSockets (with --way event streams or held polls)
-that listen to one channel (with --channels to so many, with --own each to a channel of its own) from
-helper processes, lets them settle, and prints one row: user memory of the server (growth of its
-resident set and of its own dirty pages) and kernel memory (growth of the slab, both ends of each
-connection together, since both are on this machine; as root also its largest caches) for each
-connection, and the descriptors the server has open. With --churn so many clients more come to the
-same channel and go again, by the load tool, and the growth of the resident set is read. Then one
-message of 128 bytes is published (with --own one in each channel) and must arrive everywhere exactly
-once, the growth of the resident set is read for what that takes, everybody leaves, and it is read
-again.
+For each COUNT: starts the server, opens COUNT WebSockets (with --way those that speak `switchboard.v1`
+or the protocol of Centrifuge, event streams, or held polls) that listen to one channel (with --channels
+to so many, with --own each to a channel of its own) from helper processes, lets them settle, and prints
+one row: user memory of the server (growth of its resident set and of its own dirty pages) and kernel
+memory (growth of the slab, both ends of each connection together, since both are on this machine; as
+root also its largest caches) for each connection, and the descriptors the server has open. With --churn
+so many clients more come to the same channel and go again, by the load tool, and the growth of the
+resident set is read. Then one message of 128 bytes is published (with --own one in each channel) and
+must arrive everywhere exactly once, the growth of the resident set is read for what that takes,
+everybody leaves, and it is read again.
 
 With --way http-stream each connection is one of a Centrifuge SDK without a WebSocket.
 
@@ -141,6 +142,10 @@ EVERY_KIND = [
     Kind(channels=3),
     Kind(own=True),
     Kind(own=True, cores=2),
+    Kind(way="v1"),
+    Kind(way="v1", identity="user"),
+    Kind(way="centrifuge"),
+    Kind(way="centrifuge", identity="user"),
     Kind(way="event-stream"),
     Kind(way="event-stream", own=True),
     Kind(way="long-poll"),
@@ -290,7 +295,7 @@ def main():
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--channels", type=int, default=1, metavar="N")
     parser.add_argument("--own", action="store_true")
-    ways = ["websocket", "event-stream", "long-poll", "http-stream"]
+    ways = ["websocket", "v1", "centrifuge", "http-stream", "event-stream", "long-poll"]
     parser.add_argument("--way", default="websocket", choices=ways)
     parser.add_argument("--identity", default="", choices=["user", "rights"])
     parser.add_argument("--all", action="store_true")
