@@ -198,6 +198,7 @@ RUN = {
     "docs/configuration.md": {"toml": 2},
     "docs/identity.md": {"sh": 1, "js": 1, "python": 1, "toml": 1},  # test_identity_document.py
     "examples/chat/README.md": {"sh": 3},  # test_example_chat.py
+    "examples/chat-centrifuge/README.md": {"sh": 3},  # test_example_chat_centrifuge.py
     "docs/from-centrifugo.md": {"toml": 1},  # test_migration_documents.py
     "docs/from-nchan.md": {"toml": 1},
     "docs/internal-api.md": {"sh": 23, "js": 1, "python": 1},  # test_internal_api_document.py
