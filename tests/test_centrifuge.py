@@ -500,7 +500,7 @@ subscribe = "authenticated"
 
 def test_a_token_says_who_a_client_is_and_what_it_may(serve):
     server = serve(MEMBERS, token_secret=SECRET)
-    shown = token("7", channels=["room:a"], info={"name": "Ann"})
+    shown = token("7", channels=["room:a*"], info={"name": "Ann"})
     with RawCentrifuge(server, token=shown) as client, RawCentrifuge(server) as stranger:
         assert client.connected["expires"] is True and 590 <= client.connected["ttl"] <= 600
         assert "subscribe" in client.ask("subscribe", channel="room:a")
@@ -531,10 +531,10 @@ def test_bad_tokens_are_final_and_those_whose_time_is_over_are_not(serve):
 
 def test_a_new_token_counts_from_then_on(serve):
     server = serve(MEMBERS, token_secret=SECRET)
-    with RawCentrifuge(server, token=token("7", 600, channels=["room:a", "room:b"])) as client:
-        client.ask("subscribe", channel="room:a")
-        client.ask("subscribe", channel="room:b")
-        new = token("7", 900, channels=["room:b", "room:c"])
+    with RawCentrifuge(server, token=token("7", 600, channels=["room:a*", "room:b*"])) as client:
+        assert "subscribe" in client.ask("subscribe", channel="room:a")
+        assert "subscribe" in client.ask("subscribe", channel="room:b")
+        new = token("7", 900, channels=["room:b*", "room:c*"])
         client.write(client.command("refresh", token=new))
         assert client.push("room:a", "unsubscribe")["code"] == 2000
         refreshed = client.reply(client.number)["refresh"]

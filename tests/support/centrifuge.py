@@ -158,6 +158,15 @@ class PythonSdk:
             async def on_disconnected(self, ctx):
                 sdk.events.put(("disconnected", ctx))
 
+            async def on_subscribed(self, ctx):
+                sdk.events.put(("server subscribed", ctx))
+
+            async def on_unsubscribed(self, ctx):
+                sdk.events.put(("server unsubscribed", ctx))
+
+            async def on_publication(self, ctx):
+                sdk.events.put(("server publication", ctx))
+
         async def make():
             return Client(f"ws://{server.host}{PATH}", events=Events(), min_reconnect_delay=0.02, **options)
 

@@ -52,6 +52,7 @@ mod tests {
             publish: Patterns::default(),
             info: None,
             meta: None,
+            opening: None,
         }
     }
 

@@ -104,6 +104,7 @@ mod tests {
             publish: Patterns::default(),
             info: None,
             meta: None,
+            opening: None,
         })
     }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::{Patterns, TokenError};
+use crate::opening;
+use crate::value::value;
+use crate::{Opening, Patterns, TokenError};
 
 /// What a verified token says, or a connect hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Claims {
     /// `meta`: a JSON object as it was written, which backends are given with what they are asked about
     /// the client. Nobody else sees it.
     pub meta: Option<Box<[u8]>>,
+    /// What counts only when a client begins that the server subscribes to channels.
+    pub opening: Option<Box<Opening>>,
 }
 
 /// The client of a request; none for an anonymous one.
@@ -56,7 +58,8 @@ impl Claims {
             at => at,
         };
         let user = user("user", raw.user.take())?;
-        raw.claims(user, end, end)
+        let data = opening::data(raw.data.take(), raw.b64data.take())?;
+        raw.claims(user, (end, end), data)
     }
 
     /// Bytes that they take, about.
@@ -67,6 +70,7 @@ impl Claims {
             + self.publish.bytes()
             + self.info.as_ref().map_or(0, |info| info.len())
             + self.meta.as_ref().map_or(0, |meta| meta.len())
+            + self.opening.as_ref().map_or(0, |opening| opening.bytes())
     }
 }
 
@@ -85,9 +89,12 @@ pub(crate) struct RawClaims {
     info: Option<Box<RawValue>>,
     b64info: Option<Value>,
     channels: Option<Value>,
-    subs: Option<Value>,
+    subs: Option<Box<RawValue>>,
     publish: Option<Value>,
     meta: Option<Box<RawValue>>,
+    /// What a connect hook tells the client.
+    data: Option<Box<RawValue>>,
+    b64data: Option<Value>,
 }
 
 /// How far the clocks of two machines may be apart, for `nbf`.
@@ -117,18 +124,19 @@ impl RawClaims {
             None => expires_at_s,
         };
         let user = user("sub", self.sub.take())?;
-        self.claims(user, expires_at_s, connection_expires_at_s)
+        self.claims(user, (expires_at_s, connection_expires_at_s), None)
     }
 
     /// What is left, with these.
     fn claims(
         self,
         user: Box<str>,
-        expires_at_s: Option<u64>,
-        connection_expires_at_s: Option<u64>,
+        (expires_at_s, connection_expires_at_s): (Option<u64>, Option<u64>),
+        data: Option<Box<[u8]>>,
     ) -> Result<Claims, TokenError> {
         let mut channels = texts("channels", self.channels)?;
-        channels.extend(names("subs", self.subs)?);
+        let (names, subs) = opening::subs(self.subs)?;
+        channels.extend(names);
         let patterns =
             |name, texts: Vec<String>| Patterns::new(texts).ok_or(TokenError::Claim(name));
         Ok(Claims {
@@ -139,6 +147,7 @@ impl RawClaims {
             publish: patterns("publish", texts("publish", self.publish)?)?,
             info: info(self.info, self.b64info)?,
             meta: meta(self.meta)?,
+            opening: Opening::new(data, subs),
         })
     }
 
@@ -184,15 +193,6 @@ fn texts(name: &'static str, list: Option<Value>) -> Result<Vec<String>, TokenEr
     }
 }
 
-/// The names in an object.
-fn names(name: &'static str, object: Option<Value>) -> Result<Vec<String>, TokenError> {
-    match object {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Object(object)) => Ok(object.into_iter().map(|(name, _)| name).collect()),
-        Some(_) => Err(TokenError::Claim(name)),
-    }
-}
-
 fn user(name: &'static str, sub: Option<Value>) -> Result<Box<str>, TokenError> {
     match sub {
         None => Ok(Box::default()),
@@ -209,19 +209,9 @@ fn info(
     json: Option<Box<RawValue>>,
     encoded: Option<Value>,
 ) -> Result<Option<Box<[u8]>>, TokenError> {
-    let encoded = encoded.filter(|encoded| !encoded.is_null() && encoded != "");
-    let bytes: Option<Vec<u8>> = match (json, encoded) {
-        (_, Some(encoded)) => {
-            let decoded = encoded.as_str().and_then(|encoded| STANDARD.decode(encoded).ok());
-            Some(decoded.ok_or(TokenError::Claim("b64info"))?)
-        }
-        (Some(json), _) if json.get() != "null" => Some(json.get().as_bytes().to_vec()),
-        _ => None,
-    };
-    match bytes {
-        Some(bytes) if bytes.len() > Claims::INFO_BYTES_MAX => Err(TokenError::Claim("info")),
-        bytes => Ok(bytes.map(Vec::into_boxed_slice)),
-    }
+    let bytes = value(json, encoded).map_err(|_| TokenError::Claim("b64info"))?;
+    let is_short = bytes.as_ref().is_none_or(|bytes| bytes.len() <= Claims::INFO_BYTES_MAX);
+    if is_short { Ok(bytes) } else { Err(TokenError::Claim("info")) }
 }
 
 /// An object, or nothing.

@@ -31,6 +31,11 @@ impl Patterns {
         })
     }
 
+    /// Those that match one name.
+    pub fn exact(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|pattern| &**pattern).filter(|pattern| !pattern.ends_with('*'))
+    }
+
     /// There are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -67,6 +72,8 @@ mod tests {
             assert_eq!(match_name(&[pattern], name), expected, "{pattern} {name}");
         }
         assert!(match_name(&["a", "b*"], "bc") && !match_name(&[], "a"));
+        let patterns = ["a", "b*", "*", "c*d"].map(ToString::to_string);
+        assert_eq!(Patterns::new(patterns).unwrap().exact().collect::<Vec<_>>(), ["a", "c*d"]);
     }
 
     #[test]

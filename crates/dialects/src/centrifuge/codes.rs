@@ -64,6 +64,8 @@ pub enum Disconnect {
     Expired = 3005,
     /// The client does not take what is sent to it.
     Slow = 3008,
+    /// What the client missed cannot be sent, in a channel for which it does not ask itself.
+    InsufficientState = 3010,
     /// The client has not answered a ping.
     NoPong = 3012,
     /// The token is not good, and a new one of the same kind would not be.
@@ -76,6 +78,8 @@ pub enum Disconnect {
     ForceDisconnect = 3503,
     /// The user has as many connections as it may.
     ConnectionLimit = 3504,
+    /// The client is to have more channels than a connection may.
+    ChannelLimit = 3505,
     /// The client sent binary, which JSON cannot be.
     InappropriateProtocol = 3506,
     /// The client said something that the server does not take.
@@ -96,12 +100,14 @@ impl Disconnect {
             Self::Shutdown => "shutdown",
             Self::Expired => "connection expired",
             Self::Slow => "slow",
+            Self::InsufficientState => "insufficient state",
             Self::NoPong => "no pong",
             Self::InvalidToken => "invalid token",
             Self::BadRequest => "bad request",
             Self::Stale => "stale",
             Self::ForceDisconnect => "force disconnect",
             Self::ConnectionLimit => "connection limit",
+            Self::ChannelLimit => "channel limit",
             Self::InappropriateProtocol => "inappropriate protocol",
             Self::NotAvailable => "not available",
             Self::TooManyErrors => "too many errors",

@@ -36,6 +36,9 @@ pub struct Connected<'a> {
     /// How long that is, in seconds.
     #[serde(skip_serializing_if = "is_zero")]
     pub ttl: u32,
+    /// What the backend tells the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<&'a RawValue>,
     /// Seconds between two pings of the server.
     pub ping: u32,
     /// Pings are to be answered.

@@ -19,6 +19,11 @@ pub fn json(kind: Kind, payload: &[u8]) -> Vec<u8> {
     out
 }
 
+/// What a backend says, JSON or other bytes, in the same way: what is UTF-8 counts as text.
+pub fn json_of(bytes: &[u8]) -> Vec<u8> {
+    json(if str::from_utf8(bytes).is_ok() { Kind::Text } else { Kind::Binary }, bytes)
+}
+
 /// A publication as the SDKs know it, an object that is the same for all who get it, in pushes and in replies:
 /// `data`, `offset`, who published it where that is a client, and the publisher's tags. Made once; never none.
 pub fn publication(publication: &Publication) -> Option<Arc<Form>> {

@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use switchboard_hub::Kind;
 
-use super::data::json;
+use super::data::json_of;
 
 /// A client, as others are told of it.
 #[derive(Debug, Serialize)]
@@ -18,11 +17,8 @@ pub struct Info<'a> {
 impl<'a> Info<'a> {
     /// A user, the name of its connection, and what its token says of it.
     pub fn new(user: &'a str, client: &'a str, info: Option<&[u8]>) -> Self {
-        let kind =
-            |info: &[u8]| if str::from_utf8(info).is_ok() { Kind::Text } else { Kind::Binary };
         let about = info.and_then(|info| {
-            let json = json(kind(info), info);
-            serde_json::from_slice::<&RawValue>(&json).ok().map(ToOwned::to_owned)
+            serde_json::from_slice::<&RawValue>(&json_of(info)).ok().map(ToOwned::to_owned)
         });
         Self { user, client, about }
     }

@@ -26,7 +26,7 @@ mod subscribe;
 pub use codes::{Disconnect, ErrorCode, Unsubscribed, close_reason};
 pub use command::{Command, CommandError, Frame, Method, Publish, Rpc};
 pub use connect::{Connect, Connected};
-pub use data::{json, publication};
+pub use data::{json, json_of, publication};
 pub use emulation::{Emulation, commands_in};
 pub use framing::Framing;
 pub use history::{History, Past, Since};

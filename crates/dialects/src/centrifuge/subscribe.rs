@@ -70,6 +70,13 @@ pub struct Recover<'a> {
     pub epoch: Cow<'a, str>,
 }
 
+impl Recover<'_> {
+    /// Where it begins.
+    pub fn start(&self) -> Start {
+        if self.recover { start(self.offset, &self.epoch) } else { Start::Now }
+    }
+}
+
 /// Clients send an epoch of their own where they know that their place is lost, so one that is not ours is a
 /// stream that nobody has.
 pub(super) fn start(offset: u64, epoch: &str) -> Start {
@@ -106,6 +113,9 @@ pub struct Subscribed<'a> {
     /// The first of what it missed, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub publications: Vec<&'a RawValue>,
+    /// What the backend tells the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<&'a RawValue>,
     /// The right to listen has an end.
     #[serde(skip_serializing_if = "is_false")]
     pub expires: bool,

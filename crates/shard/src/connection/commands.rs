@@ -28,31 +28,42 @@ pub(crate) struct Commands {
     pub(crate) counted: Option<Counted>,
 }
 
-/// A command that waits for the home of a channel.
-#[derive(Clone, Copy, Debug)]
+/// What waits for the homes of channels.
+#[derive(Debug)]
 pub(crate) enum Awaited {
-    /// To listen to it.
-    Subscription(Beginning),
-    /// To read what it keeps.
+    /// To begin, with channels that the server gives the client.
+    Connection(Box<Connecting>),
+    /// To listen to a channel: the command with this number.
+    Subscription(u32, Beginning),
+    /// To read what a channel keeps.
     History(Reading),
 }
 
 impl Awaited {
-    /// The number of the command.
-    pub(crate) fn command(&self) -> u32 {
+    /// The subscriptions that have not begun, and where each is to begin.
+    pub(crate) fn starts(&self) -> Vec<(u16, Start)> {
+        let start = |beginning: &Beginning| (beginning.nth, beginning.start);
         match self {
-            Self::Subscription(beginning) => beginning.command,
-            Self::History(reading) => reading.command,
+            Self::Connection(connecting) => connecting.begins.iter().map(start).collect(),
+            Self::Subscription(_, beginning) => vec![start(beginning)],
+            Self::History(reading) => vec![(reading.nth, Start::Now)],
         }
     }
+}
 
-    /// Which of the connection's subscriptions waits.
-    pub(crate) fn nth(&self) -> u16 {
-        match self {
-            Self::Subscription(beginning) => beginning.nth,
-            Self::History(reading) => reading.nth,
-        }
-    }
+/// A client whose channels have not begun that the server gives it.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    /// The number of its command.
+    pub(crate) command: u32,
+    /// When its time is over, as it is told that, in Unix seconds.
+    pub(crate) end_s: Option<u64>,
+    /// What the backend tells it.
+    pub(crate) data: Option<Box<[u8]>>,
+    /// By what a client that is only sent to says that commands are its own.
+    pub(crate) session: Option<Box<str>>,
+    /// Its channels.
+    pub(crate) begins: Vec<Beginning>,
 }
 
 /// A client that wants to read what a channel keeps, and does not listen to it but until then.
@@ -77,10 +88,8 @@ pub(crate) struct Wanted {
 }
 
 /// A subscription that has not begun.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Beginning {
-    /// The number of its command.
-    pub(crate) command: u32,
     /// Which of the connection's.
     pub(crate) nth: u16,
     /// Where it is to begin.
@@ -89,6 +98,8 @@ pub(crate) struct Beginning {
     pub(crate) offset: u64,
     /// It ends with an error where something is lost.
     pub(crate) rejects_unrecovered: bool,
+    /// What the backend tells the client.
+    pub(crate) data: Option<Box<[u8]>>,
 }
 
 impl Commands {

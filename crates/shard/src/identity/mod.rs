@@ -6,6 +6,7 @@
 //! nothing where clients are anonymous.
 
 mod expiry;
+mod grants;
 mod rights;
 mod show;
 mod table;
@@ -13,6 +14,7 @@ mod token_time;
 mod users;
 
 pub(crate) use expiry::{due, end_s, expires_s, is_due, now_s};
+pub(crate) use grants::{Grant, GrantedBy};
 pub(crate) use rights::{
     Shown, asks, check_subscribe, may_have_history, may_publish, may_see_presence, may_subscribe,
     without_history,

@@ -30,6 +30,11 @@ impl<'a> Shown<'a> {
         let channels = core.identities.claims(slot).map(|claims| &claims.channels);
         Self { user: core.identities.user(slot), channels }
     }
+
+    /// Whether it names this channel.
+    pub(crate) fn names(self, name: &ChannelName) -> bool {
+        self.channels.is_some_and(|channels| channels.match_name(name))
+    }
 }
 
 /// Whether a client may listen to these channels, and of which of them a backend decides.
@@ -120,7 +125,7 @@ fn is_allowed(
     access: impl FnOnce(&ClientRules) -> Access,
 ) -> bool {
     let rules = rules(config, name);
-    let is_granted = || who.channels.is_some_and(|channels| channels.match_name(name));
+    let is_granted = || who.names(name);
     let is_own = |user: &str| rules.user_channels.is_own(user, name);
     allows(access(rules), who.user, is_granted, is_own)
 }

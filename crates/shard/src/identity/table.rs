@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use switchboard_auth::{Claims, Patterns, TokenCache, Verifier};
 
+use super::grants::Grants;
 use super::users::{NONE, Users};
 use crate::admission::Admission;
 use crate::connection::{BySlot, Headers, Vacant};
@@ -87,6 +88,8 @@ pub(crate) struct Identities {
     claims: BySlot<Option<Arc<Claims>>>,
     /// Headers of the requests with which connections began, where backends want to see them later.
     headers: BySlot<Headers>,
+    /// Subscriptions that stand on another word than their client's own.
+    pub(crate) grants: Grants,
     users: Users,
     /// How many connections each user has on all shards.
     admission: Arc<Admission>,
@@ -111,6 +114,7 @@ impl Identities {
             by_slot: BySlot::default(),
             claims: BySlot::default(),
             headers: BySlot::default(),
+            grants: Grants::default(),
             users: Users::default(),
             open: 0,
             numbered: 0,
@@ -184,7 +188,8 @@ impl Identities {
         };
         let same = self.claims(other).filter(is_same).cloned();
         Some(same.unwrap_or_else(|| {
-            Arc::new(Claims { channels, meta: meta.cloned(), ..claims.clone() })
+            let meta = meta.cloned();
+            Arc::new(Claims { channels, meta, opening: None, ..claims.clone() })
         }))
     }
 
@@ -328,6 +333,7 @@ mod tests {
             publish: Patterns::default(),
             info: None,
             meta: None,
+            opening: None,
         })
     }
 

@@ -21,7 +21,7 @@ pub(super) fn has_joined(core: &Core, connection: &Connection, nth: u16) -> bool
 
 /// The subscription with which a connection only reads what a channel keeps.
 fn read_by(connection: &Connection) -> Option<u16> {
-    match connection.busy.as_ref()?.commands.as_ref()?.awaited {
+    match connection.busy.as_ref()?.commands.as_ref()?.awaited.as_ref() {
         Some(Awaited::History(reading)) => Some(reading.nth),
         _ => None,
     }

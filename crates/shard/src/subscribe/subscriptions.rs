@@ -78,6 +78,7 @@ fn unsubscribe(core: &mut Core, id: ConnId, nth: u16) {
         return;
     };
     core.clear_subscription(id, nth);
+    core.identities.grants.remove(id.index(), nth);
     let moved = core.hub.unsubscribe(core.now_ms, subscription, &mut core.exchange.outbox);
     core.follow(moved);
 }

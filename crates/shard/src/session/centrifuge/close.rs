@@ -21,12 +21,15 @@ pub(super) fn close(core: &mut Core, id: ConnId, why: Disconnect) {
         Disconnect::Shutdown
         | Disconnect::Expired
         | Disconnect::ForceDisconnect
+        | Disconnect::InsufficientState
         | Disconnect::InvalidToken => {}
         Disconnect::Stale => counters.timed_out_head.add(1),
         Disconnect::BadRequest | Disconnect::InappropriateProtocol => {
             counters.closed_protocol.add(1);
         }
-        Disconnect::NotAvailable | Disconnect::TooManyErrors => counters.closed_policy.add(1),
+        Disconnect::NotAvailable | Disconnect::TooManyErrors | Disconnect::ChannelLimit => {
+            counters.closed_policy.add(1);
+        }
     }
     close_with(core, id, why.code(), why.reason());
 }

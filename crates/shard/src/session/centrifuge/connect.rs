@@ -1,26 +1,21 @@
 //! `connect`: who the client is.
 
 use switchboard_auth::{Claims, TokenError, Who};
-use switchboard_dialects::centrifuge::{Connect, Connected, Disconnect, ErrorCode, Reply};
+use switchboard_dialects::centrifuge::{Connect, Disconnect, ErrorCode};
 use switchboard_hooks::{Answer, Client, Question, Refusal, Verdict};
 use switchboard_plane::ConnId;
 
 use super::progress::{Progress, take_verdict};
 use super::push::framing;
-use super::{close, pings, reply};
+use super::server_side::{self, NotGiven};
+use super::{begin, close, pings, reply};
 use crate::admission::Reason;
-use crate::connection::{Asking, Session, Ticket};
+use crate::connection::{Asking, Awaited, Connecting, Session, Ticket};
 use crate::core::Core;
 use crate::hooks;
 use crate::identity::{self, Unshown};
 use crate::lifecycle::admission;
 use crate::subscribe::{events, presence::name_of};
-
-/// What the server is called in results.
-const VERSION: &str = concat!("switchboard ", env!("CARGO_PKG_VERSION"));
-
-/// What it is called where a client says it again with its session. There is one.
-const NODE: &str = "switchboard";
 
 /// How long a client may take for a new token once its time is over, in seconds.
 pub(super) const GRACE_S: u32 = 25;
@@ -29,12 +24,19 @@ pub(super) const GRACE_S: u32 = 25;
 pub(super) fn connect(core: &mut Core, id: ConnId, number: u32, request: &Connect<'_>) -> Progress {
     // One that is refused, or waited for its token, has the time for a command again, and no more.
     core.limit_head_time(id);
+    // The reply may wait for homes of channels, and then goes out behind what is still to be sent. And where it
+    // was in them may be known from another shard, whose mail is to be read first.
+    if core.outgoing.pending_bytes(id) > 0
+        || (!request.subs.is_empty() && core.exchange.is_behind())
+    {
+        return Progress::Again;
+    }
     if !request.token.is_empty() {
         let charge = |core: &Core| admission::address_may_join(core, id, 1);
         match identity::verify(core, request.token.as_bytes(), charge) {
             Ok(Some(claims)) => {
                 let expires = claims.connection_expires_at_s;
-                return begin(core, id, number, &Some(claims), expires);
+                return known(core, id, (number, request), &Some(claims), expires);
             }
             // The server accepts none, so everybody is whom the backend says, or anonymous.
             Ok(None) => {}
@@ -48,26 +50,29 @@ pub(super) fn connect(core: &mut Core, id: ConnId, number: u32, request: &Connec
         }
     }
     if let Some(verdict) = take_verdict(core, id) {
-        return decided(core, id, number, verdict);
+        return decided(core, id, (number, request), verdict);
     }
     if let Err(reason) = admission::address_may_join(core, id, 1) {
         return refuse(core, id, number, reason);
     }
     if core.config.hooks.connect.is_none() {
-        return begin(core, id, number, &None, None);
+        return known(core, id, (number, request), &None, None);
     }
     ask(core, id);
     Progress::Again
 }
 
+/// A command with its number.
+type Numbered<'c, 'a> = (u32, &'c Connect<'a>);
+
 /// A backend has said who the client is.
-fn decided(core: &mut Core, id: ConnId, number: u32, verdict: Verdict) -> Progress {
+fn decided(core: &mut Core, id: ConnId, command: Numbered<'_, '_>, verdict: Verdict) -> Progress {
     match verdict {
         // The backend is asked at the end of the client's time, too: the client need not do anything.
-        Ok(Answer::Connected(who)) => begin(core, id, number, &who, None),
+        Ok(Answer::Connected(who)) => known(core, id, command, &who, None),
         verdict => {
             let refusal = verdict.err().unwrap_or(Refusal::Unavailable);
-            reply::refuse_by_backend(core, id, number, &refusal);
+            reply::refuse_by_backend(core, id, command.0, &refusal);
             Progress::Done
         }
     }
@@ -93,9 +98,27 @@ fn ask(core: &mut Core, id: ConnId) {
 }
 
 /// The client is known.
-fn begin(core: &mut Core, id: ConnId, number: u32, who: &Who, told_end_s: Option<u64>) -> Progress {
+fn known(
+    core: &mut Core,
+    id: ConnId,
+    (number, request): Numbered<'_, '_>,
+    who: &Who,
+    told_end_s: Option<u64>,
+) -> Progress {
+    let channels = match who.as_ref().map(|claims| server_side::given(core, claims)) {
+        None => Vec::new(),
+        Some(Ok(channels)) => channels,
+        Some(Err(NotGiven::Unknown)) => {
+            reply::refuse(core, id, number, ErrorCode::UnknownChannel);
+            return Progress::Done;
+        }
+        Some(Err(NotGiven::TooMany)) => {
+            close::close(core, id, Disconnect::ChannelLimit);
+            return Progress::Done;
+        }
+    };
     let user = who.as_ref().map(|claims| &*claims.user);
-    if let Err(reason) = admission::user_may_join(core, user, 1) {
+    if let Err(reason) = may_begin(core, id, user, channels.len()) {
         return refuse(core, id, number, reason);
     }
     if let Some(claims) = who
@@ -118,19 +141,19 @@ fn begin(core: &mut Core, id: ConnId, number: u32, who: &Who, told_end_s: Option
     let session = Session::of_centrifuge(framing, true);
     core.enter(id, session, deadline);
     events::connected(core, id, session);
-    let connected = Connected {
-        client: &name_of(core, id),
-        version: VERSION,
-        expires: told_end_s.is_some(),
-        ttl: ttl_s(core, told_end_s),
-        ping: u32::try_from(core.config.timeouts.ping_interval_ms.div_ceil(1_000)).unwrap_or(0),
-        pong: true,
-        session: emulation.as_deref(),
-        node: emulation.is_some().then_some(NODE),
-        ..Connected::default()
-    };
-    reply::reply(core, id, number, &Reply::Connect(connected));
+    let opening = who.as_ref().and_then(|claims| claims.opening.as_deref());
+    let begins = server_side::subscribe(core, id, &channels, &request.subs, opening);
+    let data = opening.and_then(|opening| opening.data.clone());
+    let connecting =
+        Connecting { command: number, end_s: told_end_s, data, session: emulation, begins };
+    begin::begin(core, id, Awaited::Connection(Box::new(connecting)));
     Progress::Done
+}
+
+/// Whether a user may begin, with so many channels that the server gives it.
+fn may_begin(core: &Core, id: ConnId, user: Option<&str>, channels: usize) -> Result<(), Reason> {
+    admission::user_may_join(core, user, 1)?;
+    if channels > 0 { admission::may_join(core, id, user, channels) } else { Ok(()) }
 }
 
 /// A token is not good: the client gets a new one, or gives up.
@@ -159,10 +182,4 @@ fn refuse(core: &mut Core, id: ConnId, number: u32, reason: Reason) -> Progress 
 pub(super) fn remember(core: &mut Core, id: ConnId, claims: &Claims) -> bool {
     let expires_s = identity::expires_s(core, id, claims).saturating_add(GRACE_S);
     core.identities.set_asking(id.index(), claims, expires_s)
-}
-
-/// Seconds until then, at least one; 0 for a time without an end.
-pub(super) fn ttl_s(core: &Core, end_s: Option<u64>) -> u32 {
-    let left_s = end_s.map_or(0, |end_s| end_s.saturating_sub(core.unix_s()).max(1));
-    u32::try_from(left_s).unwrap_or(u32::MAX)
 }

@@ -6,9 +6,11 @@
 //! home of a channel, holds up those behind it; publications and questions to the backend do not, and are
 //! answered when they are done.
 
+mod begin;
 mod close;
 mod commands;
 mod connect;
+mod connected;
 mod emulated;
 mod history;
 mod join_leave;
@@ -22,6 +24,7 @@ mod push;
 mod read;
 mod refresh;
 mod reply;
+mod server_side;
 mod stream;
 mod subscribe;
 
@@ -85,7 +88,7 @@ impl Verbs for Centrifuge {
     }
 
     fn on_started(core: &mut Core, id: ConnId, lost: Vec<Lost>) {
-        subscribe::started(core, id, &lost);
+        begin::started(core, id, &lost);
     }
 
     fn on_gap(core: &mut Core, id: ConnId, subscription: Subscription, _missed: Missed) {

@@ -1,12 +1,12 @@
 //! `history`.
 
 use switchboard_dialects::centrifuge::{ErrorCode, History};
-use switchboard_hub::{ChannelName, Start};
+use switchboard_hub::ChannelName;
 use switchboard_plane::ConnId;
 
 use super::progress::Progress;
 use super::reply::refuse;
-use super::{history, subscribe};
+use super::{begin, history};
 use crate::connection::{Awaited, Reading, Wanted};
 use crate::core::Core;
 use crate::identity::{self, Shown};
@@ -59,7 +59,7 @@ fn try_read(
         history::tell(core, id, number, channel, wanted);
     } else if let Some(nth) = subscribe_to(core, id, &name) {
         let awaited = Awaited::History(Reading { command: number, nth, wanted });
-        subscribe::await_home(core, id, Start::Now, awaited);
+        begin::begin(core, id, awaited);
     }
     Ok(Progress::Done)
 }

@@ -1,10 +1,11 @@
 //! `refresh`: a new token.
 
 use switchboard_dialects::centrifuge::{Disconnect, ErrorCode, Reply, Unsubscribed};
+use switchboard_hub::ChannelName;
 use switchboard_plane::ConnId;
 
 use super::progress::Progress;
-use super::{close, connect, reply, subscribe};
+use super::{close, connect, connected, reply, server_side, subscribe};
 use crate::core::Core;
 use crate::identity::{self, Shown, Unshown};
 use crate::session::asking::asked;
@@ -50,19 +51,23 @@ pub(super) fn refresh(core: &mut Core, id: ConnId, number: u32, token: &[u8]) ->
     let refreshed = Reply::Refresh {
         client: &name_of(core, id),
         expires: end_s.is_some(),
-        ttl: connect::ttl_s(core, end_s),
+        ttl: connected::ttl_s(core, end_s),
     };
     reply::reply(core, id, number, &refreshed);
     Progress::Done
 }
 
-/// Ends the subscriptions that the new token does not grant.
+/// Ends the subscriptions that the new token does not grant: one that the server gave the client needs its name
+/// in the token.
 fn end_lost(core: &mut Core, id: ConnId, is_same: bool) {
     let (config, shown) = (&core.config, Shown::by(core, id));
-    let is_lost = |name| !renewal::keeps(config, shown, is_same, name);
-    let lost =
-        core.subscriptions(id).filter(|(_, to)| core.hub.name(to.channel).is_some_and(is_lost));
-    let lost: Vec<u16> = lost.map(|(nth, _)| nth).collect();
+    let is_lost = |(nth, name): (u16, &ChannelName)| {
+        let may = renewal::keeps(config, shown, is_same, name);
+        !may || (server_side::is(core, id, nth) && !shown.names(name))
+    };
+    let all =
+        core.subscriptions(id).filter_map(|(nth, to)| Some((nth, core.hub.name(to.channel)?)));
+    let lost: Vec<u16> = all.filter(|one| is_lost(*one)).map(|(nth, _)| nth).collect();
     for nth in lost {
         if let Some(of) = core.watches.watched_by(id.index(), nth) {
             unwatch(core, id, of);

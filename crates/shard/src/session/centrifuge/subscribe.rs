@@ -1,27 +1,23 @@
 //! `subscribe` and `unsubscribe`: the channels of a connection, as it goes.
 
-use std::sync::Arc;
-
 use switchboard_dialects::centrifuge::{
-    ErrorCode, Push, Reply, Subscribe, Subscribed, Unsubscribed, publication,
+    Disconnect, ErrorCode, Push, Reply, Subscribe, Unsubscribed,
 };
 use switchboard_hooks::{Answer, Question, Refusal};
-use switchboard_hub::{ChannelName, Epoch, OnGap, Position, Publication, Start, Subscription};
+use switchboard_hub::{ChannelName, Start, Subscription};
 use switchboard_plane::ConnId;
 
+use super::begin::{self, start};
 use super::progress::{Progress, take_verdict};
 use super::push::push;
 use super::reply::{refuse, refuse_by_backend, reply};
-use super::{history, join_leave};
-use crate::connection::{Asking, Awaited, Beginning, Reading, ResumeRequest, Ticket};
+use super::{close, join_leave, server_side};
+use crate::connection::{Asking, Awaited, Beginning, Ticket};
 use crate::core::Core;
 use crate::hooks;
 use crate::identity::{self, Shown};
 use crate::lifecycle::admission;
-use crate::subscribe::{self, Lost, Resumed, events, presence, resume, watches};
-
-/// Publications that stand in a reply. What else was missed follows as pushes, as the socket has room for it.
-const RECOVERED_BYTES_MAX: usize = 32 << 10;
+use crate::subscribe::{self, events, presence, watches};
 
 /// A client asks for a channel.
 pub(super) fn subscribe(
@@ -90,13 +86,13 @@ fn try_subscribe(
     presence::joined_one(core, id, nth);
     events::joined_one(core, id, nth);
     let beginning = Beginning {
-        command: number,
         nth,
         start,
         offset: request.offset,
         rejects_unrecovered: request.rejects_unrecovered(),
+        data: None,
     };
-    begin(core, id, beginning);
+    begin::begin(core, id, Awaited::Subscription(number, beginning));
     Ok(Progress::Done)
 }
 
@@ -106,18 +102,6 @@ fn charge(core: &Core, id: ConnId, channels: usize) -> Result<(), ErrorCode> {
     admission::may_join(core, id, user, channels).map_err(|reason| {
         admission::refuse(core, id, reason);
         ErrorCode::TooManyRequests
-    })
-}
-
-/// Where a client begins. One without the right to the history begins with what is published from now on, and
-/// hears whether it missed something.
-fn start(core: &Core, id: ConnId, name: &ChannelName, asked: Start) -> Start {
-    if asked == Start::Now || identity::may_have_history(&core.config, Shown::by(core, id), name) {
-        return asked;
-    }
-    Start::WithoutHistory(match asked {
-        Start::After(position) => position,
-        _ => Position { epoch: Epoch::from_random(0), offset: 0 },
     })
 }
 
@@ -154,97 +138,6 @@ fn permit(
     }
 }
 
-/// The subscription is there: says where it begins, at once or when its home has answered.
-fn begin(core: &mut Core, id: ConnId, beginning: Beginning) {
-    let Some(subscription) = core.subscription(id, beginning.nth) else {
-        return;
-    };
-    let is_known = core.hub.position(subscription.channel).is_some();
-    if beginning.start == Start::Now && is_known {
-        return tell(core, id, beginning, false);
-    }
-    await_home(core, id, beginning.start, Awaited::Subscription(beginning));
-}
-
-/// A new subscription begins when its home has answered, which may be at once.
-pub(super) fn await_home(core: &mut Core, id: ConnId, start: Start, awaited: Awaited) {
-    core.await_home(id);
-    if let Some(connection) = core.slab.get_mut(id) {
-        let starts = vec![(awaited.nth(), start)];
-        let busy = connection.busy();
-        busy.resume = Some(Box::new(ResumeRequest { starts, on_gap: OnGap::Now }));
-        busy.commands().awaited = Some(awaited);
-    }
-    match resume::resume(core, id) {
-        Resumed::Waiting => {}
-        Resumed::Deleted => {
-            deleted(core, id);
-            core.want_room(id);
-        }
-        Resumed::Started(lost) => started(core, id, &lost),
-    }
-}
-
-/// The home has answered.
-pub(super) fn started(core: &mut Core, id: ConnId, lost: &[Lost]) {
-    match take_awaited(core, id) {
-        Some(Awaited::Subscription(beginning)) => tell(core, id, beginning, !lost.is_empty()),
-        Some(Awaited::History(Reading { command, nth, wanted })) => {
-            if let Some(subscription) = core.subscription(id, nth) {
-                history::tell(core, id, command, subscription.channel, wanted);
-            }
-            subscribe::withdraw(core, id, nth);
-        }
-        None => {}
-    }
-    core.want_room(id);
-}
-
-/// Says where a subscription begins, with the first of what its client missed.
-fn tell(core: &mut Core, id: ConnId, beginning: Beginning, is_lost: bool) {
-    let Beginning { command, nth, .. } = beginning;
-    if is_lost && beginning.rejects_unrecovered {
-        subscribe::leave_one(core, id, nth);
-        return refuse(core, id, command, ErrorCode::UnrecoverablePosition);
-    }
-    let Some(subscription) = core.subscription(id, nth) else {
-        return;
-    };
-    let Some(Position { epoch, .. }) = core.hub.position(subscription.channel) else {
-        return;
-    };
-    let was_recovering = beginning.start != Start::Now;
-    let recovered = was_recovering && !is_lost;
-    let cursor = core.hub.cursor(subscription);
-    let forms: Vec<_> = if recovered {
-        take_missed(core, subscription, cursor).iter().filter_map(|it| publication(it)).collect()
-    } else {
-        Vec::new()
-    };
-    let publications = forms.iter().filter_map(|form| serde_json::from_slice(form).ok());
-    let subscribed = Subscribed {
-        recoverable: true,
-        positioned: true,
-        epoch: epoch.as_str(),
-        offset: if recovered { beginning.offset } else { cursor },
-        was_recovering,
-        recovered,
-        publications: publications.collect(),
-        ..Subscribed::default()
-    };
-    reply(core, id, command, &Reply::Subscribe(subscribed));
-}
-
-/// The first of what follows the cursor, which moves behind it.
-fn take_missed(core: &mut Core, to: Subscription, cursor: u64) -> Vec<Arc<Publication>> {
-    let mut missed = Vec::new();
-    core.hub.copy_after(to.channel, cursor, RECOVERED_BYTES_MAX, &mut missed);
-    if let Some(last) = missed.last() {
-        core.hub.advance(to, last.offset());
-    }
-    missed
-}
-
 /// A client leaves a channel.
 pub(super) fn unsubscribe(core: &mut Core, id: ConnId, number: u32, channel: &str) {
     let Ok(name) = ChannelName::new(channel) else {
@@ -263,13 +156,22 @@ pub(super) fn missed(core: &mut Core, id: ConnId, subscription: Subscription) {
     let found = core.subscriptions(id).find(|(_, to)| to.channel == channel);
     if let Some((nth, _)) = found {
         core.counters.gaps_announced.add(1);
-        end(core, id, own(core, id, nth), Unsubscribed::InsufficientState);
+        lose(core, id, own(core, id, nth));
     }
 }
 
 /// The subscription that the client knows: itself, or the one beside which it is there.
 fn own(core: &Core, id: ConnId, nth: u16) -> u16 {
     core.watches.watched_by(id.index(), nth).unwrap_or(nth)
+}
+
+/// A client cannot go on in a channel. It asks for it anew, or connects anew where it did not ask for it.
+fn lose(core: &mut Core, id: ConnId, nth: u16) {
+    if server_side::is(core, id, nth) {
+        close::close(core, id, Disconnect::InsufficientState);
+    } else {
+        end(core, id, nth, Unsubscribed::InsufficientState);
+    }
 }
 
 /// Ends a subscription of a client that goes on.
@@ -285,42 +187,10 @@ pub(super) fn end(core: &mut Core, id: ConnId, nth: u16, why: Unsubscribed) {
 /// Some channels of the connection were deleted. Their streams begin anew, and the client asks where it
 /// stands in them. One that had not begun is told to try again.
 pub(super) fn deleted(core: &mut Core, id: ConnId) {
-    give_up_awaited(core, id);
+    begin::deleted(core, id);
     let deleted = core.subscriptions(id).filter(|(_, to)| core.hub.is_deleted(*to));
     let deleted: Vec<u16> = deleted.map(|(nth, _)| own(core, id, nth)).collect();
     for nth in deleted {
-        end(core, id, nth, Unsubscribed::InsufficientState);
+        lose(core, id, nth);
     }
-}
-
-/// What waits for the home of its channel is given up where that has answered, or the channel was deleted.
-fn give_up_awaited(core: &mut Core, id: ConnId) {
-    let Some(awaited) = awaited(core, id) else {
-        return;
-    };
-    let beside = core.watches.beside(id.index(), awaited.nth());
-    let is_deleted = [Some(awaited.nth()), beside]
-        .into_iter()
-        .filter_map(|nth| core.subscription(id, nth?))
-        .any(|to| core.hub.is_deleted(to));
-    if core.slab.get(id).is_some_and(|it| it.gates.awaits_home()) && !is_deleted {
-        return;
-    }
-    take_awaited(core, id);
-    match awaited {
-        Awaited::Subscription(beginning) => subscribe::leave_one(core, id, beginning.nth),
-        Awaited::History(reading) => subscribe::withdraw(core, id, reading.nth),
-    }
-    refuse(core, id, awaited.command(), ErrorCode::Internal);
-    if core.end_await_home(id) {
-        core.want_room(id);
-    }
-}
-
-fn awaited(core: &Core, id: ConnId) -> Option<Awaited> {
-    core.slab.get(id)?.busy.as_ref()?.commands.as_ref()?.awaited
-}
-
-fn take_awaited(core: &mut Core, id: ConnId) -> Option<Awaited> {
-    core.slab.get_mut(id)?.busy.as_mut()?.commands.as_mut()?.awaited.take()
 }

@@ -1,0 +1,24 @@
+//! Values that are JSON, or any bytes in base64.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// What should be base64 is none.
+pub(crate) struct NotBase64;
+
+/// JSON as it was written, or the bytes in base64 that replace it.
+pub(crate) fn value(
+    json: Option<Box<RawValue>>,
+    encoded: Option<Value>,
+) -> Result<Option<Box<[u8]>>, NotBase64> {
+    match (json, encoded.filter(|encoded| !encoded.is_null() && encoded != "")) {
+        (_, Some(encoded)) => {
+            let decoded = encoded.as_str().and_then(|encoded| STANDARD.decode(encoded).ok());
+            decoded.map(|decoded| Some(decoded.into())).ok_or(NotBase64)
+        }
+        (Some(json), None) if json.get() != "null" => Ok(Some(json.get().as_bytes().into())),
+        _ => Ok(None),
+    }
+}
