@@ -342,8 +342,6 @@ def test_cent_sees_and_ends_the_connections_of_a_user(keyed, channel):
 def test_what_this_server_lacks_is_not_available(keyed):
     ours = client(keyed)
     for ask in (
-        lambda: ours.subscribe(cent.SubscribeRequest(user="7", channel="chat:a")),
-        lambda: ours.unsubscribe(cent.UnsubscribeRequest(user="7", channel="chat:a")),
         lambda: ours.presence(cent.PresenceRequest(channel="news")),
         lambda: ours.history(cent.HistoryRequest(channel="now:a")),
     ):

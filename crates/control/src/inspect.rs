@@ -1,5 +1,8 @@
 //! How the internal API queries the shards.
 
+use std::sync::Arc;
+
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_api::{HistogramCounts, Metric};
 use switchboard_hub::{
     ChannelName, History, HistoryQuery, ListenedTo, ShardReport, SlowClient, SubscriberInfo,
@@ -51,6 +54,17 @@ pub trait Inspect: Send + Sync + 'static {
         until_s: (Only, Option<u32>),
         reply: Reply<u64>,
     );
+    /// Subscribes some connections of a user on one shard to a channel, those of Centrifuge clients; the answer is
+    /// how many have as many channels as they may.
+    fn give(
+        &self,
+        shard: usize,
+        who: (Box<str>, Only),
+        given: Arc<GivenChannel>,
+        reply: Reply<u64>,
+    );
+    /// Ends the subscriptions to a channel of some connections of a user on one shard, those of Centrifuge clients.
+    fn take_away(&self, shard: usize, who: (Box<str>, Only), name: ChannelName, reply: Reply<()>);
     /// A part of a channel's history; none where nobody knows the channel.
     fn history(&self, name: ChannelName, query: HistoryQuery, reply: Reply<Option<History>>);
     /// Some of the channels that have subscribers on one shard, with their numbers, and where to go on.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::Position;
+use crate::{Epoch, Position};
 
 /// Where a subscriber wants to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,20 @@ pub enum Start {
     /// After this position, for a client that has no right to the history: where the stream has gone on
     /// since, that is lost to it.
     WithoutHistory(Position),
+}
+
+impl Start {
+    /// After an offset, in the life of the stream that a text names: in whatever life where it is empty. One that is
+    /// no epoch is that of a stream that nobody has.
+    pub fn behind(offset: u64, epoch: &str) -> Self {
+        if epoch.is_empty() {
+            return Self::AfterOffset(offset);
+        }
+        match epoch.parse() {
+            Ok(epoch) => Self::After(Position { epoch, offset }),
+            Err(_) => Self::After(Position { epoch: Epoch::from_random(0), offset: 0 }),
+        }
+    }
 }
 
 /// Where a subscriber continues whose start is lost.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_api::{HistogramCounts, Metric};
 use switchboard_auth::Verifier;
 use switchboard_control::{Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Only, Reply};
@@ -128,6 +129,26 @@ impl Inspect for Shards {
     ) {
         let only = chosen(only);
         self.handles[shard].send(Command::Prolong { user, only, until_s, reply });
+    }
+
+    fn give(
+        &self,
+        shard: usize,
+        (user, only): (Box<str>, Only),
+        given: Arc<GivenChannel>,
+        reply: Reply<u64>,
+    ) {
+        self.handles[shard].send(Command::Give { user, only: chosen(only), given, reply });
+    }
+
+    fn take_away(
+        &self,
+        shard: usize,
+        (user, only): (Box<str>, Only),
+        name: ChannelName,
+        reply: Reply<()>,
+    ) {
+        self.handles[shard].send(Command::TakeAway { user, only: chosen(only), name, reply });
     }
 
     fn history(&self, name: ChannelName, query: HistoryQuery, reply: Reply<Option<History>>) {

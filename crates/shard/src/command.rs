@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_auth::Verifier;
 use switchboard_hub::{
     ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Receipt, ShardReport,
@@ -133,6 +134,28 @@ pub enum Command {
         /// Gets how many there are.
         reply: Reply<u64>,
     },
+    /// Subscribe the connections of a user on this shard that speak Centrifuge's protocol.
+    Give {
+        /// The user.
+        user: Box<str>,
+        /// Which of them.
+        only: Chosen,
+        /// To what.
+        given: Arc<GivenChannel>,
+        /// Gets how many have as many channels as they may.
+        reply: Reply<u64>,
+    },
+    /// End the subscriptions of those connections to a channel.
+    TakeAway {
+        /// The user.
+        user: Box<str>,
+        /// Which of them.
+        only: Chosen,
+        /// The channel.
+        name: ChannelName,
+        /// Called when that is done, or on its way.
+        reply: Reply<()>,
+    },
     /// Check tokens with other keys from now on.
     Verifier(Arc<Verifier>),
     /// Stop accepting, close every WebSocket with 1001, and end.
@@ -151,6 +174,8 @@ impl fmt::Debug for Command {
             Self::RemoveHistory { name, .. } => write!(f, "RemoveHistory({name})"),
             Self::Channels { from, .. } => write!(f, "Channels({from})"),
             Self::Prolong { user, .. } => write!(f, "Prolong({user})"),
+            Self::Give { user, given, .. } => write!(f, "Give({user}, {})", given.name),
+            Self::TakeAway { user, name, .. } => write!(f, "TakeAway({user}, {name})"),
             Self::Slow { .. } => f.write_str("Slow"),
             Self::OfUser { user, .. } => write!(f, "OfUser({user})"),
             Self::Disconnect { user, .. } => write!(f, "Disconnect({user})"),

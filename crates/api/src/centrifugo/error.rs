@@ -23,6 +23,8 @@ pub enum Code {
     UnknownChannel = 102,
     /// There is no such method or thing.
     NotFound = 104,
+    /// A connection has as many channels as it may.
+    LimitExceeded = 106,
     /// The request breaks a rule.
     BadRequest = 107,
     /// What is asked for is off in the namespace, or this server lacks it.
@@ -37,7 +39,7 @@ impl Code {
         match self {
             Self::Internal => 500,
             Self::UnknownChannel | Self::NotFound => 404,
-            Self::BadRequest | Self::NotAvailable => 400,
+            Self::BadRequest | Self::NotAvailable | Self::LimitExceeded => 400,
             Self::UnrecoverablePosition => 416,
         }
     }
@@ -54,6 +56,14 @@ impl CallError {
     pub fn not_available(why: impl AsRef<str>) -> Self {
         let message = format!("not available: {}", why.as_ref());
         Self { code: Code::NotAvailable, message: message.into() }
+    }
+
+    /// 106: so many connections have as many channels as they may.
+    pub fn too_many_channels(connections: u64) -> Self {
+        let message = format!(
+            "limit exceeded: {connections} connections have as many channels as they may (channels_per_connection_max)"
+        );
+        Self { code: Code::LimitExceeded, message: message.into() }
     }
 
     /// 102: the channel is in no namespace of a strict configuration.

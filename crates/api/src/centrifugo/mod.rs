@@ -12,6 +12,7 @@ mod params;
 mod reply;
 mod request;
 mod results;
+mod subscription;
 
 pub use access::key_in;
 pub use batch::{Batch, BatchCommand};
@@ -25,6 +26,7 @@ pub use results::{
     ChannelResult, ChannelsResult, ClientResult, HistoryResult, InfoResult, NodeResult,
     PresenceResult, PresenceStatsResult, PublicationResult,
 };
+pub use subscription::{GivenChannel, OfSubscription};
 
 /// The prefix of the methods in paths.
 pub const PREFIX: &str = "/api/";

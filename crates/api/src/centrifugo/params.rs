@@ -70,10 +70,21 @@ impl OfHistory {
     }
 }
 
-fn name(channel: Option<&str>) -> Result<ChannelName, CallError> {
+pub(super) fn name(channel: Option<&str>) -> Result<ChannelName, CallError> {
     let channel = channel.filter(|channel| !channel.is_empty());
     let channel = channel.ok_or_else(|| CallError::bad_request("channel is missing"))?;
     Ok(ChannelName::new(channel)?)
+}
+
+/// The only connection that is meant; all of a user if none.
+pub(super) fn one_of(
+    client: Option<&str>,
+    session: Option<&str>,
+) -> Result<Option<Box<str>>, CallError> {
+    if session.is_some_and(|session| !session.is_empty()) {
+        return Err(CallError::not_available("there are no sessions; name a client"));
+    }
+    Ok(client.filter(|client| !client.is_empty()).map(Into::into))
 }
 
 impl OfUser {
@@ -84,11 +95,7 @@ impl OfUser {
 
     /// The only connection that is meant; all of the user if none.
     pub fn client(&self) -> Result<Option<Box<str>>, CallError> {
-        if self.session.as_deref().is_some_and(|session| !session.is_empty()) {
-            return Err(CallError::not_available("there are no sessions; name a client"));
-        }
-        let client = self.client.clone().filter(|client| !client.is_empty());
-        Ok(client.map(Into::into))
+        one_of(self.client.as_deref(), self.session.as_deref())
     }
 
     /// The connections that are not meant.

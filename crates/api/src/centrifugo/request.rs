@@ -5,6 +5,7 @@ use super::calls::Calls;
 use super::command::read;
 use super::error::Unread;
 use super::params::{OfChannel, OfChannels, OfHistory, OfUser};
+use super::subscription::OfSubscription;
 use crate::ItemLimits;
 
 /// One command, by its own or of a batch.
@@ -28,8 +29,10 @@ pub enum Request {
     Disconnect(OfUser),
     /// Another end of connections.
     Refresh(OfUser),
-    /// `subscribe` or `unsubscribe`: what connections listen to is theirs to say.
-    Subscriptions,
+    /// A channel for connections.
+    Subscribe(OfSubscription),
+    /// The end of subscriptions.
+    Unsubscribe(OfSubscription),
     /// A procedure of the application; there is none.
     Rpc,
 }
@@ -52,7 +55,8 @@ impl Request {
             "disconnect" => Self::Disconnect(read(params)?),
             "refresh" => Self::Refresh(read(params)?),
             "info" => of_no_interest(params, Self::Info)?,
-            "subscribe" | "unsubscribe" => of_no_interest(params, Self::Subscriptions)?,
+            "subscribe" => Self::Subscribe(read(params)?),
+            "unsubscribe" => Self::Unsubscribe(read(params)?),
             "rpc" => of_no_interest(params, Self::Rpc)?,
             _ => return Ok(None),
         }))

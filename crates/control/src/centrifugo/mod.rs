@@ -6,6 +6,7 @@ mod pattern;
 mod publish;
 mod result;
 mod server;
+mod subscriptions;
 
 use std::sync::Arc;
 
@@ -75,9 +76,8 @@ async fn answer(state: &ApiState, request: Request) -> Result<Vec<u8>, CallError
         Request::Disconnect(asked) => server::disconnect(state, &asked).await,
         Request::Refresh(asked) => server::refresh(state, &asked).await,
         Request::Info => server::info(state),
-        Request::Subscriptions => Err(CallError::not_available(
-            "what a connection listens to stands in its own request; end the connection instead",
-        )),
+        Request::Subscribe(asked) => subscriptions::subscribe(state, &asked).await,
+        Request::Unsubscribe(asked) => subscriptions::unsubscribe(state, &asked).await,
         Request::Rpc => Err(CallError::unknown_method()),
     }
 }

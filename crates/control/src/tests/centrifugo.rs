@@ -127,13 +127,26 @@ async fn connections_of_a_user_are_ended_on_every_shard() {
     assert_eq!(words[1], "1 prolong 7 Only { client: None, but: [] } Some(99)");
     let (_, words) = asked("refresh", r#"{"user":"7","expired":true}"#).await;
     assert!(words[0].ends_with("Some(1)"));
+    let given = asked("subscribe", r#"{"user":"7","client":"c","channel":"plain:a"}"#).await;
+    assert_eq!((given.0, given.1.len()), (0, 2));
+    assert!(given.1[1].starts_with(r#"1 give ("7", Only { client: Some("c")"#), "{}", given.1[1]);
+    let full = asked("subscribe", r#"{"user":"full","channel":"plain:a"}"#).await;
+    assert_eq!((full.0, full.1.len()), (106, 2));
+    let taken = asked("unsubscribe", r#"{"user":"7","channel":"plain:a"}"#).await;
+    assert_eq!((taken.0, taken.1.len()), (0, 2));
+    assert!(
+        taken.1[0].starts_with("0 take ") && taken.1[0].ends_with(" plain:a"),
+        "{}",
+        taken.1[0]
+    );
     for (method, body, code) in [
         ("disconnect", r#"{"user":"7","disconnect":{"code":4000,"reason":"x"}}"#, 108),
         ("disconnect", r#"{"user":"7","session":"x"}"#, 108),
         ("refresh", r#"{"user":"7","info":{}}"#, 108),
         ("refresh", r#"{"user":"7","expire_at":-1}"#, 107),
-        ("subscribe", r#"{"user":"7","channel":"a"}"#, 108),
-        ("unsubscribe", r#"{"user":"7","channel":"a"}"#, 108),
+        ("subscribe", r#"{"user":"7"}"#, 107),
+        ("subscribe", r#"{"user":"7","channel":"a","session":"x"}"#, 108),
+        ("unsubscribe", r#"{"user":"7","channel":""}"#, 107),
         ("rpc", r#"{"method":"x"}"#, 104),
     ] {
         assert_eq!(asked(method, body).await, (code, vec![]), "{method} {body}");

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_api::{HistogramCounts, Metric, Unit};
 use switchboard_hub::{
     Accounting, ChannelName, Condition, Draft, Epoch, History, HistoryQuery, HomeReport, Kind,
@@ -155,6 +156,22 @@ impl Inspect for Shards {
     ) {
         self.asked.lock().unwrap().push(format!("{shard} prolong {user} {only:?} {until_s:?}"));
         reply(1);
+    }
+
+    fn give(
+        &self,
+        shard: usize,
+        who: (Box<str>, Only),
+        given: Arc<GivenChannel>,
+        reply: Reply<u64>,
+    ) {
+        self.asked.lock().unwrap().push(format!("{shard} give {who:?} {given:?}"));
+        reply(u64::from(&*who.0 == "full"));
+    }
+
+    fn take_away(&self, shard: usize, who: (Box<str>, Only), name: ChannelName, reply: Reply<()>) {
+        self.asked.lock().unwrap().push(format!("{shard} take {who:?} {name}"));
+        reply(());
     }
 
     fn history(&self, name: ChannelName, query: HistoryQuery, reply: Reply<Option<History>>) {

@@ -66,6 +66,8 @@ pub enum Disconnect {
     Slow = 3008,
     /// What the client missed cannot be sent, in a channel for which it does not ask itself.
     InsufficientState = 3010,
+    /// The time of a subscription is over for which the client does not ask itself.
+    SubscriptionExpired = 3006,
     /// The client has not answered a ping.
     NoPong = 3012,
     /// The token is not good, and a new one of the same kind would not be.
@@ -101,6 +103,7 @@ impl Disconnect {
             Self::Expired => "connection expired",
             Self::Slow => "slow",
             Self::InsufficientState => "insufficient state",
+            Self::SubscriptionExpired => "subscription expired",
             Self::NoPong => "no pong",
             Self::InvalidToken => "invalid token",
             Self::BadRequest => "bad request",

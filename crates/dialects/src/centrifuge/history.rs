@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 use switchboard_hub::Start;
 
 use super::fields::is_zero_offset;
-use super::subscribe::start;
 
 /// What a client wants of the history of a channel.
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +39,7 @@ pub struct Since<'a> {
 impl Since<'_> {
     /// Behind it.
     pub fn start(&self) -> Start {
-        start(self.offset, &self.epoch)
+        Start::behind(self.offset, &self.epoch)
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a client is sent without a command.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use switchboard_hub::Publication;
 
 use super::codes::Unsubscribed;
 use super::data;
+use super::fields::is_zero_offset;
 use super::framing::Framing;
 use crate::json::push_json;
 use crate::{Body, Label, Shape};
@@ -26,6 +28,21 @@ pub enum Push<'a> {
         code: u16,
         /// The same for people.
         reason: &'a str,
+    },
+    /// A subscription has begun for which the client did not ask.
+    Subscribe {
+        /// It may go on behind what it has got.
+        recoverable: bool,
+        /// It hears when something is missing.
+        positioned: bool,
+        /// Which life of the stream.
+        epoch: &'a str,
+        /// Where it stands before the publications that follow; 0 is not written.
+        #[serde(skip_serializing_if = "is_zero_offset")]
+        offset: u64,
+        /// What the backend tells the client.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<&'a RawValue>,
     },
 }
 
@@ -125,6 +142,18 @@ mod tests {
             shape => panic!("{shape:?}"),
         };
         assert!(Arc::ptr_eq(&body(Framing::Message), &body(Framing::ChunkedLine)));
+    }
+
+    #[test]
+    fn a_subscription_that_the_server_begins_says_where_it_stands() {
+        let mut out = Vec::new();
+        let data = serde_json::from_str("[1]").ok();
+        Push::Subscribe { recoverable: true, positioned: true, epoch: "abc", offset: 0, data }
+            .write("c", Framing::Message, &mut out);
+        assert_eq!(
+            &out[2..],
+            br#"{"push":{"channel":"c","subscribe":{"recoverable":true,"positioned":true,"epoch":"abc","data":[1]}}}"#
+        );
     }
 
     #[test]

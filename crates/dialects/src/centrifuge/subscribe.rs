@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use switchboard_hub::{Epoch, Position, Start};
+use switchboard_hub::Start;
 
 use super::fields::{is_false, is_zero, is_zero_offset};
 
@@ -50,9 +50,9 @@ impl Subscribe<'_> {
         self.flag & REJECT_UNRECOVERED != 0
     }
 
-    /// Where it begins.
+    /// Where it begins. Clients send an epoch of their own where they know that their place is lost.
     pub fn start(&self) -> Start {
-        if self.recover { start(self.offset, &self.epoch) } else { Start::Now }
+        if self.recover { Start::behind(self.offset, &self.epoch) } else { Start::Now }
     }
 }
 
@@ -73,19 +73,7 @@ pub struct Recover<'a> {
 impl Recover<'_> {
     /// Where it begins.
     pub fn start(&self) -> Start {
-        if self.recover { start(self.offset, &self.epoch) } else { Start::Now }
-    }
-}
-
-/// Clients send an epoch of their own where they know that their place is lost, so one that is not ours is a
-/// stream that nobody has.
-pub(super) fn start(offset: u64, epoch: &str) -> Start {
-    if epoch.is_empty() {
-        return Start::AfterOffset(offset);
-    }
-    match epoch.parse() {
-        Ok(epoch) => Start::After(Position { epoch, offset }),
-        Err(_) => Start::After(Position { epoch: Epoch::from_random(0), offset: 0 }),
+        if self.recover { Start::behind(self.offset, &self.epoch) } else { Start::Now }
     }
 }
 

@@ -21,6 +21,17 @@ impl ClientIds {
     }
 }
 
+impl ClientIds {
+    /// The connection of a shard that has this name, if it is one that the server has made.
+    pub(crate) fn find(&self, shard: ShardId, name: &str) -> Option<ConnId> {
+        let mut parts = name.split('-').map(|part| u64::from_str_radix(part, 16).ok());
+        let mut next = || u32::try_from(parts.next()??).ok();
+        let (slot, _, high, low) = (next()?, next()?, next()?, next()?);
+        let id = ConnId::new(slot, high.checked_mul(1 << 16)?.checked_add(low)?);
+        (self.of(shard, id) == name).then_some(id)
+    }
+}
+
 impl fmt::Debug for ClientIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClientIds")
@@ -40,5 +51,12 @@ mod tests {
         assert_eq!(first, ids.clone().of(ShardId(1), ConnId::new(2, 3)));
         assert!([name(0, 2, 3), name(1, 3, 3), name(1, 2, 0x1_0003)].iter().all(|it| *it != first));
         assert_ne!(first, other.of(ShardId(1), ConnId::new(2, 3)));
+        assert_eq!(ids.find(ShardId(1), &first), Some(ConnId::new(2, 3)));
+        let last = name(1, u32::MAX, u32::MAX);
+        assert_eq!(ids.find(ShardId(1), &last), Some(ConnId::new(u32::MAX, u32::MAX)));
+        for unknown in [&name(0, 2, 3), &other.of(ShardId(1), ConnId::new(2, 3)), "", "1-2", "-+-"]
+        {
+            assert_eq!(ids.find(ShardId(1), unknown), None, "{unknown}");
+        }
     }
 }

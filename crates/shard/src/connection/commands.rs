@@ -1,7 +1,10 @@
 //! The commands of a Centrifuge client that wait for something.
 
+use std::sync::Arc;
+
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_hooks::Verdict;
-use switchboard_hub::Start;
+use switchboard_hub::{ChannelName, Start};
 
 use super::counted::Counted;
 
@@ -18,6 +21,8 @@ pub(crate) struct Commands {
     pub(crate) verdict: Option<Verdict>,
     /// What goes on once the home of its channel has answered.
     pub(crate) awaited: Option<Awaited>,
+    /// What a backend wants of its subscriptions, and cannot be done yet: as much as there may be channels.
+    pub(crate) orders: Vec<Order>,
     /// Those headers of the upgrade that backends want to see of a client that begins.
     pub(crate) connect_headers: Headers,
     /// Those that they want to see of one that asks for a channel, before it has begun.
@@ -28,6 +33,25 @@ pub(crate) struct Commands {
     pub(crate) counted: Option<Counted>,
 }
 
+/// What a backend wants of the subscriptions of a client.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// That it has this channel.
+    Give(Arc<GivenChannel>),
+    /// That it has this one no more.
+    TakeAway(ChannelName),
+}
+
+impl Order {
+    /// The channel.
+    pub(crate) fn name(&self) -> &ChannelName {
+        match self {
+            Self::Give(given) => &given.name,
+            Self::TakeAway(name) => name,
+        }
+    }
+}
+
 /// What waits for the homes of channels.
 #[derive(Debug)]
 pub(crate) enum Awaited {
@@ -35,6 +59,8 @@ pub(crate) enum Awaited {
     Connection(Box<Connecting>),
     /// To listen to a channel: the command with this number.
     Subscription(u32, Beginning),
+    /// To listen to a channel for which it has not asked.
+    Given(Beginning),
     /// To read what a channel keeps.
     History(Reading),
 }
@@ -45,7 +71,7 @@ impl Awaited {
         let start = |beginning: &Beginning| (beginning.nth, beginning.start);
         match self {
             Self::Connection(connecting) => connecting.begins.iter().map(start).collect(),
-            Self::Subscription(_, beginning) => vec![start(beginning)],
+            Self::Subscription(_, beginning) | Self::Given(beginning) => vec![start(beginning)],
             Self::History(reading) => vec![(reading.nth, Start::Now)],
         }
     }
@@ -108,6 +134,7 @@ impl Commands {
         self.held.is_empty()
             && self.verdict.is_none()
             && self.awaited.is_none()
+            && self.orders.is_empty()
             && self.connect_headers.is_empty()
             && self.subscribe_headers.is_empty()
             && self.session.is_none()

@@ -35,7 +35,7 @@ pub(crate) use busy::{Busy, Lost, ResumeRequest, Then, Untold};
 pub(crate) use by_slot::{BySlot, Vacant};
 pub(crate) use calling::Calling;
 pub use client_ids::ClientIds;
-pub(crate) use commands::{Awaited, Beginning, Connecting, Headers, Reading, Wanted};
+pub(crate) use commands::{Awaited, Beginning, Connecting, Headers, Order, Reading, Wanted};
 pub(crate) use counted::{Counted, HeldBytes};
 pub use emulation_keys::EmulationKeys;
 pub(crate) use emulation_keys::EmulationSession;

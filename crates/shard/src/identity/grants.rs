@@ -7,6 +7,8 @@ use crate::connection::{BySlot, Vacant};
 pub(crate) enum GrantedBy {
     /// The token or the backend that said who the client is.
     Identity,
+    /// A backend that gave it the channel later.
+    Backend,
 }
 
 /// One such subscription of a connection.
@@ -15,6 +17,8 @@ pub(crate) struct Grant {
     /// Which of the connection's.
     pub(crate) nth: u16,
     pub(crate) by: GrantedBy,
+    /// When it is over, in Unix seconds; the largest number for no end.
+    pub(crate) end_s: u32,
 }
 
 /// Those of one connection: no more than it has subscriptions.
@@ -47,6 +51,14 @@ impl Grants {
         all.0.iter().find(|grant| grant.nth == nth).copied()
     }
 
+    /// The subscriptions of connections in a page of slots that are over by now, each with its slot.
+    pub(crate) fn due(&self, page: usize, now_s: u32) -> impl Iterator<Item = (u32, u16)> {
+        let all = self.0.page(page).flat_map(|(slot, all)| {
+            all.iter().flat_map(|all| &all.0).map(move |grant| (slot, grant))
+        });
+        all.filter(move |(_, grant)| grant.end_s <= now_s).map(|(slot, grant)| (slot, grant.nth))
+    }
+
     /// A subscription of the connection in this slot is over.
     pub(crate) fn remove(&mut self, slot: u32, nth: u16) {
         if let Some(Some(all)) = self.0.get_mut(slot) {
@@ -66,8 +78,10 @@ mod tests {
     fn a_connection_has_grants_as_long_as_their_subscriptions() {
         let mut grants = Grants::default();
         let by = GrantedBy::Identity;
-        grants.add(7, Grant { nth: 0, by });
-        grants.add(7, Grant { nth: 3, by });
+        grants.add(7, Grant { nth: 0, by, end_s: 5 });
+        grants.add(7, Grant { nth: 3, by, end_s: u32::MAX });
+        assert_eq!(grants.due(0, 4).count(), 0);
+        assert_eq!(grants.due(0, 5).collect::<Vec<_>>(), [(7, 0)]);
         assert!(grants.get(7, 3).is_some() && grants.get(7, 1).is_none());
         assert!(grants.get(8, 3).is_none());
         grants.remove(7, 0);

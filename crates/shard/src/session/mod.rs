@@ -61,8 +61,11 @@ mod v1;
 mod verbs;
 mod websocket;
 
+use std::sync::Arc;
+
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_hooks::Verdict;
-use switchboard_hub::{Receipt, Subscription, Work};
+use switchboard_hub::{ChannelName, Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
@@ -293,6 +296,21 @@ pub(crate) fn on_stop(core: &mut Core, id: ConnId, code: u16) {
     if let Some(session) = of(core, id) {
         dispatch!(session, on_stop(core, id, code));
     }
+}
+
+/// The time of a subscription is over that the client does not have by its own right.
+pub(crate) fn on_subscription_end(core: &mut Core, id: ConnId, nth: u16) {
+    centrifuge::Centrifuge::on_subscription_end(core, id, nth);
+}
+
+/// A backend gives a channel to a client that asks for channels as it goes. False where it has as many as it may.
+pub(crate) fn give(core: &mut Core, id: ConnId, given: &Arc<GivenChannel>) -> bool {
+    centrifuge::Centrifuge::give(core, id, given)
+}
+
+/// A backend takes a channel away from such a client.
+pub(crate) fn take_away(core: &mut Core, id: ConnId, name: &ChannelName) {
+    centrifuge::Centrifuge::take_away(core, id, name);
 }
 
 /// Whether a peer that has ended its side may still wait for an answer.

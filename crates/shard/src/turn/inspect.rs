@@ -1,5 +1,8 @@
 //! What the internal API asks about the clients of a shard.
 
+use std::sync::Arc;
+
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_hub::{ChannelName, SlowClient, SubscriberInfo, Subscription};
 use switchboard_plane::ConnId;
 
@@ -7,6 +10,7 @@ use crate::command::Chosen;
 use crate::connection::Connection;
 use crate::core::Core;
 use crate::identity::NEVER_S;
+use crate::session;
 use crate::subscribe::presence::name_of;
 
 fn subscriber(core: &Core, connection: &Connection) -> SubscriberInfo {
@@ -39,6 +43,37 @@ pub(crate) fn prolong(core: &mut Core, user: &str, only: &Chosen, until_s: Optio
         core.identities.prolong(*slot, until_s.unwrap_or(NEVER_S));
     }
     slots.len() as u64
+}
+
+/// Subscribes some connections of a user to a channel; says how many have as many channels as they may.
+pub(crate) fn give(core: &mut Core, user: &str, only: &Chosen, given: &Arc<GivenChannel>) -> u64 {
+    let clients = asking(core, user, only);
+    clients.into_iter().filter(|id| !session::give(core, *id, given)).count() as u64
+}
+
+/// Ends the subscriptions of some connections of a user to a channel.
+pub(crate) fn take_away(core: &mut Core, user: &str, only: &Chosen, name: &ChannelName) {
+    for id in asking(core, user, only) {
+        session::take_away(core, id, name);
+    }
+}
+
+/// Those connections of a user whose clients ask for channels as they go. One that is named need not have shown
+/// whose it is.
+fn asking(core: &Core, user: &str, only: &Chosen) -> Vec<ConnId> {
+    let connections = match only.only.as_deref() {
+        Some(name) => core.config.client_ids.find(core.shard, name).into_iter().collect(),
+        None => {
+            let slots = chosen(core, user, only).into_iter();
+            slots.filter_map(|slot| core.slab.at(slot)).map(|connection| connection.id).collect()
+        }
+    };
+    let asks = |id: &ConnId| {
+        core.slab.get(*id).is_some_and(|it| it.session.is_begun_centrifuge())
+            && core.identities.user(id.index()).unwrap_or_default() == user
+    };
+    let connections: Vec<ConnId> = connections;
+    connections.into_iter().filter(asks).collect()
 }
 
 fn chosen(core: &Core, user: &str, only: &Chosen) -> Vec<u32> {

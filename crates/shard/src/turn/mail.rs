@@ -86,6 +86,13 @@ impl<P: Plane> Shard<P> {
             Command::Prolong { user, only, until_s, reply } => {
                 reply(inspect::prolong(&mut self.core, &user, &only, until_s));
             }
+            Command::Give { user, only, given, reply } => {
+                reply(inspect::give(&mut self.core, &user, &only, &given));
+            }
+            Command::TakeAway { user, only, name, reply } => {
+                inspect::take_away(&mut self.core, &user, &only, &name);
+                reply(());
+            }
             Command::History { name, query, reply } => {
                 reply(hub.history_home(*now_ms, &name, query));
             }

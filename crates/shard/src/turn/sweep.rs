@@ -31,6 +31,8 @@ enum Due {
     Silence,
     /// Its client is to go.
     End(End),
+    /// One of its subscriptions is over, by its slot.
+    Subscription(u16),
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +58,12 @@ impl Sweep {
             }
             self.due
                 .extend(identity::due(core, self.next_page).map(|(id, end)| (id, Due::End(end))));
+            let grants = core.identities.grants.due(self.next_page, identity::now_s(core));
+            self.due.extend(
+                grants.filter_map(|(slot, nth)| {
+                    Some((core.slab.at(slot)?.id, Due::Subscription(nth)))
+                }),
+            );
             self.next_page += 1;
         }
         for (id, due) in self.due.drain(..) {
@@ -72,6 +80,7 @@ impl Sweep {
                 // What was due before may have ended it already.
                 Due::End(end) if identity::is_due(core, id) => session::on_end(core, id, end),
                 Due::End(_) => {}
+                Due::Subscription(nth) => session::on_subscription_end(core, id, nth),
             }
         }
         self.next_page < end

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use switchboard_dialects::centrifuge::{
-    Disconnect, ErrorCode, Reply, Subscribed, json_of, publication,
+    Disconnect, ErrorCode, Push, Reply, Subscribed, json_of, publication,
 };
 use switchboard_hub::{
     ChannelName, Epoch, Form, OnGap, Position, Publication, Start, Subscription,
 };
 use switchboard_plane::ConnId;
 
+use super::push::push;
 use super::reply::{refuse, reply};
 use super::{close, connected, history};
 use crate::connection::{Awaited, Beginning, Connecting, Reading, ResumeRequest};
@@ -41,7 +42,7 @@ pub(super) fn begin(core: &mut Core, id: ConnId, awaited: Awaited) {
     };
     let begin_now = match &awaited {
         Awaited::Connection(connecting) => connecting.begins.iter().all(begins_now),
-        Awaited::Subscription(_, beginning) => begins_now(beginning),
+        Awaited::Subscription(_, beginning) | Awaited::Given(beginning) => begins_now(beginning),
         Awaited::History(_) => false,
     };
     if begin_now {
@@ -84,7 +85,9 @@ pub(super) fn deleted(core: &mut Core, id: ConnId) {
     }
     match take_awaited(core, id) {
         None => {}
-        Some(Awaited::Connection(_)) => close::close(core, id, Disconnect::InsufficientState),
+        Some(Awaited::Connection(_) | Awaited::Given(_)) => {
+            close::close(core, id, Disconnect::InsufficientState)
+        }
         Some(Awaited::Subscription(command, beginning)) => {
             subscribe::leave_one(core, id, beginning.nth);
             refuse(core, id, command, ErrorCode::Internal);
@@ -124,6 +127,7 @@ fn tell(core: &mut Core, id: ConnId, awaited: Awaited, lost: &[Lost]) {
         Awaited::Subscription(command, beginning) => {
             tell_subscribed(core, id, command, beginning, !lost.is_empty());
         }
+        Awaited::Given(beginning) => tell_given(core, id, beginning, !lost.is_empty()),
         Awaited::History(Reading { command, nth, wanted }) => {
             if let Some(subscription) = core.subscription(id, nth) {
                 history::tell(core, id, command, subscription.channel, wanted);
@@ -154,6 +158,16 @@ fn tell_subscribed(core: &mut Core, id: ConnId, command: u32, beginning: Beginni
     if let Some(begun) = Begun::of(core, id, beginning, is_lost, &mut bytes) {
         reply(core, id, command, &Reply::Subscribe(begun.result()));
     }
+}
+
+/// Says that a client listens to a channel for which it did not ask. What it is to get of before follows.
+fn tell_given(core: &mut Core, id: ConnId, beginning: Beginning, is_lost: bool) {
+    let Some(begun) = Begun::of(core, id, beginning, is_lost, &mut 0) else {
+        return;
+    };
+    let Subscribed { recoverable, positioned, epoch, offset, data, .. } = begun.result();
+    let subscribe = Push::Subscribe { recoverable, positioned, epoch, offset, data };
+    push(core, id, begun.name.as_str(), &subscribe);
 }
 
 /// A subscription that has begun.

@@ -22,6 +22,7 @@ pub(super) fn close(core: &mut Core, id: ConnId, why: Disconnect) {
         | Disconnect::Expired
         | Disconnect::ForceDisconnect
         | Disconnect::InsufficientState
+        | Disconnect::SubscriptionExpired
         | Disconnect::InvalidToken => {}
         Disconnect::Stale => counters.timed_out_head.add(1),
         Disconnect::BadRequest | Disconnect::InappropriateProtocol => {

@@ -6,7 +6,9 @@ use switchboard_hub::Kind;
 use switchboard_plane::ConnId;
 
 use super::progress::Progress;
-use super::{close, connect, messages, pings, presence, publish, read, refresh, reply, subscribe};
+use super::{
+    close, connect, messages, orders, pings, presence, publish, read, refresh, reply, subscribe,
+};
 use crate::connection::{Asking, Counted, InputReason};
 use crate::core::Core;
 use crate::session::asking;
@@ -27,6 +29,7 @@ pub(super) fn message(core: &mut Core, id: ConnId, kind: Kind, bytes: &[u8]) {
 
 /// Goes on with what waits.
 pub(super) fn go_on(core: &mut Core, id: ConnId) {
+    orders::obey(core, id);
     if !may_go_on(core, id) {
         return;
     }

@@ -5,6 +5,7 @@ use switchboard_dialects::centrifuge::{Connect, Disconnect, ErrorCode};
 use switchboard_hooks::{Answer, Client, Question, Refusal, Verdict};
 use switchboard_plane::ConnId;
 
+use super::connected::GRACE_S;
 use super::progress::{Progress, take_verdict};
 use super::push::framing;
 use super::server_side::{self, NotGiven};
@@ -16,9 +17,6 @@ use crate::hooks;
 use crate::identity::{self, Unshown};
 use crate::lifecycle::admission;
 use crate::subscribe::{events, presence::name_of};
-
-/// How long a client may take for a new token once its time is over, in seconds.
-pub(super) const GRACE_S: u32 = 25;
 
 /// A client begins.
 pub(super) fn connect(core: &mut Core, id: ConnId, number: u32, request: &Connect<'_>) -> Progress {

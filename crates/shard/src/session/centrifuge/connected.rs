@@ -16,6 +16,9 @@ const VERSION: &str = concat!("switchboard ", env!("CARGO_PKG_VERSION"));
 /// What it is called where a client says it again with its session. There is one.
 const NODE: &str = "switchboard";
 
+/// How long a client may take for a new token once its time is over, in seconds.
+pub(super) const GRACE_S: u32 = 25;
+
 /// Tells a client that it has begun, until when, and with which channels.
 pub(super) fn tell(
     core: &mut Core,

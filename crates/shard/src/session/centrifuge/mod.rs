@@ -16,6 +16,7 @@ mod history;
 mod join_leave;
 mod messages;
 mod open;
+mod orders;
 mod pings;
 mod presence;
 mod progress;
@@ -28,9 +29,12 @@ mod server_side;
 mod stream;
 mod subscribe;
 
+use std::sync::Arc;
+
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_dialects::centrifuge::Framing;
 use switchboard_hooks::Verdict;
-use switchboard_hub::{Receipt, Subscription};
+use switchboard_hub::{ChannelName, Receipt, Subscription};
 use switchboard_plane::ConnId;
 
 use super::asking;
@@ -47,6 +51,23 @@ pub(super) use stream::open_stream;
 
 /// All sessions that [`Session::is_centrifuge`](crate::connection::Session::is_centrifuge) names.
 pub(super) struct Centrifuge;
+
+impl Centrifuge {
+    /// A backend gives its client a channel. False where it has as many as it may.
+    pub(super) fn give(core: &mut Core, id: ConnId, given: &Arc<GivenChannel>) -> bool {
+        orders::give(core, id, given)
+    }
+
+    /// A backend takes a channel away from its client.
+    pub(super) fn take_away(core: &mut Core, id: ConnId, name: &ChannelName) {
+        orders::take_away(core, id, name);
+    }
+
+    /// The time of a subscription is over.
+    pub(super) fn on_subscription_end(core: &mut Core, id: ConnId, nth: u16) {
+        server_side::on_end(core, id, nth);
+    }
+}
 
 impl Verbs for Centrifuge {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {

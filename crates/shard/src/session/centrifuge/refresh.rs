@@ -5,9 +5,9 @@ use switchboard_hub::ChannelName;
 use switchboard_plane::ConnId;
 
 use super::progress::Progress;
-use super::{close, connect, connected, reply, server_side, subscribe};
+use super::{close, connect, connected, reply, subscribe};
 use crate::core::Core;
-use crate::identity::{self, Shown, Unshown};
+use crate::identity::{self, GrantedBy, Shown, Unshown};
 use crate::session::asking::asked;
 use crate::session::renewal::{self, NotRenewed};
 use crate::subscribe::presence::name_of;
@@ -57,13 +57,17 @@ pub(super) fn refresh(core: &mut Core, id: ConnId, number: u32, token: &[u8]) ->
     Progress::Done
 }
 
-/// Ends the subscriptions that the new token does not grant: one that the server gave the client needs its name
-/// in the token.
+/// Ends the subscriptions that the new token does not grant: one that the old token gave the client needs its name
+/// in the new one, and of one that a backend gave it the token says nothing.
 fn end_lost(core: &mut Core, id: ConnId, is_same: bool) {
     let (config, shown) = (&core.config, Shown::by(core, id));
     let is_lost = |(nth, name): (u16, &ChannelName)| {
         let may = renewal::keeps(config, shown, is_same, name);
-        !may || (server_side::is(core, id, nth) && !shown.names(name))
+        match core.identities.grants.get(id.index(), nth).map(|grant| grant.by) {
+            None => !may,
+            Some(GrantedBy::Identity) => !may || !shown.names(name),
+            Some(GrantedBy::Backend) => false,
+        }
     };
     let all =
         core.subscriptions(id).filter_map(|(nth, to)| Some((nth, core.hub.name(to.channel)?)));

@@ -3,15 +3,18 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use switchboard_api::centrifugo::GivenChannel;
 use switchboard_auth::{Claims, Opening};
-use switchboard_dialects::centrifuge::Recover;
+use switchboard_dialects::centrifuge::{Disconnect, Recover};
 use switchboard_hub::{ChannelName, Start};
 use switchboard_plane::ConnId;
 
 use super::begin::start;
+use super::close;
+use super::connected::GRACE_S;
 use crate::connection::Beginning;
 use crate::core::Core;
-use crate::identity::{self, Grant, GrantedBy};
+use crate::identity::{self, Grant, GrantedBy, NEVER_S};
 use crate::subscribe::{self, events, presence, watches};
 
 /// Why a client cannot have the channels that it is to have.
@@ -58,7 +61,7 @@ pub(super) fn subscribe(
         let recover = had.get(name.as_str());
         let asked = recover.map_or(Start::Now, Recover::start);
         let start = start(core, id, name, asked);
-        let Some(nth) = take(core, id, name, GrantedBy::Identity) else {
+        let Some(nth) = take(core, id, name, (GrantedBy::Identity, NEVER_S)) else {
             break;
         };
         let options = opening.and_then(|opening| opening.channels.get(name.as_str()));
@@ -73,11 +76,24 @@ pub(super) fn subscribe(
     begins
 }
 
-/// Subscribes a client to a channel on another word than its own.
-fn take(core: &mut Core, id: ConnId, name: &ChannelName, by: GrantedBy) -> Option<u16> {
+/// Subscribes a client to a channel that a backend gives it.
+pub(super) fn give(core: &mut Core, id: ConnId, given: &GivenChannel) -> Option<Beginning> {
+    let end_s = given.end_s.map_or(NEVER_S, |end_s| end_s.saturating_add(GRACE_S));
+    let (start, offset) = given.start;
+    let nth = take(core, id, &given.name, (GrantedBy::Backend, end_s))?;
+    Some(Beginning { nth, start, offset, rejects_unrecovered: false, data: given.data.clone() })
+}
+
+/// Subscribes a client to a channel on another word than its own, until then.
+fn take(
+    core: &mut Core,
+    id: ConnId,
+    name: &ChannelName,
+    (by, end_s): (GrantedBy, u32),
+) -> Option<u16> {
     let nth = subscribe::subscribe_to(core, id, name)?;
     watches::give_way(core, id, name);
-    core.identities.grants.add(id.index(), Grant { nth, by });
+    core.identities.grants.add(id.index(), Grant { nth, by, end_s });
     presence::joined_one(core, id, nth);
     events::joined_one(core, id, nth);
     Some(nth)
@@ -87,6 +103,16 @@ fn take(core: &mut Core, id: ConnId, name: &ChannelName, by: GrantedBy) -> Optio
 pub(super) fn is(core: &Core, id: ConnId, nth: u16) -> bool {
     let grant = core.identities.grants.get(id.index(), nth);
     grant.is_some_and(|grant| match grant.by {
-        GrantedBy::Identity => true,
+        GrantedBy::Identity | GrantedBy::Backend => true,
     })
+}
+
+/// The time of a subscription is over. One that has not begun ends later.
+pub(super) fn on_end(core: &mut Core, id: ConnId, nth: u16) {
+    let is_over = |grant: Grant| grant.end_s <= identity::now_s(core);
+    let awaits_home = core.slab.get(id).is_some_and(|connection| connection.gates.awaits_home());
+    if core.identities.grants.get(id.index(), nth).is_some_and(is_over) && !awaits_home {
+        core.counters.closed_expired.add(1);
+        close::close(core, id, Disconnect::SubscriptionExpired);
+    }
 }

@@ -1,0 +1,46 @@
+//! Channels that a backend gives to the connections of a user, and takes away.
+
+use std::sync::Arc;
+
+use switchboard_api::centrifugo::{CallError, OfSubscription};
+use switchboard_hub::ChannelName;
+
+use super::result::{Empty, json};
+use crate::inspect::Only;
+use crate::state::ApiState;
+
+pub(super) async fn subscribe(
+    state: &ApiState,
+    asked: &OfSubscription,
+) -> Result<Vec<u8>, CallError> {
+    let given = Arc::new(asked.given()?);
+    is_known(state, &given.name)?;
+    let (user, only) = (asked.user(), Only { client: asked.client()?, ..Only::default() });
+    let give = |shard, reply| {
+        state.inspect.give(shard, (user.clone(), only.clone()), Arc::clone(&given), reply);
+    };
+    let full = state.ask_all(give).await.map_err(|_| CallError::no_answer())?;
+    match full.into_iter().sum() {
+        0 => json(&Empty {}),
+        full => Err(CallError::too_many_channels(full)),
+    }
+}
+
+pub(super) async fn unsubscribe(
+    state: &ApiState,
+    asked: &OfSubscription,
+) -> Result<Vec<u8>, CallError> {
+    let name = asked.name()?;
+    is_known(state, &name)?;
+    let (user, only) = (asked.user(), Only { client: asked.client()?, ..Only::default() });
+    let take = |shard, reply| {
+        state.inspect.take_away(shard, (user.clone(), only.clone()), name.clone(), reply);
+    };
+    state.ask_all(take).await.map_err(|_| CallError::no_answer())?;
+    json(&Empty {})
+}
+
+fn is_known(state: &ApiState, name: &ChannelName) -> Result<(), CallError> {
+    let rules = state.config.namespaces.of(name);
+    rules.map(|_| ()).ok_or_else(|| CallError::unknown_channel(name))
+}
