@@ -34,10 +34,18 @@ for (const name of ["subscribed", "subscribing", "unsubscribed", "publication", 
 const subscriptions = new Map();
 const events = ["subscribing", "subscribed", "unsubscribed", "publication", "join", "leave", "error"];
 
-function subscribe({ channel, options }) {
+// Those of subscriptions are asked for in the same way.
+const giveOf = new Map();
+function getSubscriptionToken({ channel }) {
+  say({ event: "subscription token", channel });
+  return new Promise((resolve) => giveOf.set(channel, resolve));
+}
+
+function subscribe({ channel, options, hasTokens = false }) {
   const subscription = client.newSubscription(channel, {
     minResubscribeDelay: 20,
     maxResubscribeDelay: 200,
+    ...(hasTokens && { getToken: getSubscriptionToken }),
     ...options,
   });
   subscriptions.set(channel, subscription);
@@ -59,6 +67,7 @@ const answered = {
 
 const commands = {
   token: ({ token }) => give(token),
+  "subscription token": ({ channel, token }) => giveOf.get(channel)(token),
   connect: () => client.connect(),
   disconnect: () => client.disconnect(),
   subscribe,

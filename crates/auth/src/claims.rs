@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::opening;
+use crate::registered::{USER_BYTES_MAX, check_place, ends, seconds, user};
 use crate::value::value;
 use crate::{Opening, Patterns, TokenError};
 
@@ -38,7 +39,7 @@ pub type Who = Option<Arc<Claims>>;
 
 impl Claims {
     /// Longest `sub`, in bytes.
-    pub const USER_BYTES_MAX: usize = 255;
+    pub const USER_BYTES_MAX: usize = USER_BYTES_MAX;
     /// Longest `info`, in bytes.
     pub const INFO_BYTES_MAX: usize = 4_096;
     /// Longest `meta`, in bytes.
@@ -86,6 +87,8 @@ pub(crate) struct RawClaims {
     iss: Option<Value>,
     aud: Option<Value>,
     expire_at: Option<Value>,
+    /// Only a token for a subscription has it.
+    channel: Option<Value>,
     info: Option<Box<RawValue>>,
     b64info: Option<Value>,
     channels: Option<Value>,
@@ -97,9 +100,6 @@ pub(crate) struct RawClaims {
     b64data: Option<Value>,
 }
 
-/// How far the clocks of two machines may be apart, for `nbf`.
-const LEEWAY_S: u64 = 5;
-
 impl RawClaims {
     /// The claims of a token that is good at `now_s` (Unix seconds), of this issuer and for this audience
     /// where those are given.
@@ -109,22 +109,13 @@ impl RawClaims {
         issuer: Option<&str>,
         audience: Option<&str>,
     ) -> Result<Claims, TokenError> {
-        self.check_place(issuer, audience)?;
-        let expires_at_s = seconds("exp", self.exp.as_ref())?;
-        if expires_at_s.is_some_and(|at| at <= now_s) {
-            return Err(TokenError::Expired);
+        if self.channel.as_ref().is_some_and(|channel| !channel.is_null() && channel != "") {
+            return Err(TokenError::Purpose);
         }
-        if seconds("nbf", self.nbf.as_ref())?.is_some_and(|at| at > now_s + LEEWAY_S) {
-            return Err(TokenError::NotYetValid);
-        }
-        let connection_expires_at_s = match seconds("expire_at", self.expire_at.as_ref())? {
-            Some(0) => None,
-            Some(at) if at <= now_s => return Err(TokenError::Expired),
-            Some(at) => Some(at),
-            None => expires_at_s,
-        };
+        check_place((self.iss.as_ref(), self.aud.as_ref()), issuer, audience)?;
+        let ends = ends(self.exp.as_ref(), self.nbf.as_ref(), self.expire_at.as_ref(), now_s)?;
         let user = user("sub", self.sub.take())?;
-        self.claims(user, (expires_at_s, connection_expires_at_s), None)
+        self.claims(user, ends, None)
     }
 
     /// What is left, with these.
@@ -150,37 +141,6 @@ impl RawClaims {
             opening: Opening::new(data, subs),
         })
     }
-
-    /// Whose token it is, and for whom.
-    fn check_place(&self, issuer: Option<&str>, audience: Option<&str>) -> Result<(), TokenError> {
-        if let Some(expected) = issuer
-            && self.iss.as_ref().and_then(Value::as_str) != Some(expected)
-        {
-            return Err(TokenError::Issuer);
-        }
-        let Some(expected) = audience else {
-            return Ok(());
-        };
-        let is_for_us = match &self.aud {
-            Some(Value::String(audience)) => audience == expected,
-            Some(Value::Array(all)) => all.iter().any(|audience| audience == expected),
-            _ => false,
-        };
-        if is_for_us { Ok(()) } else { Err(TokenError::Audience) }
-    }
-}
-
-/// A `NumericDate` (RFC 7519 section 2), which may have a fraction.
-fn seconds(name: &'static str, number: Option<&Value>) -> Result<Option<u64>, TokenError> {
-    let Some(number) = number else {
-        return Ok(None);
-    };
-    let whole = number.as_u64().or_else(|| {
-        let seconds = number.as_f64().filter(|seconds| (0.0..1e15).contains(seconds))?;
-        #[expect(clippy::cast_sign_loss, reason = "it is not negative")]
-        Some(seconds as u64)
-    });
-    whole.map(Some).ok_or(TokenError::Claim(name))
 }
 
 /// A list of texts.
@@ -190,18 +150,6 @@ fn texts(name: &'static str, list: Option<Value>) -> Result<Vec<String>, TokenEr
         list => {
             list.and_then(|list| serde_json::from_value(list).ok()).ok_or(TokenError::Claim(name))
         }
-    }
-}
-
-fn user(name: &'static str, sub: Option<Value>) -> Result<Box<str>, TokenError> {
-    match sub {
-        None => Ok(Box::default()),
-        Some(Value::String(sub))
-            if sub.len() <= Claims::USER_BYTES_MAX && !sub.chars().any(char::is_control) =>
-        {
-            Ok(sub.into())
-        }
-        Some(_) => Err(TokenError::Claim(name)),
     }
 }
 
@@ -291,6 +239,12 @@ mod tests {
             assert_eq!(check(json), Err(TokenError::Claim(claim)), "{json}");
         }
         assert!(check(r#"{"channels":null,"subs":null,"publish":[]}"#).is_ok());
+    }
+
+    #[test]
+    fn a_token_of_a_subscription_is_none_of_a_connection() {
+        assert_eq!(check(r#"{"sub":"7","channel":"a"}"#), Err(TokenError::Purpose));
+        assert!(check(r#"{"sub":"7","channel":""}"#).is_ok());
     }
 
     #[test]

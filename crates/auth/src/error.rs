@@ -35,6 +35,11 @@ pub enum TokenError {
     /// `aud` does not have `token_audience` (RFC 7519 section 4.1.3).
     #[error("the token is for another audience")]
     Audience,
+    /// It is that of a subscription where one of a connection is wanted, or the other way round.
+    #[error(
+        "the token is for something else: one for a subscription names its `channel`, one for a connection none"
+    )]
+    Purpose,
     /// A claim is not what it must be.
     #[error("the claim `{0}` of the token is not what it must be")]
     Claim(&'static str),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::TokenError;
+use crate::registered::seconds;
 use crate::value::value;
 
 /// What a token or a connect hook says that counts only when a client begins, for those who are subscribed by the
@@ -24,6 +25,8 @@ pub struct Opening {
 pub struct ChannelOptions {
     /// What the client is told with the subscription: JSON, or other bytes.
     pub data: Option<Box<[u8]>>,
+    /// When the subscription ends, in Unix seconds; never if none.
+    pub expires_at_s: Option<u64>,
 }
 
 impl Opening {
@@ -57,6 +60,7 @@ pub(crate) struct Subs(BTreeMap<Box<str>, ChannelOptions>);
 struct RawOptions {
     data: Option<Box<RawValue>>,
     b64data: Option<Value>,
+    expire_at: Option<Value>,
 }
 
 /// The names in `subs`, and what it says of them beside.
@@ -69,10 +73,12 @@ pub(crate) fn subs(json: Option<Box<RawValue>>) -> Result<(Vec<String>, Subs), T
         serde_json::from_str(json.get()).map_err(|_| refused)?;
     let (mut names, mut subs, mut bytes) = (Vec::new(), Subs::default(), 0);
     for (name, options) in all.unwrap_or_default() {
-        let RawOptions { data: json, b64data } = options.unwrap_or_default();
-        if let Some(data) = data(json, b64data).map_err(|_| refused)? {
-            bytes += data.len();
-            subs.0.insert(name.as_str().into(), ChannelOptions { data: Some(data) });
+        let RawOptions { data: json, b64data, expire_at } = options.unwrap_or_default();
+        let data = data(json, b64data).map_err(|_| refused)?;
+        let expires_at_s = seconds("subs", expire_at.as_ref())?.filter(|at| *at > 0);
+        bytes += data.as_ref().map_or(0, |data| data.len());
+        if data.is_some() || expires_at_s.is_some() {
+            subs.0.insert(name.as_str().into(), ChannelOptions { data, expires_at_s });
         }
         names.push(name);
     }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{AlgorithmFamily, Header, Validation, decode, decode_header};
+use serde::de::DeserializeOwned;
 
 use crate::claims::RawClaims;
 use crate::keys::Key;
-use crate::{Claims, KeyError, KeySet, TokenError};
+use crate::subscription::RawSubscription;
+use crate::{Claims, KeyError, KeySet, SubscriptionClaims, TokenError};
 
 /// Checks tokens: with the server's keys, for its issuer and audience. Immutable; new keys are a new one.
 #[derive(Clone, Default)]
@@ -104,10 +106,24 @@ impl Unverified<'_> {
     /// One for each rule that a token can break.
     pub fn verify(&self, now_s: u64) -> Result<Claims, TokenError> {
         let Verifier { issuer, audience, .. } = self.verifier;
+        self.payload::<RawClaims>()?.check(now_s, issuer.as_deref(), audience.as_deref())
+    }
+
+    /// What the token says of one channel, if it is good at `now_s` (Unix seconds).
+    ///
+    /// # Errors
+    /// One for each rule that a token can break.
+    pub fn verify_subscription(&self, now_s: u64) -> Result<SubscriptionClaims, TokenError> {
+        let Verifier { issuer, audience, .. } = self.verifier;
+        self.payload::<RawSubscription>()?.check(now_s, issuer.as_deref(), audience.as_deref())
+    }
+
+    /// What is signed with one of the keys.
+    fn payload<T: DeserializeOwned>(&self) -> Result<T, TokenError> {
         let mut refused = TokenError::UnknownKey;
         for key in &self.keys {
-            match claims(self.token, &self.header, key) {
-                Ok(claims) => return claims.check(now_s, issuer.as_deref(), audience.as_deref()),
+            match payload(self.token, &self.header, key) {
+                Ok(payload) => return Ok(payload),
                 Err(error) => refused = error,
             }
         }
@@ -125,14 +141,14 @@ fn of_header(kind: &ErrorKind) -> TokenError {
     }
 }
 
-/// Checks the signature alone: what the claims say is for [`RawClaims::check`], with our time.
-fn claims(token: &[u8], header: &Header, key: &Key) -> Result<RawClaims, TokenError> {
+/// Checks the signature alone: what the claims say is for [`RawClaims::check`] and its like, with our time.
+fn payload<T: DeserializeOwned>(token: &[u8], header: &Header, key: &Key) -> Result<T, TokenError> {
     let mut validation = Validation::new(header.alg);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
-    match decode::<RawClaims>(token, &key.decoding, &validation) {
+    match decode::<T>(token, &key.decoding, &validation) {
         Ok(token) => Ok(token.claims),
         Err(error) => Err(match error.kind() {
             ErrorKind::InvalidSignature => TokenError::Signature,

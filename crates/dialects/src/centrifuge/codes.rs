@@ -126,6 +126,8 @@ pub enum Unsubscribed {
     Server = 2000,
     /// What it missed cannot be sent: it must ask where it stands.
     InsufficientState = 2500,
+    /// The time of its token is over.
+    Expired = 2501,
 }
 
 impl Unsubscribed {
@@ -139,6 +141,7 @@ impl Unsubscribed {
         match self {
             Self::Server => "server unsubscribe",
             Self::InsufficientState => "insufficient state",
+            Self::Expired => "expired",
         }
     }
 }

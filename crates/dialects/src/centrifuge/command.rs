@@ -45,12 +45,12 @@ pub enum Method<'a> {
     Send(Option<&'a RawValue>),
     /// To show a new token.
     Refresh(Cow<'a, str>),
+    /// To show a new token of a subscription.
+    SubRefresh(SubRefresh<'a>),
     /// To hear something.
     Ping,
     /// The answer to a ping of the server.
     Pong,
-    /// Something that the protocol has and the server has not.
-    Unserved,
 }
 
 /// A publication.
@@ -73,6 +73,17 @@ pub struct Rpc<'a> {
     /// The question.
     #[serde(borrow, default, deserialize_with = "raw")]
     pub data: Option<&'a RawValue>,
+}
+
+/// A new token of a subscription.
+#[derive(Debug, Deserialize)]
+pub struct SubRefresh<'a> {
+    /// The channel.
+    #[serde(borrow, default)]
+    pub channel: Cow<'a, str>,
+    /// The token.
+    #[serde(borrow, default)]
+    pub token: Cow<'a, str>,
 }
 
 /// Why a command is none: the connection ends.
@@ -228,7 +239,7 @@ impl<'de> Visitor<'de> for Fields {
                 Field::PresenceStats => map
                     .next_value::<Option<RawChannel<'de>>>()?
                     .map(|raw| Method::PresenceStats(raw.channel)),
-                Field::SubRefresh => map.next_value::<Option<Ignored>>()?.map(|_| Method::Unserved),
+                Field::SubRefresh => map.next_value::<Option<_>>()?.map(Method::SubRefresh),
             };
             raw.are_several |= raw.method.is_some() && method.is_some();
             raw.method = raw.method.or(method);
@@ -308,10 +319,9 @@ mod tests {
         assert!(is(r#"{"id":4,"presence_stats":{"channel":"c"}}"#, |it| {
             matches!(it, Method::PresenceStats(name) if name == "c")
         }));
-        assert!(is(r#"{"id":4,"sub_refresh":{"channel":"c"}}"#, |it| matches!(
-            it,
-            Method::Unserved
-        )));
+        assert!(is(r#"{"id":4,"sub_refresh":{"channel":"c","token":"t"}}"#, |it| {
+            matches!(it, Method::SubRefresh(it) if it.channel == "c" && it.token == "t")
+        }));
         let history =
             r#"{"id":4,"history":{"channel":"c","limit":-1,"since":{"offset":3},"reverse":true}}"#;
         assert!(is(history, |it| {

@@ -24,7 +24,7 @@ mod reply;
 mod subscribe;
 
 pub use codes::{Disconnect, ErrorCode, Unsubscribed, close_reason};
-pub use command::{Command, CommandError, Frame, Method, Publish, Rpc};
+pub use command::{Command, CommandError, Frame, Method, Publish, Rpc, SubRefresh};
 pub use connect::{Connect, Connected};
 pub use data::{json, json_of, publication};
 pub use emulation::{Emulation, commands_in};

@@ -53,6 +53,15 @@ pub enum Reply<'a> {
         #[serde(skip_serializing_if = "is_zero")]
         ttl: u32,
     },
+    /// The new token of a subscription counts.
+    SubRefresh {
+        /// The new time has an end, too.
+        #[serde(skip_serializing_if = "is_false")]
+        expires: bool,
+        /// How long that is, in seconds.
+        #[serde(skip_serializing_if = "is_zero")]
+        ttl: u32,
+    },
     /// Something to hear.
     Ping {},
     /// It is refused.

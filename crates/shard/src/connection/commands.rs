@@ -126,6 +126,8 @@ pub(crate) struct Beginning {
     pub(crate) rejects_unrecovered: bool,
     /// What the backend tells the client.
     pub(crate) data: Option<Box<[u8]>>,
+    /// When it ends without a new token, as its client is told that, in Unix seconds.
+    pub(crate) end_s: Option<u64>,
 }
 
 impl Commands {

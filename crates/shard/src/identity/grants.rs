@@ -9,6 +9,8 @@ pub(crate) enum GrantedBy {
     Identity,
     /// A backend that gave it the channel later.
     Backend,
+    /// A token for this subscription.
+    Token,
 }
 
 /// One such subscription of a connection.
@@ -51,6 +53,14 @@ impl Grants {
         all.0.iter().find(|grant| grant.nth == nth).copied()
     }
 
+    /// A subscription of the connection in this slot ends at another time.
+    pub(crate) fn prolong(&mut self, slot: u32, nth: u16, end_s: u32) {
+        let all = self.0.get_mut(slot).and_then(Option::as_mut);
+        if let Some(grant) = all.and_then(|all| all.0.iter_mut().find(|grant| grant.nth == nth)) {
+            grant.end_s = end_s;
+        }
+    }
+
     /// The subscriptions of connections in a page of slots that are over by now, each with its slot.
     pub(crate) fn due(&self, page: usize, now_s: u32) -> impl Iterator<Item = (u32, u16)> {
         let all = self.0.page(page).flat_map(|(slot, all)| {
@@ -84,6 +94,8 @@ mod tests {
         assert_eq!(grants.due(0, 5).collect::<Vec<_>>(), [(7, 0)]);
         assert!(grants.get(7, 3).is_some() && grants.get(7, 1).is_none());
         assert!(grants.get(8, 3).is_none());
+        grants.prolong(7, 0, 9);
+        assert!(grants.due(0, 5).next().is_none() && grants.due(0, 9).next().is_some());
         grants.remove(7, 0);
         grants.remove(7, 5);
         grants.remove(9, 0);

@@ -17,8 +17,10 @@ pub(crate) use expiry::{due, end_s, expires_s, is_due, now_s};
 pub(crate) use grants::{Grant, GrantedBy};
 pub(crate) use rights::{
     Shown, asks, check_subscribe, may_have_history, may_publish, may_see_presence, may_subscribe,
-    without_history,
+    may_subscribe_by_token, without_history,
 };
-pub(crate) use show::{Unshown, may_forward_cookie, show, verify, verify_again};
+pub(crate) use show::{
+    Unshown, may_forward_cookie, show, verify, verify_again, verify_subscription,
+};
 pub(crate) use table::{End, Identities, NEVER_S};
-pub(crate) use token_time::TokenTime;
+pub(crate) use token_time::{Shower, TokenTime};

@@ -68,6 +68,15 @@ pub(crate) fn may_subscribe(config: &Config, who: Shown<'_>, name: &ChannelName)
     is_allowed(config, who, name, |rules| rules.subscribe) && may_watch(config, who, name)
 }
 
+/// Whether a client may listen to a channel that a token for this subscription grants it. Such tokens are also for
+/// anonymous clients.
+pub(crate) fn may_subscribe_by_token(config: &Config, who: Shown<'_>, name: &ChannelName) -> bool {
+    let user = Some(who.user.unwrap_or_default());
+    let may = |access| allows(access, user, || true, |_| false);
+    may(rules(config, name).subscribe)
+        && watched(name).all(|name| may(rules(config, &name).presence))
+}
+
 /// Whether a backend decides if a client may listen to a channel.
 pub(crate) fn asks(config: &Config, who: Shown<'_>, name: &ChannelName) -> bool {
     rules(config, name).subscribe == Access::Hook && may_watch(config, who, name)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard_auth::{Place, Presented, TokenError, Who};
+use switchboard_auth::{Place, Presented, SubscriptionClaims, TokenError, Unverified, Who};
 use switchboard_dialects::Transport;
 use switchboard_plane::ConnId;
 use switchboard_ws::authority::Authority;
@@ -79,12 +79,25 @@ pub(crate) fn verify(
     token: &[u8],
     charge: impl FnOnce(&Core) -> Result<(), Reason>,
 ) -> Result<Who, Unshown> {
-    check(core, Shower::Newcomer, token, charge)
+    let claims = check(core, Shower::Newcomer, token, charge, |token, now_s| token.verify(now_s))?;
+    Ok(claims.map(Arc::new))
 }
 
 /// Checks a further token of a client that listens; none where the server accepts no tokens.
 pub(crate) fn verify_again(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
-    check(core, Shower::Listener, token, |_| Ok(()))
+    let claims =
+        check(core, Shower::Listener, token, |_| Ok(()), |token, now_s| token.verify(now_s))?;
+    Ok(claims.map(Arc::new))
+}
+
+/// Checks a token of a subscription, which `charge` counts; none where the server accepts no tokens.
+pub(crate) fn verify_subscription(
+    core: &mut Core,
+    shower: Shower,
+    token: &[u8],
+    charge: impl FnOnce(&Core) -> Result<(), Reason>,
+) -> Result<Option<SubscriptionClaims>, Unshown> {
+    check(core, shower, token, charge, |token, now_s| token.verify_subscription(now_s))
 }
 
 fn try_later(core: &Core, id: ConnId, reason: Reason) -> Answer {
@@ -92,12 +105,13 @@ fn try_later(core: &Core, id: ConnId, reason: Reason) -> Answer {
 }
 
 /// Checks a token, and counts its time.
-fn check(
+fn check<T>(
     core: &mut Core,
     shower: Shower,
     token: &[u8],
     charge: impl FnOnce(&Core) -> Result<(), Reason>,
-) -> Result<Who, Unshown> {
+    verify: impl FnOnce(&Unverified<'_>, u64) -> Result<T, TokenError>,
+) -> Result<Option<T>, Unshown> {
     let Some(verifier) = core.identities.verifier.clone() else {
         return Ok(None);
     };
@@ -107,12 +121,12 @@ fn check(
         }
         charge(core).map_err(Unshown::Refused)?;
         core.counters.tokens_verified.add(1);
-        unverified.verify(core.unix_s()).map_err(Unshown::Invalid)
+        verify(&unverified, core.unix_s()).map_err(Unshown::Invalid)
     });
     if matches!(claims, Err(Unshown::Invalid(_))) {
         core.counters.refused_token.add(1);
     }
-    claims.map(|claims| Some(Arc::new(claims)))
+    claims.map(Some)
 }
 
 /// A browser sends a cookie whatever page asks, so the page must be known, else the cookie counts as absent.

@@ -180,6 +180,8 @@ struct Begun {
     publications: Vec<Arc<Form>>,
     /// On one line.
     data: Option<Vec<u8>>,
+    expires: bool,
+    ttl: u32,
 }
 
 impl Begun {
@@ -213,6 +215,8 @@ impl Begun {
             recovered,
             publications,
             data: beginning.data.as_deref().map(json_of),
+            expires: beginning.end_s.is_some(),
+            ttl: connected::ttl_s(core, beginning.end_s),
         })
     }
 
@@ -229,6 +233,8 @@ impl Begun {
                 .filter_map(|form| serde_json::from_slice(form).ok())
                 .collect(),
             data: self.data.as_deref().and_then(|data| serde_json::from_slice(data).ok()),
+            expires: self.expires,
+            ttl: self.ttl,
             ..Subscribed::default()
         }
     }

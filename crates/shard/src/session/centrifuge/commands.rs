@@ -1,6 +1,6 @@
 //! The commands of a message, one after another.
 
-use switchboard_dialects::centrifuge::{Command, Disconnect, ErrorCode, Frame, Method};
+use switchboard_dialects::centrifuge::{Command, Disconnect, Frame, Method};
 use switchboard_hooks::Verdict;
 use switchboard_hub::Kind;
 use switchboard_plane::ConnId;
@@ -8,6 +8,7 @@ use switchboard_plane::ConnId;
 use super::progress::Progress;
 use super::{
     close, connect, messages, orders, pings, presence, publish, read, refresh, reply, subscribe,
+    subscription_token,
 };
 use crate::connection::{Asking, Counted, InputReason};
 use crate::core::Core;
@@ -151,9 +152,11 @@ fn obey_one(core: &mut Core, id: ConnId, line: &[u8]) -> Progress {
         Method::Rpc(request) => messages::ask(core, id, number, &request),
         Method::Send(data) => messages::send(core, id, data),
         Method::Refresh(token) => return refresh::refresh(core, id, number, token.as_bytes()),
+        Method::SubRefresh(request) => {
+            return subscription_token::refresh(core, id, number, &request);
+        }
         Method::Ping => reply::pong(core, id, number),
         Method::Pong => pings::pong(core, id),
-        Method::Unserved => reply::refuse(core, id, number, ErrorCode::NotAvailable),
     }
     Progress::Done
 }

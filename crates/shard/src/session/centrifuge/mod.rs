@@ -12,6 +12,7 @@ mod commands;
 mod connect;
 mod connected;
 mod emulated;
+mod expiry;
 mod history;
 mod join_leave;
 mod messages;
@@ -28,6 +29,7 @@ mod reply;
 mod server_side;
 mod stream;
 mod subscribe;
+mod subscription_token;
 
 use std::sync::Arc;
 
@@ -65,7 +67,7 @@ impl Centrifuge {
 
     /// The time of a subscription is over.
     pub(super) fn on_subscription_end(core: &mut Core, id: ConnId, nth: u16) {
-        server_side::on_end(core, id, nth);
+        expiry::on_end(core, id, nth);
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn refresh(core: &mut Core, id: ConnId, number: u32, token: &[u8]) ->
 }
 
 /// Ends the subscriptions that the new token does not grant: one that the old token gave the client needs its name
-/// in the new one, and of one that a backend gave it the token says nothing.
+/// in the new one, and of those that a backend or a token of their own gives it, it says nothing.
 fn end_lost(core: &mut Core, id: ConnId, is_same: bool) {
     let (config, shown) = (&core.config, Shown::by(core, id));
     let is_lost = |(nth, name): (u16, &ChannelName)| {
@@ -66,7 +66,7 @@ fn end_lost(core: &mut Core, id: ConnId, is_same: bool) {
         match core.identities.grants.get(id.index(), nth).map(|grant| grant.by) {
             None => !may,
             Some(GrantedBy::Identity) => !may || !shown.names(name),
-            Some(GrantedBy::Backend) => false,
+            Some(GrantedBy::Backend | GrantedBy::Token) => false,
         }
     };
     let all =

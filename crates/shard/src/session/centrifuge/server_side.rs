@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use switchboard_api::centrifugo::GivenChannel;
 use switchboard_auth::{Claims, Opening};
-use switchboard_dialects::centrifuge::{Disconnect, Recover};
+use switchboard_dialects::centrifuge::Recover;
 use switchboard_hub::{ChannelName, Start};
 use switchboard_plane::ConnId;
 
 use super::begin::start;
-use super::close;
 use super::connected::GRACE_S;
 use crate::connection::Beginning;
 use crate::core::Core;
@@ -61,16 +60,20 @@ pub(super) fn subscribe(
         let recover = had.get(name.as_str());
         let asked = recover.map_or(Start::Now, Recover::start);
         let start = start(core, id, name, asked);
-        let Some(nth) = take(core, id, name, (GrantedBy::Identity, NEVER_S)) else {
+        let options = opening.and_then(|opening| opening.channels.get(name.as_str()));
+        let end_s = options.and_then(|options| options.expires_at_s);
+        let end_s = end_s.and_then(|end_s| u32::try_from(end_s).ok());
+        let end_s = end_s.map_or(NEVER_S, |end_s| end_s.saturating_add(GRACE_S));
+        let Some(nth) = take(core, id, name, (GrantedBy::Identity, end_s)) else {
             break;
         };
-        let options = opening.and_then(|opening| opening.channels.get(name.as_str()));
         begins.push(Beginning {
             nth,
             start,
             offset: recover.map_or(0, |recover| recover.offset),
             rejects_unrecovered: false,
             data: options.and_then(|options| options.data.clone()),
+            end_s: None,
         });
     }
     begins
@@ -81,7 +84,8 @@ pub(super) fn give(core: &mut Core, id: ConnId, given: &GivenChannel) -> Option<
     let end_s = given.end_s.map_or(NEVER_S, |end_s| end_s.saturating_add(GRACE_S));
     let (start, offset) = given.start;
     let nth = take(core, id, &given.name, (GrantedBy::Backend, end_s))?;
-    Some(Beginning { nth, start, offset, rejects_unrecovered: false, data: given.data.clone() })
+    let data = given.data.clone();
+    Some(Beginning { nth, start, offset, rejects_unrecovered: false, data, end_s: None })
 }
 
 /// Subscribes a client to a channel on another word than its own, until then.
@@ -104,15 +108,6 @@ pub(super) fn is(core: &Core, id: ConnId, nth: u16) -> bool {
     let grant = core.identities.grants.get(id.index(), nth);
     grant.is_some_and(|grant| match grant.by {
         GrantedBy::Identity | GrantedBy::Backend => true,
+        GrantedBy::Token => false,
     })
-}
-
-/// The time of a subscription is over. One that has not begun ends later.
-pub(super) fn on_end(core: &mut Core, id: ConnId, nth: u16) {
-    let is_over = |grant: Grant| grant.end_s <= identity::now_s(core);
-    let awaits_home = core.slab.get(id).is_some_and(|connection| connection.gates.awaits_home());
-    if core.identities.grants.get(id.index(), nth).is_some_and(is_over) && !awaits_home {
-        core.counters.closed_expired.add(1);
-        close::close(core, id, Disconnect::SubscriptionExpired);
-    }
 }

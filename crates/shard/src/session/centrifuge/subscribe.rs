@@ -1,5 +1,6 @@
 //! `subscribe` and `unsubscribe`: the channels of a connection, as it goes.
 
+use switchboard_auth::{SubscriptionClaims, TokenError};
 use switchboard_dialects::centrifuge::{
     Disconnect, ErrorCode, Push, Reply, Subscribe, Unsubscribed,
 };
@@ -11,11 +12,12 @@ use super::begin::{self, start};
 use super::progress::{Progress, take_verdict};
 use super::push::push;
 use super::reply::{refuse, refuse_by_backend, reply};
+use super::subscription_token::{self, Fault};
 use super::{close, join_leave, server_side};
 use crate::connection::{Asking, Awaited, Beginning, Ticket};
 use crate::core::Core;
 use crate::hooks;
-use crate::identity::{self, Shown};
+use crate::identity::{self, Grant, GrantedBy, Shower, Shown};
 use crate::lifecycle::admission;
 use crate::subscribe::{self, events, presence, watches};
 
@@ -64,7 +66,19 @@ fn try_subscribe(
     if core.outgoing.pending_bytes(id) > 0 || (start != Start::Now && core.exchange.is_behind()) {
         return Ok(Progress::Again);
     }
-    if identity::may_subscribe(&core.config, Shown::by(core, id), &name) {
+    let token = match show(core, id, &name, &request.token)? {
+        Token::None => None,
+        Token::Good(claims) => Some(claims),
+        Token::Later => return Ok(Progress::Again),
+        Token::Final => return Ok(Progress::Done),
+    };
+    let shown = Shown::by(core, id);
+    if token.is_some() && identity::may_subscribe_by_token(&core.config, shown, &name) {
+        // It was charged when it was checked.
+        if channels > 1 {
+            charge(core, id, channels - 1)?;
+        }
+    } else if identity::may_subscribe(&core.config, shown, &name) {
         charge(core, id, channels)?;
     } else {
         match permit(core, id, &name, channels)? {
@@ -79,6 +93,10 @@ fn try_subscribe(
     let Some(nth) = subscribe::subscribe_to(core, id, &name) else {
         return Ok(Progress::Done);
     };
+    if let Some(claims) = &token {
+        let end_s = subscription_token::end_s(claims);
+        core.identities.grants.add(id.index(), Grant { nth, by: GrantedBy::Token, end_s });
+    }
     watches::give_way(core, id, &name);
     if let Some(presence) = presence {
         watches::watch(core, id, nth, &presence);
@@ -91,9 +109,45 @@ fn try_subscribe(
         offset: request.offset,
         rejects_unrecovered: request.rejects_unrecovered(),
         data: None,
+        end_s: token.and_then(|claims| claims.expires_at_s),
     };
     begin::begin(core, id, Awaited::Subscription(number, beginning));
     Ok(Progress::Done)
+}
+
+/// What a client shows for a channel.
+enum Token {
+    /// Nothing, or nothing that this server takes.
+    None,
+    Good(SubscriptionClaims),
+    /// It is checked later.
+    Later,
+    /// It ends the connection.
+    Final,
+}
+
+/// The token that a client shows for a channel.
+fn show(core: &mut Core, id: ConnId, name: &ChannelName, token: &str) -> Result<Token, ErrorCode> {
+    if token.is_empty() {
+        return Ok(Token::None);
+    }
+    match subscription_token::check(core, id, name, (token, Shower::Newcomer)) {
+        Ok(claims) => Ok(claims.map_or(Token::None, Token::Good)),
+        Err(Fault::Later) => {
+            core.await_verification(id);
+            Ok(Token::Later)
+        }
+        Err(Fault::Refused(reason)) => {
+            admission::refuse(core, id, reason);
+            Err(ErrorCode::TooManyRequests)
+        }
+        Err(Fault::Other) => {
+            close::close(core, id, Disconnect::InvalidToken);
+            Ok(Token::Final)
+        }
+        Err(Fault::Invalid(TokenError::Expired)) => Err(ErrorCode::TokenExpired),
+        Err(Fault::Invalid(_)) => Err(ErrorCode::PermissionDenied),
+    }
 }
 
 /// Counts channels that the client begins to listen to.
