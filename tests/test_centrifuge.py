@@ -610,6 +610,37 @@ def test_a_backend_says_who_a_client_is_and_to_what_it_may_listen(serve, backend
         assert client.close_of() == (4500, "reason: 12")
 
 
+def test_what_clients_tell_backends_and_the_other_way_round(serve, backend):
+    def subscribe(question):
+        if question["channel"] == "room:long":
+            return {"result": {"data": "x" * (16 << 10)}}
+        return {"result": {"data": {"asked": question.get("data")}}}
+
+    hooks = backend(connect={"result": {"user": "7", "data": [1, "a\nb"]}}, subscribe=subscribe)
+    keys = {"emulated_headers": '["X-Said", "Cookie"]', "static_headers": '{ X-Static = "ours" }'}
+    tables = hooks.config("connect", **keys) + hooks.config("subscribe")
+    server = serve(tables + '[namespace.room]\nsubscribe = "hook"\n')
+    said = {"x-said": "yes", "cookie": "session=forged", "X-Static": "theirs", "x-other": "no"}
+    with RawCentrifuge(server, headers=["Cookie: session=x"], data={"a": [1]}) as client:
+        assert client.connected["data"] == [1, "a\nb"]
+    with RawCentrifuge(server, headers=["Cookie: session=x"], connect=False) as client:
+        command = client.command("connect", data={"a": [1]})
+        command["connect"]["headers"] = said
+        client.write(command)
+        client.reply(1)
+        name, question, headers, _ = hooks.asked[-1]
+        assert name == "connect" and question["data"] == {"a": [1]} and question["encoding"] == "json"
+        assert (headers["X-Said"], headers["Cookie"], headers["X-Static"]) == ("yes", "session=x", "ours")
+        assert headers["X-Other"] is None
+        told = client.ask("subscribe", channel="room:a", data={"b": 2})["subscribe"]
+        assert told["data"] == {"asked": {"b": 2}}
+        assert client.ask("subscribe", channel="room:b")["subscribe"]["data"] == {"asked": None}
+        error = client.ask("subscribe", channel="room:long")["error"]
+        assert error["code"] == 100
+        server.publish("room:a", "1")
+        assert client.publication("room:a")["data"] == 1
+
+
 def test_a_backend_that_does_not_answer_is_no_answer(serve, backend):
     hooks = backend(connect=None)
     server = serve(hooks.config("connect"))

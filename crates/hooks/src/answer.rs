@@ -14,8 +14,8 @@ pub enum Answer {
     Connected(Option<Arc<Claims>>),
     /// To `Refresh`.
     Refreshed(Refreshed),
-    /// To `Subscribe`: it may.
-    Subscribed,
+    /// To `Subscribe`: it may. With what the backend tells it.
+    Subscribed(Option<Payload>),
     /// To `Publish`: it may. With a payload where the backend wants another one published.
     Published(Option<Payload>),
     /// To `Message`.

@@ -77,6 +77,8 @@ pub enum Question {
         client: Client,
         /// What it asks for.
         channels: Vec<ChannelName>,
+        /// What it tells the backend; none of most ways to listen.
+        data: Option<Payload>,
     },
     /// May this client stay, whose time is over?
     Refresh {
@@ -89,6 +91,8 @@ pub enum Question {
         client: Client,
         /// The channels, one at least.
         channels: Vec<ChannelName>,
+        /// What it tells the backend; none of most ways to listen.
+        data: Option<Payload>,
     },
     /// May this client publish?
     Publish {
@@ -140,8 +144,9 @@ impl Question {
             client.headers.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
         let rest = match self {
             Self::Refresh { .. } => 0,
-            Self::Connect { channels, .. } | Self::Subscribe { channels, .. } => {
-                channels.iter().map(|name| name.as_str().len() + 32).sum()
+            Self::Connect { channels, data, .. } | Self::Subscribe { channels, data, .. } => {
+                let data = data.as_ref().map_or(0, |data| data.bytes.len());
+                channels.iter().map(|name| name.as_str().len() + 32).sum::<usize>() + data
             }
             Self::Publish { payload, .. } | Self::Message { payload, .. } => payload.bytes.len(),
         };

@@ -13,13 +13,15 @@ use crate::{Client, Payload, Question};
 pub fn request_body(question: &Question, channel: Option<&ChannelName>) -> Vec<u8> {
     let mut body = Body::of(question.client());
     match question {
-        Question::Connect { channels, .. } => {
+        Question::Connect { channels, data, .. } => {
             body.user = None;
             body.channels = channels.iter().map(ChannelName::as_str).collect();
+            body.tell(data.as_ref());
         }
         Question::Refresh { .. } => {}
-        Question::Subscribe { channels, .. } => {
+        Question::Subscribe { channels, data, .. } => {
             body.channel = channel.or(channels.first()).map(ChannelName::as_str);
+            body.tell(data.as_ref());
         }
         Question::Publish { channel, payload, .. } => {
             body.channel = Some(channel.as_str());
@@ -81,6 +83,13 @@ impl<'q> Body<'q> {
         }
     }
 
+    /// What the client tells the backend, if anything.
+    fn tell(&mut self, data: Option<&'q Payload>) {
+        if let Some(data) = data {
+            self.set(data);
+        }
+    }
+
     /// Text that is JSON stands there as such, anything else in base64.
     fn set(&mut self, payload: &'q Payload) {
         let text = (payload.kind == Kind::Text).then_some(&payload.bytes);
@@ -132,12 +141,16 @@ mod tests {
     #[test]
     fn each_question_has_its_fields() {
         let channels = vec![name("a"), name("b:1")];
-        let connect = Question::Connect { client: client(), channels: channels.clone() };
-        let expected = with(&json!({"user": null, "channels": ["a", "b:1"]}));
+        let connect = Question::Connect {
+            client: client(),
+            channels: channels.clone(),
+            data: Some(Payload { kind: Kind::Text, bytes: b"[1]".to_vec() }),
+        };
+        let expected = with(&json!({"user": null, "channels": ["a", "b:1"], "data": [1]}));
         assert_eq!(body(&connect, None), expected);
         let refresh = Question::Refresh { client: client() };
         assert_eq!(body(&refresh, None), with(&json!({})));
-        let subscribe = Question::Subscribe { client: client(), channels };
+        let subscribe = Question::Subscribe { client: client(), channels, data: None };
         assert_eq!(body(&subscribe, Some("b:1")), with(&json!({"channel": "b:1"})));
         let payload = Payload { kind: Kind::Text, bytes: br#" {"x": 1} "#.to_vec() };
         let publish =

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use switchboard_auth::{Claims, TokenError};
+use switchboard_auth::{Claims, Opening, TokenError};
 use switchboard_hub::Kind;
 use thiserror::Error;
 
@@ -175,10 +175,12 @@ fn refreshed(result: Option<&[u8]>, now_s: u64) -> Result<Refreshed, Garbage> {
 }
 
 fn subscribed(result: Option<&[u8]>) -> Result<Answer, Garbage> {
-    match result {
-        Some(result) if !result.starts_with(b"{") => Err(Garbage::Result),
-        _ => Ok(Answer::Subscribed),
+    if result.is_some_and(|result| !result.starts_with(b"{")) {
+        return Err(Garbage::Result);
     }
+    let data = data(result, Kind::Text)?.filter(|data| data.bytes != b"null");
+    let is_short = data.as_ref().is_none_or(|data| data.bytes.len() <= Opening::DATA_BYTES_MAX);
+    if is_short { Ok(Answer::Subscribed(data)) } else { Err(Garbage::Claim("data")) }
 }
 
 /// The payload in a result, if there is one. Text stays text on its way through base64.
@@ -214,9 +216,9 @@ mod tests {
         let channel = ChannelName::new("a").unwrap();
         let question = payload(Kind::Text, b"?");
         [
-            Question::Connect { client: client(), channels: Vec::new() },
+            Question::Connect { client: client(), channels: Vec::new(), data: None },
             Question::Refresh { client: client() },
-            Question::Subscribe { client: client(), channels: vec![channel.clone()] },
+            Question::Subscribe { client: client(), channels: vec![channel.clone()], data: None },
             Question::Publish { client: client(), channel, payload: question.clone() },
             Question::Message { client: client(), method: "".into(), payload: question },
         ]
@@ -231,7 +233,7 @@ mod tests {
         let answers = [
             Answer::Connected(None),
             Answer::Refreshed(Refreshed::Expired),
-            Answer::Subscribed,
+            Answer::Subscribed(None),
             Answer::Published(None),
             Answer::Message(payload(Kind::Text, b"")),
         ];
@@ -264,7 +266,12 @@ mod tests {
             let body = format!(r#"{{"result":{result}}}"#);
             assert_eq!(read(1, &body), Ok(Ok(Answer::Refreshed(refreshed))), "{result}");
         }
-        assert_eq!(read(2, r#"{"result":{"info":1}}"#), Ok(Ok(Answer::Subscribed)));
+        let told = |result: &str| read(2, &format!(r#"{{"result":{result}}}"#));
+        assert_eq!(told(r#"{"info":1,"data":null}"#), Ok(Ok(Answer::Subscribed(None))));
+        let data = Some(payload(Kind::Text, b"[1]"));
+        assert_eq!(told(r#"{"data":[1]}"#), Ok(Ok(Answer::Subscribed(data))));
+        let long = format!(r#"{{"data":"{}"}}"#, "x".repeat(Opening::DATA_BYTES_MAX));
+        assert_eq!(told(&long), Err(Garbage::Claim("data")));
         for (result, data) in [
             ("{}", None),
             (r#"{"data": {"a": 1}}"#, Some(payload(Kind::Text, br#"{"a": 1}"#))),

@@ -182,8 +182,12 @@ fn hook_rules(hooks: &Hooks) -> HookRules {
         let headers = hooks.asked.get(&hook)?.headers.iter();
         Some(headers.map(|header| header.name().into()).collect())
     };
+    let emulated = |hook: &HookSettings| {
+        hook.emulated_headers.iter().map(|header| header.name().into()).collect()
+    };
     HookRules {
         connect: headers(Hook::Connect),
+        emulated: hooks.asked.get(&Hook::Connect).map(emulated).unwrap_or_default(),
         subscribe: headers(Hook::Subscribe),
         refresh: hooks.asked.contains_key(&Hook::Refresh),
         publish: hooks.asked.contains_key(&Hook::Publish),

@@ -226,6 +226,8 @@ impl NamespaceRules {
 pub struct HookRules {
     /// Asked who a client is that shows no token; none is not asked.
     pub connect: Option<HeaderNames>,
+    /// What it wants to see of the headers that a Centrifuge client says its request would have.
+    pub emulated: HeaderNames,
     /// Asked where a namespace says `subscribe = "hook"`.
     pub subscribe: Option<HeaderNames>,
     /// Asked at the end of a client's time.

@@ -152,7 +152,7 @@ impl Backend {
         reply(verdict);
     }
 
-    /// All must agree; the first that does not decides.
+    /// All must agree; the first that does not decides. What the client is told of several is nobody's.
     async fn ask_about_each(
         &self,
         question: &Question,
@@ -165,11 +165,11 @@ impl Backend {
             rest.by_ref().take(CHANNELS_TOGETHER).map(ask).collect();
         while let Some(verdict) = under_way.next().await {
             match verdict? {
-                Ok(_) => under_way.extend(rest.next().map(ask)),
-                refused => return Ok(refused),
+                Ok(_) if channels.len() > 1 => under_way.extend(rest.next().map(ask)),
+                decided => return Ok(decided),
             }
         }
-        Ok(Ok(Answer::Subscribed))
+        Ok(Ok(Answer::Subscribed(None)))
     }
 
     async fn ask_once_or_twice(

@@ -35,7 +35,7 @@ fn name(name: &str) -> ChannelName {
 }
 
 fn connect() -> Question {
-    Question::Connect { client: client(), channels: Vec::new() }
+    Question::Connect { client: client(), channels: Vec::new(), data: None }
 }
 
 fn message() -> Question {
@@ -50,7 +50,7 @@ fn message_of(share: u64) -> Question {
 
 fn subscribe(channels: usize) -> Question {
     let channels = (0..channels).map(|number| name(&number.to_string())).collect();
-    Question::Subscribe { client: client(), channels }
+    Question::Subscribe { client: client(), channels, data: None }
 }
 
 fn hook(backend: &Backend, timeout_ms: u64) -> HookConfig {
@@ -115,13 +115,13 @@ async fn a_subscription_is_asked_about_channel_by_channel_and_all_must_agree() {
     })
     .await;
     let hooks = hooks(&hook(&backend, 10_000));
-    assert_eq!(ask(&hooks, subscribe(30)).await.unwrap(), Ok(Answer::Subscribed));
+    assert_eq!(ask(&hooks, subscribe(30)).await.unwrap(), Ok(Answer::Subscribed(None)));
     assert_eq!(backend.seen().len(), 30);
     assert!((2..=16).contains(&backend.most_together()), "{}", backend.most_together());
     let refused = ask(&hooks, subscribe(31)).await.unwrap();
     let message = "not 30".to_owned();
     assert_eq!(refused, Err(Refusal::Error { code: 403, message, is_temporary: false }));
-    let only = Question::Subscribe { client: client(), channels: vec![name("40")] };
+    let only = Question::Subscribe { client: client(), channels: vec![name("40")], data: None };
     let refused = ask(&hooks, only).await.unwrap();
     assert_eq!(refused, Err(Refusal::Disconnect { code: 4_403, reason: "go".to_owned() }));
     assert_eq!(count(&hooks, "subscribe", "refused_error"), 1);
@@ -168,7 +168,7 @@ async fn only_what_can_be_repeated_is_and_once() {
     let backend = Backend::start(move |number, _| flaky(number)).await;
     let hooks = hooks(&hook(&backend, 10_000));
     assert_eq!(ask(&hooks, connect()).await.unwrap(), Ok(Answer::Connected(None)));
-    assert_eq!(ask(&hooks, subscribe(1)).await.unwrap(), Ok(Answer::Subscribed));
+    assert_eq!(ask(&hooks, subscribe(1)).await.unwrap(), Ok(Answer::Subscribed(None)));
     assert_eq!(backend.seen().len(), 4);
     assert_eq!(ask(&hooks, connect()).await.unwrap(), Err(Refusal::Unavailable));
     assert_eq!(backend.seen().len(), 6, "twice");

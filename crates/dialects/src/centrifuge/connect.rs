@@ -18,6 +18,9 @@ pub struct Connect<'a> {
     /// What it tells the backend.
     #[serde(borrow, default, deserialize_with = "raw")]
     pub data: Option<&'a RawValue>,
+    /// Headers that its request would have, if it could.
+    #[serde(borrow, default)]
+    pub headers: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// The channels that it did not ask for and had, with where it stood in them.
     #[serde(borrow, default)]
     pub subs: BTreeMap<Cow<'a, str>, Recover<'a>>,

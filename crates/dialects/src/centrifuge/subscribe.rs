@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use switchboard_hub::Start;
 
-use super::fields::{is_false, is_zero, is_zero_offset};
+use super::fields::{is_false, is_zero, is_zero_offset, raw};
 
 /// The client wants an error where it cannot have what it missed.
 const REJECT_UNRECOVERED: u32 = 1 << 1;
@@ -21,6 +21,9 @@ pub struct Subscribe<'a> {
     /// What gives it the right to; empty for none.
     #[serde(borrow, default)]
     pub token: Cow<'a, str>,
+    /// What it tells the backend.
+    #[serde(borrow, default, deserialize_with = "raw")]
+    pub data: Option<&'a RawValue>,
     /// It goes on behind what it has.
     #[serde(default)]
     pub recover: bool,

@@ -24,6 +24,9 @@ settings! {
         /// Headers of the client's request that the backend gets, such as `cookie` or `authorization`. Only
         /// in `[hook.connect]` and `[hook.subscribe]`.
         headers: Vec<HeaderName> = Vec::new();
+        /// Headers that the backend gets where a Centrifuge client says, in its `connect` command, that its request would
+        /// have them: the client writes what it likes. Headers of the request win. Only in `[hook.connect]`.
+        emulated_headers: Vec<HeaderName> = Vec::new();
         /// Headers of every request to the backend, as a table. They win over the client's.
         static_headers: Headers = Headers::default();
         /// Secret with which each request is signed, in the header `Switchboard-Signature`.

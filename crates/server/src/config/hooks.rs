@@ -65,7 +65,9 @@ impl Hooks {
                 ));
             }
         }
-        if self.asked.get(&Hook::Connect).is_some_and(|connect| connect.headers.is_empty()) {
+        if self.asked.get(&Hook::Connect).is_some_and(|connect| {
+            connect.headers.is_empty() && connect.emulated_headers.is_empty()
+        }) {
             warnings.push(
                 "[hook.connect] has no `headers`: the backend sees nothing by which it could know a client"
                     .to_owned(),
@@ -99,6 +101,10 @@ impl Table<'_> {
             let right = "is for [hook.connect] and [hook.subscribe]: for this question the head of the \
                          client's request is not kept";
             problems.push(self.problem(Some("headers"), right));
+        }
+        if hook != Hook::Connect && self.keys.contains_key("emulated_headers") {
+            let right = "is for [hook.connect]: clients say them when they begin";
+            problems.push(self.problem(Some("emulated_headers"), right));
         }
         (problems.len() == before).then_some(settings)
     }

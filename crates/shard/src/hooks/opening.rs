@@ -61,7 +61,7 @@ pub(crate) fn identify(
     {
         return Ok(who);
     }
-    let question = Question::Connect { client, channels: channels.to_vec() };
+    let question = Question::Connect { client, channels: channels.to_vec(), data: None };
     let opening = Opening { is_asked: true, cache_key, ..Opening::default() };
     Err(hold(core, id, question, opening))
 }
@@ -89,7 +89,7 @@ pub(crate) fn permit(
     {
         return Ok(());
     }
-    let question = Question::Subscribe { client, channels };
+    let question = Question::Subscribe { client, channels, data: None };
     let opening =
         Opening { is_asked: true, who: Some(who.clone()), cache_key, ..Opening::default() };
     Err(hold(core, id, question, opening))
@@ -109,7 +109,7 @@ pub(crate) fn note(core: &mut Core, id: ConnId, verdict: Verdict) {
             opening.is_new = true;
             Some(who)
         }
-        Ok(Said::Subscribed) => {
+        Ok(Said::Subscribed(_)) => {
             opening.may_subscribe = true;
             Some(None)
         }

@@ -6,12 +6,14 @@ use switchboard_hooks::{Answer, Client, Question, Refusal, Verdict};
 use switchboard_plane::ConnId;
 
 use super::connected::GRACE_S;
+use super::messages::payload;
 use super::progress::{Progress, take_verdict};
 use super::push::framing;
 use super::server_side::{self, NotGiven};
 use super::{begin, close, pings, reply};
 use crate::admission::Reason;
-use crate::connection::{Asking, Awaited, Connecting, Session, Ticket};
+use crate::config::HeaderNames;
+use crate::connection::{Asking, Awaited, Connecting, Headers, Session, Ticket};
 use crate::core::Core;
 use crate::hooks;
 use crate::identity::{self, Unshown};
@@ -56,7 +58,7 @@ pub(super) fn connect(core: &mut Core, id: ConnId, number: u32, request: &Connec
     if core.config.hooks.connect.is_none() {
         return known(core, id, (number, request), &None, None);
     }
-    ask(core, id);
+    ask(core, id, request);
     Progress::Again
 }
 
@@ -77,22 +79,37 @@ fn decided(core: &mut Core, id: ConnId, command: Numbered<'_, '_>, verdict: Verd
 }
 
 /// Asks the backend who the client is.
-fn ask(core: &mut Core, id: ConnId) {
+fn ask(core: &mut Core, id: ConnId, request: &Connect<'_>) {
     let headers = core
         .slab
         .get_mut(id)
         .map(|connection| std::mem::take(&mut connection.busy().commands().connect_headers));
+    let mut headers = headers.unwrap_or_default();
+    emulate(&mut headers, &core.config.hooks.emulated, request);
     let client = Client {
         connection: name_of(core, id),
         share: hooks::share(core, id),
         transport: core.slab.get(id).map_or("", |connection| connection.session.describe()),
         user: Box::default(),
         meta: None,
-        headers: headers.unwrap_or_default(),
+        headers,
     };
-    let question = Question::Connect { client, channels: Vec::new() };
+    let question = Question::Connect { client, channels: Vec::new(), data: payload(request.data) };
     hooks::limit_time(core, id);
     hooks::ask_and_wait(core, id, (Ticket::Command, question), Asking::Command);
+}
+
+/// Adds those headers that the client says its request would have: the backend wants these of them, and what the
+/// request has counts more.
+fn emulate(headers: &mut Headers, names: &HeaderNames, request: &Connect<'_>) {
+    for name in names {
+        let said = request.headers.iter().find(|(said, _)| said.eq_ignore_ascii_case(name));
+        if let Some((_, value)) = said
+            && !headers.iter().any(|(has, _)| has == name)
+        {
+            headers.push((name.clone(), value.as_bytes().into()));
+        }
+    }
 }
 
 /// The client is known.

@@ -40,11 +40,16 @@ fn put(core: &mut Core, id: ConnId, number: u32, method: &str, data: Option<&Raw
     let Some(own) = asked(core, id).map(|asked| asked.await_answer(&number.to_string())) else {
         return;
     };
-    let data = data.map_or("null", RawValue::get);
-    let payload = Payload { kind: Kind::Text, bytes: data.as_bytes().to_vec() };
+    let nothing = || Payload { kind: Kind::Text, bytes: b"null".to_vec() };
+    let payload = payload(data).unwrap_or_else(nothing);
     let client = hooks::of_connection(core, id);
     let question = Question::Message { client, method: method.into(), payload };
     hooks::ask(core, id, Ticket::Message(own), question);
+}
+
+/// What a client tells a backend, if anything.
+pub(super) fn payload(data: Option<&RawValue>) -> Option<Payload> {
+    data.map(|data| Payload { kind: Kind::Text, bytes: data.get().as_bytes().to_vec() })
 }
 
 /// The backend has answered. What was only told it has no number, and no reply.

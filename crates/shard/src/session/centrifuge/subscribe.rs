@@ -1,5 +1,6 @@
 //! `subscribe` and `unsubscribe`: the channels of a connection, as it goes.
 
+use serde_json::value::RawValue;
 use switchboard_auth::{SubscriptionClaims, TokenError};
 use switchboard_dialects::centrifuge::{
     Disconnect, ErrorCode, Push, Reply, Subscribe, Unsubscribed,
@@ -9,6 +10,7 @@ use switchboard_hub::{ChannelName, Start, Subscription};
 use switchboard_plane::ConnId;
 
 use super::begin::{self, start};
+use super::messages::payload;
 use super::progress::{Progress, take_verdict};
 use super::push::push;
 use super::reply::{refuse, refuse_by_backend, reply};
@@ -72,7 +74,7 @@ fn try_subscribe(
         Token::Later => return Ok(Progress::Again),
         Token::Final => return Ok(Progress::Done),
     };
-    let shown = Shown::by(core, id);
+    let (shown, mut data) = (Shown::by(core, id), None);
     if token.is_some() && identity::may_subscribe_by_token(&core.config, shown, &name) {
         // It was charged when it was checked.
         if channels > 1 {
@@ -81,8 +83,8 @@ fn try_subscribe(
     } else if identity::may_subscribe(&core.config, shown, &name) {
         charge(core, id, channels)?;
     } else {
-        match permit(core, id, &name, channels)? {
-            Permit::Granted => {}
+        match permit(core, id, &name, (channels, request.data))? {
+            Permit::Granted(said) => data = said,
             Permit::Asked => return Ok(Progress::Again),
             Permit::Refused(refusal) => {
                 refuse_by_backend(core, id, number, &refusal);
@@ -108,7 +110,7 @@ fn try_subscribe(
         start,
         offset: request.offset,
         rejects_unrecovered: request.rejects_unrecovered(),
-        data: None,
+        data,
         end_s: token.and_then(|claims| claims.expires_at_s),
     };
     begin::begin(core, id, Awaited::Subscription(number, beginning));
@@ -161,7 +163,8 @@ fn charge(core: &Core, id: ConnId, channels: usize) -> Result<(), ErrorCode> {
 
 /// What is known of the right to listen.
 enum Permit {
-    Granted,
+    /// With what the backend tells the client.
+    Granted(Option<Box<[u8]>>),
     /// A backend is to say.
     Asked,
     Refused(Refusal),
@@ -172,20 +175,23 @@ fn permit(
     core: &mut Core,
     id: ConnId,
     name: &ChannelName,
-    channels: usize,
+    (channels, data): (usize, Option<&RawValue>),
 ) -> Result<Permit, ErrorCode> {
     if !identity::asks(&core.config, Shown::by(core, id), name) {
         core.counters.refused_right.add(1);
         return Err(ErrorCode::PermissionDenied);
     }
     match take_verdict(core, id) {
-        Some(Ok(Answer::Subscribed)) => Ok(Permit::Granted),
+        Some(Ok(Answer::Subscribed(said))) => {
+            Ok(Permit::Granted(said.map(|said| said.bytes.into())))
+        }
         Some(verdict) => Ok(Permit::Refused(verdict.err().unwrap_or(Refusal::Unavailable))),
         None => {
             charge(core, id, channels)?;
             let mut client = hooks::of_connection(core, id);
             client.headers = core.identities.headers(id.index());
-            let question = Question::Subscribe { client, channels: vec![name.clone()] };
+            let question =
+                Question::Subscribe { client, channels: vec![name.clone()], data: payload(data) };
             hooks::ask_and_wait(core, id, (Ticket::Command, question), Asking::Command);
             Ok(Permit::Asked)
         }

@@ -7,7 +7,7 @@ const V1: &str = "Sec-WebSocket-Protocol: switchboard.v1\r\n";
 fn open(single: &mut Single, desk: &Desk, protocol: &str) -> ClientId {
     let head = upgrade("/sub/asked:a").replace("Host: a\r\n", &format!("Host: a\r\n{protocol}"));
     let client = send(single, &head);
-    answer(single, desk, Hook::Subscribe, Ok(Answer::Subscribed));
+    answer(single, desk, Hook::Subscribe, Ok(Answer::Subscribed(None)));
     assert!(single.net.read(client).starts_with(b"HTTP/1.1 101 "));
     client
 }

@@ -12,7 +12,7 @@ pub(crate) fn connect() {
     assert_eq!(desk.waiting(), 1, "it is asked once");
     let who = claims(r#"{"user":"7","meta":{"a":1}}"#);
     let question = answer(&mut single, &desk, Hook::Connect, who);
-    let Question::Connect { client: asked, channels } = question else { panic!() };
+    let Question::Connect { client: asked, channels, .. } = question else { panic!() };
     assert_eq!((asked.transport, &*asked.user), ("websocket", ""));
     assert_eq!(asked.headers, [("cookie".into(), b"a=b"[..].into())]);
     assert_eq!((channels.len(), channels[0].as_str()), (1, "room"));
@@ -77,7 +77,7 @@ pub(crate) fn polls() {
     let client = send(&mut single, &ask("one"));
     let who = claims(r#"{"user":"7"}"#);
     answer(&mut single, &desk, Hook::Connect, who.clone());
-    answer(&mut single, &desk, Hook::Subscribe, Ok(Answer::Subscribed));
+    answer(&mut single, &desk, Hook::Subscribe, Ok(Answer::Subscribed(None)));
     assert!(single.net.read(client).starts_with(b"HTTP/1.1 304 "));
     for _ in 0..59 {
         single.now_ms += 1_000;
@@ -105,8 +105,8 @@ pub(crate) fn subscribe() {
     let who = claims(r#"{"user":"7","channels":["asked:mine"],"meta":{"plan":"free"}}"#);
     answer(&mut single, &desk, Hook::Connect, who);
     assert_eq!(single.net.read(client), b"");
-    let question = answer(&mut single, &desk, Hook::Subscribe, Ok(Answer::Subscribed));
-    let Question::Subscribe { client: asked, channels } = question else { panic!() };
+    let question = answer(&mut single, &desk, Hook::Subscribe, Ok(Answer::Subscribed(None)));
+    let Question::Subscribe { client: asked, channels, .. } = question else { panic!() };
     assert_eq!((&*asked.user, asked.meta.as_deref()), ("7", Some(&br#"{"plan":"free"}"#[..])));
     assert_eq!(
         channels.iter().map(ChannelName::as_str).collect::<Vec<_>>(),
