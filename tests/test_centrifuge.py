@@ -10,7 +10,7 @@ from support.centrifuge import NODE, PATH, NodeSdk, PythonSdk, RawCentrifuge
 from support.documents import blocks_of
 from support.proxy import CuttingProxy
 from support.raw_http import RawConnection, get, upgrade
-from support.raw_websocket import BINARY, TEXT, frame
+from support.raw_websocket import BINARY, PING, PONG, TEXT, frame
 from support.server import Server
 from support.tokens import SECRET, token
 from support.waiting import wait_until
@@ -442,6 +442,29 @@ def test_pings_come_by_the_silence_of_the_server(start, plane):
         assert pings == 3
         # Whoever does not answer one is gone.
         assert client.close_of() == (3012, "no pong")
+
+
+def test_pings_may_be_frames_of_websocket(start, plane):
+    server = start(plane, ping_interval_ms=1_000, pong_timeout_ms=1_000)
+    path = f"{PATH}?format=json&cf_ws_frame_ping_pong=true"
+    with RawCentrifuge(server, path=path) as client:
+        assert "ping" not in client.connected and "pong" not in client.connected
+        for _ in range(3):
+            assert client.read_frame()[1:] == (PING, b"")
+            client.send(frame(PONG, b""))
+        # One that nobody asked for says nothing.
+        client.send(frame(PONG, b"x"))
+        assert client.read_frame()[1] == PING
+        assert client.close_of() == (3012, "no pong")
+    with RawCentrifuge(server, path=path) as client:
+        client.write("{}")
+        assert client.close_of()[0] == 3501
+    with NodeSdk(server, url=f"ws://{server.host}{path}") as client:
+        client.wait_for("connected")
+        before = server.counter("pings_sent")
+        wait_until("pings", lambda: server.counter("pings_sent") >= before + 3)
+        client.subscribe("a")
+        client.wait_for("subscribed")
 
 
 def test_a_flood_of_commands_is_bounded(rooms, room):

@@ -42,9 +42,11 @@ pub struct Connected<'a> {
     /// What the backend tells the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<&'a RawValue>,
-    /// Seconds between two pings of the server.
+    /// Seconds between two pings of the server; none where they are those of WebSocket, which SDKs do not see.
+    #[serde(skip_serializing_if = "is_zero")]
     pub ping: u32,
     /// Pings are to be answered.
+    #[serde(skip_serializing_if = "is_false")]
     pub pong: bool,
     /// By what it is known where its commands come in requests of their own: a secret.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -25,6 +25,8 @@ pub(crate) enum ListenFlag {
     GapToEarliest = 8,
     /// It has not answered the last ping.
     OwesPong = 16,
+    /// It is pinged by frames of WebSocket.
+    FramePings = 32,
 }
 
 impl ListenMode {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard_auth::{Place, Presented, SubscriptionClaims, TokenError, Unverified, Who};
+use switchboard_auth::{Claims, Place, Presented, SubscriptionClaims, TokenError, Unverified, Who};
 use switchboard_dialects::Transport;
 use switchboard_plane::ConnId;
 use switchboard_ws::authority::Authority;
@@ -79,14 +79,13 @@ pub(crate) fn verify(
     token: &[u8],
     charge: impl FnOnce(&Core) -> Result<(), Reason>,
 ) -> Result<Who, Unshown> {
-    let claims = check(core, Shower::Newcomer, token, charge, |token, now_s| token.verify(now_s))?;
+    let claims = check(core, Shower::Newcomer, token, charge, of_connection)?;
     Ok(claims.map(Arc::new))
 }
 
 /// Checks a further token of a client that listens; none where the server accepts no tokens.
 pub(crate) fn verify_again(core: &mut Core, token: &[u8]) -> Result<Who, Unshown> {
-    let claims =
-        check(core, Shower::Listener, token, |_| Ok(()), |token, now_s| token.verify(now_s))?;
+    let claims = check(core, Shower::Listener, token, |_| Ok(()), of_connection)?;
     Ok(claims.map(Arc::new))
 }
 
@@ -97,7 +96,7 @@ pub(crate) fn verify_subscription(
     token: &[u8],
     charge: impl FnOnce(&Core) -> Result<(), Reason>,
 ) -> Result<Option<SubscriptionClaims>, Unshown> {
-    check(core, shower, token, charge, |token, now_s| token.verify_subscription(now_s))
+    check(core, shower, token, charge, of_subscription)
 }
 
 fn try_later(core: &Core, id: ConnId, reason: Reason) -> Answer {
@@ -105,6 +104,14 @@ fn try_later(core: &Core, id: ConnId, reason: Reason) -> Answer {
 }
 
 /// Checks a token, and counts its time.
+fn of_connection(token: &Unverified<'_>, now_s: u64) -> Result<Claims, TokenError> {
+    token.verify(now_s)
+}
+
+fn of_subscription(token: &Unverified<'_>, now_s: u64) -> Result<SubscriptionClaims, TokenError> {
+    token.verify_subscription(now_s)
+}
+
 fn check<T>(
     core: &mut Core,
     shower: Shower,

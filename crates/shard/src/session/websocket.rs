@@ -26,6 +26,8 @@ pub(super) struct Reader {
     on_message: fn(&mut Core, ConnId, Kind, &[u8]),
     /// A message is under way, of at least so many bytes. False where it was refused.
     on_part: fn(&mut Core, ConnId, u64) -> bool,
+    /// A pong has come.
+    on_pong: fn(&mut Core, ConnId),
     /// Whether nothing more is to be taken for now.
     is_enough: fn(&mut Core, ConnId) -> bool,
 }
@@ -33,12 +35,18 @@ pub(super) struct Reader {
 impl Reader {
     /// Takes all messages.
     pub(super) const fn new(on_message: fn(&mut Core, ConnId, Kind, &[u8])) -> Self {
-        Self { on_message, on_part: |_, _, _| true, is_enough: |_, _| false }
+        Self { on_message, on_part: |_, _, _| true, on_pong: |_, _| {}, is_enough: |_, _| false }
     }
 
     /// Looks at those that are not whole: `on_part` refuses them before more of them is kept.
     pub(super) const fn or_refuse(mut self, on_part: fn(&mut Core, ConnId, u64) -> bool) -> Self {
         self.on_part = on_part;
+        self
+    }
+
+    /// Hears of pongs.
+    pub(super) const fn or_pong(mut self, on_pong: fn(&mut Core, ConnId)) -> Self {
+        self.on_pong = on_pong;
         self
     }
 
@@ -183,7 +191,8 @@ fn handle(core: &mut Core, id: ConnId, event: Event<'_>, reader: Reader) -> bool
         Event::Ping(payload) if is_open => {
             core.reply(id, |out| frame::write(out, Opcode::Pong, payload, None));
         }
-        Event::Ping(_) | Event::Pong(_) => {}
+        Event::Ping(_) => {}
+        Event::Pong(_) => (reader.on_pong)(core, id),
         Event::Close(frame) => {
             peer_closed(core, id, session, frame.map(|(code, _)| code));
             return false;

@@ -61,18 +61,16 @@ pub(crate) fn take_away(core: &mut Core, user: &str, only: &Chosen, name: &Chann
 /// Those connections of a user whose clients ask for channels as they go. One that is named need not have shown
 /// whose it is.
 fn asking(core: &Core, user: &str, only: &Chosen) -> Vec<ConnId> {
-    let connections = match only.only.as_deref() {
-        Some(name) => core.config.client_ids.find(core.shard, name).into_iter().collect(),
-        None => {
-            let slots = chosen(core, user, only).into_iter();
-            slots.filter_map(|slot| core.slab.at(slot)).map(|connection| connection.id).collect()
-        }
+    let connections: Vec<ConnId> = if let Some(name) = only.only.as_deref() {
+        core.config.client_ids.find(core.shard, name).into_iter().collect()
+    } else {
+        let slots = chosen(core, user, only).into_iter();
+        slots.filter_map(|slot| core.slab.at(slot)).map(|connection| connection.id).collect()
     };
     let asks = |id: &ConnId| {
         core.slab.get(*id).is_some_and(|it| it.session.is_begun_centrifuge())
             && core.identities.user(id.index()).unwrap_or_default() == user
     };
-    let connections: Vec<ConnId> = connections;
     connections.into_iter().filter(asks).collect()
 }
 

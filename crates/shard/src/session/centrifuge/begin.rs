@@ -86,7 +86,7 @@ pub(super) fn deleted(core: &mut Core, id: ConnId) {
     match take_awaited(core, id) {
         None => {}
         Some(Awaited::Connection(_) | Awaited::Given(_)) => {
-            close::close(core, id, Disconnect::InsufficientState)
+            close::close(core, id, Disconnect::InsufficientState);
         }
         Some(Awaited::Subscription(command, beginning)) => {
             subscribe::leave_one(core, id, beginning.nth);
@@ -125,9 +125,9 @@ fn tell(core: &mut Core, id: ConnId, awaited: Awaited, lost: &[Lost]) {
     match awaited {
         Awaited::Connection(connecting) => tell_connected(core, id, *connecting, lost),
         Awaited::Subscription(command, beginning) => {
-            tell_subscribed(core, id, command, beginning, !lost.is_empty());
+            tell_subscribed(core, id, command, &beginning, !lost.is_empty());
         }
-        Awaited::Given(beginning) => tell_given(core, id, beginning, !lost.is_empty()),
+        Awaited::Given(beginning) => tell_given(core, id, &beginning, !lost.is_empty()),
         Awaited::History(Reading { command, nth, wanted }) => {
             if let Some(subscription) = core.subscription(id, nth) {
                 history::tell(core, id, command, subscription.channel, wanted);
@@ -142,14 +142,20 @@ fn tell_connected(core: &mut Core, id: ConnId, mut connecting: Connecting, lost:
     let (mut begun, mut bytes) = (Vec::new(), RECOVERED_BYTES_MAX);
     for beginning in std::mem::take(&mut connecting.begins) {
         let is_lost = lost.iter().any(|lost| lost.nth == beginning.nth);
-        begun.extend(Begun::of(core, id, beginning, is_lost, &mut bytes));
+        begun.extend(Begun::of(core, id, &beginning, is_lost, &mut bytes));
     }
     let subs = begun.iter().map(|begun| (begun.name.as_str(), begun.result())).collect();
     connected::tell(core, id, &connecting, subs);
 }
 
 /// Says that a client listens to the channel for which it asked.
-fn tell_subscribed(core: &mut Core, id: ConnId, command: u32, beginning: Beginning, is_lost: bool) {
+fn tell_subscribed(
+    core: &mut Core,
+    id: ConnId,
+    command: u32,
+    beginning: &Beginning,
+    is_lost: bool,
+) {
     if is_lost && beginning.rejects_unrecovered {
         subscribe::leave_one(core, id, beginning.nth);
         return refuse(core, id, command, ErrorCode::UnrecoverablePosition);
@@ -161,7 +167,7 @@ fn tell_subscribed(core: &mut Core, id: ConnId, command: u32, beginning: Beginni
 }
 
 /// Says that a client listens to a channel for which it did not ask. What it is to get of before follows.
-fn tell_given(core: &mut Core, id: ConnId, beginning: Beginning, is_lost: bool) {
+fn tell_given(core: &mut Core, id: ConnId, beginning: &Beginning, is_lost: bool) {
     let Some(begun) = Begun::of(core, id, beginning, is_lost, &mut 0) else {
         return;
     };
@@ -190,7 +196,7 @@ impl Begun {
     fn of(
         core: &mut Core,
         id: ConnId,
-        beginning: Beginning,
+        beginning: &Beginning,
         is_lost: bool,
         bytes: &mut usize,
     ) -> Option<Self> {
@@ -235,7 +241,6 @@ impl Begun {
             data: self.data.as_deref().and_then(|data| serde_json::from_slice(data).ok()),
             expires: self.expires,
             ttl: self.ttl,
-            ..Subscribed::default()
         }
     }
 }

@@ -6,7 +6,7 @@ use switchboard_dialects::centrifuge::{Connected, Reply, Subscribed, json_of};
 use switchboard_plane::ConnId;
 
 use super::reply::reply;
-use crate::connection::Connecting;
+use crate::connection::{Connecting, ListenFlag};
 use crate::core::Core;
 use crate::subscribe::presence::name_of;
 
@@ -29,19 +29,26 @@ pub(super) fn tell(
     let &Connecting { command, end_s, .. } = connecting;
     let data = connecting.data.as_deref().map(json_of);
     let session = connecting.session.as_deref();
+    let connection = core.slab.get(id);
+    let has_frame_pings = connection.is_some_and(|it| it.mode.has(ListenFlag::FramePings));
     let connected = Connected {
         client: &name_of(core, id),
         version: VERSION,
         expires: end_s.is_some(),
         ttl: ttl_s(core, end_s),
         data: data.as_deref().and_then(|data| serde_json::from_slice(data).ok()),
-        ping: u32::try_from(core.config.timeouts.ping_interval_ms.div_ceil(1_000)).unwrap_or(0),
-        pong: true,
+        ping: if has_frame_pings { 0 } else { ping_s(core) },
+        pong: !has_frame_pings,
         session,
         node: session.is_some().then_some(NODE),
         subs,
     };
     reply(core, id, command, &Reply::Connect(connected));
+}
+
+/// Seconds between two pings.
+fn ping_s(core: &Core) -> u32 {
+    u32::try_from(core.config.timeouts.ping_interval_ms.div_ceil(1_000)).unwrap_or(0)
 }
 
 /// Seconds until then, at least one; 0 for a time without an end.

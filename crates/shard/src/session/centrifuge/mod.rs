@@ -85,7 +85,8 @@ impl Verbs for Centrifuge {
             return Taken::Later;
         }
         let limits = core.config.message;
-        let reader = Reader::new(commands::message).until(commands::is_enough);
+        let reader =
+            Reader::new(commands::message).or_pong(pings::pong_frame).until(commands::is_enough);
         websocket::receive(core, id, bytes, &limits, reader)
     }
 

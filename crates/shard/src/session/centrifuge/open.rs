@@ -6,7 +6,7 @@ use switchboard_dialects::centrifuge::{PROTOBUF, PROTOCOL};
 use switchboard_plane::ConnId;
 use switchboard_ws::head::Request;
 
-use crate::connection::Session;
+use crate::connection::{ListenFlag, Session};
 use crate::core::Core;
 use crate::hooks;
 use crate::http::{Answer, origin, upgrade_with};
@@ -31,6 +31,7 @@ fn try_open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Result<Answer
     let due = core.now.after_ms(config.timeouts.handshake_ms);
     if let Some(connection) = core.slab.get_mut(id) {
         connection.deadline = due;
+        connection.mode.set(ListenFlag::FramePings, wants_frame_pings(request));
     }
     keep_headers(core, id, request, cors);
     Ok(Answer::TakenOver)
@@ -50,6 +51,12 @@ pub(super) fn keep_headers(core: &mut Core, id: ConnId, request: &Request<'_>, c
         commands.connect_headers = connect;
         commands.subscribe_headers = subscribe;
     }
+}
+
+/// Clients that do not want pings of the protocol say so in the query.
+fn wants_frame_pings(request: &Request<'_>) -> bool {
+    let query = request.query().unwrap_or_default();
+    query.split('&').any(|it| it == "cf_ws_frame_ping_pong=true")
 }
 
 /// SDKs ask for it by its subprotocol, or in the query where they cannot.

@@ -3,6 +3,7 @@
 
 use switchboard_dialects::centrifuge::Disconnect;
 use switchboard_plane::ConnId;
+use switchboard_ws::frame::{self, Opcode};
 
 use super::close;
 use super::push::framing;
@@ -18,16 +19,31 @@ pub(super) fn first(core: &Core, id: ConnId) -> Tick {
     core.now.after_ms(interval_ms / 2 + interval_ms / 2 * u64::from(id.index() % 64) / 64)
 }
 
-/// The answer to a ping. Any other would be a way to keep the server busy for nothing.
+/// The answer to a ping of the protocol. Any other would be a way to keep the server busy for nothing.
 pub(super) fn pong(core: &mut Core, id: ConnId) {
+    let has = |flag| core.slab.get(id).is_some_and(|connection| connection.mode.has(flag));
+    if has(ListenFlag::OwesPong) && !has(ListenFlag::FramePings) {
+        answered(core, id);
+    } else {
+        close::close(core, id, Disconnect::BadRequest);
+    }
+}
+
+/// A pong frame. One that no ping asked for says nothing (RFC 6455 section 5.5.3).
+pub(super) fn pong_frame(core: &mut Core, id: ConnId) {
+    let has = |flag| core.slab.get(id).is_some_and(|connection| connection.mode.has(flag));
+    if has(ListenFlag::OwesPong) && has(ListenFlag::FramePings) {
+        answered(core, id);
+    }
+}
+
+/// A ping was answered.
+fn answered(core: &mut Core, id: ConnId) {
     let (now, timeouts) = (core.now, &core.config.timeouts);
     let (interval_ms, pong_ms) = (timeouts.ping_interval_ms, timeouts.pong_ms);
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
-    if !connection.mode.has(ListenFlag::OwesPong) {
-        return close::close(core, id, Disconnect::BadRequest);
-    }
     connection.mode.set(ListenFlag::OwesPong, false);
     // The next one is due as long after the ping as that is told, however late its answer is.
     let since_ping_ms = pong_ms.saturating_sub(connection.deadline.since_ms(now));
@@ -67,11 +83,14 @@ pub(super) fn due(core: &mut Core, id: ConnId) {
     if owes_pong && !connection.gates.is_input_parked() && !awaits_verdict {
         return close::close(core, id, Disconnect::NoPong);
     }
+    let has_frame_pings = connection.mode.has(ListenFlag::FramePings);
     connection.deadline = pong_due;
     if !owes_pong {
         connection.mode.set(ListenFlag::OwesPong, true);
         core.counters.pings_sent.add(1);
-        if let Some(framing) = framing(core, id) {
+        if has_frame_pings {
+            core.reply(id, |out| frame::write(out, Opcode::Ping, &[], None));
+        } else if let Some(framing) = framing(core, id) {
             core.reply(id, |out| framing.write_ping(out));
         }
     }
