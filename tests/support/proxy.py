@@ -1,6 +1,7 @@
 """A TCP proxy between clients and a server that cuts connections on demand."""
 
 import contextlib
+import random
 import socket
 import struct
 import threading
@@ -36,10 +37,12 @@ class CuttingProxy:
     def url(self, path):
         return f"http://{self.host}{path}"
 
-    def cut(self, with_reset=False):
-        """Ends every connection that there is now, on both sides, in the middle of whatever it carries."""
+    def cut(self, with_reset=False, count=None, chance=random):
+        """Ends every connection that there is now, or so many by chance, on both sides, in the middle of whatever
+        it carries."""
         with self.lock:
-            pairs, self.pairs = self.pairs, []
+            chance.shuffle(self.pairs)
+            pairs, self.pairs = self.pairs[:count], self.pairs[len(self.pairs[:count]) :]
         for pair in pairs:
             for end in pair:
                 if with_reset:
