@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Ten minutes of 2,000 clients in the four ways to listen (WebSocket with switchboard.v1, event
-# stream, long poll, interval poll), which break off at random, in order or not, and go on where they
-# were. At the end each must have exactly the sequence from where it began to the last publication:
-# nothing lost, nothing twice, no gap. Exit status 1 otherwise.
+# Ten minutes of 2,000 clients in five ways to listen (WebSocket with switchboard.v1, event stream,
+# long poll, interval poll, the protocol of Centrifuge), which break off at random, in order or not, and
+# go on where they were. At the end each must have exactly the sequence from where it began to the last
+# publication: nothing lost, nothing twice, no gap. Exit status 1 otherwise.
 #
 #   scripts/soak.sh                              on the plane that the server chooses
 #   ... --plane io_uring|epoll                   on this one
 #   ... --seconds N                              how long to publish; 600 when not given
-#   ... --clients N                              a quarter of them in each way; 2,000 when not given
+#   ... --clients N                              a fifth of them in each way; 2,000 when not given
 #   ... --rate R                                 publications a second in all 20 channels; 25
 #
 # SWITCHBOARD_BIN names a program to use instead of building it.

@@ -1,1 +1,1 @@
-"""A long run of clients that listen in four ways, break off at random and go on where they were."""
+"""A long run of clients that listen in five ways, break off at random and go on where they were."""

@@ -15,8 +15,9 @@ import sys
 import time
 
 from .account import FAULTS, Account, Broken, Tally
-from .listeners import WAYS, Client, Habits, Listener
+from .listeners import Client, Habits, Listener
 from .publisher import Publisher
+from .ways import WAYS
 
 PROGRESS_S = 10
 CATCH_UP_WITHIN_S = 60
@@ -170,7 +171,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--internal", required=True, help="HOST:PORT of the internal API")
     parser.add_argument("--pid", type=int, required=True, help="process of the server")
     parser.add_argument("--seconds", type=float, default=600, help="how long to publish")
-    parser.add_argument("--clients", type=int, default=2_000, help="a quarter of them in each way")
+    parser.add_argument("--clients", type=int, default=2_000, help="a fifth of them in each way")
     parser.add_argument("--channels", type=int, default=20)
     parser.add_argument("--rate", type=float, default=25, help="publications a second, in all")
     parser.add_argument("--interval", type=float, default=1, help="of interval polls, in seconds")

@@ -1,4 +1,4 @@
-"""The four ways to listen. Each visits the server once: goes on where its account stands, and listens.
+"""The four ways to listen at `/sub/`. Each visits the server once: goes on where its account stands, and listens.
 
 A visit is ended from outside, by cancelling it at any place, and the account must hold all the same:
 what was not taken in whole is asked for again.
@@ -207,14 +207,6 @@ class IntervalPollListener(PollListener):
             while await self.ask(wire, "?poll=1"):
                 pass
             await asyncio.sleep(self.interval_s * random.uniform(0.8, 1.2))
-
-
-WAYS: list[type[Listener]] = [
-    WebSocketListener,
-    EventStreamListener,
-    LongPollListener,
-    IntervalPollListener,
-]
 
 
 @dataclass

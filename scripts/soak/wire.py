@@ -82,7 +82,11 @@ class Wire:
     def send_frame(self, opcode: int, payload: bytes) -> None:
         key = os.urandom(4)
         masked = bytes(byte ^ key[n % 4] for n, byte in enumerate(payload))
-        self.send(bytes([0x80 | opcode, 0x80 | len(payload)]) + key + masked)
+        if len(payload) < 126:
+            length = bytes([0x80 | len(payload)])
+        else:
+            length = b"\xfe" + struct.pack(">H", len(payload))
+        self.send(bytes([0x80 | opcode]) + length + key + masked)
 
     async def chunk(self) -> bytes:
         """The data of the next chunk; the last one has none."""

@@ -7,8 +7,9 @@ import threading
 import time
 
 from soak.account import FAULTS, Account, Tally
-from soak.listeners import WAYS, Client, Habits, Listener
+from soak.listeners import Client, Habits, Listener
 from soak.publisher import Publisher
+from soak.ways import WAYS
 
 CHANNELS = [f"honest:{n}" for n in range(4)]
 PER_SECOND = 5.0
