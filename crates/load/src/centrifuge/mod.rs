@@ -10,4 +10,4 @@ pub(crate) const PATH: &str = "/connection/websocket";
 
 pub(crate) use commands::{PONG, connect, subscribe};
 pub(crate) use place::{Epoch, Epochs, Place};
-pub(crate) use replies::{Publication, Push, Refusal, Reply, Subscribed, each};
+pub(crate) use replies::{Push, Refusal, Reply, Subscribed, each, plain_push};

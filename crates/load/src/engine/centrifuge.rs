@@ -7,7 +7,7 @@ use switchboard_plane::ConnId;
 
 use super::stats::Counter;
 use super::{Core, End, Job, State, open};
-use crate::centrifuge::{self, Epoch, Publication, Push, Refusal, Reply, Subscribed};
+use crate::centrifuge::{self, Epoch, Push, Refusal, Reply, Subscribed};
 use crate::verify::Kind;
 
 /// The first command of a WebSocket.
@@ -34,6 +34,11 @@ pub(super) fn received<J: Job>(
 fn one<J: Job>(core: &mut Core<J::Data>, job: &mut J, id: ConnId, object: &str) -> Option<End> {
     if object == "{}" {
         return ping(core, id);
+    }
+    let channel = core.endpoint.channel(core.slab.get(id)?.channel)?;
+    if let Some((data, offset)) = centrifuge::plain_push(object, channel) {
+        published(core, job, id, data, offset);
+        return None;
     }
     let reply = match Reply::read(object) {
         Ok(reply) => reply,
@@ -99,7 +104,7 @@ fn listens<J: Job>(
     }
     open::opened(core, job, id);
     for publication in subscribed.publications {
-        published(core, job, id, publication);
+        published(core, job, id, publication.data.get(), publication.offset);
     }
     None
 }
@@ -117,7 +122,7 @@ fn pushed<J: Job>(
             let what = || format!("connection {number}: a push of {}", push.channel);
             core.stats.findings.add(Kind::Foreign, 1, what);
         }
-        published(core, job, id, publication);
+        published(core, job, id, publication.data.get(), publication.offset);
     } else if let Some(Refusal { code, message }) = push.unsubscribe {
         return Some(End::Unsubscribed(code, message.into_owned()));
     } else if let Some(Refusal { code, message }) = push.disconnect {
@@ -128,12 +133,7 @@ fn pushed<J: Job>(
 }
 
 /// A publication, whose offset must be above that of the one before.
-fn published<J: Job>(
-    core: &mut Core<J::Data>,
-    job: &mut J,
-    id: ConnId,
-    Publication { data, offset }: Publication<'_>,
-) {
+fn published<J: Job>(core: &mut Core<J::Data>, job: &mut J, id: ConnId, data: &str, offset: u64) {
     let Some(connection) = core.slab.get_mut(id) else { return };
     if offset > connection.offset {
         connection.offset = offset;
@@ -142,5 +142,5 @@ fn published<J: Job>(
         let what = || format!("connection {number}: offset {offset} came after {last}");
         core.stats.findings.add(Kind::Reordered, 1, what);
     }
-    open::message(core, job, id, data.get().as_bytes());
+    open::message(core, job, id, data.as_bytes());
 }
