@@ -3,12 +3,21 @@
 
 import { createInterface } from "node:readline";
 import { Centrifuge } from "centrifuge";
+import { EventSource } from "eventsource";
 import WebSocket from "ws";
 
-const { transports, channels, count } = JSON.parse(process.argv[2]);
+const { transports, emulationEndpoint, channels, count } = JSON.parse(process.argv[2]);
+
+const options = {
+  websocket: WebSocket,
+  eventsource: EventSource,
+  emulationEndpoint,
+  minReconnectDelay: 20,
+  maxReconnectDelay: 200,
+};
 
 const clients = Array.from({ length: count }, (_, number) => {
-  const client = new Centrifuge(transports, { websocket: WebSocket, minReconnectDelay: 20, maxReconnectDelay: 200 });
+  const client = new Centrifuge(transports, options);
   const channel = channels[number % channels.length];
   const seen = { channel, numbers: [], subscribed: 0, recovered: 0, lost: 0, ended: [] };
   const subscription = client.newSubscription(channel, { minResubscribeDelay: 20, maxResubscribeDelay: 200 });

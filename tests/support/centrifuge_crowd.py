@@ -6,8 +6,12 @@ import subprocess
 from .centrifuge import NODE, PATH
 from .waiting import wait_until
 
-# What the SDK calls a transport, and where the server has it.
-ENDPOINTS = {"websocket": ("ws", PATH)}
+# What the SDK calls its transports, and where the server has them.
+ENDPOINTS = {
+    "websocket": ("ws", PATH),
+    "http_stream": ("http", "/connection/http_stream"),
+    "sse": ("http", "/connection/sse"),
+}
 
 
 class Crowd:
@@ -18,6 +22,7 @@ class Crowd:
         scheme, path = ENDPOINTS[transport]
         endpoint = {"transport": transport, "endpoint": f"{scheme}://{server.host}{path}"}
         options = {"transports": [endpoint], "channels": channels, "count": count}
+        options["emulationEndpoint"] = f"http://{server.host}/emulation"
         self.process = subprocess.Popen(
             ["node", "centrifuge_crowd.mjs", json.dumps(options)],
             cwd=NODE,
