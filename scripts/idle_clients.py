@@ -5,8 +5,8 @@ usage: idle_clients.py PORT COUNT CHANNEL SOURCE_IP WAY FIRST IDENTITY SECRET
 
 WAY is `websocket`, `v1` (a WebSocket with `switchboard.v1`), `centrifuge` (one that connects and subscribes by
 commands, with the token in them), `http-stream` (the same without a WebSocket), `event-stream` or `long-poll`.
-`{i}` in CHANNEL is the number of the connection, from FIRST on. IDENTITY is `none`, `user` (a token of a user of its own, signed with SECRET) or `rights` (one that
-also grants channels and says who it is).
+`{i}` in CHANNEL is the number of the connection, from FIRST on. IDENTITY is `none`, `user` (a token of a user of its
+own, signed with SECRET) or `rights` (one that also grants channels and says who it is).
 
 Plain sockets, because a client library would need more memory than the server under test. Each
 process stays below its descriptor limit; start several, each with its own loopback source address,
