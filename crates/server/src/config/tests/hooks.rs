@@ -29,7 +29,7 @@ fn a_backend_has_its_bounds_and_the_rest_by_default() {
     assert_eq!((events.batch_ms, events.debounce_ms), (100, 0));
     let derived = derive::hooks_config(&config.hooks);
     assert!(derived.asked[&Hook::Connect].endpoint.signer.is_some() && derived.events.is_some());
-    let rules = derive::shard_config(&config).hooks;
+    let rules = derive::shard_config(&config, &[0; 32]).hooks;
     assert_eq!(rules.connect.unwrap(), ["cookie".into(), "x-request-id".into()]);
     assert!(rules.subscribe.is_none() && !rules.refresh && !rules.message);
     let report = Report { config: &config }.to_string();
