@@ -146,6 +146,7 @@ counters! {
         "Connections that are held back now: their socket is full, or they have not begun yet.";
     counter pings_sent: "Pings sent to silent peers.";
     gauge channels: "Channels this shard knows.";
+    gauge subscriptions: "Subscriptions now; a connection may have several.";
     gauge log_bytes in Bytes: "Bytes in the logs of channels that live on this shard.";
     counter history_evicted:
         "Publications that the shard's byte budget took from a history before its time.";

@@ -24,7 +24,7 @@ pub use reply::{Answer, Replies};
 pub use request::Request;
 pub use results::{
     ChannelResult, ChannelsResult, ClientResult, HistoryResult, InfoResult, NodeResult,
-    PresenceResult, PresenceStatsResult, PublicationResult,
+    PresenceResult, PresenceStatsResult, ProcessResult, PublicationResult,
 };
 pub use subscription::{GivenChannel, OfSubscription};
 

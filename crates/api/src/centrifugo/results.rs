@@ -124,10 +124,21 @@ pub struct NodeResult {
     pub num_clients: u64,
     /// Users that they belong to, counted on each shard.
     pub num_users: u64,
-    /// Subscriptions; 0, since they are not counted.
+    /// Subscriptions; a client may have several.
     pub num_subs: u64,
     /// Channels that the shards know.
     pub num_channels: u64,
     /// Seconds since its start.
     pub uptime: u64,
+    /// What it takes of the machine.
+    pub process: ProcessResult,
+}
+
+/// What a server takes of its machine.
+#[derive(Debug, Serialize)]
+pub struct ProcessResult {
+    /// Its time on processors since its start, in hundredths of the time of one.
+    pub cpu: f64,
+    /// Its memory in RAM, in bytes.
+    pub rss: u64,
 }

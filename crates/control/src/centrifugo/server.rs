@@ -1,9 +1,10 @@
 //! What is asked of users and of the server.
 
-use switchboard_api::centrifugo::{CallError, InfoResult, NodeResult, OfUser};
+use switchboard_api::centrifugo::{CallError, InfoResult, NodeResult, OfUser, ProcessResult};
 
 use super::result::{Empty, json};
 use crate::inspect::Only;
+use crate::metrics::process;
 use crate::state::ApiState;
 
 pub(super) async fn disconnect(state: &ApiState, asked: &OfUser) -> Result<Vec<u8>, CallError> {
@@ -25,6 +26,7 @@ pub(super) async fn refresh(state: &ApiState, asked: &OfUser) -> Result<Vec<u8>,
 
 pub(super) fn info(state: &ApiState) -> Result<Vec<u8>, CallError> {
     let counters = state.inspect.counters();
+    let up_s = state.started.elapsed().as_secs_f64();
     let sum = |names: &[&str]| {
         let all = counters.iter().flatten();
         all.filter(|(metric, _)| names.contains(&metric.name)).map(|(_, value)| value).sum()
@@ -40,9 +42,13 @@ pub(super) fn info(state: &ApiState) -> Result<Vec<u8>, CallError> {
             "polls_held",
         ]),
         num_users: sum(&["users_open"]),
-        num_subs: 0,
+        num_subs: sum(&["subscriptions"]),
         num_channels: sum(&["channels"]),
-        uptime: state.started.elapsed().as_secs(),
+        uptime: up_s as u64,
+        process: ProcessResult {
+            cpu: process::cpu_s() / up_s.max(1.0) * 100.0,
+            rss: process::resident_bytes().unwrap_or(0.0) as u64,
+        },
     };
     json(&InfoResult { nodes: [node] })
 }

@@ -5,7 +5,7 @@
 
 mod format;
 pub(crate) mod name;
-mod process;
+pub(crate) mod process;
 mod requests;
 mod shards;
 

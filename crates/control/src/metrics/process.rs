@@ -84,12 +84,14 @@ fn encode_fact(encoder: &mut DescriptorEncoder<'_>, metric: &Metric, value: f64)
     }
 }
 
-fn cpu_s() -> f64 {
+/// Seconds that all threads have spent on a processor.
+pub(crate) fn cpu_s() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-fn resident_bytes() -> Option<f64> {
+/// Memory in RAM, where the kernel says it.
+pub(crate) fn resident_bytes() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: f64 = kilobytes.trim().strip_suffix(" kB")?.parse().ok()?;

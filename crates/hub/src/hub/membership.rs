@@ -21,6 +21,7 @@ impl Hub {
         channel.request(now_ms);
         let mark = channel.head_mark();
         let place = channel.ready.push(Entry { who, mark });
+        self.subscriptions += 1;
         self.wake(index);
         self.presence_changed(now_ms, index, out);
         self.occupancy_changed(index);
@@ -36,6 +37,7 @@ impl Hub {
         out: &mut Outbox,
     ) -> Option<Moved> {
         let (_, moved) = self.stand_up(subscription);
+        self.subscriptions -= 1;
         // What was kept for the last ready subscriber may be more than laggards may have.
         self.mark_dirty(subscription.channel);
         self.presence_changed(now_ms, subscription.channel, out);

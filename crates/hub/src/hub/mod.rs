@@ -129,6 +129,8 @@ pub struct Hub {
     presence: List,
     /// What its namespaces keep, with the idle channels that had a publication.
     shares: Shares,
+    /// Subscriptions that there are.
+    subscriptions: usize,
     /// Publications made here as the home of their channels.
     publications: u64,
     /// Publications that the budget took from histories.
@@ -171,6 +173,7 @@ impl Hub {
             idle_mirrors: List::new(Link::Waiting),
             idle_blanks: List::new(Link::Waiting),
             presence: List::new(Link::Waiting),
+            subscriptions: 0,
             publications: 0,
             evicted: 0,
             announcements_dropped: 0,
@@ -300,6 +303,11 @@ impl Hub {
     /// its channel has its home; a mirror counts only what its home has dropped since.
     pub fn log_bytes(&self) -> usize {
         self.shares.bytes()
+    }
+
+    /// Subscriptions that there are.
+    pub fn subscriptions(&self) -> usize {
+        self.subscriptions
     }
 
     /// Channels that this shard knows, idle ones too.

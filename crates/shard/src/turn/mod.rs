@@ -345,6 +345,7 @@ impl<P: Plane> Shard<P> {
         let stats = self.link.plane().stats();
         counters.publications.set(self.core.hub.publications());
         counters.channels.set(self.core.hub.channels() as u64);
+        counters.subscriptions.set(self.core.hub.subscriptions() as u64);
         counters.log_bytes.set(self.core.hub.log_bytes() as u64);
         counters.history_evicted.set(self.core.hub.evicted());
         counters.join_leave_dropped.set(self.core.hub.announcements_dropped());
