@@ -192,7 +192,7 @@ def test_every_route_and_method(api):
         assert status == 204 and allowed - {"HEAD"} == names, (path, allowed)
         assert ("HEAD" in allowed) == ("GET" in names), path
     sentence = json.loads(api.request("GET", "/nowhere")[2])["error"]["message"]
-    named = {re.sub("{[a-z]+}", "news", path) for path in re.findall(r"/[a-z]+(?:/{[a-z]+})?", sentence)}
+    named = {re.sub("{[a-z]+}", "news", path) for path in re.findall(r"/[a-z]+(?:/{[a-z]+}|\.json)?", sentence)}
     assert named == set(methods)
 
 

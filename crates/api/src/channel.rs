@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use switchboard_hub::{ChannelName, Receipt, ShardReport};
+use utoipa::ToSchema;
 
 use crate::ApiError;
 use crate::outcome::status_of;
@@ -22,11 +23,12 @@ pub fn channel_in(segment: &str) -> Result<ChannelName, ApiError> {
 }
 
 /// A channel in nchan's fields, plus its position.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct ChannelInfo {
     /// Publications kept.
     messages: u64,
     /// Seconds since a client last subscribed; -1 if none did.
+    #[schema(minimum = -1)]
     requested: i64,
     /// Subscribers now.
     subscribers: u64,

@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use serde::Serialize;
 use switchboard_hub::{ChannelName, NameError};
 use switchboard_ws::head::HeadError;
+use utoipa::ToSchema;
 
 /// The code of a body with a Content-Encoding.
 const ENCODED: &str = "unsupported_content_encoding";
 
 /// Why a request was refused.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema, thiserror::Error)]
+#[schema(as = Refusal)]
 #[error("{message}")]
 pub struct ApiError {
     /// The status of HTTP.
@@ -19,6 +21,7 @@ pub struct ApiError {
     /// Stable, for programs.
     pub code: &'static str,
     /// One sentence, for people. Without one, the answer has no body.
+    #[schema(value_type = String)]
     pub message: Cow<'static, str>,
 }
 
@@ -124,7 +127,7 @@ impl ApiError {
             return Vec::new();
         }
         // Numbers and strings written to memory: nothing can fail.
-        serde_json::to_vec(&Wrapped { error: self }).unwrap_or_default()
+        serde_json::to_vec(&ErrorBody { error: self }).unwrap_or_default()
     }
 
     /// The further header line of the answer, if it has one: its name and value.
@@ -146,7 +149,9 @@ impl From<NameError> for ApiError {
 }
 
 /// The object around an error.
-#[derive(Debug, Serialize)]
-struct Wrapped<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ErrorBody)]
+pub struct ErrorBody<'a> {
+    /// The refusal.
     error: &'a ApiError,
 }

@@ -22,11 +22,11 @@ mod outcome;
 pub use access::{AccessRules, ApiKey, Granted};
 pub use channel::{ChannelInfo, accepts_json, channel_in};
 pub use encoding::check_encoding;
-pub use error::ApiError;
+pub use error::{ApiError, ErrorBody};
 pub use item::{Item, ItemLimits};
 pub use meta::{Meta, media_type};
 pub use metric::{HistogramCounts, Kind, Metric, Unit};
-pub use outcome::write_outcome;
+pub use outcome::{Outcome, write_outcome};
 
 /// The media type of batches and their results.
 pub const NDJSON: &str = "application/x-ndjson";

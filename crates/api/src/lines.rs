@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use memchr::{memchr, memchr_iter};
 use serde::Deserialize;
 use switchboard_hub::{ChannelName, Kind};
+use utoipa::ToSchema;
 
 use crate::item::{Item, ItemLimits};
 use crate::{ApiError, Meta, NDJSON, media_type};
@@ -46,16 +47,27 @@ pub fn count(bytes: &[u8]) -> usize {
 }
 
 /// A line as written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Written<'a> {
+#[schema(as = BatchLine)]
+pub struct Written<'a> {
+    /// The channel, not encoded.
+    #[schema(value_type = String, min_length = 1, max_length = 255)]
     #[serde(borrow)]
     channel: Cow<'a, str>,
+    /// The payload as text.
+    #[schema(value_type = Option<String>)]
     #[serde(borrow)]
     data: Option<Cow<'a, str>>,
+    /// The payload as bytes in standard base64, in place of `data`.
+    #[schema(value_type = Option<String>)]
     #[serde(borrow)]
     b64: Option<Cow<'a, str>>,
+    /// Its media type.
+    #[schema(min_length = 1, max_length = 255)]
     content_type: Option<String>,
+    /// The name of the event.
+    #[schema(min_length = 1, max_length = 255)]
     event: Option<String>,
 }
 

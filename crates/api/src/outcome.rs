@@ -2,14 +2,31 @@
 
 use serde::Serialize;
 use switchboard_hub::Receipt;
+use utoipa::ToSchema;
 
 use crate::ApiError;
 
-#[derive(Debug, Serialize)]
+/// What became of a publication, as it is written.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-enum Outcome<'a> {
-    Published { status: u16, position: String, subscribers: u64 },
-    Refused { status: u16, error: &'a ApiError },
+#[schema(as = BatchLineResult)]
+pub enum Outcome<'a> {
+    /// It is in the log of its channel.
+    Published {
+        /// 201 where a subscriber will get it, else 202.
+        status: u16,
+        /// Where it stands.
+        position: String,
+        /// Subscribers, as the shards last reported them.
+        subscribers: u64,
+    },
+    /// It was not published, or nobody knows.
+    Refused {
+        /// What it would have got by itself.
+        status: u16,
+        /// Why.
+        error: &'a ApiError,
+    },
 }
 
 /// Appends what became of a publication, as one line of JSON.

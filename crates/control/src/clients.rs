@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use switchboard_api::{ApiError, ChannelInfo};
 use switchboard_hub::{SlowClient, SubscriberInfo};
+use utoipa::ToSchema;
 
 use crate::channel::name_in;
 use crate::clock::unix_ms;
@@ -23,12 +24,12 @@ use crate::state::ApiState;
 /// How many are listed: by default, and at most.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    default: usize,
+    pub(crate) default: usize,
     pub(crate) max: usize,
 }
 
 pub(crate) const SUBSCRIBERS: Limits = Limits { default: 1_000, max: 10_000 };
-const SLOW: Limits = Limits { default: 100, max: 1_000 };
+pub(crate) const SLOW: Limits = Limits { default: 100, max: 1_000 };
 
 /// The subscribers of a channel: their exact number, and a list.
 pub(crate) async fn subscribers(
@@ -93,28 +94,39 @@ pub(crate) fn fresh(answer: impl Serialize) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], Json(answer))
 }
 
-#[derive(Debug, Serialize)]
-struct Presence {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Subscribers)]
+pub(crate) struct Presence {
+    /// Their exact number.
     subscribers: u64,
+    /// How many are in `list`.
     listed: usize,
     list: Vec<Client>,
 }
 
-#[derive(Debug, Serialize)]
-struct Slow {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SlowClients)]
+pub(crate) struct Slow {
     clients: Vec<Laggard>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Client {
+    /// The connection, as logs name it; never used twice.
     connection: String,
+    /// Where it comes from.
+    #[schema(value_type = String)]
     address: SocketAddr,
+    /// How it listens.
     transport: &'static str,
-    /// None for an anonymous one.
+    /// The `sub` of its token; not there for an anonymous one.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
+    /// What its token says of it.
+    #[schema(value_type = Value, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     info: Option<Box<RawValue>>,
+    /// The same where it is not JSON: bytes in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     b64info: Option<String>,
 }
@@ -129,13 +141,18 @@ impl From<SubscriberInfo> for Client {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SlowClient)]
 struct Laggard {
     #[serde(flatten)]
     client: Client,
+    /// The channel in which it is furthest behind.
     channel: String,
+    /// What it has not been sent there.
     lag_publications: u64,
+    /// How much of that is kept.
     lag_bytes: u64,
+    /// How long its socket has been full.
     blocked_ms: u64,
 }
 

@@ -23,6 +23,7 @@ mod inspect;
 mod jwks;
 mod methods;
 mod metrics;
+mod openapi;
 mod question;
 mod reply;
 mod requests;

@@ -5,38 +5,50 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use switchboard_api::ApiError;
 
 use crate::error::Refused;
 use crate::state::ApiState;
-use crate::{centrifugo, channel, clients, methods, status, users};
+use crate::{centrifugo, channel, clients, methods, openapi, status, users};
+
+/// Each path, and what answers there.
+pub(crate) fn routes() -> [(&'static str, MethodRouter<Arc<ApiState>>); 15] {
+    let channel =
+        get(channel::report).delete(channel::delete).post(of_the_shards).put(of_the_shards);
+    let subscribers = get(clients::subscribers);
+    let users = get(users::connections).delete(users::disconnect);
+    // The shards bound the bodies of requests.
+    let calls = post(centrifugo::call).layer(DefaultBodyLimit::disable());
+    [
+        ("/pub", post(of_the_shards)),
+        ("/pub/", channel.clone()),
+        // The rest of the path, so that a slash in a name is refused as such.
+        ("/pub/{*channel}", channel),
+        ("/publish", get(of_the_shards)),
+        ("/subscribers/", subscribers.clone()),
+        ("/subscribers/{*channel}", subscribers),
+        ("/users/", users.clone()),
+        ("/users/{*user}", users),
+        ("/api/{method}", calls),
+        ("/slow", get(clients::slow)),
+        ("/health", get(status::health)),
+        ("/ready", get(status::ready)),
+        ("/counters", get(status::counters)),
+        ("/metrics", get(status::metrics)),
+        ("/openapi.json", get(openapi::get)),
+    ]
+}
 
 /// All routes.
 pub(crate) fn router(state: Arc<ApiState>) -> Router {
-    let channel =
-        get(channel::report).delete(channel::delete).post(of_the_shards).put(of_the_shards);
-    // The shards bound the bodies of requests.
-    let calls = post(centrifugo::call).layer(DefaultBodyLimit::disable());
-    let routes = Router::new()
-        .route("/pub", post(of_the_shards))
-        .route("/pub/", channel.clone())
-        // The rest of the path, so that a slash in a name is refused as such.
-        .route("/pub/{*channel}", channel)
-        .route("/publish", get(of_the_shards))
-        .route("/subscribers/", get(clients::subscribers))
-        .route("/subscribers/{*channel}", get(clients::subscribers))
-        .route("/users/", get(users::connections).delete(users::disconnect))
-        .route("/users/{*user}", get(users::connections).delete(users::disconnect))
-        .route("/api/{method}", calls)
-        .route("/slow", get(clients::slow))
-        .route("/health", get(status::health))
-        .route("/ready", get(status::ready))
-        .route("/counters", get(status::counters))
-        .route("/metrics", get(status::metrics))
+    let routes =
+        routes().into_iter().fold(Router::new(), |router, (path, it)| router.route(path, it));
+    let routes = routes
         .fallback(async || {
             let message = "there are /pub, /pub/{channel}, /publish, /subscribers/{channel}, \
-                           /users/{user}, /api/{method}, /slow, /health, /ready, /counters and /metrics";
+                           /users/{user}, /api/{method}, /slow, /health, /ready, /counters, /metrics \
+                           and /openapi.json";
             Refused::from(ApiError::new(404, "not_found", message))
         })
         .method_not_allowed_fallback(async || {

@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::Value;
 use switchboard_api::Metric;
+use utoipa::ToSchema;
 
 use crate::metrics::Format;
 use crate::state::ApiState;
@@ -19,8 +20,8 @@ pub(crate) async fn health() -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], Json(Health { status: "ok" }))
 }
 
-#[derive(Debug, Serialize)]
-struct Health {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
     status: &'static str,
 }
 
@@ -70,13 +71,14 @@ pub(crate) async fn metrics(
     Ok(([kind, (header::CACHE_CONTROL, "no-store")], text))
 }
 
-#[derive(Debug, Serialize)]
-struct Counters {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Counters {
     version: &'static str,
     plane: &'static str,
     uptime_ms: u64,
     total: BTreeMap<&'static str, u64>,
-    /// None without hooks.
+    /// For each backend that is asked or told; not there without any.
+    #[schema(value_type = Value, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     hooks: Option<Value>,
     shards: Vec<BTreeMap<&'static str, u64>>,

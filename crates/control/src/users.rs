@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use switchboard_api::ApiError;
+use utoipa::ToSchema;
 
 use crate::clients::{Client, SUBSCRIBERS, fresh};
 use crate::error::Refused;
@@ -57,14 +58,18 @@ fn user_in(uri: &Uri) -> Result<Box<str>, ApiError> {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct User {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Connections)]
+pub(crate) struct User {
+    /// Their exact number.
     connections: u64,
+    /// How many are in `list`.
     listed: usize,
     list: Vec<Client>,
 }
 
-#[derive(Debug, Serialize)]
-struct Disconnected {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Disconnected {
+    /// Those that were not to end already.
     disconnected: u64,
 }

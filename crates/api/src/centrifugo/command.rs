@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use switchboard_hub::{ChannelName, Condition, Draft, Kind, Version};
+use utoipa::ToSchema;
 
 use super::error::{CallError, Unread};
 use crate::ItemLimits;
@@ -78,17 +79,34 @@ impl Content {
 }
 
 /// A command as it is written. What Centrifugo has beside it is read over.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct Written<'a> {
+    /// The channel.
+    #[schema(value_type = String, required, nullable = false, min_length = 1, max_length = 255,
+        pattern = r"^[^/\x00-\x1f\x7f-\x9f]+$")]
     channel: Option<Cow<'a, str>>,
+    /// The channels. One that has no good name gets an error in its place.
+    #[schema(value_type = Vec<String>, required, nullable = false, min_items = 1)]
     channels: Option<Vec<Cow<'a, str>>>,
+    /// Any JSON. Subscribers receive it as it is written.
+    #[schema(value_type = Value, required = false)]
     #[serde(borrow, default, deserialize_with = "even_null")]
     data: Option<&'a RawValue>,
+    /// Bytes in base64, which replace `data`. An empty text counts as none.
+    #[schema(value_type = Option<String>, pattern = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$")]
     b64data: Option<Cow<'a, str>>,
+    /// Only for those who listen now. Where the namespace has a history it is refused.
     skip_history: Option<bool>,
+    /// What is kept with the publication.
     tags: Option<BTreeMap<String, String>>,
+    /// The same key in the same channel within five minutes publishes nothing and gets the first answer again.
+    #[schema(value_type = Option<String>, max_length = 255)]
     idempotency_key: Option<Box<str>>,
+    /// Above 0: a publication is dropped unless its version is larger than the last one's.
+    #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     version: Option<u64>,
+    /// Versions of another epoch begin anew.
+    #[schema(value_type = Option<String>, max_length = 255)]
     version_epoch: Option<Box<str>>,
 }
 
@@ -133,16 +151,11 @@ impl Written<'_> {
                 None => return Err(CallError::bad_request("data and b64data are missing")),
             },
         };
-        let condition = Condition {
-            key: label("idempotency_key", self.idempotency_key)?,
-            version: match self.version.unwrap_or(0) {
-                0 => None,
-                number => {
-                    let epoch = label("version_epoch", self.version_epoch)?.unwrap_or_default();
-                    Some(Version { number, epoch })
-                }
-            },
-        };
+        let key = label("idempotency_key", self.idempotency_key)?;
+        let epoch = label("version_epoch", self.version_epoch)?.unwrap_or_default();
+        let number = self.version.filter(|number| *number > 0);
+        let version = number.map(|number| Version { number, epoch });
+        let condition = Condition { key, version };
         let tags = self.tags.filter(|tags| !tags.is_empty());
         // Texts written to memory: nothing can fail.
         let tags = tags.and_then(|tags| serde_json::to_string(&tags).ok()).map(Into::into);

@@ -7,6 +7,7 @@ mod access;
 mod batch;
 mod calls;
 mod command;
+mod described;
 mod error;
 mod params;
 mod reply;
@@ -18,9 +19,10 @@ pub use access::key_in;
 pub use batch::{Batch, BatchCommand};
 pub use calls::{Calls, Outcome};
 pub use command::Publication;
+pub use described::{AnySchema, Described, METHODS, describe};
 pub use error::{CallError, Code, ErrorMode, Unread};
 pub use params::{OfChannel, OfChannels, OfHistory, OfUser, Since};
-pub use reply::{Answer, Replies};
+pub use reply::{Answer, Replies, WrittenError};
 pub use request::Request;
 pub use results::{
     ChannelResult, ChannelsResult, ClientResult, HistoryResult, InfoResult, NodeResult,

@@ -3,20 +3,28 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use switchboard_hub::ChannelName;
+use utoipa::ToSchema;
 
 use super::error::CallError;
 
 /// A channel alone.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct OfChannel {
+    /// The channel.
+    #[schema(value_type = String, required, nullable = false, min_length = 1, max_length = 255,
+        pattern = r"^[^/\x00-\x1f\x7f-\x9f]+$")]
     channel: Option<String>,
 }
 
 /// A part of a channel's history.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct OfHistory {
+    /// The channel.
+    #[schema(value_type = String, required, nullable = false, min_length = 1, max_length = 255,
+        pattern = r"^[^/\x00-\x1f\x7f-\x9f]+$")]
     channel: Option<String>,
     /// How many publications at most: 0 for none, a negative number for all.
+    #[schema(minimum = -9_223_372_036_854_775_808_i64, maximum = 9_223_372_036_854_775_807_i64)]
     pub limit: Option<i64>,
     /// From where on.
     pub since: Option<Since>,
@@ -25,9 +33,10 @@ pub struct OfHistory {
 }
 
 /// A position in a stream.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct Since {
     /// The offset.
+    #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     #[serde(default)]
     pub offset: u64,
     /// The epoch; whichever it is now, where it is empty.
@@ -36,21 +45,33 @@ pub struct Since {
 }
 
 /// Connections of a user, and what is to become of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct OfUser {
+    /// The user, as tokens name it in `sub`. An empty one is that of tokens without a name.
     user: Option<String>,
+    /// Only this connection.
     client: Option<String>,
+    /// There are no sessions: any but an empty one is refused.
     session: Option<String>,
+    /// Connections that stay.
     whitelist: Option<Vec<String>>,
+    /// Codes of the caller's own are refused; leave it out.
+    #[schema(value_type = Option<Value>)]
     disconnect: Option<Box<RawValue>>,
+    /// The connections end now.
     expired: Option<bool>,
+    /// When they end, in Unix seconds. 0 for never.
+    #[schema(minimum = -9_223_372_036_854_775_808_i64, maximum = 9_223_372_036_854_775_807_i64)]
     expire_at: Option<i64>,
+    /// That of the token stays: any is refused.
+    #[schema(value_type = Option<Value>)]
     info: Option<Box<RawValue>>,
+    /// As `info`; an empty text counts as none.
     b64info: Option<String>,
 }
 
 /// Channels by their names.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct OfChannels {
     /// What their names are like: `*` is any number of characters. All channels if none.
     pub pattern: Option<String>,

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use serde::Serialize;
 use switchboard_hub::Position;
+use utoipa::ToSchema;
 
 use super::error::{CallError, ErrorMode, Unread};
 
@@ -85,14 +86,19 @@ impl Replies {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Bare<'a> {
+/// An error as it is written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CallError)]
+pub struct WrittenError<'a> {
+    /// For programs, by Centrifugo's numbers.
+    #[schema(minimum = 100, maximum = 113)]
     code: u16,
+    /// For people.
     message: &'a str,
 }
 
 fn write_bare(out: &mut Vec<u8>, error: &CallError) {
-    let bare = Bare { code: error.code as u16, message: &error.message };
+    let bare = WrittenError { code: error.code as u16, message: &error.message };
     // Texts and numbers written to memory: nothing can fail.
     let _ = serde_json::to_writer(out, &bare);
 }

@@ -3,6 +3,7 @@
 use super::Method;
 use super::calls::Calls;
 use super::command::read;
+use super::described::METHODS;
 use super::error::Unread;
 use super::params::{OfChannel, OfChannels, OfHistory, OfUser};
 use super::subscription::OfSubscription;
@@ -43,6 +44,9 @@ impl Request {
     /// # Errors
     /// Where it is no JSON object of the method.
     pub fn read(method: &str, params: &[u8], limits: ItemLimits) -> Result<Option<Self>, Unread> {
+        if !METHODS.contains(&method) {
+            return Ok(None);
+        }
         if let Some(method) = Method::of_command(method) {
             return Ok(Calls::read(method, params, limits)?.map(Self::Publish));
         }

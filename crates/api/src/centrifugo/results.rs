@@ -9,27 +9,34 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use switchboard_hub::{Kind, Publication, SubscriberInfo};
+use utoipa::ToSchema;
 
 /// A part of a history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryResult<'a> {
     /// What is in it.
     pub publications: Vec<PublicationResult<'a>>,
     /// The stream; nothing where nobody knows the channel.
+    #[schema(required = false)]
     #[serde(skip_serializing_if = "str::is_empty")]
     pub epoch: &'a str,
     /// Its last offset.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>, minimum = 1, nullable = false)]
     pub offset: Option<NonZeroU64>,
 }
 
 /// A publication.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct PublicationResult<'a> {
     /// JSON as it was published; other texts as texts, and bytes in base64.
+    #[schema(value_type = Value)]
     data: Cow<'a, RawValue>,
+    /// Where it stands in the stream.
     offset: u64,
+    /// What was published with it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, String>>, nullable = false)]
     tags: Option<&'a RawValue>,
 }
 
@@ -55,17 +62,21 @@ fn data_of(publication: &Publication) -> Cow<'_, RawValue> {
 }
 
 /// Who listens to a channel.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct PresenceResult {
     /// By the names of their connections.
     pub presence: BTreeMap<String, ClientResult>,
 }
 
 /// One who listens.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ClientResult {
+    /// Its user; empty where its token names none, or it has none.
     user: String,
+    /// The name of its connection.
     client: String,
+    /// What its token says of it.
+    #[schema(value_type = Option<Value>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     conn_info: Option<Box<RawValue>>,
 }
@@ -82,7 +93,7 @@ impl From<SubscriberInfo> for ClientResult {
 }
 
 /// How many listen to a channel.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct PresenceStatsResult {
     /// Connections.
     pub num_clients: u64,
@@ -91,28 +102,28 @@ pub struct PresenceStatsResult {
 }
 
 /// Channels that have subscribers.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ChannelsResult {
     /// By their names.
     pub channels: BTreeMap<String, ChannelResult>,
 }
 
 /// One of them.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ChannelResult {
     /// Its subscribers.
     pub num_clients: u64,
 }
 
 /// The servers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct InfoResult {
     /// This one.
     pub nodes: [NodeResult; 1],
 }
 
 /// A server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct NodeResult {
     /// New with each start.
     pub uid: String,
@@ -135,7 +146,7 @@ pub struct NodeResult {
 }
 
 /// What a server takes of its machine.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProcessResult {
     /// Its time on processors since its start, in hundredths of the time of one.
     pub cpu: f64,

@@ -26,7 +26,7 @@ pub(super) async fn refresh(state: &ApiState, asked: &OfUser) -> Result<Vec<u8>,
 
 pub(super) fn info(state: &ApiState) -> Result<Vec<u8>, CallError> {
     let counters = state.inspect.counters();
-    let up_s = state.started.elapsed().as_secs_f64();
+    let up = state.started.elapsed();
     let sum = |names: &[&str]| {
         let all = counters.iter().flatten();
         all.filter(|(metric, _)| names.contains(&metric.name)).map(|(_, value)| value).sum()
@@ -44,10 +44,10 @@ pub(super) fn info(state: &ApiState) -> Result<Vec<u8>, CallError> {
         num_users: sum(&["users_open"]),
         num_subs: sum(&["subscriptions"]),
         num_channels: sum(&["channels"]),
-        uptime: up_s as u64,
+        uptime: up.as_secs(),
         process: ProcessResult {
-            cpu: process::cpu_s() / up_s.max(1.0) * 100.0,
-            rss: process::resident_bytes().unwrap_or(0.0) as u64,
+            cpu: process::cpu_s() / up.as_secs_f64().max(1.0) * 100.0,
+            rss: process::resident_bytes().unwrap_or(0),
         },
     };
     json(&InfoResult { nodes: [node] })

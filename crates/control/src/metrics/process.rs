@@ -61,7 +61,7 @@ impl Collector for Process {
             .encode_gauge(&1_u64)?;
         let facts = [
             (CPU, Some(cpu_s())),
-            (RESIDENT_MEMORY, resident_bytes()),
+            (RESIDENT_MEMORY, resident_bytes().map(|bytes| bytes as f64)),
             (OPEN_FDS, open_fds()),
             (MAX_FDS, max_fds()),
             (START_TIME, Some(self.start_time_s)),
@@ -91,11 +91,11 @@ pub(crate) fn cpu_s() -> f64 {
 }
 
 /// Memory in RAM, where the kernel says it.
-pub(crate) fn resident_bytes() -> Option<f64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: f64 = kilobytes.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kilobytes * 1_024.0)
+    let kilobytes: u64 = kilobytes.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1_024)
 }
 
 fn open_fds() -> Option<f64> {

@@ -7,6 +7,7 @@ mod channel;
 mod clients;
 mod fake;
 mod jwks;
+mod openapi;
 mod status;
 mod telling;
 
