@@ -36,4 +36,4 @@ pub use dialect::{
 };
 pub use presence::{JOIN, LEAVE, PRESENCE_PREFIX};
 pub use request::{Listen, ListenError, Transport, parse};
-pub use shape::{Body, Label, Shape};
+pub use shape::{Body, Chain, Label, Shape};

@@ -11,6 +11,10 @@ pub(crate) const LINES: FormSlot = FormSlot::new(0);
 pub(crate) const MEMBER: FormSlot = FormSlot::new(1);
 /// A publication of the Centrifuge protocol.
 pub(crate) const PUBLICATION: FormSlot = FormSlot::new(2);
+/// The same with its payload as a text.
+pub(crate) const TEXT: FormSlot = FormSlot::new(3);
+/// The same with what has changed since the publication before.
+pub(crate) const CHANGES: FormSlot = FormSlot::new(4);
 
 /// What differs between the listeners of a publication.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +23,20 @@ pub struct Label<'a> {
     pub id: &'a str,
     /// Its channel, if the listener has several or the dialect always names it.
     pub channel: Option<&'a ChannelName>,
+    /// Whether payloads are told by their changes, where the dialect can.
+    pub chain: Chain<'a>,
+}
+
+/// How the payloads of a subscription follow from one another.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Chain<'a> {
+    /// Each stands for itself.
+    #[default]
+    None,
+    /// This one is the first.
+    First,
+    /// The subscription got this publication last, the one before in the stream.
+    Behind(&'a Publication),
 }
 
 /// Which bytes go between head and tail.

@@ -11,7 +11,7 @@ pub struct FormSlot(usize);
 
 impl FormSlot {
     /// How many there are.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 5;
 
     /// The slot with this number, below [`COUNT`](Self::COUNT).
     pub const fn new(number: usize) -> Self {

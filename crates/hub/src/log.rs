@@ -127,6 +127,12 @@ impl Log {
         self.entries.range(range).map(|publication| &**publication)
     }
 
+    /// The publication with this offset, if it is kept.
+    pub(crate) fn at(&self, offset: u64) -> Option<&Arc<Publication>> {
+        let last = self.index_after(offset).checked_sub(1)?;
+        self.entries.get(last).filter(|publication| publication.offset() == offset)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

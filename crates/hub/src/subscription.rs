@@ -9,7 +9,11 @@ pub struct Subscriber {
     pub conn: u32,
     /// Which of the connection's subscriptions.
     pub nth: u16,
+    /// How it wants what is published: a number of the shard's own, which it may [set](crate::Hub::set_form).
+    pub form: u8,
 }
+
+const _: () = assert!(size_of::<Subscriber>() == 8);
 
 /// A subscriber's place: eight bytes, also as an `Option`. It is opaque to the connection, which keeps
 /// it and gives it back to the hub.

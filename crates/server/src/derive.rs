@@ -172,6 +172,7 @@ fn client_rules(name: Option<&str>, namespace: &NamespaceSettings) -> ClientRule
         publish_per_second: namespace.publish_per_second,
         lossy_plain: namespace.lossy_plain,
         join_leave: namespace.join_leave,
+        delta: namespace.delta,
         join_leave_per_second: namespace.join_leave_per_second,
     }
 }

@@ -145,6 +145,8 @@ pub struct ClientRules {
     pub lossy_plain: bool,
     /// Who comes and goes is published in `presence:NAME`.
     pub join_leave: bool,
+    /// Whether clients that want it hear only what has changed since the publication before.
+    pub delta: bool,
     /// How many of these a channel may have in a second, with a burst of as many; 0 = no bound.
     pub join_leave_per_second: u32,
 }
@@ -162,6 +164,7 @@ impl Default for ClientRules {
             publish_per_second: 0,
             lossy_plain: false,
             join_leave: false,
+            delta: false,
             join_leave_per_second: 0,
         }
     }

@@ -97,6 +97,9 @@ pub(super) struct Written<'a> {
     b64data: Option<Cow<'a, str>>,
     /// Only for those who listen now. Where the namespace has a history it is refused.
     skip_history: Option<bool>,
+    /// Changes nothing: the namespace says whether subscribers are sent deltas.
+    #[serde(rename = "delta")]
+    _delta: Option<bool>,
     /// What is kept with the publication.
     tags: Option<BTreeMap<String, String>>,
     /// The same key in the same channel within five minutes publishes nothing and gets the first answer again.

@@ -212,11 +212,9 @@ fn of_subscriptions() -> [Described; 2] {
 }
 
 fn others(named: &mut Vec<(String, AnySchema)>) -> [Described; 3] {
-    let command = ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some(
-            "The request of one method, under its name; another one gets an error in its place.",
-        ));
+    let command = ObjectBuilder::new().schema_type(Type::Object).description(Some(
+        "The request of one method, under its name; another one gets an error in its place.",
+    ));
     let reply = ObjectBuilder::new()
         .schema_type(Type::Object)
         .additional_properties(Some(Schema::from(object([]))))

@@ -1,12 +1,9 @@
 //! Payloads as JSON.
 
-use std::sync::Arc;
-
 use serde_json::value::RawValue;
-use switchboard_hub::{Form, Kind, Publication};
+use switchboard_hub::{Kind, Publication};
 
 use crate::json::{Base64, push_json};
-use crate::shape::PUBLICATION;
 
 /// How deep arrays and objects may be nested: readers of JSON in other languages give up beyond that.
 const DEPTH_MAX: usize = 128;
@@ -24,18 +21,18 @@ pub fn json_of(bytes: &[u8]) -> Vec<u8> {
     json(if str::from_utf8(bytes).is_ok() { Kind::Text } else { Kind::Binary }, bytes)
 }
 
-/// A publication as the SDKs know it, an object that is the same for all who get it, in pushes and in replies:
-/// `data`, `offset`, who published it where that is a client, and the publisher's tags. Made once; never none.
-pub fn publication(publication: &Publication) -> Option<Arc<Form>> {
-    publication.form(PUBLICATION, publication_json)
-}
-
-fn publication_json(publication: &Publication) -> Box<[u8]> {
+/// A publication as an object, with what is said of its payload.
+pub(super) fn object(
+    publication: &Publication,
+    said: &str,
+    write_data: impl FnOnce(&mut Vec<u8>),
+) -> Box<[u8]> {
     let mut out = Vec::with_capacity(publication.payload().len() + 32);
     out.extend_from_slice(b"{\"data\":");
-    push(&mut out, publication.kind(), publication.payload());
+    write_data(&mut out);
     out.extend_from_slice(b",\"offset\":");
     out.extend_from_slice(itoa::Buffer::new().format(publication.offset()).as_bytes());
+    out.extend_from_slice(said.as_bytes());
     for (name, json) in [("info", publication.info()), ("tags", publication.tags())] {
         if let Some(json) = json {
             out.extend_from_slice(b",\"");

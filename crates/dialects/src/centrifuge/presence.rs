@@ -38,13 +38,14 @@ mod tests {
     use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
 
     use super::*;
+    use crate::Chain;
 
     fn pushed(channel: &str, draft: Draft) -> String {
         let position = Position { epoch: Epoch::from_random(3), offset: 9 };
         let publication = Publication::new(position, (0, 0), draft, &Arc::default());
         let channel = ChannelName::new(channel).unwrap();
         let mut out = Vec::new();
-        let label = Label { id: "", channel: Some(&channel) };
+        let label = Label { id: "", channel: Some(&channel), chain: Chain::None };
         let Shape { body, tail } = write_head(Framing::Message, &publication, label, &mut out);
         out.extend_from_slice(body.of(&publication));
         out.extend_from_slice(tail);
@@ -86,7 +87,7 @@ mod tests {
         let draft = Draft::new(Kind::Text, b"{}").with_event("join").with_info(r#"{"client":"c"}"#);
         let publication = Publication::new(position, (0, 0), draft, &accounting);
         let channel = ChannelName::new("presence:a").unwrap();
-        let label = Label { id: "", channel: Some(&channel) };
+        let label = Label { id: "", channel: Some(&channel), chain: Chain::None };
         let shape = write_head(Framing::Message, &publication, label, &mut Vec::new());
         assert_eq!(shape.body, Body::Info);
         let mut out = Vec::new();

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use switchboard_hub::Publication;
 
 use super::codes::Unsubscribed;
-use super::data;
+use super::deltas;
 use super::fields::is_zero_offset;
 use super::framing::Framing;
 use crate::json::push_json;
@@ -85,7 +85,7 @@ pub(crate) fn write_head(
     head.extend_from_slice(b"{\"push\":{\"channel\":");
     push_json(head, &label.channel.map_or("", |channel| channel.as_str()));
     head.extend_from_slice(b",\"pub\":");
-    let body = data::publication(publication).map_or(Body::Payload, Body::Form);
+    let body = deltas::publication(publication, label.chain).map_or(Body::Payload, Body::Form);
     let tail = framing.tail(2);
     framing.end_head(head, start, body.of(publication).len() + tail.len());
     Shape { body, tail }
@@ -98,13 +98,14 @@ mod tests {
     use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
 
     use super::*;
+    use crate::Chain;
 
     fn pushed(channel: &str, draft: Draft) -> String {
         let position = Position { epoch: Epoch::from_random(3), offset: 9 };
         let publication = Publication::new(position, (0, 0), draft, &Arc::default());
         let channel = ChannelName::new(channel).unwrap();
         let mut out = b"before".to_vec();
-        let label = Label { id: "", channel: Some(&channel) };
+        let label = Label { id: "", channel: Some(&channel), chain: Chain::None };
         let Shape { body, tail } = write_head(Framing::Message, &publication, label, &mut out);
         out.extend_from_slice(body.of(&publication));
         out.extend_from_slice(tail);
@@ -136,7 +137,7 @@ mod tests {
         let position = Position { epoch: Epoch::from_random(3), offset: 9 };
         let draft = Draft::new(Kind::Text, b"{}");
         let publication = Publication::new(position, (0, 0), draft, &accounting);
-        let label = Label { id: "", channel: None };
+        let label = Label { id: "", channel: None, chain: Chain::None };
         let body = |framing| match write_head(framing, &publication, label, &mut Vec::new()) {
             Shape { body: Body::Form(form), .. } => form,
             shape => panic!("{shape:?}"),
@@ -181,7 +182,8 @@ mod tests {
         let publication = Publication::new(position, (0, 0), draft, &Arc::default());
         let channel = ChannelName::new("c").unwrap();
         let written = |framing| {
-            let (mut out, label) = (Vec::new(), Label { id: "", channel: Some(&channel) });
+            let (mut out, label) =
+                (Vec::new(), Label { id: "", channel: Some(&channel), chain: Chain::None });
             let Shape { body, tail } = write_head(framing, &publication, label, &mut out);
             out.extend_from_slice(body.of(&publication));
             out.extend_from_slice(tail);

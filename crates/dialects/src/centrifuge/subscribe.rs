@@ -42,6 +42,9 @@ pub struct Subscribe<'a> {
     /// What kind of a subscription it is; 0 for a stream of publications.
     #[serde(rename = "type", default)]
     pub kind: u32,
+    /// In which form it wants changes instead of whole payloads; empty for none.
+    #[serde(borrow, default)]
+    pub delta: Cow<'a, str>,
     /// Which publications it wants; none for all of them.
     #[serde(borrow, default)]
     pub tf: Option<&'a RawValue>,
@@ -51,6 +54,11 @@ impl Subscribe<'_> {
     /// It wants an error where it cannot have what it missed.
     pub fn rejects_unrecovered(&self) -> bool {
         self.flag & REJECT_UNRECOVERED != 0
+    }
+
+    /// It wants changes in a form that the server knows.
+    pub fn wants_deltas(&self) -> bool {
+        self.delta == "fossil"
     }
 
     /// Where it begins. Clients send an epoch of their own where they know that their place is lost.
@@ -107,6 +115,9 @@ pub struct Subscribed<'a> {
     /// What the backend tells the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<&'a RawValue>,
+    /// Payloads are texts, and may be told by their changes.
+    #[serde(skip_serializing_if = "is_false")]
+    pub delta: bool,
     /// The right to listen has an end.
     #[serde(skip_serializing_if = "is_false")]
     pub expires: bool,

@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
 use switchboard_dialects::{
-    Body, Dialect, Label, write_end, write_event_stream_head, write_gap, write_head,
+    Body, Chain, Dialect, Label, write_end, write_event_stream_head, write_gap, write_head,
     write_keep_alive, write_start,
 };
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
@@ -39,7 +39,11 @@ const DIALECTS: [Dialect; 2] = [Dialect::ChunkedEventStream, Dialect::EventStrea
 fn write(dialect: Dialect, said: &Said, id: &str, out: &mut Vec<u8>) {
     match said {
         Said::Publication(publication) => {
-            out.extend(written(dialect, publication, Label { id, channel: None }));
+            out.extend(written(
+                dialect,
+                publication,
+                Label { id, channel: None, chain: Chain::None },
+            ));
         }
         Said::Gap(name, gap) => write_gap(dialect, name, gap, id, out),
         Said::Start(retry_ms) => write_start(dialect, id, *retry_ms, out),
@@ -186,7 +190,11 @@ fn each_mix_of_line_breaks_becomes_lines_of_data() {
     for number in 0..BREAKS.len().pow(5) {
         let text: String = (0..5_u32).map(|at| BREAKS[number / BREAKS.len().pow(at) % 5]).collect();
         let publication = given::publish(Kind::Text, text.as_bytes(), None, None, 0);
-        let bytes = written(Dialect::EventStream, &publication, Label { id: "a", channel: None });
+        let bytes = written(
+            Dialect::EventStream,
+            &publication,
+            Label { id: "a", channel: None, chain: Chain::None },
+        );
         for piece in [1, 2, 3, bytes.len()] {
             let mut page = EventSource::default();
             bytes.chunks(piece).for_each(|piece| page.push(piece));
@@ -201,7 +209,7 @@ fn each_mix_of_line_breaks_becomes_lines_of_data() {
 fn a_payload_without_line_breaks_is_sent_as_it_lies() {
     let is_as_it_lies = |kind, payload: &[u8]| {
         let publication = given::publish(kind, payload, None, None, 0);
-        let label = Label { id: "a", channel: None };
+        let label = Label { id: "a", channel: None, chain: Chain::None };
         let [body, other] = DIALECTS.map(|dialect| {
             let shape = write_head(dialect, &publication, label, &mut Vec::new());
             let is_payload = std::ptr::eq(shape.body.of(&publication), publication.payload());

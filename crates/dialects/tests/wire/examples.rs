@@ -2,7 +2,8 @@
 
 use switchboard_dialects::poll::{Answer, Item, write_news_head, write_nothing};
 use switchboard_dialects::{
-    Dialect, Label, write_end, write_event_stream_head, write_gap, write_keep_alive, write_start,
+    Chain, Dialect, Label, write_end, write_event_stream_head, write_gap, write_keep_alive,
+    write_start,
 };
 use switchboard_hub::{ChannelName, Gap, GapReason, Kind};
 
@@ -28,7 +29,11 @@ fn switchboard_v1() {
     let publication =
         publish(Kind::Text, b"12.50", Some("text/plain"), Some("price \u{e4}"), TIME_MS);
     let room = room();
-    let message = written(Dialect::V1, &publication, Label { id: ID, channel: Some(&room) });
+    let message = written(
+        Dialect::V1,
+        &publication,
+        Label { id: ID, channel: Some(&room), chain: Chain::None },
+    );
     let expected = "position: 4xk2c9aa-19,0m1n2o3p-7\nchannel: chat:room%20one\n\
                     content-type: text/plain\nevent: price%20%C3%A4\n\n12.50";
     assert_eq!(message[..2], [0x81, expected.len() as u8]);
@@ -52,9 +57,17 @@ fn an_event_stream() {
     write_gap(Dialect::EventStream, &room(), &evicted(), "4xk2c9aa-39", &mut out);
     write_start(Dialect::EventStream, "4xk2c9aa-39", Some(2_000), &mut out);
     let price = publish(Kind::Text, b"12.50\n13.00", None, Some("price"), TIME_MS);
-    out.extend(written(Dialect::EventStream, &price, Label { id: ID, channel: None }));
+    out.extend(written(
+        Dialect::EventStream,
+        &price,
+        Label { id: ID, channel: None, chain: Chain::None },
+    ));
     let bytes = publish(Kind::Binary, &[0xff, 0], None, Some("price"), TIME_MS);
-    out.extend(written(Dialect::EventStream, &bytes, Label { id: ID, channel: None }));
+    out.extend(written(
+        Dialect::EventStream,
+        &bytes,
+        Label { id: ID, channel: None, chain: Chain::None },
+    ));
     assert_eq!(
         text(out),
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
@@ -77,7 +90,11 @@ fn an_event_stream_in_chunks() {
     write_event_stream_head(dialect, wall().date, None, &mut out);
     write_start(dialect, "4xk2c9aa-39", Some(2_000), &mut out);
     let price = publish(Kind::Text, b"12.50", None, None, TIME_MS);
-    out.extend(written(dialect, &price, Label { id: "4xk2c9aa-40", channel: None }));
+    out.extend(written(
+        dialect,
+        &price,
+        Label { id: "4xk2c9aa-40", channel: None, chain: Chain::None },
+    ));
     write_keep_alive(dialect, &mut out);
     write_end(dialect, &mut out);
     assert_eq!(

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use switchboard_dialects::{Dialect, Label, write_gap, write_head, write_start};
+use switchboard_dialects::{Chain, Dialect, Label, write_gap, write_head, write_start};
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
 use crate::given::{self, written};
@@ -59,7 +59,7 @@ proptest! {
         write_gap(Dialect::V1, &lost_channel, &gap, &begin, &mut bytes);
         write_start(Dialect::V1, &begin, Some(5), &mut bytes);
         for (publication, id, channel) in &news {
-            bytes.extend(written(Dialect::V1, publication, Label { id, channel: channel.as_ref() }));
+            bytes.extend(written(Dialect::V1, publication, Label { id, channel: channel.as_ref(), chain: Chain::None }));
         }
         let messages = messages::all(given::cut(&bytes, &lengths));
         prop_assert_eq!(messages.len(), 2 + news.len());
@@ -81,7 +81,7 @@ proptest! {
         lengths in given::lengths(),
     ) {
         let name = ChannelName::new("news").unwrap();
-        let label = Label { id: "aaaaaaaa-1", channel: Some(&name) };
+        let label = Label { id: "aaaaaaaa-1", channel: Some(&name), chain: Chain::None };
         let mut bytes = Vec::new();
         write_start(Dialect::Plain, label.id, Some(5), &mut bytes);
         for publication in &news {
@@ -104,7 +104,7 @@ fn the_length_of_a_frame_counts_header_and_payload() {
     for payload_bytes in [0, 112, 113, 65_522, 65_523, 1 << 20] {
         let publication = given::publish(Kind::Binary, &vec![0xff; payload_bytes], None, None, 0);
         let mut head = b"before".to_vec();
-        let label = Label { id: "a", channel: None };
+        let label = Label { id: "a", channel: None, chain: Chain::None };
         let shape = write_head(Dialect::V1, &publication, label, &mut head);
         let frame_header_bytes = match payload_bytes {
             0..=112 => 2,

@@ -16,6 +16,7 @@ mod shares;
 mod size_classes;
 mod stream;
 mod sweep;
+mod wanted_forms;
 
 #[cfg(test)]
 mod tests;
@@ -92,7 +93,7 @@ use shares::Shares;
 /// # let mut hub = Hub::new(id, router, rules, limits, 1, accounting);
 /// # let mut out = Outbox::new();
 /// let news = ChannelName::new("news")?;
-/// let who = Subscriber { conn: 7, nth: 0 };
+/// let who = Subscriber { conn: 7, nth: 0, form: 0 };
 /// let subscription = hub.subscribe(1_000, &news, who, &mut out);
 /// hub.publish(1_001, &news, Draft::new(Kind::Text, b"hello"), None, &mut out);
 /// // Post `out` here; a server of one shard has nobody to post to.

@@ -54,6 +54,10 @@ impl Crowd {
         self.lower_floor(mark);
     }
 
+    pub(super) fn set_form(&mut self, index: u32, form: u8) {
+        self.entries.get_mut(index as usize).who.form = form;
+    }
+
     /// A lower bound of all marks.
     pub(super) fn floor(&self) -> u64 {
         self.floor

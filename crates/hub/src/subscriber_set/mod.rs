@@ -91,6 +91,14 @@ impl SubscriberSet {
         }
     }
 
+    pub(crate) fn set_form(&mut self, index: u32, form: u8) {
+        match self {
+            Self::Empty => no_subscriber(index),
+            Self::One(lone) => lone.entry.who.form = form,
+            Self::Many(crowd) => crowd.set_form(index, form),
+        }
+    }
+
     /// A lower bound of all marks, except those that a pass reported and that should be gone.
     pub(crate) fn floor(&self) -> u64 {
         match self {

@@ -64,5 +64,8 @@ settings! {
         /// Joins and leaves of a channel that are published in a second, with a burst of as many;
         /// those beyond are not. 0 means no limit.
         join_leave_per_second: u32 = 100, 0..=1_000_000;
+        /// Send SDKs of Centrifuge that ask for it (`delta: "fossil"`) only what has changed since the
+        /// publication before. It takes up to a millisecond of processor time for a publication.
+        delta: bool = false;
     }
 }

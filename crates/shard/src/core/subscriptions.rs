@@ -67,7 +67,7 @@ impl Core {
 
     /// Somebody's subscription has moved because another left: remember it.
     pub(crate) fn follow(&mut self, moved: Option<Moved>) {
-        if let Some(Moved { who: Subscriber { conn, nth }, subscription }) = moved
+        if let Some(Moved { who: Subscriber { conn, nth, .. }, subscription }) = moved
             && let Some(id) = self.slab.at(conn).map(|connection| connection.id)
         {
             self.set_subscription(id, nth, subscription);

@@ -11,7 +11,7 @@ use switchboard_plane::{Close, ConnId, Plane};
 
 use crate::connection::Then;
 use crate::core::Core;
-use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader};
+use crate::encoding::{BATCH_BYTES_MAX, Batch, Partial, PositionHeader, Wanted};
 use crate::lifecycle::ending;
 use crate::link::Link;
 use crate::session;
@@ -163,13 +163,16 @@ impl CatchUp {
         let reached = if offset > 0 { whole + 1 } else { whole };
         if let Some(last) = reached.checked_sub(1).and_then(|last| self.publications.get(last)) {
             core.hub.advance(subscription, last.offset());
+            if Wanted::in_subscription(&core.hub, subscription) == Wanted::First {
+                Wanted::Changes.set(&mut core.hub, subscription);
+            }
         }
         if let Some(connection) = core.slab.get_mut(id) {
             let busy = connection.busy();
             busy.uptake.add(taken);
             if offset > 0 {
-                let publication = &self.publications[whole];
-                let rest = Partial::new(dialect, publication, &self.header, offset);
+                let part = (&*self.publications, whole);
+                let rest = Partial::new(dialect, part, &self.header, offset);
                 busy.partial = Some(Box::new(rest));
             }
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use switchboard_dialects::Dialect;
 use switchboard_hub::Publication;
-use switchboard_plane::{Close, SendException, SendResult};
+use switchboard_plane::{Close, ConnId, SendException, SendResult};
 
 use crate::core::Core;
-use crate::encoding::{Batch, Partial, PositionHeader};
+use crate::encoding::{Batch, Chain, Partial, PositionHeader, Wanted};
 use crate::lifecycle::ending;
 
 /// What was sent to a connection whose socket did not take it whole.
@@ -21,9 +21,10 @@ pub(super) struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// What it was labelled with, where all got the same bytes.
-    pub(super) fn shared_header(&self, core: &Core) -> PositionHeader {
-        PositionHeader::shared(self.dialect, || core.hub.name(self.channel).cloned())
+    /// What it was labelled with, where all got the same bytes behind `chain`.
+    pub(super) fn shared_header(&self, core: &Core, chain: &Chain) -> PositionHeader {
+        let channel = || core.hub.name(self.channel).cloned();
+        PositionHeader::shared(self.dialect, channel).behind(chain.clone())
     }
 
     /// Holds what was not taken, and returns how many publications were not delivered. `batch` is filled
@@ -50,9 +51,24 @@ impl Cut<'_> {
             (last.unwrap_or(after), None)
         } else {
             let publication = &publications[whole];
-            (publication.offset(), Some(Partial::new(dialect, publication, header, offset)))
+            let rest = Partial::new(dialect, (publications, whole), header, offset);
+            (publication.offset(), Some(rest))
         };
         core.hold_publication(exception.conn, channel, cursor, partial);
+        if whole == 0 && offset == 0 && matches!(header.chain, Chain::First) {
+            self.take_back_first(core, exception.conn);
+        }
         publications.len() - whole - usize::from(offset > 0)
+    }
+
+    /// The first publication of a subscription did not go out, so there is nothing that the next one could
+    /// follow.
+    fn take_back_first(self, core: &mut Core, id: ConnId) {
+        let found = core.subscriptions(id).find(|(_, to)| to.channel == self.channel);
+        if let Some((_, subscription)) = found
+            && Wanted::in_subscription(&core.hub, subscription) == Wanted::Changes
+        {
+            Wanted::First.set(&mut core.hub, subscription);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use switchboard_dialects::Dialect;
 use switchboard_dialects::centrifuge::Framing;
-use switchboard_hub::{Served, Work, WorkKind};
+use switchboard_hub::{Served, Subscriber, Work, WorkKind};
 use switchboard_link::Outgoing;
 use switchboard_plane::{ConnId, Plane, SendException};
 
@@ -10,7 +10,7 @@ use super::cut::Cut;
 use super::gathered::Gathered;
 use crate::connection::{Connection, Delivery, Session};
 use crate::core::Core;
-use crate::encoding::{BATCH_BYTES_MAX, Batch, PositionHeader};
+use crate::encoding::{BATCH_BYTES_MAX, Batch, Chain, PositionHeader, Wanted};
 use crate::histogram::Histogram;
 use crate::link::Link;
 use crate::session;
@@ -26,29 +26,29 @@ const OWN_BYTES_MAX: usize = 256 << 10;
 /// Subscribers that are served in the same way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Group {
-    /// All get the same bytes: they speak the same and get the same header.
-    Shared(Session, Dialect),
+    /// All get the same bytes: they speak the same, get the same header, and know the same before.
+    Shared(Session, Dialect, Wanted),
     /// Each gets its own: polls, and subscribers that get their position in several channels.
     Own,
 }
 
 impl Group {
     /// None for a connection that has been served: a poll that was answered is back at requests.
-    fn of(connection: &Connection) -> Option<Self> {
+    fn of(connection: &Connection, wanted: Wanted) -> Option<Self> {
         match connection.session.delivery() {
             Delivery::None => None,
             Delivery::Stream(dialect) if connection.shares_bytes(dialect) => {
-                Some(Self::Shared(connection.session, dialect))
+                Some(Self::Shared(connection.session, dialect, wanted))
             }
             Delivery::Stream(_) | Delivery::Answer => Some(Self::Own),
         }
     }
 
     /// One of its own, for a set of groups.
-    fn bit(self) -> u32 {
+    fn bit(self) -> u128 {
         match self {
-            Self::Shared(session, _) => 1 << session as u32,
-            Self::Own => 1 << 31,
+            Self::Shared(session, _, wanted) => 1 << (session as u32 + 40 * wanted as u32),
+            Self::Own => 1 << 127,
         }
     }
 }
@@ -146,8 +146,7 @@ impl FanOut {
         core.counters.delivery_sends.add(gathered.send_count() as u64);
         let (mut deliveries, mut from) = (gathered.deliveries(), 0);
         for exception in exceptions.drain(..) {
-            if let Some(cut) = gathered.cut(core, &exception, &mut from, batch) {
-                let header = cut.shared_header(core);
+            if let Some((cut, header)) = gathered.cut(core, &exception, &mut from, batch) {
                 deliveries -= cut.hold(core, &exception, batch, &header);
             }
         }
@@ -168,7 +167,8 @@ impl FanOut {
             let hears = |it: &Connection| it.session.framing() == Some(framing);
             let targets = &self.work.targets;
             if targets.iter().any(|(who, _)| core.slab.at(who.conn).is_some_and(hears)) {
-                self.send_shared(core, link, Dialect::CentrifugePresence(framing), hears);
+                let kind = (Dialect::CentrifugePresence(framing), Wanted::Whole);
+                self.send_shared(core, link, kind, |it, _| hears(it));
             }
         }
     }
@@ -180,12 +180,18 @@ impl FanOut {
             served |= group.bit();
             let sends = match group {
                 // The commonest of all, told by one byte.
-                Group::Shared(Session::Plain, dialect) => {
-                    self.send_shared(core, link, dialect, |it| it.session == Session::Plain)
+                Group::Shared(Session::Plain, dialect, wanted) => {
+                    self.send_shared(core, link, (dialect, wanted), |it, _| {
+                        it.session == Session::Plain
+                    })
                 }
-                Group::Shared(session, dialect) => self.send_shared(core, link, dialect, |it| {
-                    it.session == session && it.shares_bytes(dialect)
-                }),
+                Group::Shared(session, dialect, wanted) => {
+                    self.send_shared(core, link, (dialect, wanted), |it, who| {
+                        it.session == session
+                            && Wanted::by(who) == wanted
+                            && it.shares_bytes(dialect)
+                    })
+                }
                 Group::Own => self.send_each(core, link),
             };
             if sends == self.work.targets.len() {
@@ -195,9 +201,10 @@ impl FanOut {
     }
 
     /// The first group of the targets that has not been served.
-    fn unserved(&self, core: &Core, served: u32) -> Option<Group> {
+    fn unserved(&self, core: &Core, served: u128) -> Option<Group> {
+        let targets = self.work.targets.iter();
         let mut groups =
-            self.work.targets.iter().filter_map(|(who, _)| Group::of(core.slab.at(who.conn)?));
+            targets.filter_map(|(who, _)| Group::of(core.slab.at(who.conn)?, Wanted::by(*who)));
         groups.find(|group| group.bit() & served == 0)
     }
 
@@ -206,16 +213,18 @@ impl FanOut {
         &mut self,
         core: &mut Core,
         link: &mut Link<P>,
-        dialect: Dialect,
-        is_member: impl Fn(&Connection) -> bool,
+        (dialect, wanted): (Dialect, Wanted),
+        is_member: impl Fn(&Connection, Subscriber) -> bool,
     ) -> usize {
         let channel = self.work.channel;
-        self.header = PositionHeader::shared(dialect, || core.hub.name(channel).cloned());
+        let chain = Chain::new(&core.hub, channel, self.work.after, wanted);
+        self.header =
+            PositionHeader::shared(dialect, || core.hub.name(channel).cloned()).behind(chain);
         let Self { work, batch, header, exceptions, .. } = self;
         let bytes = batch.fill(dialect, &work.publications, header);
         let (slab, mut others) = (&core.slab, 0);
         let targets = work.targets.iter().filter_map(|(who, _)| match slab.at(who.conn) {
-            Some(member) if is_member(member) => Some((member.id, bytes)),
+            Some(member) if is_member(member, *who) => Some((member.id, bytes)),
             _ => {
                 others += 1;
                 None
@@ -223,8 +232,23 @@ impl FanOut {
         });
         link.send_all(&mut core.exchange, targets, exceptions);
         let sends = self.work.targets.len() - others;
+        if wanted == Wanted::First {
+            self.note_first(core);
+        }
         self.settle(core, dialect, sends);
         sends
+    }
+
+    /// Those who wanted a first publication have it, but for those whose sends were not complete.
+    fn note_first(&self, core: &mut Core) {
+        for (who, _) in &self.work.targets {
+            if Wanted::by(*who) == Wanted::First
+                && let Some(id) = core.slab.at(who.conn).map(|connection| connection.id)
+                && let Some(subscription) = core.subscription(id, who.nth)
+            {
+                Wanted::Changes.set(&mut core.hub, subscription);
+            }
+        }
     }
 
     /// Lets polls answer, and sends each of the others what is its own. Returns how many there are.
@@ -235,7 +259,7 @@ impl FanOut {
             let Some(connection) = core.slab.at(who.conn) else {
                 continue;
             };
-            if Group::of(connection) != Some(Group::Own) {
+            if Group::of(connection, Wanted::by(who)) != Some(Group::Own) {
                 continue;
             }
             sends += 1;

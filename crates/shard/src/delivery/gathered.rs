@@ -3,7 +3,8 @@
 //!
 //! A batch must not have two sends to one connection. So only work that brings its targets to the head of
 //! their channel is gathered, and only where that channel is the only one they listen to: nothing else
-//! comes for them in this slice.
+//! comes for them in this slice. Who gets the first publication of a chain is not gathered: what it is sent next
+//! depends on whether it got it.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use switchboard_plane::{ConnId, SendException};
 use super::cut::Cut;
 use crate::connection::{Connection, Delivery};
 use crate::core::Core;
-use crate::encoding::{Batch, PositionHeader};
+use crate::encoding::{Batch, Chain, PositionHeader, Wanted};
 
 /// Work with more targets is a batch of its own.
 const TARGETS_MAX: usize = 32;
@@ -42,6 +43,8 @@ struct Run {
     channel: u32,
     after: u64,
     dialect: Dialect,
+    wanted: Wanted,
+    chain: Chain,
     bytes: Range<usize>,
     publications: Range<usize>,
 }
@@ -53,7 +56,8 @@ impl Gathered {
             && work.reaches_head
             && work.targets.len() <= TARGETS_MAX
             && work.targets.iter().all(|(who, _)| {
-                core.slab.at(who.conn).is_none_or(|connection| dialect_of(connection).is_some())
+                Wanted::by(*who) != Wanted::First
+                    && core.slab.at(who.conn).is_none_or(|it| dialect_of(it).is_some())
             });
         if !is_small {
             return false;
@@ -66,18 +70,21 @@ impl Gathered {
             let Some(dialect) = dialect_of(connection) else {
                 continue;
             };
-            let known = self.runs[first_run..].iter().position(|run| run.dialect == dialect);
+            let wanted = Wanted::by(*who);
+            let is_same = |run: &Run| run.dialect == dialect && run.wanted == wanted;
+            let known = self.runs[first_run..].iter().position(is_same);
             let run = if let Some(run) = known {
                 first_run + run
             } else {
                 let channel = || core.hub.name(work.channel).cloned();
-                let header = PositionHeader::shared(dialect, channel);
+                let chain = Chain::new(&core.hub, work.channel, work.after, wanted);
+                let header = PositionHeader::shared(dialect, channel).behind(chain);
                 let bytes = batch.fill(dialect, &work.publications, &header);
                 if bytes.len() > COPIED_BYTES_MAX {
                     self.take_back(first_run, first_send);
                     return false;
                 }
-                self.add_run(work, dialect, bytes)
+                self.add_run(work, (dialect, wanted, header.chain.clone()), bytes)
             };
             self.sends.push((connection.id, run));
         }
@@ -94,7 +101,12 @@ impl Gathered {
         self.sends.truncate(first_send);
     }
 
-    fn add_run(&mut self, work: &Work, dialect: Dialect, bytes: &[u8]) -> usize {
+    fn add_run(
+        &mut self,
+        work: &Work,
+        (dialect, wanted, chain): (Dialect, Wanted, Chain),
+        bytes: &[u8],
+    ) -> usize {
         let (start, first) = (self.bytes.len(), self.publications.len());
         self.bytes.extend_from_slice(bytes);
         self.publications.extend(work.publications.iter().cloned());
@@ -102,6 +114,8 @@ impl Gathered {
             channel: work.channel,
             after: work.after,
             dialect,
+            wanted,
+            chain,
             bytes: start..self.bytes.len(),
             publications: first..self.publications.len(),
         });
@@ -131,7 +145,7 @@ impl Gathered {
         self.sends.len()
     }
 
-    /// The cut that an incomplete send made; `from` is where the search for it begins, since exceptions
+    /// The cut that an incomplete send made, and what the run was labelled with; `from` is where the search for it begins, since exceptions
     /// come nearly in the order of the sends.
     pub(super) fn cut<'a>(
         &'a self,
@@ -139,7 +153,7 @@ impl Gathered {
         exception: &SendException,
         from: &mut usize,
         batch: &mut Batch,
-    ) -> Option<Cut<'a>> {
+    ) -> Option<(Cut<'a>, PositionHeader)> {
         let count = self.sends.len();
         let mut places = (0..count).map(|step| (*from + step) % count);
         let at = places.find(|at| self.sends[*at].0 == exception.conn)?;
@@ -149,8 +163,9 @@ impl Gathered {
         let cut =
             Cut { channel: run.channel, after: run.after, dialect: run.dialect, publications };
         // It knows where each publication ends.
-        batch.fill(run.dialect, publications, &cut.shared_header(core));
-        Some(cut)
+        let header = cut.shared_header(core, &run.chain);
+        batch.fill(run.dialect, publications, &header);
+        Some((cut, header))
     }
 
     /// All was sent.

@@ -41,19 +41,27 @@ impl Batch {
                 }
             }
             _ => {
-                for publication in publications {
-                    self.push(dialect, publication, header);
+                for nth in 0..publications.len() {
+                    self.push(dialect, publications, nth, header);
                 }
             }
         }
         &self.bytes
     }
 
-    fn push(&mut self, dialect: Dialect, publication: &Publication, header: &PositionHeader) {
+    fn push(
+        &mut self,
+        dialect: Dialect,
+        publications: &[Arc<Publication>],
+        nth: usize,
+        header: &PositionHeader,
+    ) {
+        let publication = &publications[nth];
         if dialect.has_positions() {
             header.write_id(publication.position(), &mut self.id);
         }
-        let label = Label { id: &self.id, channel: header.channel.as_ref() };
+        let chain = header.chain.before(publications, nth);
+        let label = Label { id: &self.id, channel: header.channel.as_ref(), chain };
         let shape = write_head(dialect, publication, label, &mut self.bytes);
         self.bytes.extend_from_slice(shape.body.of(publication));
         self.bytes.extend_from_slice(shape.tail);
@@ -81,7 +89,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::Partial;
+    use crate::encoding::{Chain, Partial};
     use switchboard_dialects::centrifuge::Framing;
     use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position};
 
@@ -112,13 +120,17 @@ mod tests {
         [(7, "one"), (8, "two\nlines"), (9, "")].into_iter().map(publication).collect()
     }
 
-    fn headers() -> [PositionHeader; 2] {
+    fn headers() -> [PositionHeader; 4] {
         let several = PositionHeader {
             before: "aaaaaaaa-1".to_owned(),
             after: ",bbbbbbbb-2".to_owned(),
             channel: Some(ChannelName::new("b").unwrap()),
+            chain: Chain::None,
         };
-        [PositionHeader::default(), several]
+        let none = PositionHeader::default();
+        let last = Chain::Behind(Arc::clone(&publications()[2]));
+        let (first, behind) = (none.clone().behind(Chain::First), none.clone().behind(last));
+        [none, several, first, behind]
     }
 
     #[test]
@@ -133,13 +145,18 @@ mod tests {
                     let mut got = all[..taken].to_vec();
                     let mut next = whole;
                     if offset > 0 {
-                        let mut rest = Partial::new(dialect, &publications[whole], &header, offset);
+                        let mut rest =
+                            Partial::new(dialect, (&publications, whole), &header, offset);
                         while !rest.next().is_empty() {
                             got.push(rest.next()[0]);
                             rest.advance(1);
                         }
                         next += 1;
                     }
+                    let header = header.clone().behind(match (&header.chain, next) {
+                        (chain, 0) | (chain @ Chain::None, _) => chain.clone(),
+                        (_, next) => Chain::Behind(Arc::clone(&publications[next - 1])),
+                    });
                     let mut others = Batch::default();
                     got.extend_from_slice(others.fill(dialect, &publications[next..], &header));
                     assert_eq!(got, all, "{dialect:?} cut at {taken}");
@@ -150,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_position_has_those_of_the_other_channels_around_it() {
-        let [_, several] = headers();
+        let [_, several, ..] = headers();
         let mut id = String::new();
         several.write_id(publications()[0].position(), &mut id);
         let own = publications()[0].position();

@@ -53,16 +53,18 @@ impl Shared {
 }
 
 impl Partial {
-    /// Of a publication in a dialect, of which `sent` bytes have gone out.
+    /// Of one of a run of publications in a dialect, of which `sent` bytes have gone out.
     pub(crate) fn new(
         dialect: Dialect,
-        publication: &Arc<Publication>,
+        (publications, nth): (&[Arc<Publication>], usize),
         header: &PositionHeader,
         sent: usize,
     ) -> Self {
+        let publication = &publications[nth];
         let mut id = String::new();
         header.write_id(publication.position(), &mut id);
-        let label = Label { id: &id, channel: header.channel.as_ref() };
+        let chain = header.chain.before(publications, nth);
+        let label = Label { id: &id, channel: header.channel.as_ref(), chain };
         let mut head = Vec::new();
         let shape = write_head(dialect, publication, label, &mut head);
         Self { sent, ..Self::behind(head, shape, publication) }

@@ -3,9 +3,11 @@
 use switchboard_dialects::{Dialect, id};
 use switchboard_hub::{ChannelName, Position};
 
+use super::chain::Chain;
+
 /// What surrounds a publication's own position in the position of its connection, and what else is
 /// said with it. Nothing for those who listen to one channel.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PositionHeader {
     /// The positions in the channels before it.
     pub(crate) before: String,
@@ -13,6 +15,8 @@ pub(crate) struct PositionHeader {
     pub(crate) after: String,
     /// Named to those who listen to several, and always in a dialect that wants it.
     pub(crate) channel: Option<ChannelName>,
+    /// What the publications follow.
+    pub(crate) chain: Chain,
 }
 
 impl PositionHeader {
@@ -21,6 +25,12 @@ impl PositionHeader {
     pub(crate) fn shared(dialect: Dialect, channel: impl FnOnce() -> Option<ChannelName>) -> Self {
         let channel = if dialect.names_channel() { channel() } else { None };
         Self { channel, ..Self::default() }
+    }
+
+    /// The same for those whose publications follow others.
+    #[inline]
+    pub(crate) fn behind(self, chain: Chain) -> Self {
+        Self { chain, ..self }
     }
 
     /// Writes the whole position of who has got this publication.

@@ -8,7 +8,7 @@ use switchboard_plane::ConnId;
 
 use crate::connection::Delivery;
 use crate::core::Core;
-use crate::encoding::PositionHeader;
+use crate::encoding::{Chain, PositionHeader, Wanted};
 
 /// The positions in all channels of a connection.
 pub(crate) fn text(core: &Core, id: ConnId) -> String {
@@ -31,6 +31,7 @@ pub(crate) fn write_header(core: &Core, id: ConnId, nth: u16, header: &mut Posit
     header.before.clear();
     header.after.clear();
     header.channel = None;
+    header.chain = Chain::None;
     let Some(connection) = core.slab.get(id) else {
         return;
     };
@@ -38,11 +39,14 @@ pub(crate) fn write_header(core: &Core, id: ConnId, nth: u16, header: &mut Posit
         return;
     };
     if connection.shares_bytes(dialect) {
-        let channel = || {
-            let subscription = connection.subscriptions.get(&core.pool, nth)?;
-            core.hub.name(subscription.channel).cloned()
+        let Some(subscription) = connection.subscriptions.get(&core.pool, nth) else {
+            return;
         };
-        *header = PositionHeader::shared(dialect, channel);
+        let channel = || core.hub.name(subscription.channel).cloned();
+        let (cursor, wanted) =
+            (core.hub.cursor(subscription), Wanted::in_subscription(&core.hub, subscription));
+        let chain = Chain::new(&core.hub, subscription.channel, cursor, wanted);
+        *header = PositionHeader::shared(dialect, channel).behind(chain);
         return;
     }
     for (at, subscription) in core.subscriptions(id) {

@@ -25,7 +25,7 @@ pub(crate) fn subscribe_to(core: &mut Core, id: ConnId, name: &ChannelName) -> O
     let connection = core.slab.get(id)?;
     debug_assert!(!connection.gates.is_output_parked());
     let nth = connection.subscriptions.free_slot(&core.pool);
-    let who = Subscriber { conn: id.index(), nth };
+    let who = Subscriber { conn: id.index(), nth, form: 0 };
     let subscription = core.hub.subscribe(core.now_ms, name, who, &mut core.exchange.outbox);
     core.set_subscription(id, nth, subscription);
     Some(nth)

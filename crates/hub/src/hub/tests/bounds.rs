@@ -20,7 +20,7 @@ fn subscribing_to_random_names_for_ever_stays_bounded() {
     let mut hubs = [hub(0), hub(1)];
     for i in 0..200_000u32 {
         let mut out = Outbox::new();
-        let who = Subscriber { conn: i, nth: 0 };
+        let who = Subscriber { conn: i, nth: 0, form: 0 };
         let subscription = hubs[0].subscribe(0, &name(&format!("r{i}")), who, &mut out);
         hubs[0].unsubscribe(0, subscription, &mut out);
         while let Some((to, message)) = (!out.is_empty()).then(|| out.remove(0)) {
@@ -195,7 +195,8 @@ fn looked_at_from_elsewhere(limits: &Limits, bytes: usize) -> ([Hub; 2], Vec<Cha
     }
     for (conn, name) in (0..).zip(&others) {
         let mut out = Outbox::new();
-        let subscription = hubs[0].subscribe(0, name, Subscriber { conn, nth: 0 }, &mut out);
+        let subscription =
+            hubs[0].subscribe(0, name, Subscriber { conn, nth: 0, form: 0 }, &mut out);
         for _ in 0..2 {
             let (to, message) = out.remove(0);
             hubs[usize::from(to.0)].handle(0, message, &mut out);

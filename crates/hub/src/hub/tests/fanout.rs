@@ -89,7 +89,7 @@ fn removals_during_a_pass_skip_and_repeat_nobody() {
     let moved = single.unsubscribe(subscriptions[1]).unwrap();
     assert_eq!(
         moved,
-        Moved { who: Subscriber { conn: 5, nth: 0 }, subscription: subscriptions[1] }
+        Moved { who: Subscriber { conn: 5, nth: 0, form: 0 }, subscription: subscriptions[1] }
     );
     single.subscribe("a", 6);
     assert_eq!(single.slice(2, EVERYTHING), Some((vec![3, 2], vec![1])));

@@ -59,7 +59,7 @@ fn one_publication_too_many_is_a_lag_and_not_one_earlier() {
     assert_eq!(pull(&single, subscription, 1000).0, Pull::Lagged { missed: 2..=2 });
     assert_eq!(single.slice(9, 9), Some((vec![0], vec![])));
     assert_eq!(single.work.kind, WorkKind::Lagged);
-    assert_eq!(single.work.targets, [(Subscriber { conn: 0, nth: 0 }, subscription)]);
+    assert_eq!(single.work.targets, [(Subscriber { conn: 0, nth: 0, form: 0 }, subscription)]);
     single.unsubscribe(subscription);
     assert_eq!(single.slices(), []);
 }
@@ -251,4 +251,23 @@ fn many_laggards_are_found_in_slices() {
             (single.report("a").home.unwrap().position.offset - KEPT as u64).saturating_sub(1);
         assert_eq!(closed, 599.min(lagged as usize * 150), "150 at each cursor, but conn 0");
     }
+}
+
+#[test]
+fn a_subscriber_keeps_the_form_that_it_wants_wherever_it_is() {
+    let mut single = Single::with_rules(keeping(KEPT), roomy());
+    let [one, other] = [0, 1].map(|conn| single.subscribe("a", conn));
+    single.hub.set_form(one, 2);
+    assert_eq!((single.hub.form(one), single.hub.form(other)), (2, 0));
+    single.publish("a", b"x");
+    single.hub.next_work(9, 1 << 10, &mut single.work);
+    let forms = single.work.targets.iter().map(|(who, _)| (who.conn, who.form));
+    assert_eq!(forms.collect::<std::collections::BTreeMap<_, _>>(), [(0, 2), (1, 0)].into());
+    let (blocked, _) = single.hub.block(one, 0);
+    assert_eq!(single.hub.form(blocked), 2);
+    single.hub.set_form(blocked, 1);
+    let (ready, _) = single.hub.unblock(blocked);
+    assert_eq!(single.hub.form(ready), 1);
+    let at = |offset| single.hub.publication_at(ready.channel, offset).map(|it| it.offset());
+    assert_eq!([at(0), at(1), at(2)], [None, Some(1), None]);
 }

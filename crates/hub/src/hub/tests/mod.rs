@@ -63,7 +63,7 @@ impl Single {
     }
 
     fn subscribe(&mut self, channel: &str, conn: u32) -> Subscription {
-        let who = Subscriber { conn, nth: 0 };
+        let who = Subscriber { conn, nth: 0, form: 0 };
         self.hub.subscribe(self.now_ms, &name(channel), who, &mut self.out)
     }
 

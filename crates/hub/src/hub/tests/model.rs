@@ -93,7 +93,7 @@ impl Station {
     ) -> u32 {
         let conn = self.next_conn;
         self.next_conn += 1;
-        let subscription = hub.subscribe(now_ms, name, Subscriber { conn, nth: 3 }, out);
+        let subscription = hub.subscribe(now_ms, name, Subscriber { conn, nth: 3, form: 0 }, out);
         let at = hub.position(subscription.channel);
         let listener = Listener {
             name: name.clone(),

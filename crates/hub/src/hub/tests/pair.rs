@@ -40,7 +40,7 @@ impl Pair {
     }
 
     pub(super) fn subscribe(&mut self, conn: u32) -> Subscription {
-        let who = Subscriber { conn, nth: 0 };
+        let who = Subscriber { conn, nth: 0, form: 0 };
         self.b.subscribe(0, &self.name, who, &mut self.to_a)
     }
 

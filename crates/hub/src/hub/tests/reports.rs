@@ -103,7 +103,7 @@ fn the_home_says_when_a_channel_gets_its_first_subscriber_and_loses_its_last() {
     pair.carry_to_a();
     pair.carry_to_b();
     assert_eq!(changes(&mut pair), [true]);
-    let who = Subscriber { conn: 9, nth: 0 };
+    let who = Subscriber { conn: 9, nth: 0, form: 0 };
     let name = pair.name.clone();
     let local = pair.a.subscribe(0, &name, who, &mut pair.to_b);
     pair.unsubscribe(0, remote);

@@ -15,7 +15,7 @@ fn subscriptions(count: u32) -> Vec<Subscription> {
     let mut hub = Hub::new(ShardId(0), Router::new(1), rules, Limits::default(), 1, accounting);
     let name = ChannelName::new("a").unwrap();
     let mut out = Outbox::new();
-    let who = |conn| Subscriber { conn, nth: 0 };
+    let who = |conn| Subscriber { conn, nth: 0, form: 0 };
     (0..count).map(|conn| hub.subscribe(0, &name, who(conn), &mut out)).collect()
 }
 

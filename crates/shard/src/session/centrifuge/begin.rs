@@ -15,6 +15,7 @@ use super::reply::{refuse, reply};
 use super::{close, connected, history};
 use crate::connection::{Awaited, Beginning, Connecting, Reading, ResumeRequest};
 use crate::core::Core;
+use crate::encoding::{Chain, Wanted};
 use crate::identity::{self, Shown};
 use crate::subscribe::{self, Lost, Resumed, resume};
 
@@ -184,6 +185,8 @@ struct Begun {
     was_recovering: bool,
     recovered: bool,
     publications: Vec<Arc<Form>>,
+    /// Its payloads are told by their changes.
+    delta: bool,
     /// On one line.
     data: Option<Vec<u8>>,
     expires: bool,
@@ -206,10 +209,17 @@ impl Begun {
         let was_recovering = beginning.start != Start::Now;
         let recovered = was_recovering && !is_lost;
         let cursor = core.hub.cursor(subscription);
+        let wanted = Wanted::in_subscription(&core.hub, subscription);
+        let chain = if wanted == Wanted::Whole { Chain::None } else { Chain::First };
         let mut publications = Vec::new();
         if recovered && *bytes > 0 {
             let missed = take_missed(core, subscription, cursor, *bytes);
-            publications.extend(missed.iter().filter_map(|it| publication(it)));
+            let forms = (0..missed.len()).zip(&missed);
+            publications
+                .extend(forms.filter_map(|(nth, it)| publication(it, chain.before(&missed, nth))));
+            if wanted == Wanted::First && !missed.is_empty() {
+                Wanted::Changes.set(&mut core.hub, subscription);
+            }
             let taken: usize = publications.iter().map(|form| form.len()).sum();
             *bytes = bytes.saturating_sub(taken);
         }
@@ -220,6 +230,7 @@ impl Begun {
             was_recovering,
             recovered,
             publications,
+            delta: wanted != Wanted::Whole,
             data: beginning.data.as_deref().map(json_of),
             expires: beginning.end_s.is_some(),
             ttl: connected::ttl_s(core, beginning.end_s),
@@ -238,6 +249,7 @@ impl Begun {
             publications: publications
                 .filter_map(|form| serde_json::from_slice(form).ok())
                 .collect(),
+            delta: self.delta,
             data: self.data.as_deref().and_then(|data| serde_json::from_slice(data).ok()),
             expires: self.expires,
             ttl: self.ttl,

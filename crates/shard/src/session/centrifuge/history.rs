@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use switchboard_dialects::Chain;
 use switchboard_dialects::centrifuge::{ErrorCode, Past, Reply, publication};
 use switchboard_hub::{Form, Gap, GapReason, OnGap};
 use switchboard_plane::ConnId;
@@ -51,5 +52,7 @@ fn read(core: &Core, channel: u32, head: u64, wanted: Wanted) -> Vec<Arc<Form>> 
     };
     let forms: Box<dyn Iterator<Item = _>> =
         if wanted.reverse { Box::new(history.rev()) } else { Box::new(history) };
-    forms.take(wanted.count_max).filter_map(publication).take_while(has_room).collect()
+    // Nobody follows from one to the next here.
+    let whole = |it| publication(it, Chain::None);
+    forms.take(wanted.count_max).filter_map(whole).take_while(has_room).collect()
 }

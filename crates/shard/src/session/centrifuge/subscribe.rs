@@ -18,6 +18,7 @@ use super::subscription_token::{self, Fault};
 use super::{close, join_leave, server_side};
 use crate::connection::{Asking, Awaited, Beginning, Ticket};
 use crate::core::Core;
+use crate::encoding::Wanted;
 use crate::hooks;
 use crate::identity::{self, Grant, GrantedBy, Shower, Shown};
 use crate::lifecycle::admission;
@@ -98,6 +99,12 @@ fn try_subscribe(
     if let Some(claims) = &token {
         let end_s = subscription_token::end_s(claims);
         core.identities.grants.add(id.index(), Grant { nth, by: GrantedBy::Token, end_s });
+    }
+    if request.wants_deltas()
+        && core.config.namespaces.rules(namespace).delta
+        && let Some(subscription) = core.subscription(id, nth)
+    {
+        Wanted::First.set(&mut core.hub, subscription);
     }
     watches::give_way(core, id, &name);
     if let Some(presence) = presence {
