@@ -130,7 +130,7 @@ mod tests {
             &format!(r#"{{"a":{}}}"#, long(Opening::DATA_BYTES_MAX + 1)),
             &many(5),
         ] {
-            assert_eq!(of(json).map(|_| ()), Err(TokenError::Claim("subs")), "{:.40}", json);
+            assert_eq!(of(json).map(|_| ()), Err(TokenError::Claim("subs")), "{json:.40}");
         }
     }
 }
