@@ -195,6 +195,22 @@ def test_the_sdks_hear_of_given_channels(given, room, user, sdk):
             next(seen("unsubscribed"))
 
 
+@pytest.mark.parametrize("transport", ["http_stream", "sse"])
+def test_clients_without_a_websocket_have_channels_of_the_server(given, room, user, transport):
+    shown = token(user, channels=[f"{room}-a"])
+    with NodeSdk(given, transport, token=shown) as client:
+        client.wait_for("connected", transport=transport)
+        client.wait_for("server subscribed", channel=f"{room}-a")
+        publish(given, f"{room}-a", 1)
+        client.wait_for("server publication", channel=f"{room}-a", data=1)
+        give(given, user, f"{room}-b")
+        client.wait_for("server subscribed", channel=f"{room}-b")
+        publish(given, f"{room}-b", 2)
+        client.wait_for("server publication", channel=f"{room}-b", data=2)
+        take_away(given, user, f"{room}-b")
+        client.wait_for("server unsubscribed", channel=f"{room}-b")
+
+
 def test_a_new_token_takes_away_no_channel_of_a_backend(given, room, user):
     with RawCentrifuge(given, token=token(user)) as client:
         give(given, user, room)
