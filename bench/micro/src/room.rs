@@ -88,7 +88,7 @@ impl Room {
     }
 
     fn sit(&mut self, channel: usize, conn: u32) -> Subscription {
-        let who = Subscriber { conn, nth: 0 };
+        let who = Subscriber { conn, nth: 0, form: 0 };
         self.hub.subscribe(NOW_MS, &self.names[channel], who, &mut self.out)
     }
 }

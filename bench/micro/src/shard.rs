@@ -12,8 +12,8 @@ use switchboard_plane::{
 };
 use switchboard_shard::{
     Admission, AdmissionRules, Api, ApiConfig, ApiRequest, ApiResponse, ClientIds, ClientRules,
-    Command, Common, Config, HeadLimits, HookRules, IdentityConfig, MessageLimits, NamespaceRules,
-    Next, NoBackends, Reply, RequestHandler, Shard, Timeouts,
+    Command, Common, Config, EmulationKeys, HeadLimits, HookRules, IdentityConfig, MessageLimits,
+    NamespaceRules, Next, NoBackends, Reply, RequestHandler, Shard, Timeouts,
 };
 
 use crate::sample;
@@ -156,6 +156,7 @@ fn config(connections_max: u32) -> Config {
         slow_reader_bytes_per_second_min: 0,
         centrifuge: true,
         client_ids: ClientIds::default(),
+        emulation: EmulationKeys::new(&[7; 32]),
         echo: true,
         page: "",
         long_poll_timeout_status: 304,

@@ -126,6 +126,7 @@ pub const ECHO_LIMITS: MessageLimits =
 
 /// What clients may do in a namespace.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the configuration has them")]
 pub struct ClientRules {
     /// Who may listen.
     pub subscribe: Access,

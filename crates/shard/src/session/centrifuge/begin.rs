@@ -189,8 +189,8 @@ struct Begun {
     delta: bool,
     /// On one line.
     data: Option<Vec<u8>>,
-    expires: bool,
-    ttl: u32,
+    /// When its token ends, in seconds.
+    ttl: Option<u32>,
 }
 
 impl Begun {
@@ -232,8 +232,7 @@ impl Begun {
             publications,
             delta: wanted != Wanted::Whole,
             data: beginning.data.as_deref().map(json_of),
-            expires: beginning.end_s.is_some(),
-            ttl: connected::ttl_s(core, beginning.end_s),
+            ttl: beginning.end_s.map(|end_s| connected::ttl_s(core, Some(end_s))),
         })
     }
 
@@ -251,8 +250,8 @@ impl Begun {
                 .collect(),
             delta: self.delta,
             data: self.data.as_deref().and_then(|data| serde_json::from_slice(data).ok()),
-            expires: self.expires,
-            ttl: self.ttl,
+            expires: self.ttl.is_some(),
+            ttl: self.ttl.unwrap_or(0),
         }
     }
 }
