@@ -1,6 +1,7 @@
 """Joins and leaves, as clients of the Centrifuge SDKs hear of them in their channels."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -281,3 +282,21 @@ def test_backends_hear_only_of_what_clients_asked_for(start, plane, shards, name
     told = hooks.wait_for_events(lambda told: "disconnected" in [event["type"] for event in told])
     found = [(event["type"], event["channel"]) for event in told if "subscribed" in event["type"]]
     assert found == [("subscribed", "room:a"), ("unsubscribed", "room:a")]
+
+
+def test_every_subscription_is_answered_while_channels_are_deleted(rooms, room):
+    """Also one that waits for the home of a channel which is deleted meanwhile."""
+    names = [f"{room}-{n}" for n in range(5)]
+    with RawCentrifuge(rooms) as client, ThreadPoolExecutor(1) as pool:
+        for n in range(40):
+            # Those that nobody knows any more are 404.
+            paths = [f"/pub/{kind}{name}" for name in names for kind in ("presence:", "")]
+            deletions = pool.submit(lambda paths=paths: [rooms.request("DELETE", path) for path in paths])
+            first = client.number + 1
+            client.write(*(client.command("subscribe", channel=name, join_leave=n % 2 == 0) for name in names))
+            replies = [client.reply(first + at) for at in range(len(names))]
+            assert all("subscribe" in reply or reply["error"]["code"] == 100 for reply in replies)
+            deletions.result()
+            client.write(*(client.command("unsubscribe", channel=name) for name in names))
+            assert client.reply(client.number)["unsubscribe"] == {}
+            client.waiting.clear()

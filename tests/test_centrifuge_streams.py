@@ -3,7 +3,9 @@
 import base64
 import contextlib
 import json
+import os
 import select
+import signal
 import subprocess
 import time
 
@@ -286,6 +288,28 @@ def test_commands_are_obeyed_in_order_from_any_connection(rooms, room, way):
     with RawConnection(rooms) as poll:
         answer = poll.send(get(rooms, f"/sub/{room}?poll=1&since=earliest", "Accept: application/json")).read_answer()
         assert [item["data"] for item in json.loads(answer.body)] == [str(n) for n in range(60)]
+
+
+def test_requests_that_come_at_once_are_answered_one_by_one(rooms):
+    """Those for two streams take turns, and all of them are there when the server looks."""
+    with opened(rooms) as first, opened(rooms, "sse") as second:
+        requests = [RawConnection(rooms) for _ in range(40)]
+        for request in requests:
+            assert request.send(get(rooms, "/health")).read_answer().status == 200
+        os.kill(rooms.pid, signal.SIGSTOP)
+        try:
+            for n, request in enumerate(requests):
+                client = (first, second)[n % 2]
+                body = {"session": client.session, "node": client.connected["node"]}
+                body["data"] = json.dumps(client.command("ping"))
+                request.send(post(rooms, EMULATION, json.dumps(body)))
+        finally:
+            os.kill(rooms.pid, signal.SIGCONT)
+        for request in requests:
+            assert request.read_answer().status == 204
+            request.close()
+        for client in (first, second):
+            assert all(client.reply(number)["ping"] == {} for number in range(2, 22))
 
 
 @pytest.mark.parametrize("way", WAYS)

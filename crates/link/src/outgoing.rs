@@ -32,9 +32,20 @@ impl Outgoing {
         }
     }
 
+    /// How many connections have something in the batch.
+    pub fn len(&self) -> usize {
+        self.sends.len()
+    }
+
     /// Whether `id` was the last to come into the batch.
     pub fn is_last(&self, id: ConnId) -> bool {
         self.sends.last().is_some_and(|(last, _)| *last == id)
+    }
+
+    /// Whether something for others has come into the batch since what is there for `id`: then nothing more may
+    /// come for it. It looks through all of the batch.
+    pub fn is_apart(&self, id: ConnId) -> bool {
+        !self.is_last(id) && self.sends.iter().any(|(of, _)| *of == id)
     }
 
     /// Bytes collected for `id` if it was the last to come into the batch, else 0.
@@ -89,7 +100,8 @@ mod tests {
         outgoing.push(b, |out| out.extend(b"three"));
         assert_eq!(outgoing.pending_bytes(b), 5);
         assert_eq!(outgoing.pending_bytes(a), 0);
-        assert!(outgoing.is_last(b) && !outgoing.is_last(a));
+        assert!(outgoing.is_last(b) && !outgoing.is_last(a) && outgoing.len() == 2);
+        assert!(outgoing.is_apart(a) && !outgoing.is_apart(b));
         let sends: Vec<_> = outgoing.sends().collect();
         assert_eq!(sends, [(a, &b"onetwo"[..]), (b, &b"three"[..])]);
         let mut from = 1;

@@ -15,6 +15,9 @@ use crate::session::api::body::offer_room;
 /// Channels that are looked at in a turn for those who list them.
 const PLACES_MAX: u32 = 4_096;
 
+/// Connections that are answered in one batch. It is searched for each further one.
+const ANSWERED_MAX: usize = 64;
+
 impl<P: Plane> Shard<P> {
     /// Takes what other threads sent.
     pub(super) fn read_mail(&mut self) {
@@ -22,20 +25,34 @@ impl<P: Plane> Shard<P> {
             match mail {
                 Mail::Hub(Message::Published { to, receipt }) => {
                     let id = ConnId::new(to.conn, to.generation);
+                    self.make_way(id);
                     session::on_published(&mut self.core, id, to.request, &receipt);
                 }
                 Mail::Hub(message) => {
                     let Core { hub, exchange, now_ms, .. } = &mut self.core;
                     hub.handle(*now_ms, message, &mut exchange.outbox);
                 }
-                Mail::Presence(query) => presence::received(&mut self.core, query),
+                Mail::Presence(query) => {
+                    if query.is_done() {
+                        self.make_way(query.id);
+                    }
+                    presence::received(&mut self.core, query);
+                }
                 Mail::Command(command) => self.obey(command),
                 Mail::Verdict(id, ticket, verdict) => {
+                    self.make_way(id);
                     session::on_verdict(&mut self.core, id, ticket, *verdict);
                 }
-                Mail::Answer(id, response) => session::on_answered(&mut self.core, id, *response),
-                Mail::Emulate(emulate) => session::on_emulate(&mut self.core, &emulate),
+                Mail::Answer(id, response) => {
+                    self.make_way(id);
+                    session::on_answered(&mut self.core, id, *response);
+                }
+                Mail::Emulate(emulate) => {
+                    self.make_way(emulate.session.id);
+                    session::on_emulate(&mut self.core, &emulate);
+                }
                 Mail::Emulated(id, emulated) => {
+                    self.make_way(id);
                     session::on_emulated(&mut self.core, id, emulated);
                 }
             }
@@ -47,6 +64,15 @@ impl<P: Plane> Shard<P> {
         let has_read = exchange.end_reading();
         exchange.give_receipts();
         if has_read {
+            self.end_stage();
+        }
+    }
+
+    /// A connection is about to be answered, perhaps not for the first time. What goes to it in one batch stands
+    /// together: where others were answered since, that goes out first.
+    fn make_way(&mut self, id: ConnId) {
+        let outgoing = &self.core.outgoing;
+        if outgoing.len() >= ANSWERED_MAX || outgoing.is_apart(id) {
             self.end_stage();
         }
     }

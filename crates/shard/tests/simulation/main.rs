@@ -20,6 +20,7 @@ mod batches;
 mod bounds;
 mod checks;
 mod client;
+mod commands;
 mod course;
 mod delays;
 mod event_stream;
@@ -33,6 +34,7 @@ mod poll;
 mod random;
 mod record;
 mod schedule;
+mod sdk;
 mod single;
 mod tokens;
 mod websocket;
@@ -159,6 +161,11 @@ fn a_turn_builds_a_bounded_part_of_many_answers_in_json() {
 #[test]
 fn backends_are_answered_in_order_and_publish_what_they_are_told() {
     seeds().for_each(backends::run);
+}
+
+#[test]
+fn clients_of_centrifuge_are_answered_as_a_model_says_whatever_they_ask() {
+    seeds().for_each(commands::run);
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub(super) fn count(core: &mut Core, id: ConnId, mut counted: Counted) {
 }
 
 /// Commands in `held` wait from `used` on.
-fn hold(core: &mut Core, id: ConnId, held: Vec<u8>, used: usize) {
+pub(super) fn hold(core: &mut Core, id: ConnId, held: Vec<u8>, used: usize) {
     let Some(connection) = core.slab.get_mut(id).filter(|it| it.session.is_centrifuge()) else {
         return;
     };

@@ -13,7 +13,8 @@ use crate::exchange::Emulated;
 const HELD_BYTES_MAX: usize = 64 << 10;
 
 /// Takes the commands that came in a request for the connection of this session, which is or was one of this
-/// shard. They are obeyed at once, or wait behind those before them.
+/// shard. They are obeyed at once, or wait: behind those before them, or until what others were answered since has
+/// gone out.
 pub(crate) fn take(core: &mut Core, session: &EmulationSession, bytes: &[u8]) -> Emulated {
     let id = session.id;
     if session.is_outdated(core.accepted) || !is_only_sent_to(core, id) {
@@ -28,6 +29,8 @@ pub(crate) fn take(core: &mut Core, session: &EmulationSession, bytes: &[u8]) ->
     };
     if held_bytes > 0 {
         commands::append(core, id, bytes);
+    } else if core.outgoing.is_apart(id) {
+        commands::hold(core, id, bytes.to_vec(), 0);
     } else {
         commands::message(core, id, Kind::Text, bytes);
     }
