@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import cent
 import pytest
 
 from support.centrifuge import NODE, NodeSdk, RawCentrifuge
@@ -387,6 +388,24 @@ def test_tokens_and_their_ends(serve, way):
         assert client.close_of()[0] == 3500
     with opened(server, way, token=token("7")) as client:
         assert server.request("DELETE", "/users/7")[0] == 200
+        assert client.close_of() == (3503, "force disconnect")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_channels_that_a_client_is_given_and_loses(serve, way):
+    """With its token and by the API, which also ends the stream."""
+    server = serve('[namespace.room]\nsubscribe = "granted"\n', token_secret=SECRET)
+    api = cent.Client(server.internal("/api"), "none is needed")
+    names = ["room:a", "room:b"]
+    with opened(server, way, token=token("7", channels=names)) as client:
+        assert sorted(client.connected["subs"]) == names and client.session
+        server.publish("room:b", "1")
+        assert client.publication("room:b")["data"] == 1
+        api.subscribe(cent.SubscribeRequest(user="7", channel="room:c"))
+        assert client.push("room:c", "subscribe")["recoverable"] is True
+        api.unsubscribe(cent.UnsubscribeRequest(user="7", channel="room:a"))
+        assert client.push("room:a", "unsubscribe")["code"] == 2000
+        api.disconnect(cent.DisconnectRequest(user="7"))
         assert client.close_of() == (3503, "force disconnect")
 
 
