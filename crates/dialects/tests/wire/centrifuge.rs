@@ -14,7 +14,7 @@ use switchboard_dialects::centrifuge::{
     Command, Frame, Framing, Info, Method, Past, Present, Push, Reply, Subscribed, Unsubscribed,
     json, publication,
 };
-use switchboard_dialects::{Dialect, Label};
+use switchboard_dialects::{Chain, Dialect, Label};
 use switchboard_hub::{Accounting, ChannelName, Draft, Epoch, Kind, Position, Publication};
 
 use crate::given::{self, written};
@@ -233,7 +233,7 @@ proptest! {
     /// Whatever was published, its frame is one object on one line and says the same.
     #[test]
     fn a_publication_is_one_object_in_one_frame(framing in framing(), publication in published(), channel in given::channel()) {
-        let label = Label { id: "", channel: Some(&channel) };
+        let label = Label { id: "", channel: Some(&channel), chain: Chain::None };
         if let Some(frame) = object(framing, written(Dialect::Centrifuge(framing), &publication, label)) {
             let push = push_of(&frame, channel.as_str());
             let found = push["pub"].as_object().unwrap();
@@ -252,7 +252,7 @@ proptest! {
     #[test]
     fn a_join_is_one_object_in_one_frame(framing in framing(), publication in published(), channel in given::channel()) {
         let name = ChannelName::new(&format!("presence:{channel}")).unwrap();
-        let label = Label { id: "", channel: Some(&name) };
+        let label = Label { id: "", channel: Some(&name), chain: Chain::None };
         if let Some(frame) = object(framing, written(Dialect::CentrifugePresence(framing), &publication, label)) {
             match (publication.event(), publication.info()) {
                 (Some(event @ ("join" | "leave")), Some(info)) => {
@@ -275,7 +275,7 @@ proptest! {
         (kind, answer) in payload(),
         (reason, channel) in (given::text(), given::channel()),
     ) {
-        let forms: Vec<_> = publications.iter().map(|it| publication(it).unwrap()).collect();
+        let forms: Vec<_> = publications.iter().map(|it| publication(it, Chain::None).unwrap()).collect();
         let raw = || forms.iter().map(|form| serde_json::from_slice(form).unwrap()).collect();
         let answer = json(kind, &answer);
         let mut present = Present::default();
