@@ -12,6 +12,7 @@ use super::params::{OfChannel, OfChannels, OfHistory, OfUser};
 use super::results::{
     ChannelsResult, HistoryResult, InfoResult, PresenceResult, PresenceStatsResult,
 };
+use super::subscription::OfSubscription;
 
 /// A schema, or where it is.
 pub type AnySchema = RefOr<Schema>;
@@ -60,7 +61,7 @@ pub fn describe(named: &mut Vec<(String, AnySchema)>) -> Vec<Described> {
     let mut all = Vec::from(publishing());
     all.extend(of_channels(named));
     all.extend(of_users(named));
-    all.extend(of_subscriptions());
+    all.extend(of_subscriptions(named));
     all.extend(others(named));
     all
 }
@@ -182,29 +183,26 @@ fn of_users(named: &mut Vec<(String, AnySchema)>) -> [Described; 2] {
     ]
 }
 
-/// Which members they have is Centrifugo's to say; of those that are not described, none is needed.
-fn of_subscriptions() -> [Described; 2] {
-    let members = || {
-        object([
-            ("user", text().into(), false),
-            ("channel", text().into(), false),
-            ("client", text().into(), false),
-            ("session", text().into(), false),
-        ])
-    };
+fn of_subscriptions(named: &mut Vec<(String, AnySchema)>) -> [Described; 2] {
+    let subscribe = schema::<OfSubscription>(named);
+    let mut unsubscribe = subscribe.clone();
+    if let RefOr::T(Schema::Object(object)) = &mut unsubscribe {
+        let members = ["user", "channel", "client", "session"];
+        object.properties.retain(|name, _| members.contains(&name.as_str()));
+    }
     let example = || (json!({"user": "7", "channel": "news"}), json!({}));
     [
         Described {
             method: "subscribe",
             summary: "Subscribes connections of a user to a channel",
-            request: members().into(),
+            request: subscribe,
             result: object([]).into(),
             example: example(),
         },
         Described {
             method: "unsubscribe",
             summary: "Ends subscriptions of a user to a channel",
-            request: members().into(),
+            request: unsubscribe,
             result: object([]).into(),
             example: example(),
         },

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use switchboard_hub::{ChannelName, Start};
+use utoipa::ToSchema;
 
 use super::error::CallError;
 use super::params::{Since, name, one_of};
@@ -13,15 +14,24 @@ use super::params::{Since, name, one_of};
 const DATA_BYTES_MAX: usize = 16 << 10;
 
 /// A channel that connections of a user are to have, or no more. `info` and `override` are read over.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct OfSubscription {
+    /// The user, as tokens name it in `sub`.
     user: Option<String>,
+    /// Only this connection.
     client: Option<String>,
+    /// Only the connection with this session.
     session: Option<String>,
+    /// The channel.
     channel: Option<String>,
+    /// What the clients are told: any JSON.
+    #[schema(value_type = Option<Value>)]
     data: Option<Box<RawValue>>,
+    /// The same as bytes in base64.
     b64data: Option<String>,
+    /// When it ends, in Unix seconds; 0 for never.
     expire_at: Option<i64>,
+    /// Where the clients begin.
     recover_since: Option<Since>,
 }
 
