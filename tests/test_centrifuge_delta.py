@@ -1,5 +1,6 @@
 """Deltas of the Centrifuge protocol (`delta: "fossil"`): clients that ask for them end up with what was published."""
 
+import contextlib
 import json
 import random
 
@@ -128,11 +129,14 @@ def test_a_thousand_changes_of_a_document_with_clients_that_join_meanwhile(serve
         client.close()
 
 
-@pytest.mark.parametrize("sdk", [NodeSdk, PythonSdk])
-def test_the_sdks_end_up_with_what_was_published(server, channel, sdk):
+@pytest.mark.parametrize("transport", ["websocket", "http_stream", "sse", None])
+def test_the_sdks_end_up_with_what_was_published(server, channel, transport):
     documents = Documents(seed=8)
-    options = {"delta": DeltaType.FOSSIL if sdk is PythonSdk else "fossil"}
-    with CuttingProxy(server) as proxy, sdk(proxy) as client:
+    options = {"delta": "fossil" if transport else DeltaType.FOSSIL}
+    with contextlib.ExitStack() as stack:
+        proxy = stack.enter_context(CuttingProxy(server))
+        # The npm SDK by each of its transports, and the PyPI SDK.
+        client = stack.enter_context(NodeSdk(proxy, transport) if transport else PythonSdk(proxy))
         client.wait_for("connected")
         before = publish(server, channel, documents, 10)
         client.subscribe(channel, **options)
