@@ -174,7 +174,7 @@ impl Core {
     /// A turn begins. Time goes on; it never goes back.
     pub(crate) fn set_now(&mut self, now_ms: u64) {
         self.json_bytes = 0;
-        self.turn_budget = self.turn_budget.next(self.delivers);
+        self.turn_budget.renew(self.delivers);
         self.now_ms = self.now_ms.max(now_ms);
         self.now = Tick::at(self.start_ms, self.now_ms);
     }

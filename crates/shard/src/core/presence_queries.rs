@@ -39,7 +39,7 @@ impl PresenceQueries {
 
     /// The next one, if there is one and time for it.
     pub(crate) fn take(&mut self, now_ms: u64) -> Option<Box<PresenceQuery>> {
-        if self.owed_bytes(now_ms) > BURST_BYTES {
+        if self.waiting.is_empty() || self.owed_bytes(now_ms) > BURST_BYTES {
             return None;
         }
         let query = self.waiting.pop_front()?;
@@ -55,8 +55,11 @@ impl PresenceQueries {
 
     /// When the next one can be answered; none where nobody waits.
     pub(crate) fn due_ms(&self, now_ms: u64) -> Option<u64> {
+        if self.waiting.is_empty() {
+            return None;
+        }
         let beyond = self.owed_bytes(now_ms).saturating_sub(BURST_BYTES);
-        (!self.waiting.is_empty()).then(|| now_ms + beyond.div_ceil(BYTES_PER_MS))
+        Some(now_ms + beyond.div_ceil(BYTES_PER_MS))
     }
 
     fn owed_bytes(&self, now_ms: u64) -> u64 {

@@ -43,31 +43,48 @@ impl Amount {
 
 impl Default for TurnBudget {
     fn default() -> Self {
-        Self::of_turn(WHOLE, 0)
+        WHOLE
     }
 }
 
 /// What a turn handles.
-const WHOLE: Amount = Amount { publications: 256, bytes: 64 << 10 };
+const WHOLE: TurnBudget = TurnBudget::of(Amount { publications: 256, bytes: 64 << 10 });
 
 /// The share of a turn that has deliveries left from the one before: they come first, so that what backends
 /// publish does not slow down what clients are waiting for. It is still enough for a publication of the usual
 /// size in every turn, and a turn with deliveries takes 2 ms at most.
-const BESIDE_DELIVERIES: Amount = Amount { publications: 16, bytes: 8 << 10 };
+const BESIDE_DELIVERIES: TurnBudget = TurnBudget::of(Amount { publications: 16, bytes: 8 << 10 });
 
 impl TurnBudget {
-    /// The budget of the next turn. Whether deliveries are left for it.
-    pub(crate) fn next(self, delivers: bool) -> Self {
-        Self::of_turn(if delivers { BESIDE_DELIVERIES } else { WHOLE }, self.cut)
-    }
-
-    fn of_turn(left: Amount, waiting: u32) -> Self {
-        let kept = left.divided_by(4);
-        let shared = Amount {
+    const fn of(left: Amount) -> Self {
+        let kept = Amount { publications: left.publications / 4, bytes: left.bytes / 4 };
+        let share = Amount {
             publications: left.publications - kept.publications,
             bytes: left.bytes - kept.bytes,
         };
-        Self { left, kept, share: shared.divided_by(waiting.max(1)), cut: 0 }
+        Self { left, kept, share, cut: 0 }
+    }
+
+    /// The next turn begins. Whether deliveries are left for it.
+    #[inline]
+    pub(crate) fn renew(&mut self, delivers: bool) {
+        if delivers || !self.is_whole() {
+            self.renew_used(delivers);
+        }
+    }
+
+    /// Nobody has taken anything, so nobody was cut off either. Most turns publish nothing.
+    fn is_whole(&self) -> bool {
+        self.left.publications == WHOLE.left.publications
+            && self.share.publications == WHOLE.share.publications
+    }
+
+    fn renew_used(&mut self, delivers: bool) {
+        let waiting = self.cut;
+        *self = if delivers { BESIDE_DELIVERIES } else { WHOLE };
+        if waiting > 1 {
+            self.share = self.share.divided_by(waiting);
+        }
     }
 
     /// This turn may still publish.
@@ -117,9 +134,9 @@ mod tests {
         let mut budget = TurnBudget::default();
         assert!(budget.take(64 << 20), "a large one goes alone");
         assert!(!budget.take(0));
-        let mut budget = TurnBudget::default().next(true);
+        let mut budget = BESIDE_DELIVERIES;
         assert_eq!((0..1_000).filter(|_| budget.take(1)).count(), 16);
-        let mut budget = TurnBudget::default().next(true);
+        let mut budget = BESIDE_DELIVERIES;
         assert_eq!((0..1_000).filter(|_| budget.take(2 << 10)).count(), 4);
     }
 
@@ -146,12 +163,13 @@ mod tests {
             let mut other = budget.share();
             assert!(!budget.take_of(&mut other, 1), "the first had all");
         }
-        let mut budget = budget.next(false);
+        budget.renew(false);
         for _ in 0..3 {
             let mut share = budget.share();
             assert_eq!((0..1_000).filter(|_| budget.take_of(&mut share, 1)).count(), 64);
         }
-        let mut many = TurnBudget { cut: 1 << 20, ..budget }.next(true);
+        let mut many = TurnBudget { cut: 1 << 20, ..budget };
+        many.renew(true);
         let mut share = many.share();
         assert!(many.take_of(&mut share, 9) && !many.take_of(&mut share, 9), "never nothing");
     }

@@ -186,10 +186,11 @@ impl FanOut {
                     })
                 }
                 Group::Shared(session, dialect, wanted) => {
+                    let are_alike = !dialect.has_positions();
                     self.send_shared(core, link, (dialect, wanted), |it, who| {
                         it.session == session
-                            && Wanted::by(who) == wanted
-                            && it.shares_bytes(dialect)
+                            && wanted.is_of(who)
+                            && (are_alike || !it.subscriptions.are_several())
                     })
                 }
                 Group::Own => self.send_each(core, link),

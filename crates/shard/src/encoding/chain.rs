@@ -23,6 +23,12 @@ impl Wanted {
         Self::of(who.form)
     }
 
+    /// The same, for one of many.
+    #[inline]
+    pub(crate) fn is_of(self, who: Subscriber) -> bool {
+        who.form == self as u8
+    }
+
     #[inline]
     fn of(form: u8) -> Self {
         match form {
