@@ -31,13 +31,14 @@ def test_every_kind_runs_and_does_what_it_should(plane):
     )  # fmt: skip
     assert done.returncode == 0 and not done.stderr, done
     deliveries, did = tables(done.stdout)
-    assert [len(deliveries), len(did)] == [4, 4], done.stdout
+    assert [len(deliveries), len(did)] == [5, 5], done.stdout
     assert all(float(row[3]) > 0 for row in deliveries), done.stdout
     assert all(" (" in row[6] and row[7] in ("yes", "**no**") for row in deliveries[1:]), done.stdout
-    alone, stuck, batch, flood = (row[2] for row in did)
+    alone, stuck, batch, null, flood = (row[2] for row in did)
     assert alone == "", done.stdout
     assert all(word in stuck for word in ("half heads", "half bodies", "without reading")), stuck
     assert "batches answered with 200" in batch and "without an answer" not in batch, batch
+    assert "batches answered with 200" in null and "without an answer" not in null, null
     assert int(flood.split(" ", 1)[0].replace(",", "")) > 10, flood
 
 
