@@ -4,7 +4,6 @@ use switchboard_hub::Publication;
 
 use super::framing::Framing;
 use super::push;
-use crate::json::push_json;
 use crate::presence::Presence;
 use crate::{Body, Label, Shape};
 
@@ -20,12 +19,8 @@ pub(crate) fn write_head(
     let (Some(Presence { channel, event }), Some(info)) = (presence, publication.info()) else {
         return push::write_head(framing, publication, label, head);
     };
-    let start = framing.begin(head);
-    head.extend_from_slice(b"{\"push\":{\"channel\":");
-    push_json(head, &channel);
-    head.extend_from_slice(b",\"");
-    head.extend_from_slice(event.as_bytes());
-    head.extend_from_slice(b"\":{\"info\":");
+    let start = push::begin(framing, channel, event, head);
+    head.extend_from_slice(b"{\"info\":");
     let tail = framing.tail(3);
     framing.end_head(head, start, info.len() + tail.len());
     Shape { body: Body::Info, tail }

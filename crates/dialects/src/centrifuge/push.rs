@@ -73,6 +73,17 @@ impl Push<'_> {
     }
 }
 
+/// Begins a push of this kind, up to its value. Returns where.
+pub(super) fn begin(framing: Framing, channel: &str, kind: &str, head: &mut Vec<u8>) -> usize {
+    let start = framing.begin(head);
+    head.extend_from_slice(b"{\"push\":{\"channel\":");
+    push_json(head, &channel);
+    head.extend_from_slice(b",\"");
+    head.extend_from_slice(kind.as_bytes());
+    head.extend_from_slice(b"\":");
+    start
+}
+
 /// What goes before a publication. All who listen to its channel get the same bytes, so the label must name
 /// the channel.
 pub(crate) fn write_head(
@@ -81,10 +92,8 @@ pub(crate) fn write_head(
     label: Label<'_>,
     head: &mut Vec<u8>,
 ) -> Shape {
-    let start = framing.begin(head);
-    head.extend_from_slice(b"{\"push\":{\"channel\":");
-    push_json(head, &label.channel.map_or("", |channel| channel.as_str()));
-    head.extend_from_slice(b",\"pub\":");
+    let channel = label.channel.map_or("", |channel| channel.as_str());
+    let start = begin(framing, channel, "pub", head);
     let body = deltas::publication(publication, label.chain).map_or(Body::Payload, Body::Form);
     let tail = framing.tail(2);
     framing.end_head(head, start, body.of(publication).len() + tail.len());
