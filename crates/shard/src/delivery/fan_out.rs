@@ -186,11 +186,8 @@ impl FanOut {
                     })
                 }
                 Group::Shared(session, dialect, wanted) => {
-                    let are_alike = !dialect.has_positions();
                     self.send_shared(core, link, (dialect, wanted), |it, who| {
-                        it.session == session
-                            && wanted.is_of(who)
-                            && (are_alike || !it.subscriptions.are_several())
+                        it.session == session && wanted.is_of(who) && it.shares_bytes(dialect)
                     })
                 }
                 Group::Own => self.send_each(core, link),
