@@ -5,8 +5,8 @@
           third half of a body of 1 MiB, and a third has asked and published until the server takes no more,
           and reads no answer. What the server ends begins anew.
   batch   a batch of 16 MiB, 10,000 lines to 1,000 channels without subscribers, every second.
-  null    the same batches to a program on the first core that only reads them: what they cost the machine,
-          whoever takes them.
+  null    the same batches to a program that only reads them, on the core that stands in place of HOST:PORT:
+          what they cost the machine, whoever takes them.
 
 Says `attacking` when it is, and at SIGTERM what it did, as JSON.
 """
@@ -133,9 +133,9 @@ def batches(address: tuple[str, int], did: Did) -> None:
             connection.close()
 
 
-def read_batches(listener: socket.socket) -> None:
+def read_batches(listener: socket.socket, core: int) -> None:
     """A server that reads requests, and answers each without looking at it."""
-    os.sched_setaffinity(0, {0})
+    os.sched_setaffinity(0, {core})
     while True:
         sock, _ = listener.accept()
         with sock, sock.makefile("rb") as requests:
@@ -147,26 +147,26 @@ def read_batches(listener: socket.socket) -> None:
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
-def attack(kind: str, address: tuple[str, int], did: Did) -> None:
-    if kind == "stuck":
-        asyncio.run(stuck(address, did))
-    elif kind == "batch":
-        batches(address, did)
-    else:
+def attack(kind: str, target: str, did: Did) -> None:
+    host, _, port = target.rpartition(":")
+    if kind == "null":
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            reader = multiprocessing.Process(target=read_batches, args=(listener,), daemon=True)
+            reader = multiprocessing.Process(target=read_batches, args=(listener, int(target)), daemon=True)
             reader.start()
             batches(listener.getsockname(), did)
+    elif kind == "stuck":
+        asyncio.run(stuck((host, int(port)), did))
+    else:
+        batches((host, int(port)), did)
 
 
 def main() -> None:
     if len(sys.argv) != 3 or sys.argv[1] not in ("stuck", "batch", "null"):
         sys.exit(__doc__)
-    host, _, port = sys.argv[2].rpartition(":")
     did: Did = collections.Counter()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        attack(sys.argv[1], (host, int(port)), did)
+        attack(sys.argv[1], sys.argv[2], did)
     finally:
         print(json.dumps(did), flush=True)
 

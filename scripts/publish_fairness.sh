@@ -44,6 +44,7 @@ measure() {
             --publish-url "http://$internal/pub/{channel}" --channel 'flood-{run}-{k}' --connections 64 \
             --channels 64 --in-flight 64 --publishers 64 --pipeline 1 --duration 1h --json
         ;;
+    null) start_beside "$did" 19 python3 "$scripts/publish_attackers.py" null "$first_core" ;;
     *) start_beside "$did" 19 python3 "$scripts/publish_attackers.py" "$kind" "$internal" ;;
     esac
     publish_to_clients "$kind" "$records/$1.$2.json"
