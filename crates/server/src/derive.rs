@@ -214,8 +214,8 @@ pub(crate) fn hooks_config(hooks: &Hooks) -> HooksConfig {
     let asked = |(hook, settings): (&Hook, &HookSettings)| {
         let HookSettings { url, timeout_ms, static_headers, secret, .. } = settings;
         let endpoint = endpoint(url.as_ref()?, *timeout_ms, static_headers, secret.as_ref());
-        let HookSettings { concurrency_max, queue_max, .. } = *settings;
-        Some((*hook, HookConfig { endpoint, concurrency_max, queue_max }))
+        let HookSettings { concurrency_max, queue_max, answer_bytes_max, .. } = *settings;
+        Some((*hook, HookConfig { endpoint, concurrency_max, queue_max, answer_bytes_max }))
     };
     HooksConfig {
         asked: hooks.asked.iter().filter_map(asked).collect(),

@@ -32,14 +32,6 @@ pub(super) struct Asker {
     questions: UnboundedSender<Asked>,
 }
 
-/// Longest answer to a question of this kind, in bytes: where it has a payload, or says what a client may.
-fn answer_bytes_max(hook: Hook) -> usize {
-    match hook {
-        Hook::Publish | Hook::Message => 1 << 20,
-        Hook::Connect | Hook::Refresh | Hook::Subscribe => 64 << 10,
-    }
-}
-
 /// Channels of one question that are asked about at a time.
 const CHANNELS_TOGETHER: usize = 16;
 /// How long before a request is made again, at most; it is spread over this time.
@@ -222,7 +214,7 @@ impl Backend {
         let body = Bytes::from(request_body(question, channel));
         let request = request(&self.config.endpoint, &question.client().headers, body);
         // Its state is large, and of most questions there are many that wait for one that is asked.
-        let sent = Box::pin(self.client.send(request, answer_bytes_max(question.hook())));
+        let sent = Box::pin(self.client.send(request, self.config.answer_bytes_max));
         let answer = match timeout_at(deadline, sent).await {
             Err(_) => Err(Failure::Timeout),
             Ok(Err(error)) => Err(error.into()),

@@ -52,6 +52,9 @@ pub struct HookConfig {
     pub concurrency_max: usize,
     /// Questions that wait until a request may be made.
     pub queue_max: usize,
+    /// Longest answer, in bytes. All answers under way are held at once, and what a backend sends
+    /// without end is read up to here for each question, beside the clients that listen.
+    pub answer_bytes_max: usize,
 }
 
 /// The backend that gets events.

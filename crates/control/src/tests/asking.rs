@@ -55,7 +55,7 @@ fn subscribe(channels: usize) -> Question {
 
 fn hook(backend: &Backend, timeout_ms: u64) -> HookConfig {
     let endpoint = backend.endpoint(timeout_ms);
-    HookConfig { endpoint, concurrency_max: 64, queue_max: 1_024 }
+    HookConfig { endpoint, concurrency_max: 64, queue_max: 1_024, answer_bytes_max: 64 << 10 }
 }
 
 /// The same backend for every question.
@@ -147,6 +147,16 @@ async fn whatever_a_backend_does_there_is_a_verdict() {
     assert_eq!(failure(|_| Reaction::ok("<html>"), "garbage").await, 1);
     assert_eq!(failure(|_| Reaction::Answer(500, "{}".to_owned()), "status").await, 1);
     assert_eq!(failure(|_| Reaction::Answer(503, "{}".to_owned()), "status").await, 1);
+}
+
+#[tokio::test]
+async fn an_answer_may_be_as_long_as_the_configuration_says() {
+    let of_length = |length: usize| Reaction::ok(&format!("{{}}{}", " ".repeat(length - 2)));
+    let backend = Backend::start(move |number, _| of_length(2_000 + number)).await;
+    let hooks = hooks(&HookConfig { answer_bytes_max: 2_000, ..hook(&backend, 10_000) });
+    assert_eq!(ask(&hooks, connect()).await.unwrap(), Ok(Answer::Connected(None)));
+    assert_eq!(ask(&hooks, connect()).await.unwrap(), Err(Refusal::Unavailable));
+    assert_eq!(count(&hooks, "connect", "failed_garbage"), 1);
 }
 
 #[tokio::test]

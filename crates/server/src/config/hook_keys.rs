@@ -21,6 +21,8 @@ settings! {
         /// Questions that wait for their turn, up to 16 MiB together. Clients whose questions do not fit are
         /// told to come back later.
         queue_max: usize = 1_024, 0..=1_000_000;
+        /// Longest answer of the backend, in bytes. A longer one is read no further, and counts as none.
+        answer_bytes_max: usize = 65_536, 1_024..=1_048_576;
         /// Headers of the client's request that the backend gets, such as `cookie` or `authorization`. Only
         /// in `[hook.connect]` and `[hook.subscribe]`.
         headers: Vec<HeaderName> = Vec::new();
