@@ -78,7 +78,7 @@ impl Forms {
 
 impl Slots {
     fn lock(&self) -> MutexGuard<'_, [Weak<Form>; FormSlot::COUNT]> {
-        // Whoever panicked while building has changed nothing.
+        // A panic while building has changed nothing.
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

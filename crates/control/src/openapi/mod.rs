@@ -32,7 +32,7 @@ const DESCRIPTION: &str = "How backends publish, and how operators look in. HEAD
     and OPTIONS everywhere; another method of a path gets 405 (`method_not_allowed`) or, where nobody knows \
     it, 501 (`unknown_method`), and another path 404 (`not_found`).";
 
-/// Written once, when somebody asks for the first time.
+/// The page, built at the first request for it.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
 
 /// `GET /openapi.json`.

@@ -148,7 +148,7 @@ impl Client {
         net.write(*id, rest.as_bytes());
     }
 
-    /// Reads what came. Whoever the server has left has no line any more.
+    /// Reads what came. A client that the server has left has no connection any more.
     pub(crate) fn read(&mut self, net: &SimNet, facts: Facts<'_>) {
         let Some(line) = &mut self.line else { return };
         let bytes = net.read(line.id);

@@ -69,7 +69,7 @@ impl Course {
         self.at.iter().all(Option::is_some)
     }
 
-    /// What it has seen is lost: it must begin anew.
+    /// What it has seen is lost: it must start over.
     pub(crate) fn forget(&mut self) {
         self.at.fill(None);
     }

@@ -92,7 +92,7 @@ impl Plan {
         }
     }
 
-    /// Whoever reads all that comes gets everything.
+    /// A client that reads all that comes gets everything.
     pub(crate) fn is_roomy(&self) -> bool {
         !self.stalls && !self.deletions
     }

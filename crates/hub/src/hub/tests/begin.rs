@@ -59,7 +59,7 @@ fn a_position_begins_behind_itself_or_with_a_gap_that_says_what_is_missing() {
         assert_eq!(after(future, NOW), (9, Some(gap(GapReason::Future))));
         assert_eq!(after(future, EARLIEST), (5, Some(gap(GapReason::Future))));
     }
-    // Whoever does not know the life of the stream means the one that it is in.
+    // A client that does not name an epoch means the present one.
     let bare = |offset, on_gap| begin(&single, a, Start::AfterOffset(offset), on_gap);
     for offset in [0, 4, 5, 9, 10] {
         assert_eq!(bare(offset, NOW), after(offset, NOW));
