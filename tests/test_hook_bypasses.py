@@ -149,7 +149,7 @@ def test_a_refusal_for_now_says_when_to_come_back(serve, backend):
 
 def test_answers_that_are_not_read_do_not_pile_up(serve, backend):
     hooks = backend(message={"result": {"data": "x" * 900_000}})
-    server = serve(hooks.config("message", timeout_ms=9_000), ping_interval_ms=60_000)
+    server = serve(hooks.config("message", timeout_ms=9_000, answer_bytes_max=1 << 20), ping_interval_ms=60_000)
     headers = [f"Sec-WebSocket-Protocol: {PROTOCOL}"]
     with RawWebSocket(server, "/sub/news", receive_buffer=4_096, headers=headers) as client:
         client.send(b"".join(frame(TEXT, b"request: %d\n\n" % number) for number in range(8)))
