@@ -6,12 +6,11 @@ use switchboard_auth::Access;
 use switchboard_hooks::Hook;
 use switchboard_hub::Namespaces;
 
-use super::error::{Problem, Value, unknown};
+use super::error::{Problem, unknown};
 use super::hook_keys::{EventsSettings, HookSettings};
+use super::named_table::NamedTable;
 use super::namespace_keys::NamespaceSettings;
 use super::raw::Raw;
-use super::table::{Key, Source};
-use super::written::{Origin, Written};
 
 /// All backends.
 #[derive(Clone, Debug, Default)]
@@ -35,13 +34,13 @@ impl Hooks {
     pub(super) fn collect(raw: &Raw, problems: &mut Vec<Problem>) -> Self {
         let mut hooks = Self::default();
         for (name, keys) in &raw.hooks {
-            let table = Table { name, keys, raw };
+            let table = NamedTable { kind: "hook", name, keys, raw };
             if let Some(hook) = Hook::ALL.into_iter().find(|hook| hook.name() == name) {
-                if let Some(settings) = table.hook(hook, problems) {
+                if let Some(settings) = asked(hook, &table, problems) {
                     hooks.asked.insert(hook, settings);
                 }
             } else if name == EVENTS {
-                hooks.events = table.events(problems);
+                hooks.events = told(&table, problems);
             } else {
                 let known = Hook::ALL.into_iter().map(Hook::name).chain([EVENTS]);
                 let right = unknown(name, known, |known| format!("[hook.{known}]"));
@@ -83,79 +82,40 @@ impl Hooks {
     }
 }
 
-/// One `[hook.NAME]`.
-struct Table<'a> {
-    name: &'a str,
-    keys: &'a toml::Table,
-    raw: &'a Raw,
+/// What is said of a backend that is asked.
+fn asked(hook: Hook, table: &NamedTable<'_>, problems: &mut Vec<Problem>) -> Option<HookSettings> {
+    let before = problems.len();
+    table.check_names(HookSettings::KEYS, problems);
+    let settings = HookSettings::collect(table, problems)?;
+    check_url(table, settings.url.is_some(), problems);
+    let has_request = matches!(hook, Hook::Connect | Hook::Subscribe);
+    if !has_request && table.keys.contains_key("headers") {
+        let right = "is for [hook.connect] and [hook.subscribe]: for this question the head of the \
+                     client's request is not kept";
+        problems.push(table.problem(Some("headers"), right));
+    }
+    if hook != Hook::Connect && table.keys.contains_key("emulated_headers") {
+        let right = "is for [hook.connect]: clients say them when they begin";
+        problems.push(table.problem(Some("emulated_headers"), right));
+    }
+    (problems.len() == before).then_some(settings)
 }
 
-impl Table<'_> {
-    fn hook(&self, hook: Hook, problems: &mut Vec<Problem>) -> Option<HookSettings> {
-        let before = problems.len();
-        self.check_names(HookSettings::KEYS, problems);
-        let settings = HookSettings::collect(self, problems)?;
-        self.check_url(settings.url.is_some(), problems);
-        let has_request = matches!(hook, Hook::Connect | Hook::Subscribe);
-        if !has_request && self.keys.contains_key("headers") {
-            let right = "is for [hook.connect] and [hook.subscribe]: for this question the head of the \
-                         client's request is not kept";
-            problems.push(self.problem(Some("headers"), right));
-        }
-        if hook != Hook::Connect && self.keys.contains_key("emulated_headers") {
-            let right = "is for [hook.connect]: clients say them when they begin";
-            problems.push(self.problem(Some("emulated_headers"), right));
-        }
-        (problems.len() == before).then_some(settings)
+/// What is said of the backend that gets events.
+fn told(table: &NamedTable<'_>, problems: &mut Vec<Problem>) -> Option<EventsSettings> {
+    let before = problems.len();
+    table.check_names(EventsSettings::KEYS, problems);
+    let settings = EventsSettings::collect(table, problems)?;
+    check_url(table, settings.url.is_some(), problems);
+    if settings.events.is_empty() {
+        let right = "must name what the backend is told; without [hook.events] it is told nothing";
+        problems.push(table.problem(Some("events"), right));
     }
-
-    fn events(&self, problems: &mut Vec<Problem>) -> Option<EventsSettings> {
-        let before = problems.len();
-        self.check_names(EventsSettings::KEYS, problems);
-        let settings = EventsSettings::collect(self, problems)?;
-        self.check_url(settings.url.is_some(), problems);
-        if settings.events.is_empty() {
-            let right =
-                "must name what the backend is told; without [hook.events] it is told nothing";
-            problems.push(self.problem(Some("events"), right));
-        }
-        (problems.len() == before).then_some(settings)
-    }
-
-    fn check_names(&self, known: &[Key], problems: &mut Vec<Problem>) {
-        for name in self.keys.keys() {
-            let mut known = known.iter().map(|key| key.name);
-            if !known.clone().any(|known| known == name) {
-                let right = unknown(name, &mut known, |known| format!("`{known}`"));
-                problems.push(self.problem(Some(name), &right));
-            }
-        }
-    }
-
-    fn check_url(&self, is_set: bool, problems: &mut Vec<Problem>) {
-        if !is_set {
-            problems.push(self.problem(Some("url"), "must be set: where the backend listens"));
-        }
-    }
-
-    fn problem(&self, key: Option<&str>, right: &str) -> Problem {
-        let dot = if key.is_some() { "." } else { "" };
-        Problem {
-            key: format!("hook.{}{dot}{}", self.name, key.unwrap_or("")),
-            value: Value::None,
-            origin: Some(self.raw.file_origin()),
-            right: right.to_owned(),
-        }
-    }
+    (problems.len() == before).then_some(settings)
 }
 
-impl Source for Table<'_> {
-    fn find(&self, key: &Key) -> Option<(Written, Origin)> {
-        let value = self.keys.get(key.name)?;
-        Some((Written::File(value.clone()), self.raw.file_origin()))
-    }
-
-    fn full_name(&self, key: &Key) -> String {
-        format!("hook.{}.{}", self.name, key.name)
+fn check_url(table: &NamedTable<'_>, is_set: bool, problems: &mut Vec<Problem>) {
+    if !is_set {
+        problems.push(table.problem(Some("url"), "must be set: where the backend listens"));
     }
 }

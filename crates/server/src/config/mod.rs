@@ -14,6 +14,7 @@ mod hooks;
 mod keys;
 mod load;
 mod machine;
+mod named_table;
 mod namespace_keys;
 mod namespaces;
 mod raw;

@@ -6,12 +6,11 @@ use switchboard_auth::{Access, UserChannels};
 use switchboard_hooks::Hook;
 use switchboard_hub::Namespaces;
 
-use super::error::{Problem, Value, unknown};
+use super::error::Problem;
 use super::keys::Settings;
+use super::named_table::NamedTable;
 use super::namespace_keys::NamespaceSettings;
 use super::raw::Raw;
-use super::table::{Key, Source};
-use super::written::{Origin, Written};
 
 /// The namespace of all names that have no table.
 pub(crate) const DEFAULT: &str = "default";
@@ -46,7 +45,7 @@ pub(crate) fn collect(
     let mut named = BTreeMap::new();
     for (name, mut keys) in tables {
         inherit(&mut keys, settings);
-        let table = Table { name: &name, keys: &keys, raw };
+        let table = Table(NamedTable { kind: "namespace", name: &name, keys: &keys, raw });
         if let Some(namespace) = table.check(settings, problems) {
             named.insert(name, namespace);
         }
@@ -67,36 +66,25 @@ fn inherit(keys: &mut toml::Table, settings: &Settings) {
 }
 
 /// One `[namespace.NAME]`.
-struct Table<'a> {
-    name: &'a str,
-    /// Those of the file and those that were added.
-    keys: &'a toml::Table,
-    raw: &'a Raw,
-}
+struct Table<'a>(NamedTable<'a>);
 
 impl Table<'_> {
     fn check(&self, settings: &Settings, problems: &mut Vec<Problem>) -> Option<NamespaceSettings> {
         let before = problems.len();
         let forbidden = |c: char| c.is_control() || matches!(c, ':' | '/' | ',');
-        if self.name.is_empty() || self.name.contains(forbidden) {
-            problems.push(self.problem(
+        if self.0.name.is_empty() || self.0.name.contains(forbidden) {
+            problems.push(self.0.problem(
                 None,
                 "a namespace is the part before the first `:` of a channel's name: not empty, \
                  no `:`, `/`, `,` or control characters",
             ));
         }
-        for name in self.keys.keys() {
-            let known = || NamespaceSettings::KEYS.iter().map(|key| key.name);
-            if !known().any(|known| known == name) {
-                let right = unknown(name, known(), |known| format!("`{known}`"));
-                problems.push(self.problem(Some(name), &right));
-            }
-        }
-        let namespace = NamespaceSettings::collect(self, problems)?;
-        if namespace.join_leave && self.name == PRESENCE {
+        self.0.check_names(NamespaceSettings::KEYS, problems);
+        let namespace = NamespaceSettings::collect(&self.0, problems)?;
+        if namespace.join_leave && self.0.name == PRESENCE {
             let right = "must be false here: channels that report joins and leaves have no \
                          such channels themselves";
-            problems.push(self.wrong("join_leave", right));
+            problems.push(self.0.wrong("join_leave", right));
         }
         self.sizes(&namespace, settings, problems);
         self.rights(&namespace, settings, problems);
@@ -118,20 +106,20 @@ impl Table<'_> {
         ];
         for (key, access) in rights {
             let needs_key = matches!(access, Some(Access::Authenticated | Access::Granted));
-            let connects = self.raw.hooks.contains_key(Hook::Connect.name());
+            let connects = self.0.raw.hooks.contains_key(Hook::Connect.name());
             if needs_key && !settings.takes_tokens() && !connects {
                 let right = "needs a key for tokens or a [hook.connect]: set `token_secret`, `token_key`, \
                              `token_jwks_file` or `token_jwks`";
-                problems.push(self.wrong(key, right));
+                problems.push(self.0.wrong(key, right));
             }
             if access == Some(Access::Hook)
                 && let Some(right) = self.missing_hook(key)
             {
-                problems.push(self.wrong(key, &right));
+                problems.push(self.0.wrong(key, &right));
             }
         }
         if let Some(right) = self.wrong_user_channels(namespace, &rights) {
-            problems.push(self.wrong("user_channels", &right));
+            problems.push(self.0.wrong("user_channels", &right));
         }
     }
 
@@ -139,7 +127,7 @@ impl Table<'_> {
     fn missing_hook(&self, right: &str) -> Option<String> {
         let asked = [Hook::Subscribe, Hook::Publish].into_iter().find(|hook| hook.name() == right);
         match asked {
-            Some(hook) if self.raw.hooks.contains_key(hook.name()) => None,
+            Some(hook) if self.0.raw.hooks.contains_key(hook.name()) => None,
             Some(hook) => Some(format!("needs a [hook.{hook}] with the `url` of the backend")),
             None => Some(
                 "cannot be \"hook\": backends are asked about `subscribe` and `publish` alone"
@@ -155,7 +143,7 @@ impl Table<'_> {
         rights: &[(&str, Option<Access>)],
     ) -> Option<String> {
         let patterns = &namespace.user_channels;
-        let of = (self.name != DEFAULT).then_some(self.name);
+        let of = (self.0.name != DEFAULT).then_some(self.0.name);
         if let Err(error) = UserChannels::new(of, patterns) {
             return Some(error.to_string());
         }
@@ -170,7 +158,7 @@ impl Table<'_> {
         }
         let other = patterns.iter().find_map(|pattern| {
             let name = pattern.split_once(':')?.0;
-            (of.is_none() && self.raw.namespaces.contains_key(name)).then_some(name)
+            (of.is_none() && self.0.raw.namespaces.contains_key(name)).then_some(name)
         })?;
         Some(format!("names channels of [namespace.{other}]: write it there"))
     }
@@ -199,39 +187,12 @@ impl Table<'_> {
                 continue;
             };
             if self.is_written(key) {
-                problems.push(self.wrong(key, &format!("must not be {right}")));
+                problems.push(self.0.wrong(key, &format!("must not be {right}")));
             }
         }
     }
 
     fn is_written(&self, key: &str) -> bool {
-        self.raw.namespaces.get(self.name).is_some_and(|keys| keys.contains_key(key))
-    }
-
-    /// The value of a known key is wrong.
-    fn wrong(&self, key: &str, right: &str) -> Problem {
-        let value = self.keys.get(key).map_or(Value::None, |value| Value::Shown(value.to_string()));
-        Problem { value, ..self.problem(Some(key), right) }
-    }
-
-    fn problem(&self, key: Option<&str>, right: &str) -> Problem {
-        let dot = if key.is_some() { "." } else { "" };
-        Problem {
-            key: format!("namespace.{}{dot}{}", self.name, key.unwrap_or("")),
-            value: Value::None,
-            origin: Some(self.raw.file_origin()),
-            right: right.to_owned(),
-        }
-    }
-}
-
-impl Source for Table<'_> {
-    fn find(&self, key: &Key) -> Option<(Written, Origin)> {
-        let value = self.keys.get(key.name)?;
-        Some((Written::File(value.clone()), self.raw.file_origin()))
-    }
-
-    fn full_name(&self, key: &Key) -> String {
-        format!("namespace.{}.{}", self.name, key.name)
+        self.0.raw.namespaces.get(self.0.name).is_some_and(|keys| keys.contains_key(key))
     }
 }
