@@ -43,7 +43,7 @@ pub use accounting::Accounting;
 pub use condition::{Condition, Version};
 pub use form::Form;
 pub use forms::FormSlot;
-pub use hub::{History, HistoryQuery, Hub, ListenedTo};
+pub use hub::{History, HistoryQuery, Hub, ListenedTo, Stream};
 pub use limits::Limits;
 pub use message::{Conditional, Message, Outbox, ReplyTo};
 pub use name::{ChannelName, NameError, parse_list};

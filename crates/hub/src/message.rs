@@ -142,5 +142,16 @@ pub enum Message {
         generation: u64,
         /// The new stream's epoch.
         epoch: Epoch,
+        /// The offset behind which it begins.
+        head: u64,
+    },
+    /// From a home that follows its stream: nobody here will get what was published up to there.
+    Lost {
+        /// The mirror's channel index.
+        channel: u32,
+        /// The mirror's generation.
+        generation: u64,
+        /// The offset behind which the stream goes on.
+        until: u64,
     },
 }

@@ -13,13 +13,21 @@ pub struct ShardId(pub u16);
 #[derive(Clone, Debug)]
 pub struct Router {
     keys: RandomState,
+    /// The homes are this shard and those after it, so many.
+    first: u16,
     shards: u16,
 }
 
 impl Router {
     /// A router over `shards` shards, at least one.
     pub fn new(shards: u16) -> Self {
-        Self { keys: RandomState::new(), shards: shards.max(1) }
+        Self { keys: RandomState::new(), first: 0, shards: shards.max(1) }
+    }
+
+    /// A router by which one shard is the home of all channels, such as one without clients that
+    /// [follows](crate::Hub::follow) streams.
+    pub fn to(home: ShardId) -> Self {
+        Self { keys: RandomState::new(), first: home.0, shards: 1 }
     }
 
     /// The home shard of a channel.
@@ -29,7 +37,7 @@ impl Router {
 
     /// The high half of the hash chooses the shard; the low half is left for tables.
     pub(crate) fn shard_of(&self, hash: u64) -> ShardId {
-        ShardId((((hash >> 32) * u64::from(self.shards)) >> 32) as u16)
+        ShardId(self.first + (((hash >> 32) * u64::from(self.shards)) >> 32) as u16)
     }
 
     pub(crate) fn hash(&self, name: &ChannelName) -> u64 {
@@ -59,5 +67,6 @@ mod tests {
         let name = ChannelName::new("a").unwrap();
         assert_eq!(Router::new(1).home(&name), ShardId(0));
         assert_eq!(Router::new(0).home(&name), ShardId(0));
+        assert_eq!(Router::to(ShardId(7)).home(&name), ShardId(7));
     }
 }

@@ -44,10 +44,17 @@ impl Hub {
         }
     }
 
-    /// The home deleted the stream.
-    pub(super) fn deleted(&mut self, index: u32, generation: u64, epoch: Epoch) {
+    /// The home deleted the stream. Another begins behind an offset.
+    pub(super) fn deleted(&mut self, index: u32, generation: u64, (epoch, head): (Epoch, u64)) {
         if self.is_mirror(index, generation, true) {
-            self.restart_stream(index, epoch);
+            self.restart_stream(index, epoch, head);
+        }
+    }
+
+    /// The home does not know what was published up to there.
+    pub(super) fn lost(&mut self, index: u32, generation: u64, until: u64) {
+        if self.is_mirror(index, generation, true) {
+            self.lose_until(index, until);
         }
     }
 

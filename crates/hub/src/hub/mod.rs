@@ -4,6 +4,7 @@ mod begin;
 mod budget;
 mod conditional;
 mod fanout;
+mod follow;
 mod history;
 mod home;
 mod idle;
@@ -34,6 +35,7 @@ use crate::{
     Accounting, ChannelName, Conditional, Epoch, HomeReport, Limits, Message, NamespaceId,
     Namespaces, Outbox, Position, Router, Rules, ShardId, ShardReport,
 };
+pub use follow::Stream;
 pub use history::{History, HistoryQuery, ListenedTo};
 use shares::Shares;
 
@@ -228,9 +230,10 @@ impl Hub {
             Message::HistoryRemoved { channel, generation } => {
                 self.history_removed(channel, generation);
             }
-            Message::Deleted { channel, generation, epoch } => {
-                self.deleted(channel, generation, epoch);
+            Message::Deleted { channel, generation, epoch, head } => {
+                self.deleted(channel, generation, (epoch, head));
             }
+            Message::Lost { channel, generation, until } => self.lost(channel, generation, until),
         }
     }
 

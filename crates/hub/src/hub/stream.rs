@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use super::budget::TRIM_MAX;
+use crate::log::Log;
 use crate::role::Role;
 use crate::{ChannelName, Draft, Epoch, Message, Outbox, Position, Publication, Receipt, ReplyTo};
 
@@ -71,13 +72,25 @@ impl Hub {
         out: &mut Outbox,
     ) -> Receipt {
         let index = self.find_or_open_home(name);
-        let after = self.table[index].log().head();
-        let offset = self.next_offset(after);
-        let channel = &mut self.table[index];
-        let position = Position { epoch: channel.epoch, offset };
+        let offset = self.next_offset(self.table[index].log().head());
+        let position = Position { epoch: self.table[index].epoch, offset };
         let times = (now_ms, self.fine_us);
         let publication = Publication::new(position, times, draft, &self.accounting);
         self.publications += 1;
+        self.give_out(now_ms, index, publication, out)
+    }
+
+    /// Appends a home's next publication, and sends it to the mirrors.
+    pub(super) fn give_out(
+        &mut self,
+        now_ms: u64,
+        index: u32,
+        publication: Arc<Publication>,
+        out: &mut Outbox,
+    ) -> Receipt {
+        let channel = &mut self.table[index];
+        let after = channel.log().head();
+        let position = publication.position();
         let local = channel.subscribers() as u64;
         let mut remote = 0;
         if let Role::Home(home) = &mut channel.role {
@@ -117,15 +130,24 @@ impl Hub {
             return existed;
         }
         let epoch = self.next_epoch();
-        let channel = &mut self.table[index];
-        if let Role::Home(home) = &mut channel.role {
+        self.restart_home(index, (epoch, 0), out);
+        true
+    }
+
+    /// Begins a new stream behind an offset, here and on the mirrors.
+    pub(super) fn restart_home(
+        &mut self,
+        index: u32,
+        (epoch, head): (Epoch, u64),
+        out: &mut Outbox,
+    ) {
+        if let Role::Home(home) = &self.table[index].role {
             out.extend(home.mirrors.iter().map(|mirror| {
                 let (channel, generation) = (mirror.channel, mirror.generation);
-                (mirror.shard, Message::Deleted { channel, generation, epoch })
+                (mirror.shard, Message::Deleted { channel, generation, epoch, head })
             }));
         }
-        self.restart_stream(index, epoch);
-        true
+        self.restart_stream(index, epoch, head);
     }
 
     /// The channel's index on its home, which this shard must be. Hashes the name once.
@@ -150,13 +172,14 @@ impl Hub {
         self.log_grew(now_ms, index);
     }
 
-    /// Begins a new stream. The marks of all subscribers here are below the new base, which is how
-    /// fan-out finds them.
-    pub(super) fn restart_stream(&mut self, index: u32, epoch: Epoch) {
+    /// Begins a new stream behind an offset. The marks of all subscribers here are below the new
+    /// base, which is how fan-out finds them.
+    pub(super) fn restart_stream(&mut self, index: u32, epoch: Epoch, head: u64) {
         self.clear_log(index);
         let channel = &mut self.table[index];
         channel.base = channel.head_mark() + 1;
         channel.forget_stream();
+        channel.set_log(Log::new(head));
         channel.epoch = epoch;
         channel.ready.abandon_pass();
         self.recall.forget_channel(index);

@@ -188,7 +188,7 @@ fn what_does_not_fit_the_state_of_the_mirror_is_ignored() {
     };
     pair.b.handle(0, again, &mut pair.to_a);
     assert_eq!(pair.b.position(channel).unwrap().offset, 0);
-    let unknown = Message::Deleted { channel: 77, generation, epoch };
+    let unknown = Message::Deleted { channel: 77, generation, epoch, head: 0 };
     pair.b.handle(0, unknown, &mut pair.to_a);
     pair.publish();
     pair.carry_to_b();

@@ -3,6 +3,7 @@ mod begin;
 mod bounds;
 mod conditional;
 mod fanout;
+mod follow;
 mod history;
 mod invariants;
 mod laggards;
