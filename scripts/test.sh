@@ -92,7 +92,11 @@ step_lint() {
 
 step_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
 
-step_unit() { cargo test --workspace --all-features --locked; }
+step_unit() {
+    # A client of the tests of `tls`.
+    install_packages openssl=openssl
+    cargo test --workspace --all-features --locked
+}
 
 step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked; }
 
