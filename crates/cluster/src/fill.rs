@@ -1,0 +1,231 @@
+//! Reading what a stream holds of a channel after some sequence: what a mirror missed, or what a client that
+//! resumes asks for.
+//!
+//! A fill begins at the sequence after which it wants everything, and asks for the message there too: where
+//! that is still held, nothing after it is lost, since the oldest go first. Any replica may answer, and one
+//! that lags says less than there is. So an answer that does not reach the goal proves nothing unless it came
+//! from the leader, the goal was known when it was asked, and the leader had reached it: one that was deposed
+//! and has not noticed lags too.
+
+use std::ops::RangeInclusive;
+
+use switchboard_hub::{Epoch, Position};
+
+use crate::resume::{Expiry, Holding, Loss, Verdict, judge};
+use crate::{Message, Retention};
+
+/// Waits between answers that prove nothing double up to this.
+const RETRY_MS_MAX: u64 = 2_000;
+/// The first of these waits.
+const RETRY_MS_MIN: u64 = 50;
+
+/// So many answers of leaders that have not reached the goal are more than a deposed one can give: they take
+/// about 10 s.
+const SHORT_ANSWERS_MAX: u32 = 9;
+
+/// Who is to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Any replica, by direct get.
+    Any,
+    /// The leader.
+    Leader,
+}
+
+/// A request for messages of one channel in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// From this sequence on, itself included.
+    pub from: u64,
+    /// So many at most.
+    pub batch: u32,
+    /// All up to here was stored when this was asked.
+    pub until: u64,
+    /// Whom to ask.
+    pub source: Source,
+}
+
+/// How a stream stands, as one replica knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What the marker says. None where there is no marker.
+    pub epoch: Option<Epoch>,
+    /// The newest sequence, of whatever channel.
+    pub last: u64,
+}
+
+/// The answer to a [`Fetch`].
+#[derive(Debug)]
+pub struct Fetched {
+    /// How the stream stands, asked after the messages came: a stream that was made anew meanwhile shows by its
+    /// epoch.
+    pub standing: Standing,
+    /// The newest sequence of the channel, asked together with `standing`.
+    pub head: Option<u64>,
+    /// The messages, oldest first.
+    pub messages: Vec<Message>,
+    /// How many more follow them.
+    pub pending: u64,
+}
+
+/// A gap: what nobody who listens here will get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Why.
+    pub loss: Loss,
+    /// All that is missed is in this range.
+    pub missed: RangeInclusive<u64>,
+}
+
+/// What an answer is good for.
+#[derive(Debug, Default)]
+pub struct Filled {
+    /// Missed before the messages.
+    pub gap: Option<Gap>,
+    /// In order, each after the last that was given out.
+    pub messages: Vec<Message>,
+    /// There is nothing more to be had up to the goal.
+    pub is_done: bool,
+    /// The stream has not come as far as the goal, however often it was asked: whoever said so was wrong.
+    pub is_refuted: bool,
+}
+
+/// One reading, from one sequence to another. One fetch is under way at a time.
+#[derive(Debug)]
+pub struct Fill {
+    epoch: Epoch,
+    /// All up to here is given out.
+    after: u64,
+    /// There was a message at `after`.
+    was_message: bool,
+    goal: u64,
+    source: Source,
+    retry_at_ms: u64,
+    retries: u32,
+    /// Answers of leaders that had not reached the goal, one after another.
+    short_answers: u32,
+}
+
+impl Fill {
+    /// Reads what follows `after` up to `goal`. `was_message`: there was a message at `after`.
+    pub fn new(epoch: Epoch, after: u64, was_message: bool, goal: u64) -> Self {
+        Self {
+            epoch,
+            after,
+            was_message,
+            goal,
+            source: Source::Any,
+            retry_at_ms: 0,
+            retries: 0,
+            short_answers: 0,
+        }
+    }
+
+    /// All up to here is given out.
+    pub fn after(&self) -> u64 {
+        self.after
+    }
+
+    /// When [`fetch`](Self::fetch) is to be asked for.
+    pub fn due_ms(&self) -> u64 {
+        self.retry_at_ms
+    }
+
+    /// What to ask for next.
+    pub fn fetch(&self, batch: u32) -> Fetch {
+        Fetch { from: self.after, batch, until: self.goal, source: self.source }
+    }
+
+    /// More is known to exist.
+    pub fn raise_goal(&mut self, goal: u64) {
+        self.goal = self.goal.max(goal);
+    }
+
+    /// Something came without being fetched, and was given out.
+    pub fn advance(&mut self, after: u64) {
+        (self.after, self.was_message) = (after, true);
+    }
+
+    /// There was no answer.
+    pub fn on_failed(&mut self, now_ms: u64) {
+        let wait = RETRY_MS_MIN << self.retries.min(10);
+        self.retry_at_ms = now_ms + wait.min(RETRY_MS_MAX);
+        self.retries += 1;
+    }
+
+    /// Takes an answer, whose epoch the caller has compared. `expiry`: of what came after
+    /// [`after`](Self::after).
+    pub fn on_fetched(
+        &mut self,
+        now_ms: u64,
+        fetch: &Fetch,
+        fetched: Fetched,
+        (retention, expiry): (&Retention, Expiry),
+    ) -> Filled {
+        let Fetched { standing, head, mut messages, pending } = fetched;
+        self.raise_goal(head.unwrap_or_default());
+        let mut last = self.after;
+        let holds_position = messages.iter().any(|message| message.sequence == last);
+        let count = messages.len() as u64 + pending;
+        messages.retain(|message| {
+            let is_next = message.sequence > last;
+            last = last.max(message.sequence);
+            is_next
+        });
+        let is_whole = pending == 0;
+        let is_proof = fetch.source == Source::Leader
+            && fetch.until >= self.goal
+            && standing.last >= self.goal;
+        let is_done = is_whole && (last >= self.goal || is_proof);
+        let deletion = messages.iter().rfind(|message| message.is_deletion());
+        let holding = Holding {
+            epoch: self.epoch,
+            last: standing.last.max(last),
+            head: if messages.is_empty() { head } else { Some(last) },
+            deletion: deletion.map(|message| message.sequence),
+            holds_position,
+            was_message: self.was_message,
+            count,
+            count_max: retention.messages_max,
+            expiry,
+        };
+        let gap = self.gap_before(messages.first(), &holding, is_done);
+        self.go_on(now_ms, last, is_whole, is_done);
+        let is_short = fetch.source == Source::Leader && standing.last < self.goal;
+        self.short_answers = if is_short { self.short_answers + 1 } else { 0 };
+        let is_refuted = self.short_answers > SHORT_ANSWERS_MAX;
+        Filled { gap, messages, is_done, is_refuted }
+    }
+
+    /// What is missing before the first message, or up to the goal where none is left.
+    fn gap_before(&self, first: Option<&Message>, holding: &Holding, is_done: bool) -> Option<Gap> {
+        let until = match first {
+            // It says itself that all before it is gone.
+            Some(message) if message.is_deletion() => return None,
+            Some(message) => message.sequence - 1,
+            None if is_done => self.goal,
+            None => return None,
+        };
+        let position = Position { epoch: self.epoch, offset: self.after };
+        match judge(position, holding) {
+            Verdict::Gap(loss) if until > self.after || loss == Loss::Future => {
+                Some(Gap { loss, missed: self.after + 1..=until.max(self.after + 1) })
+            }
+            _ => None,
+        }
+    }
+
+    fn go_on(&mut self, now_ms: u64, last: u64, is_whole: bool, is_done: bool) {
+        if last > self.after {
+            self.advance(last);
+            (self.retries, self.retry_at_ms) = (0, now_ms);
+        }
+        if is_done || !is_whole {
+            return;
+        }
+        match self.source {
+            Source::Any => self.source = Source::Leader,
+            Source::Leader => self.on_failed(now_ms),
+        }
+    }
+}
