@@ -3,9 +3,9 @@
 //!
 //! A fill begins at the sequence after which it wants everything, and asks for the message there too: where
 //! that is still held, nothing after it is lost, since the oldest go first. Any replica may answer, and one
-//! that lags says less than there is. So an answer that does not reach the goal proves nothing unless it came
-//! from the leader, the goal was known when it was asked, and the leader had reached it: one that was deposed
-//! and has not noticed lags too.
+//! that lags says less than there is. So that messages are missing from an answer proves nothing. What proves
+//! it is a replica that has come as far as the goal and holds nothing of the channel after what is there
+//! already: both are said by one replica at one moment, and what is gone does not come back.
 
 use std::ops::RangeInclusive;
 
@@ -19,18 +19,9 @@ const RETRY_MS_MAX: u64 = 2_000;
 /// The first of these waits.
 const RETRY_MS_MIN: u64 = 50;
 
-/// So many answers of leaders that have not reached the goal are more than a deposed one can give: they take
-/// about 10 s.
+/// So many answers of replicas that have not come as far as the goal, one after another, are more than one that
+/// lags can give: they take about 10 s.
 const SHORT_ANSWERS_MAX: u32 = 9;
-
-/// Who is to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Any replica, by direct get.
-    Any,
-    /// The leader.
-    Leader,
-}
 
 /// A request for messages of one channel in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +30,6 @@ pub struct Fetch {
     pub from: u64,
     /// So many at most.
     pub batch: u32,
-    /// All up to here was stored when this was asked.
-    pub until: u64,
-    /// Whom to ask.
-    pub source: Source,
 }
 
 /// How a stream stands, as one replica knows it.
@@ -60,7 +47,7 @@ pub struct Fetched {
     /// How the stream stands, asked after the messages came: a stream that was made anew meanwhile shows by its
     /// epoch.
     pub standing: Standing,
-    /// The newest sequence of the channel, asked together with `standing`.
+    /// The newest sequence of the channel, as the same replica knew it at the same moment as `standing`.
     pub head: Option<u64>,
     /// The messages, oldest first.
     pub messages: Vec<Message>,
@@ -99,26 +86,16 @@ pub struct Fill {
     /// There was a message at `after`.
     was_message: bool,
     goal: u64,
-    source: Source,
     retry_at_ms: u64,
     retries: u32,
-    /// Answers of leaders that had not reached the goal, one after another.
+    /// Answers of replicas that had not reached the goal, one after another.
     short_answers: u32,
 }
 
 impl Fill {
     /// Reads what follows `after` up to `goal`. `was_message`: there was a message at `after`.
     pub fn new(epoch: Epoch, after: u64, was_message: bool, goal: u64) -> Self {
-        Self {
-            epoch,
-            after,
-            was_message,
-            goal,
-            source: Source::Any,
-            retry_at_ms: 0,
-            retries: 0,
-            short_answers: 0,
-        }
+        Self { epoch, after, was_message, goal, retry_at_ms: 0, retries: 0, short_answers: 0 }
     }
 
     /// All up to here is given out.
@@ -133,7 +110,7 @@ impl Fill {
 
     /// What to ask for next.
     pub fn fetch(&self, batch: u32) -> Fetch {
-        Fetch { from: self.after, batch, until: self.goal, source: self.source }
+        Fetch { from: self.after, batch }
     }
 
     /// More is known to exist.
@@ -158,7 +135,6 @@ impl Fill {
     pub fn on_fetched(
         &mut self,
         now_ms: u64,
-        fetch: &Fetch,
         fetched: Fetched,
         (retention, expiry): (&Retention, Expiry),
     ) -> Filled {
@@ -172,11 +148,8 @@ impl Fill {
             last = last.max(message.sequence);
             is_next
         });
-        let is_whole = pending == 0;
-        let is_proof = fetch.source == Source::Leader
-            && fetch.until >= self.goal
-            && standing.last >= self.goal;
-        let is_done = is_whole && (last >= self.goal || is_proof);
+        let is_proof = standing.last >= self.goal && head.is_none_or(|head| head <= last);
+        let is_done = last >= self.goal || is_proof;
         let deletion = messages.iter().rfind(|message| message.is_deletion());
         let holding = Holding {
             epoch: self.epoch,
@@ -189,43 +162,33 @@ impl Fill {
             count_max: retention.messages_max,
             expiry,
         };
-        let gap = self.gap_before(messages.first(), &holding, is_done);
-        self.go_on(now_ms, last, is_whole, is_done);
-        let is_short = fetch.source == Source::Leader && standing.last < self.goal;
-        self.short_answers = if is_short { self.short_answers + 1 } else { 0 };
+        self.short_answers = if standing.last < self.goal { self.short_answers + 1 } else { 0 };
         let is_refuted = self.short_answers > SHORT_ANSWERS_MAX;
+        let gap = self.gap_before(messages.first(), &holding, is_done || is_refuted);
+        if last > self.after {
+            self.advance(last);
+            (self.retries, self.retry_at_ms) = (0, now_ms);
+        } else if !is_done {
+            self.on_failed(now_ms);
+        }
         Filled { gap, messages, is_done, is_refuted }
     }
 
     /// What is missing before the first message, or up to the goal where none is left.
-    fn gap_before(&self, first: Option<&Message>, holding: &Holding, is_done: bool) -> Option<Gap> {
+    fn gap_before(&self, first: Option<&Message>, holding: &Holding, is_last: bool) -> Option<Gap> {
         let until = match first {
             // It says itself that all before it is gone.
             Some(message) if message.is_deletion() => return None,
             Some(message) => message.sequence - 1,
-            None if is_done => self.goal,
+            None if is_last => self.goal,
             None => return None,
         };
         let position = Position { epoch: self.epoch, offset: self.after };
         match judge(position, holding) {
             Verdict::Gap(loss) if until > self.after || loss == Loss::Future => {
-                Some(Gap { loss, missed: self.after + 1..=until.max(self.after + 1) })
+                Some(Gap { loss, missed: self.after + 1..=until })
             }
             _ => None,
-        }
-    }
-
-    fn go_on(&mut self, now_ms: u64, last: u64, is_whole: bool, is_done: bool) {
-        if last > self.after {
-            self.advance(last);
-            (self.retries, self.retry_at_ms) = (0, now_ms);
-        }
-        if is_done || !is_whole {
-            return;
-        }
-        match self.source {
-            Source::Any => self.source = Source::Leader,
-            Source::Leader => self.on_failed(now_ms),
         }
     }
 }

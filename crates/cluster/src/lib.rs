@@ -48,7 +48,7 @@ pub use buffer::BufferBounds;
 pub use control::{
     Answered, CONTROL_BYTES_MAX, Control, ControlError, LIST_MAX, Only, Present, Question, Say,
 };
-pub use fill::{Fetch, Fetched, Fill, Filled, Gap, Source, Standing};
+pub use fill::{Fetch, Fetched, Fill, Filled, Gap, Standing};
 pub use fingerprint::Fingerprint;
 pub use interest::{Interest, Subscribe};
 pub use members::{Change, DEAD_AFTER_MS, HEARTBEAT_MS, Member, Members};

@@ -8,6 +8,7 @@
 use switchboard_hub::Epoch;
 
 use crate::buffer::{Buffer, BufferBounds};
+use crate::checks::Mark;
 use crate::fill::{Fetch, Fetched, Fill, Gap, Standing};
 use crate::resume::{Expiry, Loss};
 use crate::{Message, Retention};
@@ -82,7 +83,9 @@ pub(crate) struct Mirror {
     head: u64,
     /// The newest message of the channel that is known to have been stored.
     known: u64,
-    /// When the channel was last seen to have nothing newer than `head`, by this node's clock.
+    /// When the channel was last seen to have nothing newer than `head`, by this node's clock. A leader that was
+    /// deposed in that moment and had not noticed may have been wrong: where the engine's word is not enough, a
+    /// message that was lost on the way and expires before the next check is missed unseen.
     verified_ms: u64,
     /// There was a message at `head`.
     head_is_message: bool,
@@ -194,23 +197,30 @@ impl Mirror {
     pub(crate) fn on_fetched(
         &mut self,
         given: &Circumstances<'_>,
-        fetch: &Fetch,
         fetched: Fetched,
         out: &mut Vec<Event>,
     ) {
         self.is_asking = false;
+        if self.is_joining() {
+            return;
+        }
+        // What came meanwhile may have filled the gap already, but this may know of the next one.
         self.known = self.known.max(fetched.head.unwrap_or_default());
+        if self.behind.is_none() && self.known > self.head {
+            self.fall_behind(given.epoch);
+        }
         let (expiry, retention) = (self.expiry(given), &given.rules.retention);
         let Some(fill) = self.behind.as_mut().and_then(|behind| behind.fill.as_mut()) else {
             return;
         };
-        let filled = fill.on_fetched(given.now_ms, fetch, fetched, (retention, expiry));
+        let filled = fill.on_fetched(given.now_ms, fetched, (retention, expiry));
         let is_empty = filled.messages.is_empty();
         out.extend(filled.gap.clone().filter(|_| !is_empty).map(Event::Missed));
         for message in filled.messages {
             self.give_out(message, out);
         }
         if filled.is_refuted {
+            // Nobody else has heard of it, so nothing is missed.
             self.known = self.head;
         } else if filled.is_done && self.head < self.known {
             self.miss_until_known(filled.gap.filter(|_| is_empty), expiry, out);
@@ -218,34 +228,34 @@ impl Mirror {
         self.catch_up(given, out);
     }
 
-    /// What the channel's newest message is, as some replica knew it at `asked_ms` or later. `is_current`: it knew all that
-    /// this node knew then.
+    /// What the channel's newest message is, as some replica knows it. `mark`: it knows all that the leader knew
+    /// then.
     pub(crate) fn on_checked(
         &mut self,
         given: &Circumstances<'_>,
-        asked_ms: u64,
         newest: Option<u64>,
-        is_current: bool,
+        mark: Option<Mark>,
+        out: &mut Vec<Event>,
     ) {
         if self.is_joining() {
             return;
         }
-        match newest {
-            Some(newest) if newest > self.known => {
-                self.known = newest;
-                match self.behind.as_mut().and_then(|behind| behind.fill.as_mut()) {
-                    Some(fill) => fill.raise_goal(newest),
-                    None => self.fall_behind(given.epoch),
-                }
+        if let Some(newest) = newest.filter(|newest| *newest > self.known) {
+            self.known = newest;
+            match self.behind.as_mut().and_then(|behind| behind.fill.as_mut()) {
+                Some(fill) => fill.raise_goal(newest),
+                None => self.fall_behind(given.epoch),
             }
-            _ if !is_current || self.behind.is_some() => {}
-            Some(newest) if newest == self.head => self.verified_ms = asked_ms,
-            // What is not held any more may have had successors that are not held either.
-            _ if self.expiry(given) != Expiry::Possible => {
-                self.verified_ms = asked_ms;
-            }
-            _ => {}
         }
+        let Some(mark) = mark.filter(|_| self.behind.is_none()) else { return };
+        let is_at_head = newest == Some(self.head) || mark.last <= self.head;
+        if !is_at_head && self.expiry(given) == Expiry::Possible {
+            // What is not held any more may have had successors that are not held either.
+            let missed = self.head + 1..=mark.last;
+            out.push(Event::Missed(Gap { loss: Loss::Expired, missed }));
+            (self.head, self.known, self.head_is_message) = (mark.last, mark.last, false);
+        }
+        self.verified_ms = self.verified_ms.max(mark.at_ms);
     }
 
     /// The stream is another one.
@@ -321,7 +331,7 @@ impl Mirror {
         }
     }
 
-    /// The leader holds nothing of the channel between the head and what is known to have been stored.
+    /// The stream holds nothing of the channel between the head and what is known to have been stored.
     fn miss_until_known(&mut self, gap: Option<Gap>, expiry: Expiry, out: &mut Vec<Event>) {
         let loss = match expiry {
             Expiry::Never => Loss::Deleted,

@@ -11,8 +11,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 use switchboard_hub::{ChannelName, Epoch};
 
 use crate::Republished;
-use crate::checks::Checks;
-use crate::fill::{Fetch, Standing};
+use crate::checks::{Checks, Mark, Part};
+use crate::fill::Standing;
 use crate::mirror::{Circumstances, Event, Mirror, MirrorRules, Want};
 use crate::request::{Answer, CHECKED_MAX, Request, RequestId};
 
@@ -39,8 +39,6 @@ impl Default for PartitionRules {
 pub struct Partition {
     rules: PartitionRules,
     epoch: Option<Epoch>,
-    /// The newest sequence of the stream that this node knows of.
-    last: u64,
     channels: BTreeMap<ChannelName, Slot>,
     /// Channels that want something, by when.
     wanting: BTreeSet<(u64, ChannelName)>,
@@ -60,15 +58,14 @@ struct Slot {
 #[derive(Debug)]
 struct Asked {
     at_ms: u64,
-    /// What this node knew of the stream then.
-    last: u64,
     what: What,
 }
 
 #[derive(Debug)]
 enum What {
+    Standing,
     Head(ChannelName),
-    Fetch(ChannelName, Fetch),
+    Fetch(ChannelName),
     Check(Vec<ChannelName>),
     MarkEpoch,
 }
@@ -79,7 +76,6 @@ impl Partition {
         Self {
             rules,
             epoch: None,
-            last: 0,
             channels: BTreeMap::new(),
             wanting: BTreeSet::new(),
             checks: Checks::default(),
@@ -128,7 +124,6 @@ impl Partition {
             // it is in this stream is for the stream to say.
             return self.check_now(now_ms);
         }
-        self.last = self.last.max(message.sequence);
         self.with(now_ms, channel, out, |mirror, given, events| {
             mirror.on_republished(given, message, previous, events);
         });
@@ -171,7 +166,7 @@ impl Partition {
             let (what, request) = match slot.mirror.ask(&self.rules.mirror) {
                 Some(Want::Head) => (What::Head(channel.clone()), Request::Head { channel }),
                 Some(Want::Fetch(fetch)) => {
-                    (What::Fetch(channel.clone(), fetch), Request::Fetch { channel, fetch })
+                    (What::Fetch(channel.clone()), Request::Fetch { channel, fetch })
                 }
                 None => continue,
             };
@@ -183,12 +178,15 @@ impl Partition {
     fn ask(&mut self, now_ms: u64, what: What, request: Request) -> (RequestId, Request) {
         self.next_request += 1;
         let id = RequestId(self.next_request);
-        self.asked.insert(id, Asked { at_ms: now_ms, last: self.last, what });
+        self.asked.insert(id, Asked { at_ms: now_ms, what });
         (id, request)
     }
 
     fn check(&mut self, now_ms: u64) -> (RequestId, Request) {
-        let start = self.checks.begin(now_ms).map_or(Unbounded, Excluded);
+        let start = match self.checks.begin(now_ms) {
+            Part::Leader => return self.ask(now_ms, What::Standing, Request::Standing),
+            Part::After(channel) => channel.map_or(Unbounded, Excluded),
+        };
         let rest = self.channels.range::<ChannelName, _>((start, Unbounded));
         let channels: Vec<ChannelName> =
             rest.take(CHECKED_MAX).map(|(channel, _)| channel.clone()).collect();
@@ -213,8 +211,11 @@ impl Partition {
         answer: Answer,
         out: &mut Vec<(ChannelName, Event)>,
     ) {
-        let Some(Asked { at_ms, last, what }) = self.asked.remove(&request) else { return };
+        let Some(Asked { at_ms, what }) = self.asked.remove(&request) else { return };
         match (what, answer) {
+            (What::Standing, Answer::Standing(standing)) if self.is_this_stream(standing, out) => {
+                self.checks.on_leader(now_ms, Mark { at_ms, last: standing.last });
+            }
             (What::Head(channel), Answer::Head(standing, head))
                 if self.is_this_stream(standing, out) =>
             {
@@ -222,11 +223,11 @@ impl Partition {
                     mirror.on_head(given, at_ms, (standing, head), events);
                 });
             }
-            (What::Fetch(channel, fetch), Answer::Fetched(fetched))
+            (What::Fetch(channel), Answer::Fetched(fetched))
                 if self.is_this_stream(fetched.standing, out) =>
             {
                 self.with(now_ms, &channel, out, |mirror, given, events| {
-                    mirror.on_fetched(given, &fetch, fetched, events);
+                    mirror.on_fetched(given, fetched, events);
                 });
             }
             (What::Check(channels), Answer::Checked(standing, newest))
@@ -234,10 +235,12 @@ impl Partition {
             {
                 let next = channels.last().filter(|_| channels.len() == CHECKED_MAX);
                 let interval_ms = self.rules.mirror.retention.check_interval_ms();
-                self.checks.on_answered(now_ms, next.cloned(), interval_ms);
+                let mark = self.checks.on_answered(now_ms, next.cloned(), interval_ms);
+                // What a replica says that has not come as far as the leader had is no proof of anything.
+                let mark = mark.filter(|mark| standing.last >= mark.last);
                 for (channel, newest) in channels.iter().zip(newest) {
-                    self.with(now_ms, channel, out, |mirror, given, _| {
-                        mirror.on_checked(given, at_ms, newest, standing.last >= last);
+                    self.with(now_ms, channel, out, |mirror, given, events| {
+                        mirror.on_checked(given, newest, mark, events);
                     });
                 }
             }
@@ -248,13 +251,13 @@ impl Partition {
 
     fn failed(&mut self, now_ms: u64, what: What) {
         match what {
-            What::Head(channel) | What::Fetch(channel, _) => {
+            What::Head(channel) | What::Fetch(channel) => {
                 if let Some(slot) = self.channels.get_mut(&channel) {
                     slot.mirror.on_failed(now_ms);
                     self.queue(&channel);
                 }
             }
-            What::Check(_) => self.checks.on_failed(now_ms),
+            What::Standing | What::Check(_) => self.checks.on_failed(now_ms),
             What::MarkEpoch => self.checks.hasten(now_ms + MARK_RETRY_MS),
         }
     }
@@ -266,10 +269,9 @@ impl Partition {
             return false;
         };
         if self.epoch == Some(epoch) {
-            self.last = self.last.max(standing.last);
             return true;
         }
-        (self.epoch, self.last) = (Some(epoch), standing.last);
+        self.epoch = Some(epoch);
         self.asked.clear();
         self.wanting.clear();
         self.checks = Checks::default();

@@ -14,15 +14,17 @@ pub struct RequestId(pub(crate) u64);
 /// What is asked of the engine.
 #[derive(Debug)]
 pub enum Request {
+    /// How the stream stands, of the leader: `STREAM.MSG.GET` with `last_by_subj` for the epoch's marker, and
+    /// `STREAM.INFO`.
+    Standing,
     /// The newest sequence of a channel and how the stream stands, of the leader: `STREAM.MSG.GET` with
     /// `last_by_subj`, and `STREAM.INFO`.
     Head {
         /// Which.
         channel: ChannelName,
     },
-    /// Messages of a channel: a direct get with `seq`, `next_by_subj` and `batch`, and then `multi_last` of the
-    /// channel and the epoch's marker. Of the leader: `STREAM.MSG.GET` with `seq` and `next_by_subj` for one
-    /// message, and then `STREAM.INFO` with `subjects_filter` for how many there are.
+    /// Messages of a channel: a direct get with `seq`, `next_by_subj` and `batch`, and then one with `multi_last`
+    /// of the channel and the epoch's marker, which says `Nats-UpTo-Sequence` too.
     Fetch {
         /// Of which.
         channel: ChannelName,
@@ -43,6 +45,8 @@ pub enum Request {
 /// What the engine answers.
 #[derive(Debug)]
 pub enum Answer {
+    /// To [`Request::Standing`].
+    Standing(Standing),
     /// To [`Request::Head`]: how the stream stands, asked after the newest sequence of the channel.
     Head(Standing, Option<u64>),
     /// To [`Request::Fetch`].

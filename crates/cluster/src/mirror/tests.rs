@@ -4,7 +4,6 @@ use switchboard_hub::{Draft, Kind};
 
 use super::*;
 use crate::Body;
-use crate::fill::Source;
 
 const LIFETIME_MS: u64 = 60_000;
 
@@ -74,15 +73,17 @@ impl World {
     }
 
     /// Answers with these and says how many more there are, and how far the stream is.
-    fn answer(&mut self, fetch: &Fetch, messages: Vec<Message>, (pending, last): (u64, u64)) {
-        let head = messages.last().map(|message| message.sequence);
+    fn answer(&mut self, messages: Vec<Message>, (pending, last): (u64, u64)) {
+        let head = messages.last().map(|message| message.sequence + pending);
         let standing = Standing { epoch: Some(epoch()), last };
         let fetched = Fetched { standing, head, messages, pending };
-        self.with(|mirror, given, out| mirror.on_fetched(given, fetch, fetched, out));
+        self.with(|mirror, given, out| mirror.on_fetched(given, fetched, out));
     }
 
-    fn check(&mut self, newest: Option<u64>, is_current: bool) {
-        self.with(|mirror, given, _| mirror.on_checked(given, given.now_ms, newest, is_current));
+    /// Some replica says what the newest is, and how far the leader was that it has caught up with.
+    fn check(&mut self, newest: Option<u64>, leader: Option<u64>) {
+        let mark = leader.map(|last| Mark { at_ms: self.now_ms, last });
+        self.with(|mirror, given, out| mirror.on_checked(given, newest, mark, out));
     }
 
     /// What it has said since.
@@ -139,23 +140,38 @@ fn late_messages_fill_a_gap_before_the_fetch_does() {
     let mut world = World::joined(5, None);
     world.hear(9, 7);
     let fetch = world.fetch();
-    assert_eq!(fetch, Fetch { from: 5, batch: 2, until: 9, source: Source::Any });
+    assert_eq!(fetch, Fetch { from: 5, batch: 2 });
     world.hear(7, 5);
     assert_eq!(world.said(), ["7", "9"]);
-    world.answer(&fetch, vec![text(5), text(7)], (1, 9));
+    world.answer(vec![text(5), text(7)], (1, 9));
     assert_eq!((world.said().len(), world.mirror.due_ms()), (0, None));
+}
+
+#[test]
+fn a_fetch_that_is_not_needed_any_more_finds_the_next_gap() {
+    let mut world = World::joined(5, None);
+    world.hear(9, 7);
+    world.fetch();
+    world.hear(7, 5);
+    assert_eq!(world.said(), ["7", "9"]);
+    world.answer(vec![text(5), text(7)], (4, 11));
+    assert_eq!(world.mirror.due_ms(), Some(1_050), "11 is there");
+    world.now_ms += 50;
+    world.fetch();
+    world.answer(vec![text(9), text(11)], (0, 11));
+    assert_eq!(world.said(), ["11"]);
 }
 
 #[test]
 fn a_gap_is_fetched_in_batches_one_at_a_time() {
     let mut world = World::joined(5, None);
     world.hear(9, 8);
-    let first = world.fetch();
+    world.fetch();
     assert_eq!(world.mirror.due_ms(), None);
-    world.answer(&first, vec![text(5), text(6)], (3, 9));
+    world.answer(vec![text(5), text(6)], (3, 9));
     let second = world.fetch();
-    assert_eq!((second.from, second.source), (6, Source::Any));
-    world.answer(&second, vec![text(6), text(8)], (1, 9));
+    assert_eq!(second.from, 6);
+    world.answer(vec![text(6), text(8)], (1, 9));
     assert_eq!(world.said(), ["6", "8", "9"]);
     assert_eq!(world.mirror.due_ms(), None);
 }
@@ -164,47 +180,47 @@ fn a_gap_is_fetched_in_batches_one_at_a_time() {
 fn what_the_stream_does_not_hold_is_announced() {
     let mut world = World::joined(5, None);
     world.hear(30, 29);
-    let fetch = world.fetch();
-    world.answer(&fetch, vec![text(20), text(25)], (3, 30));
+    world.fetch();
+    world.answer(vec![text(20), text(25)], (3, 30));
     assert_eq!(world.said(), ["Evicted 6..=19", "20", "25"]);
-    let fetch = world.fetch();
-    world.answer(&fetch, vec![text(25), text(29)], (1, 30));
+    world.fetch();
+    world.answer(vec![text(25), text(29)], (1, 30));
     assert_eq!(world.said(), ["29", "30"]);
 }
 
 #[test]
 fn a_replica_that_lags_proves_nothing() {
     let mut world = World::joined(5, None);
-    world.check(Some(9), true);
-    let fetch = world.fetch();
-    world.answer(&fetch, vec![text(5)], (0, 7));
+    world.check(Some(9), Some(20));
+    world.fetch();
+    world.answer(vec![text(5)], (0, 8));
     assert_eq!(world.said(), [""; 0]);
-    let fetch = world.fetch();
-    assert_eq!(fetch.source, Source::Leader);
-    world.answer(&fetch, vec![text(5)], (0, 8));
-    assert_eq!(world.said(), [""; 0], "the leader was deposed");
     assert_eq!(world.ask(), None, "there is a pause");
     world.now_ms += 50;
-    let fetch = world.fetch();
-    world.answer(&fetch, vec![text(5)], (0, 9));
-    assert_eq!(world.said(), ["Deleted 6..=9"]);
+    world.fetch();
+    world.answer(vec![text(5), text(7)], (0, 8));
+    assert_eq!(world.said(), ["7"], "what it has is good");
+    world.fetch();
+    // The messages were read from one that lags, and their number from one that does not.
+    world.answer(vec![text(7)], (2, 9));
+    assert_eq!(world.said(), [""; 0]);
+    world.now_ms += 50;
+    world.fetch();
+    world.answer(vec![text(7)], (0, 9));
+    assert_eq!(world.said(), ["Deleted 8..=9"]);
     assert_eq!(world.mirror.due_ms(), None);
 }
 
 #[test]
-fn an_answer_says_nothing_of_what_came_after_the_question() {
+fn what_came_after_the_question_is_asked_for_again() {
     let mut world = World::joined(5, None);
-    world.check(Some(9), true);
-    let any = world.fetch();
-    world.answer(&any, vec![text(5)], (0, 9));
-    let fetch = world.fetch();
+    world.check(Some(9), Some(20));
+    world.fetch();
     world.hear(12, 11);
-    world.answer(&fetch, vec![text(5), text(9)], (0, 11));
-    assert_eq!(world.said(), ["9"], "12 was not stored yet");
-    world.now_ms += 50;
-    let fetch = world.fetch();
-    assert_eq!(fetch.until, 12);
-    world.answer(&fetch, vec![text(9), text(11)], (1, 12));
+    world.answer(vec![text(5), text(9)], (0, 11));
+    assert_eq!(world.said(), ["9"]);
+    world.fetch();
+    world.answer(vec![text(9), text(11)], (1, 12));
     assert_eq!(world.said(), ["11", "12"]);
 }
 
@@ -215,8 +231,8 @@ fn a_sequence_that_no_stream_has_is_forgotten() {
     for _ in 0..20 {
         world.now_ms += 2_000;
         let Some(want) = world.ask() else { break };
-        let Want::Fetch(fetch) = want else { panic!("{want:?}") };
-        world.answer(&fetch, vec![text(5)], (0, 5));
+        let Want::Fetch(_) = want else { panic!("{want:?}") };
+        world.answer(vec![text(5)], (0, 5));
     }
     assert_eq!((world.said().len(), world.mirror.due_ms()), (0, None));
     world.hear(6, 5);
@@ -247,7 +263,7 @@ fn too_much_to_wait_for_is_dropped_and_fetched() {
     while let Some(Want::Fetch(fetch)) = world.ask() {
         assert_eq!(fetch.from, from);
         let pending = 19_u64.saturating_sub(from + 1);
-        world.answer(&fetch, vec![text(from), text(from + 1)], (pending, 19));
+        world.answer(vec![text(from), text(from + 1)], (pending, 19));
         from += 1;
     }
     let expected: Vec<String> = (6..20).map(|sequence: u64| sequence.to_string()).collect();
@@ -257,15 +273,15 @@ fn too_much_to_wait_for_is_dropped_and_fetched() {
 #[test]
 fn a_check_finds_what_nobody_heard_of() {
     let mut world = World::joined(5, None);
-    world.check(Some(5), true);
-    world.check(Some(4), true);
+    world.check(Some(5), Some(20));
+    world.check(Some(4), Some(20));
     assert_eq!(world.mirror.due_ms(), None);
-    world.check(Some(6), true);
-    let fetch = world.fetch();
-    world.check(Some(7), true);
-    world.answer(&fetch, vec![text(5), text(6)], (1, 7));
-    let fetch = world.fetch();
-    world.answer(&fetch, vec![text(6), text(7)], (0, 7));
+    world.check(Some(6), Some(20));
+    world.fetch();
+    world.check(Some(7), Some(20));
+    world.answer(vec![text(5), text(6)], (1, 7));
+    world.fetch();
+    world.answer(vec![text(6), text(7)], (0, 7));
     assert_eq!(world.said(), ["6", "7"]);
 }
 
@@ -275,15 +291,15 @@ fn a_message_without_predecessor_follows_while_nothing_can_have_expired_unseen()
     world.now_ms += LIFETIME_MS - 1;
     world.hear(9, 0);
     assert_eq!(world.said(), ["9"]);
-    world.check(Some(9), false);
+    world.check(Some(9), None);
     world.now_ms += 1;
     world.hear(12, 0);
-    let fetch = world.fetch();
-    world.answer(&fetch, vec![text(12)], (0, 12));
+    world.fetch();
+    world.answer(vec![text(12)], (0, 12));
     assert_eq!(world.said(), ["Expired 10..=11", "12"]);
-    world.check(Some(12), true);
+    world.check(Some(12), Some(20));
     world.now_ms += LIFETIME_MS - 1;
-    world.check(None, true);
+    world.check(None, Some(14));
     world.now_ms += LIFETIME_MS - 1;
     world.hear(15, 0);
     assert_eq!(world.said(), ["15"], "an empty channel was seen in time");
@@ -293,18 +309,24 @@ fn a_message_without_predecessor_follows_while_nothing_can_have_expired_unseen()
 fn an_empty_channel_proves_nothing_after_too_long() {
     let mut world = World::joined(5, Some(LIFETIME_MS));
     world.now_ms += LIFETIME_MS;
-    world.check(None, true);
+    world.check(None, None);
+    assert_eq!(world.said(), [""; 0], "a replica that lags says nothing");
+    world.check(None, Some(8));
+    assert_eq!(world.said(), ["Expired 6..=8"]);
     world.hear(9, 0);
-    assert_eq!(world.said(), [""; 0]);
-    assert!(matches!(world.ask(), Some(Want::Fetch(_))));
+    assert_eq!(world.said(), ["9"]);
+    world.now_ms += LIFETIME_MS;
+    world.check(None, Some(9));
+    world.hear(10, 0);
+    assert_eq!(world.said(), ["10"], "nothing was stored since");
 }
 
 #[test]
 fn what_somebody_removed_by_hand_is_announced() {
     let mut world = World::joined(5, None);
     world.hear(9, 0);
-    let fetch = world.fetch();
-    world.answer(&fetch, vec![text(9)], (0, 9));
+    world.fetch();
+    world.answer(vec![text(9)], (0, 9));
     assert_eq!(world.said(), ["Deleted 6..=8", "9"]);
 }
 
@@ -312,8 +334,8 @@ fn what_somebody_removed_by_hand_is_announced() {
 fn a_deletion_says_by_itself_that_all_before_it_is_gone() {
     let mut world = World::joined(5, None);
     world.hear(12, 10);
-    let fetch = world.fetch();
-    world.answer(&fetch, vec![message(10, Body::Deletion), text(12)], (0, 12));
+    world.fetch();
+    world.answer(vec![message(10, Body::Deletion), text(12)], (0, 12));
     assert_eq!(world.said(), ["deleted 10", "12"]);
 }
 
