@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::opening;
-use crate::registered::{USER_BYTES_MAX, check_place, ends, seconds, user};
+use crate::registered::{USER_BYTES_MAX, check_place, ends, object, seconds, user};
 use crate::value::value;
 use crate::{Opening, Patterns, TokenError};
 
@@ -52,7 +52,7 @@ impl Claims {
     /// When it is no JSON object, its end is not after `now_s` (Unix seconds), or a claim is not what it
     /// must be.
     pub fn of_connect(json: &[u8], now_s: u64) -> Result<Self, TokenError> {
-        let mut raw: RawClaims = serde_json::from_slice(json).map_err(|_| TokenError::Malformed)?;
+        let mut raw: RawClaims = object(json)?;
         let end = match seconds("expire_at", raw.expire_at.as_ref())? {
             None | Some(0) => None,
             Some(at) if at <= now_s => return Err(TokenError::Expired),
@@ -294,6 +294,7 @@ mod tests {
         assert_eq!(of("{}"), check("{}"));
         assert_eq!(of(r#"{"user":null,"expire_at":0}"#), check("{}"));
         for (json, error) in [
+            (&format!("[null,\"7\"{}]", ",null".repeat(15)), TokenError::Malformed),
             (r#"{"expire_at":1000}"#, TokenError::Expired),
             (r#"{"expire_at":"x"}"#, TokenError::Claim("expire_at")),
             (r#"{"user":7}"#, TokenError::Claim("user")),

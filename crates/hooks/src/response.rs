@@ -109,9 +109,10 @@ struct RawData<'a> {
     b64data: Option<String>,
 }
 
-/// Reads an object. The library would also take an array for a struct.
+/// Reads an object. The library would also take an array for a struct, and does not look at bytes that it reads over.
 fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok())?
+    let json = str::from_utf8(json).ok()?;
+    json.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(json).ok())?
 }
 
 fn refused(error: &RawValue) -> Result<Refusal, Garbage> {
@@ -335,6 +336,10 @@ mod tests {
 
     #[test]
     fn anything_else_is_garbage() {
+        for question in questions() {
+            let not_utf8 = read_response(&question, b"{\"result\":null,\"x\":\"\xff\"}", 1_000);
+            assert_eq!(not_utf8, Err(Garbage::NotJson));
+        }
         for question in 0..5 {
             for body in
                 ["", "null", "[]", "[null,null,null]", "<html>", "{", "{}x", r#"{"result":{}} {}"#]

@@ -124,7 +124,9 @@ pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Unread> 
     if json.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         return Err(Unread("it does not begin with {".to_owned()));
     }
-    Ok(serde_json::from_slice(json)?)
+    // Nor does the library look at bytes that it reads over.
+    let json = str::from_utf8(json).map_err(|_| Unread("it is not UTF-8".to_owned()))?;
+    Ok(serde_json::from_str(json)?)
 }
 
 impl Written<'_> {

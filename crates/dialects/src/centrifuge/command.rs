@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::connect::Connect;
-use super::fields::raw;
+use super::fields::{Object, raw};
 use super::history::History;
 use super::subscribe::Subscribe;
 
@@ -128,11 +128,9 @@ impl<'a> Command<'a> {
     /// # Errors
     /// When it is none of the protocol.
     pub fn parse(line: &'a [u8]) -> Result<Self, CommandError> {
-        // The library would also take an array for a struct.
-        if !line.starts_with(b"{") {
-            return Err(CommandError::Malformed);
-        }
-        let raw: Raw<'a> = serde_json::from_slice(line).map_err(|_| CommandError::Malformed)?;
+        // The library does not look at bytes that it reads over.
+        let line = str::from_utf8(line).map_err(|_| CommandError::Malformed)?;
+        let raw: Raw<'a> = serde_json::from_str(line).map_err(|_| CommandError::Malformed)?;
         match raw.method {
             None if raw.is_empty => Ok(Self { id: 0, method: Method::Pong }),
             None => Err(CommandError::Methods),
@@ -196,6 +194,11 @@ struct RawSend<'a> {
 #[derive(Deserialize)]
 struct Ignored {}
 
+/// What a method is given: an object, or `null` where the client does not mean it.
+fn given<'de, A: MapAccess<'de>, T: Deserialize<'de>>(map: &mut A) -> Result<Option<T>, A::Error> {
+    Ok(map.next_value::<Option<Object<T>>>()?.map(|Object(given)| given))
+}
+
 struct Fields;
 
 impl<'de> Visitor<'de> for Fields {
@@ -209,38 +212,35 @@ impl<'de> Visitor<'de> for Fields {
         let mut raw = Raw { is_empty: true, ..Raw::default() };
         while let Some(field) = map.next_key::<Field>()? {
             raw.is_empty = false;
-            let method = match field {
-                Field::Id => {
-                    raw.id = map.next_value()?;
-                    continue;
-                }
-                Field::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-                Field::Connect => map.next_value::<Option<_>>()?.map(Method::Connect),
-                Field::Subscribe => map.next_value::<Option<_>>()?.map(Method::Subscribe),
-                Field::Unsubscribe => map
-                    .next_value::<Option<RawChannel<'de>>>()?
-                    .map(|raw| Method::Unsubscribe(raw.channel)),
-                Field::Publish => map.next_value::<Option<_>>()?.map(Method::Publish),
-                Field::Rpc => map.next_value::<Option<_>>()?.map(Method::Rpc),
-                Field::Send => {
-                    map.next_value::<Option<RawSend<'de>>>()?.map(|raw| Method::Send(raw.data))
-                }
-                Field::Refresh => {
-                    map.next_value::<Option<RawToken<'de>>>()?.map(|raw| Method::Refresh(raw.token))
-                }
-                Field::Ping => map.next_value::<Option<Ignored>>()?.map(|_| Method::Ping),
-                Field::History => map.next_value::<Option<_>>()?.map(Method::History),
-                Field::Presence => map
-                    .next_value::<Option<RawChannel<'de>>>()?
-                    .map(|raw| Method::Presence(raw.channel)),
-                Field::PresenceStats => map
-                    .next_value::<Option<RawChannel<'de>>>()?
-                    .map(|raw| Method::PresenceStats(raw.channel)),
-                Field::SubRefresh => map.next_value::<Option<_>>()?.map(Method::SubRefresh),
-            };
+            let method =
+                match field {
+                    Field::Id => {
+                        raw.id = map.next_value()?;
+                        continue;
+                    }
+                    Field::Other => {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    Field::Connect => given(&mut map)?.map(Method::Connect),
+                    Field::Subscribe => given(&mut map)?.map(Method::Subscribe),
+                    Field::Unsubscribe => given(&mut map)?
+                        .map(|raw: RawChannel<'de>| Method::Unsubscribe(raw.channel)),
+                    Field::Publish => given(&mut map)?.map(Method::Publish),
+                    Field::Rpc => given(&mut map)?.map(Method::Rpc),
+                    Field::Send => given(&mut map)?.map(|raw: RawSend<'de>| Method::Send(raw.data)),
+                    Field::Refresh => {
+                        given(&mut map)?.map(|raw: RawToken<'de>| Method::Refresh(raw.token))
+                    }
+                    Field::Ping => given(&mut map)?.map(|_: Ignored| Method::Ping),
+                    Field::History => given(&mut map)?.map(Method::History),
+                    Field::Presence => {
+                        given(&mut map)?.map(|raw: RawChannel<'de>| Method::Presence(raw.channel))
+                    }
+                    Field::PresenceStats => given(&mut map)?
+                        .map(|raw: RawChannel<'de>| Method::PresenceStats(raw.channel)),
+                    Field::SubRefresh => given(&mut map)?.map(Method::SubRefresh),
+                };
             raw.are_several |= raw.method.is_some() && method.is_some();
             raw.method = raw.method.or(method);
         }
@@ -335,6 +335,16 @@ mod tests {
         for line in ["", "[]", "[1]", "null", "{", "{}{}", r#"{"id":-1,"ping":{}}"#, "x"] {
             assert_eq!(parse(line).unwrap_err(), CommandError::Malformed, "{line}");
         }
+        for line in [
+            r#"{"id":1,"ping":[]}"#,
+            r#"{"id":1,"publish":["c",1]}"#,
+            r#"{"id":1,"history":{"channel":"c","since":[3,""]}}"#,
+            r#"{"id":1,"connect":{"subs":{"c":[true,3,""]}}}"#,
+        ] {
+            assert_eq!(parse(line).unwrap_err(), CommandError::Malformed, "{line}");
+        }
+        let not_utf8 = Command::parse(b"{\"id\":1,\"ping\":{},\"x\":\"\xff\"}");
+        assert_eq!(not_utf8.unwrap_err(), CommandError::Malformed);
         for line in [r#"{"id":1.5,"ping":{}}"#, r#"{"id":1,"ping":1}"#, r#"{"id":1,"publish":1}"#] {
             assert_eq!(parse(line).unwrap_err(), CommandError::Malformed, "{line}");
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::fields::{is_false, is_zero, raw};
+use super::fields::{is_false, is_zero, objects, raw};
 use super::subscribe::{Recover, Subscribed};
 
 /// How a client begins.
@@ -22,7 +22,7 @@ pub struct Connect<'a> {
     #[serde(borrow, default)]
     pub headers: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// The channels that it did not ask for and had, with where it stood in them.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "objects")]
     pub subs: BTreeMap<Cow<'a, str>, Recover<'a>>,
 }
 

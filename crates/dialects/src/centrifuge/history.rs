@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use switchboard_hub::Start;
 
-use super::fields::is_zero_offset;
+use super::fields::{is_zero_offset, maybe_object};
 
 /// What a client wants of the history of a channel.
 #[derive(Debug, Default, Deserialize)]
@@ -18,7 +18,7 @@ pub struct History<'a> {
     #[serde(default)]
     pub limit: i32,
     /// Only what is after that, or before it in reverse.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "maybe_object")]
     pub since: Option<Since<'a>>,
     /// The newest first.
     #[serde(default)]

@@ -1,7 +1,7 @@
-//! The rules of receiving, byte by byte and without regard to cost: what `Receiver` must agree with.
+//! The rules of receiving, byte by byte and without regard to cost: what `Receiver` must agree with. The fuzz targets
+//! have this file, too (`fuzz/properties`), so it takes all that it needs from the module that declares it.
 
-use super::super::{Event, MessageLimits, Role};
-use crate::error::ProtocolError;
+use super::{Event, MessageLimits, ProtocolError, Role};
 
 /// An [`Event`] that owns its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
