@@ -3,7 +3,7 @@
 
 usage: scripts/check_structure.py [CRATE...]
 
-CRATE is a folder, or the name of one in crates/ or bench/; all of them when none is named. What a
+CRATE is a folder, or the name of one in crates/, bench/ or fuzz/; all of them when none is named. What a
 file takes from another is read from its paths: `use` declarations, and paths in the code that begin
 with `crate`, `super`, `self` or a module. A name that is only passed on (`pub use`) counts for the
 file that defines it, not for the one that passes it on. Code under `#[cfg(test)]` does not count.
@@ -15,6 +15,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOLDERS = ["crates", "bench", "fuzz"]
 IDENT = r"[A-Za-z_]\w*"
 SKIPPED = re.compile(
     r"//[^\n]*|/\*.*?\*/"
@@ -253,7 +254,7 @@ def shown(file: pathlib.Path) -> str:
 
 
 def crate_named(name: str) -> pathlib.Path:
-    places = [pathlib.Path(name), ROOT / "crates" / name, ROOT / "bench" / name]
+    places = [pathlib.Path(name), *(ROOT / folder / name for folder in FOLDERS)]
     for place in places:
         if roots(place):
             return place.resolve()
@@ -264,7 +265,7 @@ def main() -> None:
     names = sys.argv[1:]
     if any(name.startswith("-") for name in names):
         raise SystemExit(__doc__)
-    everything = [*ROOT.glob("crates/*"), *ROOT.glob("bench/*")]
+    everything = [crate for folder in FOLDERS for crate in ROOT.glob(f"{folder}/*")]
     crates = [crate_named(name) for name in names] or [c for c in sorted(everything) if roots(c)]
     lines = [line for crate in crates for line in check(crate)]
     if lines:
