@@ -35,8 +35,11 @@ fn found(header: ForwardedHeader, lines: &[&str]) -> Option<SocketAddr> {
         ForwardedHeader::XForwardedFor => "X-Forwarded-For",
         ForwardedHeader::Forwarded => "Forwarded",
     };
-    let lines: String = lines.iter().map(|line| format!("{name}: {line}\r\n")).collect();
-    let bytes = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+    let mut bytes = String::from("GET / HTTP/1.1\r\nHost: a\r\n");
+    for line in lines {
+        bytes.extend([name, ": ", line, "\r\n"]);
+    }
+    bytes.push_str("\r\n");
     let limits = HeadLimits::default();
     let mut slots = HeaderSlots::new();
     let end = head::find_end(bytes.as_bytes(), 0, &limits).ok()??;

@@ -18,13 +18,12 @@ const SAME_BYTES_MAX: usize = 24;
 
 /// Two texts, parted by a line break; or after `*` a program that builds two large ones.
 pub fn check(data: &[u8]) {
-    let [source, target] = match data.strip_prefix(b"*") {
-        Some(program) => build(program),
-        None => {
-            let text = String::from_utf8_lossy(data);
-            let (source, target) = text.split_once('\n').unwrap_or((&text, &text));
-            [source.to_owned(), target.to_owned()]
-        }
+    let [source, target] = if let Some(program) = data.strip_prefix(b"*") {
+        build(program)
+    } else {
+        let text = String::from_utf8_lossy(data);
+        let (source, target) = text.split_once('\n').unwrap_or((&text, &text));
+        [source.to_owned(), target.to_owned()]
     };
     check_pair(&source, &target);
     check_pair(&source, &source);

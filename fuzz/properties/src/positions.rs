@@ -28,7 +28,7 @@ fn position(bytes: &[u8]) -> Position {
     random[..6].copy_from_slice(&bytes[..6]);
     let mut offset = [0; 8];
     // Most of them small.
-    let length = if bytes[0] % 4 == 0 { 6 } else { 2 };
+    let length = if bytes[0].is_multiple_of(4) { 6 } else { 2 };
     offset[..length].copy_from_slice(&bytes[6..6 + length]);
     let epoch = Epoch::from_random(u64::from_le_bytes(random));
     Position { epoch, offset: u64::from_le_bytes(offset) }

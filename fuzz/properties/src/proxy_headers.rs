@@ -45,6 +45,7 @@ fn expected(header: &[u8]) -> Option<ProxyHeader> {
 }
 
 /// Version 1: a line of text.
+#[expect(clippy::option_option, reason = "a header without a client is one")]
 fn line(header: &[u8]) -> Option<Option<SocketAddr>> {
     let line = str::from_utf8(header).ok()?.strip_suffix("\r\n")?;
     if header.len() > LINE_BYTES_MAX || line.contains(['\r', '\n']) {
@@ -67,6 +68,7 @@ fn line(header: &[u8]) -> Option<Option<SocketAddr>> {
 }
 
 /// Version 2: 16 bytes, addresses, and what proxies add.
+#[expect(clippy::option_option, reason = "a header without a client is one")]
 fn binary(header: &[u8]) -> Option<Option<SocketAddr>> {
     let fixed = header.strip_prefix(SIGNATURE)?;
     let (fixed, rest) = fixed.split_at_checked(4)?;
@@ -95,7 +97,6 @@ fn binary(header: &[u8]) -> Option<Option<SocketAddr>> {
             rest.get(..216)?;
             None
         }
-        0x10 | 0x20 => return None,
         _ => return None,
     };
     Some(client.filter(|_| !is_local))

@@ -123,7 +123,7 @@ fn check_unsigned(token: &[u8]) {
             assert!(is_own || read.verify(NOW_S).is_err(), "{:?}", String::from_utf8_lossy(token));
         }
         Err(error) => {
-            assert_eq!(error == TokenError::Long, token.len() > Verifier::TOKEN_BYTES_MAX)
+            assert_eq!(error == TokenError::Long, token.len() > Verifier::TOKEN_BYTES_MAX);
         }
     }
 }

@@ -42,7 +42,7 @@ fn check_refused(error: &RequestError, head: &[u8]) {
 /// The message as another client would write it.
 fn written(request: &Request<'_>) -> Vec<u8> {
     let mut head = String::new();
-    let mut line = |name: &str, value: &str| head.push_str(&format!("{name}: {value}\n"));
+    let mut line = |name: &str, value: &str| head.extend([name, ": ", value, "\n"]);
     match &request.kind {
         RequestKind::Publish { channel, content_type, event } => {
             line("publish", request.id);
