@@ -93,19 +93,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Claims, Patterns};
+    use crate::Claims;
 
     fn claims(user: &str, expires_at_s: Option<u64>) -> Arc<Claims> {
-        Arc::new(Claims {
-            user: user.into(),
-            expires_at_s,
-            connection_expires_at_s: None,
-            channels: Patterns::default(),
-            publish: Patterns::default(),
-            info: None,
-            meta: None,
-            opening: None,
-        })
+        Arc::new(Claims { expires_at_s, ..Claims::of_user(user.into()) })
     }
 
     #[test]

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::channel_options::data;
 use crate::opening;
 use crate::registered::{USER_BYTES_MAX, check_place, ends, object, seconds, user};
-use crate::value::value;
+use crate::value::{INFO_BYTES_MAX, value};
 use crate::{Opening, Patterns, TokenError};
 
 /// What a verified token says, or a connect hook.
@@ -41,9 +42,23 @@ impl Claims {
     /// Longest `sub`, in bytes.
     pub const USER_BYTES_MAX: usize = USER_BYTES_MAX;
     /// Longest `info`, in bytes.
-    pub const INFO_BYTES_MAX: usize = 4_096;
+    pub const INFO_BYTES_MAX: usize = INFO_BYTES_MAX;
     /// Longest `meta`, in bytes.
     pub const META_BYTES_MAX: usize = 4_096;
+
+    /// A client of which nothing is known but its name.
+    pub fn of_user(user: Box<str>) -> Self {
+        Self {
+            user,
+            expires_at_s: None,
+            connection_expires_at_s: None,
+            channels: Patterns::default(),
+            publish: Patterns::default(),
+            info: None,
+            meta: None,
+            opening: None,
+        }
+    }
 
     /// What a backend says of a client that shows no token: the `result` of its connect hook, which reads as
     /// the payload of a token, but names the client in `user` and its end in `expire_at` (0 is never).
@@ -59,7 +74,7 @@ impl Claims {
             at => at,
         };
         let user = user("user", raw.user.take())?;
-        let data = opening::data(raw.data.take(), raw.b64data.take())?;
+        let data = data(raw.data.take(), raw.b64data.take())?;
         raw.claims(user, (end, end), data)
     }
 

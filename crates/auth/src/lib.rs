@@ -11,10 +11,12 @@
 
 mod access;
 mod cache;
+mod channel_options;
 mod claims;
 mod error;
 mod keys;
 mod opening;
+mod overrides;
 mod pattern;
 mod presented;
 mod registered;
@@ -25,10 +27,12 @@ mod verifier;
 
 pub use access::{Access, allows};
 pub use cache::TokenCache;
+pub use channel_options::{ChannelOptions, WrittenOptions};
 pub use claims::{Claims, Who};
 pub use error::{KeyError, TokenError};
 pub use keys::KeySet;
-pub use opening::{ChannelOptions, Opening};
+pub use opening::Opening;
+pub use overrides::Overrides;
 pub use pattern::Patterns;
 pub use presented::{Place, Presented};
 pub use subscription::SubscriptionClaims;

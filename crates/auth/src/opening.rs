@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::TokenError;
-use crate::registered::seconds;
-use crate::value::value;
+use crate::channel_options::WrittenOptions;
+use crate::{ChannelOptions, TokenError};
 
 /// What a token or a connect hook says that counts only when a client begins, for those who are subscribed by the
 /// server.
@@ -20,19 +17,8 @@ pub struct Opening {
     pub channels: BTreeMap<Box<str>, ChannelOptions>,
 }
 
-/// What is said of a channel that a client is subscribed to.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct ChannelOptions {
-    /// What the client is told with the subscription: JSON, or other bytes.
-    pub data: Option<Box<[u8]>>,
-    /// When the subscription ends, in Unix seconds; never if none.
-    pub expires_at_s: Option<u64>,
-}
-
 impl Opening {
-    /// Longest `data`, in bytes.
-    pub const DATA_BYTES_MAX: usize = 16 << 10;
-    /// Bytes of `data` in all options together.
+    /// Bytes of `data` and `info` in all options together.
     pub const OPTIONS_BYTES_MAX: usize = 64 << 10;
 
     /// None where nothing is said.
@@ -43,12 +29,12 @@ impl Opening {
 
     /// Bytes that it takes, about.
     pub(crate) fn bytes(&self) -> usize {
-        let data = |data: &Option<Box<[u8]>>| data.as_ref().map_or(0, |data| data.len());
         let options = self
             .channels
             .iter()
-            .map(|(name, options)| size_of::<ChannelOptions>() + name.len() + data(&options.data));
-        size_of::<Self>() + data(&self.data) + options.sum::<usize>()
+            .map(|(name, options)| size_of::<ChannelOptions>() + name.len() + options.bytes());
+        let data = self.data.as_ref().map_or(0, |data| data.len());
+        size_of::<Self>() + data + options.sum::<usize>()
     }
 }
 
@@ -56,43 +42,24 @@ impl Opening {
 #[derive(Debug, Default)]
 pub(crate) struct Subs(BTreeMap<Box<str>, ChannelOptions>);
 
-#[derive(Default, Deserialize)]
-struct RawOptions {
-    data: Option<Box<RawValue>>,
-    b64data: Option<Value>,
-    expire_at: Option<Value>,
-}
-
 /// The names in `subs`, and what it says of them beside.
 pub(crate) fn subs(json: Option<Box<RawValue>>) -> Result<(Vec<String>, Subs), TokenError> {
     let refused = TokenError::Claim("subs");
     let Some(json) = json else {
         return Ok(Default::default());
     };
-    let all: Option<BTreeMap<String, Option<RawOptions>>> =
+    let all: Option<BTreeMap<String, Option<WrittenOptions>>> =
         serde_json::from_str(json.get()).map_err(|_| refused)?;
     let (mut names, mut subs, mut bytes) = (Vec::new(), Subs::default(), 0);
     for (name, options) in all.unwrap_or_default() {
-        let RawOptions { data: json, b64data, expire_at } = options.unwrap_or_default();
-        let data = data(json, b64data).map_err(|_| refused)?;
-        let expires_at_s = seconds("subs", expire_at.as_ref())?.filter(|at| *at > 0);
-        bytes += data.as_ref().map_or(0, |data| data.len());
-        if data.is_some() || expires_at_s.is_some() {
-            subs.0.insert(name.as_str().into(), ChannelOptions { data, expires_at_s });
+        let options = options.unwrap_or_default().read().map_err(|_| refused)?;
+        bytes += options.bytes();
+        if !options.is_empty() {
+            subs.0.insert(name.as_str().into(), options);
         }
         names.push(name);
     }
     if bytes > Opening::OPTIONS_BYTES_MAX { Err(refused) } else { Ok((names, subs)) }
-}
-
-/// JSON, or bytes in base64, which replace it.
-pub(crate) fn data(
-    json: Option<Box<RawValue>>,
-    encoded: Option<Value>,
-) -> Result<Option<Box<[u8]>>, TokenError> {
-    let data = value(json, encoded).map_err(|_| TokenError::Claim("b64data"))?;
-    let is_short = data.as_ref().is_none_or(|data| data.len() <= Opening::DATA_BYTES_MAX);
-    if is_short { Ok(data) } else { Err(TokenError::Claim("data")) }
 }
 
 #[cfg(test)]
@@ -105,21 +72,33 @@ mod tests {
 
     #[test]
     fn subs_name_channels_and_say_what_their_client_is_told() {
-        let json = r#"{"a":{"data":{"n": 12345678901234567890123}},"b":null,"c*":{},"d":{"info":1,"b64data":"AP8="}}"#;
+        let json = r#"{"a":{"data":{"n": 12345678901234567890123}},"b":null,"c*":{},"d":{"info":1,"b64data":"AP8="},
+            "e":{"override":{"presence":{"value":false}}}}"#;
         let (names, said) = of(json).unwrap();
-        assert_eq!(names, ["a", "b", "c*", "d"]);
-        let told: Vec<_> =
-            said.0.iter().map(|(name, it)| (&**name, it.data.as_deref().unwrap())).collect();
-        assert_eq!(told, [("a", &br#"{"n": 12345678901234567890123}"#[..]), ("d", &[0, 255])]);
+        assert_eq!(names, ["a", "b", "c*", "d", "e"]);
+        let told: Vec<_> = said
+            .0
+            .iter()
+            .map(|(name, it)| (&**name, it.data.as_deref(), it.info.as_deref()))
+            .collect();
+        let data = &br#"{"n": 12345678901234567890123}"#[..];
+        let expected = [
+            ("a", Some(data), None),
+            ("d", Some(&[0, 255][..]), Some(&b"1"[..])),
+            ("e", None, None),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(said.0["e"].overrides.presence, Some(false));
         assert!(of("null").unwrap().0.is_empty() && subs(None).unwrap().0.is_empty());
     }
 
     #[test]
     fn subs_are_an_object_of_objects_within_bounds() {
         let long = |bytes| format!(r#"{{"data":"{}"}}"#, "x".repeat(bytes - 2));
-        assert!(of(&format!(r#"{{"a":{}}}"#, long(Opening::DATA_BYTES_MAX))).is_ok());
+        assert!(of(&format!(r#"{{"a":{}}}"#, long(ChannelOptions::DATA_BYTES_MAX))).is_ok());
         let many = |count| {
-            let all = (0..count).map(|n| format!(r#""{n}":{}"#, long(Opening::DATA_BYTES_MAX)));
+            let all =
+                (0..count).map(|n| format!(r#""{n}":{}"#, long(ChannelOptions::DATA_BYTES_MAX)));
             format!("{{{}}}", all.collect::<Vec<_>>().join(","))
         };
         assert!(of(&many(4)).is_ok());
@@ -127,7 +106,8 @@ mod tests {
             "[\"a\"]",
             r#"{"a":1}"#,
             r#"{"a":{"b64data":"*"}}"#,
-            &format!(r#"{{"a":{}}}"#, long(Opening::DATA_BYTES_MAX + 1)),
+            r#"{"a":{"override":1}}"#,
+            &format!(r#"{{"a":{}}}"#, long(ChannelOptions::DATA_BYTES_MAX + 1)),
             &many(5),
         ] {
             assert_eq!(of(json).map(|_| ()), Err(TokenError::Claim("subs")), "{json:.40}");

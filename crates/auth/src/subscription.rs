@@ -2,9 +2,11 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::TokenError;
+use crate::channel_options::WrittenOptions;
 use crate::registered::{check_place, ends, user};
+use crate::{ChannelOptions, TokenError};
 
 /// What a verified token says that lets a client listen to one channel.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,11 +17,12 @@ pub struct SubscriptionClaims {
     pub channel: Box<str>,
     /// `client`: the only connection that may; any of the user if none.
     pub client: Option<Box<str>>,
-    /// When it may listen no longer: `expire_at` where it is there (0 is never), else `exp`. Unix seconds.
-    pub expires_at_s: Option<u64>,
+    /// What it says of the subscription. It ends with `expire_at` where that is there (0 is never), else with
+    /// `exp`.
+    pub options: ChannelOptions,
 }
 
-/// The payload of such a token. `info`, `data` and `override`, which Centrifugo has as well, are read over.
+/// The payload of such a token.
 #[derive(Deserialize)]
 pub(crate) struct RawSubscription {
     sub: Option<Value>,
@@ -30,6 +33,12 @@ pub(crate) struct RawSubscription {
     expire_at: Option<Value>,
     channel: Option<Value>,
     client: Option<Value>,
+    info: Option<Box<RawValue>>,
+    b64info: Option<Value>,
+    data: Option<Box<RawValue>>,
+    b64data: Option<Value>,
+    #[serde(rename = "override")]
+    overrides: Option<Box<RawValue>>,
 }
 
 impl RawSubscription {
@@ -48,7 +57,16 @@ impl RawSubscription {
         let (_, expires_at_s) =
             ends(self.exp.as_ref(), self.nbf.as_ref(), self.expire_at.as_ref(), now_s)?;
         let client = text("client", self.client)?;
-        Ok(SubscriptionClaims { user: user("sub", self.sub)?, channel, client, expires_at_s })
+        let options = WrittenOptions {
+            data: self.data,
+            b64data: self.b64data,
+            info: self.info,
+            b64info: self.b64info,
+            expire_at: None,
+            overrides: self.overrides,
+        };
+        let options = ChannelOptions { expires_at_s, ..options.read()? };
+        Ok(SubscriptionClaims { user: user("sub", self.sub)?, channel, client, options })
     }
 }
 
@@ -63,7 +81,10 @@ fn text(name: &'static str, value: Option<Value>) -> Result<Option<Box<str>>, To
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::Overrides;
 
     fn check(json: &str) -> Result<SubscriptionClaims, TokenError> {
         serde_json::from_str::<RawSubscription>(json).unwrap().check(1_000, None, None)
@@ -71,23 +92,33 @@ mod tests {
 
     #[test]
     fn a_token_of_a_subscription_names_its_channel() {
-        let claims =
-            check(r#"{"sub":"7","channel":"a","client":"c","exp":2000,"info":{},"override":{}}"#);
+        let claims = check(
+            r#"{"sub":"7","channel":"a","client":"c","exp":2000,"info":{},"b64data":"aGk=",
+                "override":{"join_leave":{"value":true}}}"#,
+        );
+        let options = ChannelOptions {
+            data: Some(b"hi"[..].into()),
+            info: Some(Arc::from(&b"{}"[..])),
+            expires_at_s: Some(2_000),
+            overrides: Overrides { join_leave: Some(true), ..Overrides::default() },
+        };
         let expected = SubscriptionClaims {
             user: "7".into(),
             channel: "a".into(),
             client: Some("c".into()),
-            expires_at_s: Some(2_000),
+            options,
         };
         assert_eq!(claims, Ok(expected));
         let claims = check(r#"{"channel":"a","client":"","exp":2000,"expire_at":0}"#).unwrap();
-        assert_eq!((&*claims.user, claims.client, claims.expires_at_s), ("", None, None));
+        assert_eq!((&*claims.user, claims.client, claims.options.expires_at_s), ("", None, None));
         for (json, error) in [
             ("{}", TokenError::Purpose),
             (r#"{"channel":""}"#, TokenError::Purpose),
             (r#"{"channel":1}"#, TokenError::Claim("channel")),
             (r#"{"channel":"a","client":1}"#, TokenError::Claim("client")),
             (r#"{"channel":"a","sub":1}"#, TokenError::Claim("sub")),
+            (r#"{"channel":"a","override":1}"#, TokenError::Claim("override")),
+            (r#"{"channel":"a","b64info":1}"#, TokenError::Claim("b64info")),
             (r#"{"channel":"a","exp":1000}"#, TokenError::Expired),
             (r#"{"channel":"a","nbf":1006}"#, TokenError::NotYetValid),
         ] {

@@ -5,6 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+/// Longest `info`, in bytes.
+pub(crate) const INFO_BYTES_MAX: usize = 4_096;
+
 /// What should be base64 is none.
 pub(crate) struct NotBase64;
 

@@ -133,7 +133,7 @@ pub(crate) struct Client {
 
 impl From<SubscriberInfo> for Client {
     fn from(who: SubscriberInfo) -> Self {
-        let SubscriberInfo { connection, address, transport, user, info } = who;
+        let SubscriberInfo { connection, address, transport, user, info, .. } = who;
         // JSON as the token had it, or else bytes that are shown as they were given.
         let json = info.as_ref().and_then(|bytes| serde_json::from_slice(bytes).ok());
         let b64info = info.filter(|_| json.is_none()).map(|bytes| STANDARD.encode(bytes));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard_api::centrifugo::GivenChannel;
+use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_api::{HistogramCounts, Metric};
 use switchboard_hub::{
     ChannelName, History, HistoryQuery, ListenedTo, ShardReport, SlowClient, SubscriberInfo,
@@ -15,8 +15,19 @@ use crate::reply::Reply;
 pub struct Only {
     /// This one alone; all if none.
     pub client: Option<Box<str>>,
+    /// The one with this session alone; all if none.
+    pub session: Option<Box<str>>,
     /// Not these.
     pub but: Vec<Box<str>>,
+}
+
+/// What is new of connections.
+#[derive(Clone, Debug, Default)]
+pub struct Refresh {
+    /// When they end, in Unix seconds; never if none.
+    pub until_s: Option<u32>,
+    /// What others are told of their clients; what they were told before if none.
+    pub info: Option<Arc<[u8]>>,
 }
 
 /// Asks the shards what they know. No method may block: each hands its request over and returns.
@@ -43,17 +54,17 @@ pub trait Inspect: Send + Sync + 'static {
         max: usize,
         reply: Reply<(u64, Vec<SubscriberInfo>)>,
     );
-    /// Ends some connections of a user on one shard; the answer is how many there were.
-    fn disconnect(&self, shard: usize, user: Box<str>, only: Only, reply: Reply<u64>);
-    /// Has some connections of a user on one shard end at this Unix second, or never; the answer is how many
-    /// there are.
-    fn prolong(
+    /// Ends some connections of a user on one shard; the answer is how many there were. They are told how they
+    /// end, or what they are told otherwise.
+    fn disconnect(
         &self,
         shard: usize,
-        user: Box<str>,
-        until_s: (Only, Option<u32>),
+        who: (Box<str>, Only),
+        ending: Option<Arc<Ending>>,
         reply: Reply<u64>,
     );
+    /// Says something new of some connections of a user on one shard; the answer is how many there are.
+    fn refresh(&self, shard: usize, who: (Box<str>, Only), news: Refresh, reply: Reply<u64>);
     /// Subscribes some connections of a user on one shard to a channel, those of Centrifuge clients; the answer is
     /// how many have as many channels as they may.
     fn give(

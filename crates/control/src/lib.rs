@@ -42,7 +42,7 @@ pub use hooks::{
     Endpoint, EventsConfig, HOOK_METRICS, HookConfig, HookStats, Hooks, HooksConfig, header_name,
     is_allowed_header, static_header,
 };
-pub use inspect::{Inspect, Only};
+pub use inspect::{Inspect, Only, Refresh};
 pub use jwks::{Jwks, JwksConfig, TakeKeys, UnknownKey};
 pub use metrics::{METRICS, series_name};
 pub use reply::Reply;

@@ -40,7 +40,7 @@ pub(crate) async fn disconnect(
     let user = user_in(&uri)?;
     let shards = state
         .ask_all(|shard, reply| {
-            state.inspect.disconnect(shard, user.clone(), Only::default(), reply);
+            state.inspect.disconnect(shard, (user.clone(), Only::default()), None, reply);
         })
         .await?;
     Ok(fresh(Disconnected { disconnected: shards.iter().sum() }))

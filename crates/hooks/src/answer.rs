@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard_auth::Claims;
+use switchboard_auth::{ChannelOptions, Claims};
 use thiserror::Error;
 
 use crate::Payload;
@@ -14,8 +14,8 @@ pub enum Answer {
     Connected(Option<Arc<Claims>>),
     /// To `Refresh`.
     Refreshed(Refreshed),
-    /// To `Subscribe`: it may. With what the backend tells it.
-    Subscribed(Option<Payload>),
+    /// To `Subscribe`: it may. With what the backend says of the subscription, if anything.
+    Subscribed(Option<Box<ChannelOptions>>),
     /// To `Publish`: it may. With a payload where the backend wants another one published.
     Published(Option<Payload>),
     /// To `Message`.
@@ -23,10 +23,15 @@ pub enum Answer {
 }
 
 /// How long a client whose time was over may stay.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refreshed {
-    /// Until then, in Unix seconds; none is for as long as it likes.
-    Until(Option<u64>),
+    /// It may stay.
+    Until {
+        /// Until then, in Unix seconds; none is for as long as it likes.
+        end_s: Option<u64>,
+        /// What others are told of it from now on; none where that stays as it is.
+        info: Option<Arc<[u8]>>,
+    },
     /// No longer.
     Expired,
 }

@@ -56,6 +56,10 @@ pub struct SubscriberInfo {
     pub user: Option<String>,
     /// What its token says to others, as it was given: JSON, or any bytes.
     pub info: Option<Vec<u8>>,
+    /// The same of this channel alone.
+    pub channel_info: Option<Vec<u8>>,
+    /// It does not show to others who listen.
+    pub is_hidden: bool,
 }
 
 /// A client that cannot keep up. Filled in by the shard that has the connection.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use switchboard_api::centrifugo::GivenChannel;
+use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_api::{HistogramCounts, Metric};
 use switchboard_auth::Verifier;
-use switchboard_control::{Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Only, Reply};
+use switchboard_control::{
+    Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Only, Refresh, Reply,
+};
 use switchboard_hooks::{Event, Question, Verdict};
 use switchboard_hub::{
     ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Receipt, Router, ShardReport,
@@ -78,8 +80,8 @@ impl Broker for Shards {
     }
 }
 
-fn chosen(Only { client, but }: Only) -> Chosen {
-    Chosen { only: client, but }
+fn chosen(Only { client, session, but }: Only) -> Chosen {
+    Chosen { only: client, session, but }
 }
 
 impl Inspect for Shards {
@@ -115,20 +117,26 @@ impl Inspect for Shards {
         self.handles[shard].send(Command::OfUser { user, max, reply });
     }
 
-    fn disconnect(&self, shard: usize, user: Box<str>, only: Only, reply: Reply<u64>) {
-        let only = chosen(only);
-        self.handles[shard].send(Command::Disconnect { user, only, reply });
-    }
-
-    fn prolong(
+    fn disconnect(
         &self,
         shard: usize,
-        user: Box<str>,
-        (only, until_s): (Only, Option<u32>),
+        (user, only): (Box<str>, Only),
+        ending: Option<Arc<Ending>>,
         reply: Reply<u64>,
     ) {
         let only = chosen(only);
-        self.handles[shard].send(Command::Prolong { user, only, until_s, reply });
+        self.handles[shard].send(Command::Disconnect { user, only, ending, reply });
+    }
+
+    fn refresh(
+        &self,
+        shard: usize,
+        (user, only): (Box<str>, Only),
+        Refresh { until_s, info }: Refresh,
+        reply: Reply<u64>,
+    ) {
+        let only = chosen(only);
+        self.handles[shard].send(Command::Refresh { user, only, until_s, info, reply });
     }
 
     fn give(

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use switchboard_api::centrifugo::GivenChannel;
+use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_auth::Verifier;
 use switchboard_hub::{
     ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Receipt, ShardReport,
@@ -18,6 +18,8 @@ pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
 pub struct Chosen {
     /// This one alone; all if none.
     pub only: Option<Box<str>>,
+    /// The one with this session alone; all if none.
+    pub session: Option<Box<str>>,
     /// Not these.
     pub but: Vec<Box<str>>,
 }
@@ -120,17 +122,21 @@ pub enum Command {
         user: Box<str>,
         /// Which of them.
         only: Chosen,
+        /// What Centrifuge clients and other WebSockets are told; what they are told otherwise if none.
+        ending: Option<Arc<Ending>>,
         /// Gets how many there were.
         reply: Reply<u64>,
     },
-    /// Have the connections of a user on this shard end at another time.
-    Prolong {
+    /// Say something new of the connections of a user on this shard.
+    Refresh {
         /// The user.
         user: Box<str>,
         /// Which of them.
         only: Chosen,
-        /// In Unix seconds; never if none.
+        /// When they end, in Unix seconds; never if none.
         until_s: Option<u32>,
+        /// What others are told of their clients; what they were told before if none.
+        info: Option<Arc<[u8]>>,
         /// Gets how many there are.
         reply: Reply<u64>,
     },
@@ -173,7 +179,7 @@ impl fmt::Debug for Command {
             Self::History { name, .. } => write!(f, "History({name})"),
             Self::RemoveHistory { name, .. } => write!(f, "RemoveHistory({name})"),
             Self::Channels { from, .. } => write!(f, "Channels({from})"),
-            Self::Prolong { user, .. } => write!(f, "Prolong({user})"),
+            Self::Refresh { user, .. } => write!(f, "Refresh({user})"),
             Self::Give { user, given, .. } => write!(f, "Give({user}, {})", given.name),
             Self::TakeAway { user, name, .. } => write!(f, "TakeAway({user}, {name})"),
             Self::Slow { .. } => f.write_str("Slow"),

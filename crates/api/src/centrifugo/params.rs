@@ -1,10 +1,15 @@
 //! What the methods are given that do not publish.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
+use switchboard_auth::{ChannelOptions, TokenError, WrittenOptions};
 use switchboard_hub::ChannelName;
 use utoipa::ToSchema;
 
+use super::ending::Ending;
 use super::error::CallError;
 
 /// A channel alone.
@@ -51,11 +56,11 @@ pub struct OfUser {
     user: Option<String>,
     /// Only this connection.
     client: Option<String>,
-    /// There are no sessions: any but an empty one is refused.
+    /// Only the connection with this session.
     session: Option<String>,
     /// Connections that stay.
     whitelist: Option<Vec<String>>,
-    /// Codes of the caller's own are refused; leave it out.
+    /// What the clients are told: `code`, 4000 to 4999 or one of Centrifugo's own, and `reason`.
     #[schema(value_type = Option<Value>)]
     disconnect: Option<Box<RawValue>>,
     /// The connections end now.
@@ -63,10 +68,10 @@ pub struct OfUser {
     /// When they end, in Unix seconds. 0 for never.
     #[schema(minimum = -9_223_372_036_854_775_808_i64, maximum = 9_223_372_036_854_775_807_i64)]
     expire_at: Option<i64>,
-    /// That of the token stays: any is refused.
+    /// What others are told of the clients from now on: any JSON. That of the token stays if none.
     #[schema(value_type = Option<Value>)]
     info: Option<Box<RawValue>>,
-    /// As `info`; an empty text counts as none.
+    /// The same as bytes in base64; an empty text counts as none.
     b64info: Option<String>,
 }
 
@@ -97,15 +102,19 @@ pub(super) fn name(channel: Option<&str>) -> Result<ChannelName, CallError> {
     Ok(ChannelName::new(channel)?)
 }
 
-/// The only connection that is meant; all of a user if none.
-pub(super) fn one_of(
-    client: Option<&str>,
-    session: Option<&str>,
-) -> Result<Option<Box<str>>, CallError> {
-    if session.is_some_and(|session| !session.is_empty()) {
-        return Err(CallError::not_available("there are no sessions; name a client"));
-    }
-    Ok(client.filter(|client| !client.is_empty()).map(Into::into))
+/// Which connection is meant; none where nothing is said.
+pub(super) fn one_of(name: Option<&str>) -> Option<Box<str>> {
+    name.filter(|name| !name.is_empty()).map(Into::into)
+}
+
+/// What is said of a subscription or its client, within bounds.
+pub(super) fn read_options(written: WrittenOptions) -> Result<ChannelOptions, CallError> {
+    written.read().map_err(|error| match error {
+        TokenError::Claim(name) => {
+            CallError::bad_request(format!("{name} is not what it must be, or too long"))
+        }
+        _ => CallError::bad_request("it is not what it must be"),
+    })
 }
 
 impl OfUser {
@@ -115,26 +124,34 @@ impl OfUser {
     }
 
     /// The only connection that is meant; all of the user if none.
-    pub fn client(&self) -> Result<Option<Box<str>>, CallError> {
-        one_of(self.client.as_deref(), self.session.as_deref())
+    pub fn client(&self) -> Option<Box<str>> {
+        one_of(self.client.as_deref())
+    }
+
+    /// The session of the only connection that is meant.
+    pub fn session(&self) -> Option<Box<str>> {
+        one_of(self.session.as_deref())
     }
 
     /// The connections that are not meant.
-    pub fn whitelist(&self) -> Result<Vec<Box<str>>, CallError> {
-        if self.disconnect.is_some() {
-            let why = "connections that end have the close code 4403; leave disconnect out";
-            return Err(CallError::not_available(why));
-        }
-        Ok(self.whitelist.iter().flatten().map(|client| client.as_str().into()).collect())
+    pub fn whitelist(&self) -> Vec<Box<str>> {
+        self.whitelist.iter().flatten().map(|client| client.as_str().into()).collect()
+    }
+
+    /// What clients are told that are to go; what they are told otherwise if none.
+    pub fn ending(&self) -> Result<Option<Ending>, CallError> {
+        self.disconnect.as_deref().map(Ending::of_json).transpose()
+    }
+
+    /// What others are told of the clients from now on; what they were if none.
+    pub fn info(&self) -> Result<Option<Arc<[u8]>>, CallError> {
+        let (info, b64info) = (self.info.clone(), self.b64info.clone().map(Value::String));
+        let written = WrittenOptions { info, b64info, ..WrittenOptions::default() };
+        Ok(read_options(written)?.info)
     }
 
     /// When the connections are to end, in Unix seconds: never if none.
     pub fn until_s(&self) -> Result<Option<u32>, CallError> {
-        let b64info = self.b64info.as_deref().unwrap_or_default();
-        if self.info.is_some() || !b64info.is_empty() {
-            let why = "the info of a connection is that of its token; leave info out";
-            return Err(CallError::not_available(why));
-        }
         if self.expired == Some(true) {
             // Any time that is over.
             return Ok(Some(1));

@@ -34,6 +34,10 @@ pub struct PublicationResult<'a> {
     data: Cow<'a, RawValue>,
     /// Where it stands in the stream.
     offset: u64,
+    /// The client that published it, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ClientResult>, nullable = false)]
+    info: Option<&'a RawValue>,
     /// What was published with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, String>>, nullable = false)]
@@ -43,8 +47,9 @@ pub struct PublicationResult<'a> {
 impl<'a> PublicationResult<'a> {
     /// A publication, as answers have it.
     pub fn new(publication: &'a Publication) -> Self {
-        let tags = publication.tags().and_then(|tags| serde_json::from_str(tags).ok());
-        Self { data: data_of(publication), offset: publication.offset(), tags }
+        let json = |json: Option<&'a str>| json.and_then(|json| serde_json::from_str(json).ok());
+        let (info, tags) = (json(publication.info()), json(publication.tags()));
+        Self { data: data_of(publication), offset: publication.offset(), info, tags }
     }
 }
 
@@ -79,16 +84,28 @@ pub struct ClientResult {
     #[schema(value_type = Option<Value>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     conn_info: Option<Box<RawValue>>,
+    /// What is said of it in this channel.
+    #[schema(value_type = Option<Value>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chan_info: Option<Box<RawValue>>,
 }
 
 impl From<SubscriberInfo> for ClientResult {
     fn from(who: SubscriberInfo) -> Self {
-        // JSON as the token had it; other bytes in base64.
-        let conn_info = who.info.and_then(|bytes| match serde_json::from_slice(&bytes) {
-            Ok(json) => Some(json),
-            Err(_) => to_raw_value(&STANDARD.encode(bytes)).ok(),
-        });
-        Self { user: who.user.unwrap_or_default(), client: who.connection, conn_info }
+        Self {
+            user: who.user.unwrap_or_default(),
+            client: who.connection,
+            conn_info: who.info.and_then(json_of),
+            chan_info: who.channel_info.and_then(json_of),
+        }
+    }
+}
+
+/// JSON as it was given; other bytes in base64.
+fn json_of(bytes: Vec<u8>) -> Option<Box<RawValue>> {
+    match serde_json::from_slice(&bytes) {
+        Ok(json) => Some(json),
+        Err(_) => to_raw_value(&STANDARD.encode(bytes)).ok(),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn remove_history(
 }
 
 pub(super) async fn presence(state: &ApiState, asked: &OfChannel) -> Result<Vec<u8>, CallError> {
-    let list = listeners(state, &asked.name()?).await?;
+    let (list, _) = listeners(state, &asked.name()?).await?;
     let named = list.into_iter().map(|who| (who.connection.clone(), ClientResult::from(who)));
     json(&PresenceResult { presence: named.collect() })
 }
@@ -74,25 +74,31 @@ pub(super) async fn presence_stats(
     asked: &OfChannel,
 ) -> Result<Vec<u8>, CallError> {
     let name = asked.name()?;
-    let list = listeners(state, &name).await?;
+    let (list, hidden) = listeners(state, &name).await?;
     let report = |shard, reply| state.inspect.report(shard, name.clone(), reply);
     let reports = state.ask_all(report).await.map_err(|_| CallError::no_answer())?;
     let users: HashSet<_> = list.iter().map(|who| who.user.as_deref().unwrap_or("")).collect();
+    let subscribers: u64 = reports.iter().map(|report| report.subscribers).sum();
     json(&PresenceStatsResult {
-        num_clients: reports.iter().map(|report| report.subscribers).sum(),
+        num_clients: subscribers.saturating_sub(hidden),
         num_users: users.len() as u64,
     })
 }
 
-/// Those who listen, as many as are listed elsewhere.
-async fn listeners(state: &ApiState, name: &ChannelName) -> Result<Vec<SubscriberInfo>, CallError> {
+/// Those who listen, as many as are listed elsewhere, and how many of them do not show.
+async fn listeners(
+    state: &ApiState,
+    name: &ChannelName,
+) -> Result<(Vec<SubscriberInfo>, u64), CallError> {
     if !rules(state, name)?.presence_list {
         return Err(CallError::not_available("the namespace has no presence_list"));
     }
     let max = SUBSCRIBERS.max;
     let list = |shard, reply| state.inspect.subscribers(shard, name.clone(), max, reply);
     let lists = state.ask_all(list).await.map_err(|_| CallError::no_answer())?;
-    Ok(lists.into_iter().flatten().take(max).collect())
+    let all = lists.into_iter().flatten();
+    let (hidden, shown): (Vec<_>, Vec<_>) = all.partition(|who| who.is_hidden);
+    Ok((shown.into_iter().take(max).collect(), hidden.len() as u64))
 }
 
 pub(super) async fn channels(state: &ApiState, asked: &OfChannels) -> Result<Vec<u8>, CallError> {

@@ -1,27 +1,31 @@
 //! What is asked of users and of the server.
 
+use std::sync::Arc;
+
 use switchboard_api::centrifugo::{CallError, InfoResult, NodeResult, OfUser, ProcessResult};
 
 use super::result::{Empty, json};
-use crate::inspect::Only;
+use crate::inspect::{Only, Refresh};
 use crate::metrics::process;
 use crate::state::ApiState;
 
 pub(super) async fn disconnect(state: &ApiState, asked: &OfUser) -> Result<Vec<u8>, CallError> {
-    let (user, only) = (asked.user(), Only { client: asked.client()?, but: asked.whitelist()? });
-    let end = |shard, reply| state.inspect.disconnect(shard, user.clone(), only.clone(), reply);
+    let (who, ending) = (who(asked, asked.whitelist()), asked.ending()?.map(Arc::new));
+    let end = |shard, reply| state.inspect.disconnect(shard, who.clone(), ending.clone(), reply);
     state.ask_all(end).await.map_err(|_| CallError::no_answer())?;
     json(&Empty {})
 }
 
 pub(super) async fn refresh(state: &ApiState, asked: &OfUser) -> Result<Vec<u8>, CallError> {
-    let (user, until_s) = (asked.user(), asked.until_s()?);
-    let only = Only { client: asked.client()?, ..Only::default() };
-    let prolong = |shard, reply| {
-        state.inspect.prolong(shard, user.clone(), (only.clone(), until_s), reply);
-    };
-    state.ask_all(prolong).await.map_err(|_| CallError::no_answer())?;
+    let (who, news) =
+        (who(asked, Vec::new()), Refresh { until_s: asked.until_s()?, info: asked.info()? });
+    let refresh = |shard, reply| state.inspect.refresh(shard, who.clone(), news.clone(), reply);
+    state.ask_all(refresh).await.map_err(|_| CallError::no_answer())?;
     json(&Empty {})
+}
+
+fn who(asked: &OfUser, but: Vec<Box<str>>) -> (Box<str>, Only) {
+    (asked.user(), Only { client: asked.client(), session: asked.session(), but })
 }
 
 pub(super) fn info(state: &ApiState) -> Result<Vec<u8>, CallError> {

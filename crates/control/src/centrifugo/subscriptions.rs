@@ -15,10 +15,8 @@ pub(super) async fn subscribe(
 ) -> Result<Vec<u8>, CallError> {
     let given = Arc::new(asked.given()?);
     is_known(state, &given.name)?;
-    let (user, only) = (asked.user(), Only { client: asked.client()?, ..Only::default() });
-    let give = |shard, reply| {
-        state.inspect.give(shard, (user.clone(), only.clone()), Arc::clone(&given), reply);
-    };
+    let who = who(asked);
+    let give = |shard, reply| state.inspect.give(shard, who.clone(), Arc::clone(&given), reply);
     let full = state.ask_all(give).await.map_err(|_| CallError::no_answer())?;
     match full.into_iter().sum() {
         0 => json(&Empty {}),
@@ -32,12 +30,15 @@ pub(super) async fn unsubscribe(
 ) -> Result<Vec<u8>, CallError> {
     let name = asked.name()?;
     is_known(state, &name)?;
-    let (user, only) = (asked.user(), Only { client: asked.client()?, ..Only::default() });
-    let take = |shard, reply| {
-        state.inspect.take_away(shard, (user.clone(), only.clone()), name.clone(), reply);
-    };
+    let who = who(asked);
+    let take = |shard, reply| state.inspect.take_away(shard, who.clone(), name.clone(), reply);
     state.ask_all(take).await.map_err(|_| CallError::no_answer())?;
     json(&Empty {})
+}
+
+fn who(asked: &OfSubscription) -> (Box<str>, Only) {
+    let (client, session) = (asked.client(), asked.session());
+    (asked.user(), Only { client, session, ..Only::default() })
 }
 
 fn is_known(state: &ApiState, name: &ChannelName) -> Result<(), CallError> {

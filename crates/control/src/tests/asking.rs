@@ -86,7 +86,7 @@ async fn a_question_is_a_request_and_its_answer_the_verdict() {
     config.endpoint.static_headers.extend([static_header("Authorization", "ours").unwrap()]);
     let hooks = hooks(&config);
     let refreshed = ask(&hooks, Question::Refresh { client: client() }).await.unwrap();
-    assert_eq!(refreshed, Ok(Answer::Refreshed(Refreshed::Until(None))));
+    assert_eq!(refreshed, Ok(Answer::Refreshed(Refreshed::Until { end_s: None, info: None })));
     assert!(matches!(ask(&hooks, message()).await.unwrap(), Ok(Answer::Message(_))));
     let seen = backend.seen();
     let [refresh, message] = &seen[..] else { panic!("{seen:?}") };

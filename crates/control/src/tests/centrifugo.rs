@@ -119,14 +119,22 @@ async fn connections_of_a_user_are_ended_on_every_shard() {
         (json["error"]["code"].as_u64().unwrap_or(0), asked)
     };
     let (code, words) = asked("disconnect", r#"{"user":"7","client":"0-1-2"}"#).await;
-    let of = |shard| format!(r#"{shard} disconnect 7 Only {{ client: Some("0-1-2"), but: [] }}"#);
+    let of = |shard| {
+        let only = r#"Only { client: Some("0-1-2"), session: None, but: [] }"#;
+        format!("{shard} disconnect 7 {only} None")
+    };
     assert_eq!((code, words), (0, vec![of(0), of(1)]));
     let (_, words) = asked("disconnect", r#"{"user":"7","whitelist":["0-1-2"]}"#).await;
-    assert_eq!(words[0], r#"0 disconnect 7 Only { client: None, but: ["0-1-2"] }"#);
+    assert!(words[0].contains(r#"client: None, session: None, but: ["0-1-2"]"#), "{}", words[0]);
+    let with_code = r#"{"user":"7","session":"s","disconnect":{"code":4500,"reason":"gone"}}"#;
+    let (_, words) = asked("disconnect", with_code).await;
+    assert!(words[1].contains(r#"session: Some("s")"#), "{}", words[1]);
+    assert!(words[1].ends_with(r#"Some(Ending { code: 4500, reason: "gone" })"#), "{}", words[1]);
     let (_, words) = asked("refresh", r#"{"user":"7","expire_at":99}"#).await;
-    assert_eq!(words[1], "1 prolong 7 Only { client: None, but: [] } Some(99)");
-    let (_, words) = asked("refresh", r#"{"user":"7","expired":true}"#).await;
-    assert!(words[0].ends_with("Some(1)"));
+    assert!(words[1].starts_with("1 refresh 7 Only { client: None,"), "{}", words[1]);
+    assert!(words[1].ends_with("Refresh { until_s: Some(99), info: None }"), "{}", words[1]);
+    let (_, words) = asked("refresh", r#"{"user":"7","expired":true,"info":1}"#).await;
+    assert!(words[0].ends_with("until_s: Some(1), info: Some([49]) }"), "{}", words[0]);
     let given = asked("subscribe", r#"{"user":"7","client":"c","channel":"plain:a"}"#).await;
     assert_eq!((given.0, given.1.len()), (0, 2));
     assert!(given.1[1].starts_with(r#"1 give ("7", Only { client: Some("c")"#), "{}", given.1[1]);
@@ -140,12 +148,12 @@ async fn connections_of_a_user_are_ended_on_every_shard() {
         taken.1[0]
     );
     for (method, body, code) in [
-        ("disconnect", r#"{"user":"7","disconnect":{"code":4000,"reason":"x"}}"#, 108),
-        ("disconnect", r#"{"user":"7","session":"x"}"#, 108),
-        ("refresh", r#"{"user":"7","info":{}}"#, 108),
+        ("disconnect", r#"{"user":"7","disconnect":{"code":1000}}"#, 107),
+        ("disconnect", r#"{"user":"7","disconnect":[]}"#, 107),
+        ("refresh", r#"{"user":"7","b64info":"*"}"#, 107),
         ("refresh", r#"{"user":"7","expire_at":-1}"#, 107),
         ("subscribe", r#"{"user":"7"}"#, 107),
-        ("subscribe", r#"{"user":"7","channel":"a","session":"x"}"#, 108),
+        ("subscribe", r#"{"user":"7","channel":"a","override":1}"#, 107),
         ("unsubscribe", r#"{"user":"7","channel":""}"#, 107),
         ("rpc", r#"{"method":"x"}"#, 104),
     ] {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use switchboard_api::centrifugo::GivenChannel;
+use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_api::{HistogramCounts, Metric, Unit};
 use switchboard_hub::{
     Accounting, ChannelName, Condition, Draft, Epoch, History, HistoryQuery, HomeReport, Kind,
@@ -12,7 +12,7 @@ use switchboard_hub::{
 };
 
 use crate::broker::Broker;
-use crate::inspect::{Inspect, Only};
+use crate::inspect::{Inspect, Only, Refresh};
 use crate::reply::Reply;
 
 /// Two shards; the second is home to every channel.
@@ -60,6 +60,8 @@ pub(super) fn subscriber(shard: usize) -> SubscriberInfo {
         transport: "websocket",
         user: None,
         info: None,
+        channel_info: None,
+        is_hidden: false,
     }
 }
 
@@ -142,19 +144,26 @@ impl Inspect for Shards {
         reply((1, [one].into_iter().take(max).collect()));
     }
 
-    fn disconnect(&self, shard: usize, user: Box<str>, only: Only, reply: Reply<u64>) {
-        self.asked.lock().unwrap().push(format!("{shard} disconnect {user} {only:?}"));
+    fn disconnect(
+        &self,
+        shard: usize,
+        (user, only): (Box<str>, Only),
+        ending: Option<Arc<Ending>>,
+        reply: Reply<u64>,
+    ) {
+        let words = format!("{shard} disconnect {user} {only:?} {ending:?}");
+        self.asked.lock().unwrap().push(words);
         reply(user.len() as u64);
     }
 
-    fn prolong(
+    fn refresh(
         &self,
         shard: usize,
-        user: Box<str>,
-        (only, until_s): (Only, Option<u32>),
+        (user, only): (Box<str>, Only),
+        news: Refresh,
         reply: Reply<u64>,
     ) {
-        self.asked.lock().unwrap().push(format!("{shard} prolong {user} {only:?} {until_s:?}"));
+        self.asked.lock().unwrap().push(format!("{shard} refresh {user} {only:?} {news:?}"));
         reply(1);
     }
 

@@ -6,7 +6,7 @@ use switchboard_hub::Publication;
 
 use super::codes::Unsubscribed;
 use super::deltas;
-use super::fields::is_zero_offset;
+use super::fields::{is_false, is_zero_offset};
 use super::framing::Framing;
 use crate::json::push_json;
 use crate::{Body, Label, Shape};
@@ -32,10 +32,13 @@ pub enum Push<'a> {
     /// A subscription has begun for which the client did not ask.
     Subscribe {
         /// It may go on behind what it has got.
+        #[serde(skip_serializing_if = "is_false")]
         recoverable: bool,
         /// It hears when something is missing.
+        #[serde(skip_serializing_if = "is_false")]
         positioned: bool,
-        /// Which life of the stream.
+        /// Which life of the stream; empty where it hears of no positions.
+        #[serde(skip_serializing_if = "str::is_empty")]
         epoch: &'a str,
         /// Where it stands before the publications that follow; 0 is not written.
         #[serde(skip_serializing_if = "is_zero_offset")]

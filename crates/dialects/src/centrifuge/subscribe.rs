@@ -13,6 +13,7 @@ const REJECT_UNRECOVERED: u32 = 1 << 1;
 
 /// What a client wants to listen to. The protocol has more fields than the server reads: what is not
 /// granted is a wish, and counts as refused where the result does not say it.
+#[expect(clippy::struct_excessive_bools, reason = "the protocol has them")]
 #[derive(Debug, Default, Deserialize)]
 pub struct Subscribe<'a> {
     /// The channel.
@@ -33,6 +34,12 @@ pub struct Subscribe<'a> {
     /// In which life of the stream; empty for any.
     #[serde(borrow, default)]
     pub epoch: Cow<'a, str>,
+    /// It wants to go on where it was when it comes back.
+    #[serde(default)]
+    pub recoverable: bool,
+    /// It wants to hear when something is missing.
+    #[serde(default)]
+    pub positioned: bool,
     /// It wants to hear who comes and goes.
     #[serde(default)]
     pub join_leave: bool,
@@ -98,7 +105,8 @@ pub struct Subscribed<'a> {
     /// It hears when something is missing.
     #[serde(skip_serializing_if = "is_false")]
     pub positioned: bool,
-    /// Which life of the stream.
+    /// Which life of the stream; empty where it hears of no positions.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub epoch: &'a str,
     /// Where it stands before the publications that follow; 0 is not written.
     #[serde(skip_serializing_if = "is_zero_offset")]

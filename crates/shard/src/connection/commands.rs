@@ -113,6 +113,15 @@ pub(crate) struct Wanted {
     pub(crate) reverse: bool,
 }
 
+/// What a client may do with what it misses of a channel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Granted {
+    /// It can go on where it was.
+    pub(crate) recovery: bool,
+    /// It hears when something is lost.
+    pub(crate) positioning: bool,
+}
+
 /// A subscription that has not begun.
 #[derive(Debug)]
 pub(crate) struct Beginning {
@@ -122,6 +131,8 @@ pub(crate) struct Beginning {
     pub(crate) start: Start,
     /// Up to where its client has got what was published, as it says.
     pub(crate) offset: u64,
+    /// What its client is granted of its wishes.
+    pub(crate) granted: Granted,
     /// It ends with an error where something is lost.
     pub(crate) rejects_unrecovered: bool,
     /// What the backend tells the client.

@@ -40,6 +40,12 @@ impl EmulationSession {
         accepted.saturating_sub(self.accepted) >= GENERATIONS
     }
 
+    /// What a session says, as those are believed who may end any connection: its seal is not looked at.
+    pub(crate) fn of_text(session: &str) -> Option<Self> {
+        let bytes = decode(session)?;
+        bytes.first_chunk::<PLACE_BYTES>().map(|place| Self::of_bytes(*place))
+    }
+
     fn to_bytes(self) -> [u8; PLACE_BYTES] {
         let mut bytes = [0; PLACE_BYTES];
         bytes[..2].copy_from_slice(&self.shard.0.to_be_bytes());
@@ -79,10 +85,7 @@ impl EmulationKeys {
 
     /// Where the connection of a session is, if a page of this origin may use it.
     pub(crate) fn find(&self, session: &str, origin: &[u8]) -> Option<EmulationSession> {
-        if session.len() != TEXT_BYTES {
-            return None;
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(session).ok()?;
+        let bytes = decode(session)?;
         let (place, seal) = bytes.split_first_chunk::<PLACE_BYTES>()?;
         verify_slices_are_equal(&self.seal(place, origin), seal).ok()?;
         Some(EmulationSession::of_bytes(*place))
@@ -96,6 +99,13 @@ impl EmulationKeys {
         seal.copy_from_slice(&context.sign().as_ref()[..SEAL_BYTES]);
         seal
     }
+}
+
+fn decode(session: &str) -> Option<Vec<u8>> {
+    if session.len() != TEXT_BYTES {
+        return None;
+    }
+    URL_SAFE_NO_PAD.decode(session).ok()
 }
 
 impl fmt::Debug for EmulationKeys {
@@ -123,6 +133,9 @@ mod tests {
         let found = keys.find(&text, b"https://a.example");
         assert_eq!(found, Some(session(1, 70_000, 0xff_ffff)));
         assert_eq!(keys.find(&text, b"https://b.example"), None);
+        // Who may end any connection is believed where it is.
+        let said = EmulationSession::of_text(&text);
+        assert_eq!((said, EmulationSession::of_text(&text[1..])), (found, None));
         assert_eq!(keys.find(&text, b""), None);
         assert_eq!(EmulationKeys::new(&[2; 32]).find(&text, b"https://a.example"), None);
         assert!(!format!("{keys:?}").contains('1'));

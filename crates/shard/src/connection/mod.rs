@@ -23,6 +23,7 @@ mod request_body;
 mod session;
 mod slot;
 mod subscriptions;
+mod terms;
 mod uptake;
 mod watches;
 
@@ -35,7 +36,9 @@ pub(crate) use busy::{Busy, Lost, ResumeRequest, Then, Untold};
 pub(crate) use by_slot::{BySlot, Vacant};
 pub(crate) use calling::Calling;
 pub use client_ids::ClientIds;
-pub(crate) use commands::{Awaited, Beginning, Connecting, Headers, Order, Reading, Wanted};
+pub(crate) use commands::{
+    Awaited, Beginning, Connecting, Granted, Headers, Order, Reading, Wanted,
+};
 pub(crate) use counted::{Counted, HeldBytes};
 pub use emulation_keys::EmulationKeys;
 pub(crate) use emulation_keys::EmulationSession;
@@ -47,5 +50,6 @@ pub(crate) use request_body::RequestBody;
 pub(crate) use session::{Delivery, Session};
 pub(crate) use slot::Connection;
 pub(crate) use subscriptions::Subscriptions;
+pub(crate) use terms::Terms;
 pub(crate) use uptake::Uptake;
 pub(crate) use watches::Watches;

@@ -22,7 +22,7 @@ use crate::admission::{Places, SeenProxies};
 use crate::api::Api;
 use crate::backends::Backends;
 use crate::config::Config;
-use crate::connection::{Connection, HeldBytes, Pool, Then, Watches};
+use crate::connection::{Connection, HeldBytes, Pool, Terms, Then, Watches};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::handle::Handle;
@@ -59,6 +59,8 @@ pub(crate) struct Core {
     pub(crate) pool: Pool,
     /// Which of the subscriptions are for joins and leaves in the channels of others.
     pub(crate) watches: Watches,
+    /// What is said of subscriptions that are not as their namespaces say.
+    pub(crate) terms: Terms,
     pub(crate) hub: Hub,
     pub(crate) exchange: Exchange,
     /// Joins and leaves to be published.
@@ -139,6 +141,7 @@ impl Core {
             slab: Slab::default(),
             pool: Pool::default(),
             watches: Watches::default(),
+            terms: Terms::default(),
             hub,
             exchange,
             announcements: Vec::new(),

@@ -29,7 +29,12 @@ pub(crate) fn refreshed(core: &mut Core, id: ConnId, number: u32, verdict: &Verd
         return true;
     }
     let ends_at_s = match verdict {
-        Ok(Answer::Refreshed(Refreshed::Until(ends_at_s))) => *ends_at_s,
+        Ok(Answer::Refreshed(Refreshed::Until { end_s, info })) => {
+            if let Some(info) = info {
+                core.identities.set_info(id.index(), info);
+            }
+            *end_s
+        }
         Ok(Answer::Refreshed(Refreshed::Expired))
         | Err(Refusal::Disconnect { .. } | Refusal::Error { is_temporary: false, .. }) => {
             return false;

@@ -11,6 +11,8 @@ pub(crate) enum GrantedBy {
     Backend,
     /// A token for this subscription.
     Token,
+    /// The backend that was asked about this subscription.
+    Hook,
 }
 
 /// One such subscription of a connection.
@@ -53,11 +55,11 @@ impl Grants {
         all.0.iter().find(|grant| grant.nth == nth).copied()
     }
 
-    /// A subscription of the connection in this slot ends at another time.
-    pub(crate) fn prolong(&mut self, slot: u32, nth: u16, end_s: u32) {
+    /// A subscription of the connection in this slot stands on a new token from now on.
+    pub(crate) fn renew(&mut self, slot: u32, nth: u16, end_s: u32) {
         let all = self.0.get_mut(slot).and_then(Option::as_mut);
         if let Some(grant) = all.and_then(|all| all.0.iter_mut().find(|grant| grant.nth == nth)) {
-            grant.end_s = end_s;
+            *grant = Grant { nth, by: GrantedBy::Token, end_s };
         }
     }
 
@@ -94,7 +96,7 @@ mod tests {
         assert_eq!(grants.due(0, 5).collect::<Vec<_>>(), [(7, 0)]);
         assert!(grants.get(7, 3).is_some() && grants.get(7, 1).is_none());
         assert!(grants.get(8, 3).is_none());
-        grants.prolong(7, 0, 9);
+        grants.renew(7, 0, 9);
         assert!(grants.due(0, 5).next().is_none() && grants.due(0, 9).next().is_some());
         grants.remove(7, 0);
         grants.remove(7, 5);

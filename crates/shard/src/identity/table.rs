@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use switchboard_api::centrifugo::Ending;
 use switchboard_auth::{Claims, Patterns, TokenCache, Verifier};
 
 use super::grants::Grants;
@@ -68,6 +69,12 @@ impl Vacant for Option<Arc<Claims>> {
     }
 }
 
+impl Vacant for Option<Arc<Ending>> {
+    fn is_vacant(&self) -> bool {
+        self.is_none()
+    }
+}
+
 impl Vacant for Headers {
     fn is_vacant(&self) -> bool {
         self.is_empty()
@@ -88,6 +95,8 @@ pub(crate) struct Identities {
     claims: BySlot<Option<Arc<Claims>>>,
     /// Headers of the requests with which connections began, where backends want to see them later.
     headers: BySlot<Headers>,
+    /// How connections end that a backend wants gone, where it has said how or they have no user.
+    endings: BySlot<Option<Arc<Ending>>>,
     /// Subscriptions that stand on another word than their client's own.
     pub(crate) grants: Grants,
     users: Users,
@@ -114,6 +123,7 @@ impl Identities {
             by_slot: BySlot::default(),
             claims: BySlot::default(),
             headers: BySlot::default(),
+            endings: BySlot::default(),
             grants: Grants::default(),
             users: Users::default(),
             open: 0,
@@ -209,6 +219,7 @@ impl Identities {
     /// The connection in this slot does not listen any more.
     pub(crate) fn clear(&mut self, slot: u32) {
         self.headers.take(slot);
+        self.endings.take(slot);
         self.forget(slot);
     }
 
@@ -253,7 +264,21 @@ impl Identities {
 
     /// Whether a backend wants the client of the connection in this slot gone.
     pub(crate) fn is_revoked(&self, slot: u32) -> bool {
-        self.by_slot.get(slot).is_some_and(|identity| identity.expires_s == REVOKED_S)
+        self.endings.get(slot).is_some()
+            || self.by_slot.get(slot).is_some_and(|identity| identity.expires_s == REVOKED_S)
+    }
+
+    /// What others are told of the client of the connection in this slot from now on, if it has shown who it is.
+    pub(crate) fn set_info(&mut self, slot: u32, info: &[u8]) {
+        let Some(&Identity { user, before, .. }) = self.by_slot.get(slot) else {
+            return;
+        };
+        let kept = self.claims.take(slot).flatten().map(|claims| (*claims).clone());
+        let claims = kept.unwrap_or_else(|| Claims::of_user(self.users.name(user).into()));
+        let claims = Claims { info: Some(info.into()), ..claims };
+        // Where all connections of a user are told the same, each finds it with the one before it.
+        let same = self.claims(before).filter(|other| ***other == claims).cloned();
+        self.claims.put(slot, Some(same.unwrap_or_else(|| Arc::new(claims))));
     }
 
     /// Connections whose clients have shown who they are.
@@ -290,133 +315,46 @@ impl Identities {
         })
     }
 
-    /// The connection in this slot is to end. False where it was to already.
-    pub(crate) fn revoke(&mut self, slot: u32) -> bool {
-        let Some(identity) = self.by_slot.get_mut(slot) else {
+    /// The connection in this slot is to end, and its client is told how; what clients are told otherwise if none.
+    /// False where it was to already.
+    pub(crate) fn revoke(&mut self, slot: u32, ending: Option<Arc<Ending>>) -> bool {
+        if self.is_revoked(slot) {
             return false;
-        };
-        std::mem::replace(&mut identity.expires_s, REVOKED_S) != REVOKED_S
+        }
+        let identity = self.by_slot.get_mut(slot);
+        let is_anonymous = identity.is_none();
+        if let Some(identity) = identity {
+            identity.expires_s = REVOKED_S;
+        }
+        if ending.is_some() || is_anonymous {
+            let ending = ending.unwrap_or_else(|| Arc::new(Ending::force_disconnect()));
+            self.endings.put(slot, Some(ending));
+        }
+        true
+    }
+
+    /// How the connection in this slot ends that a backend wants gone, where it has said so.
+    pub(crate) fn take_ending(&mut self, slot: u32) -> Option<Arc<Ending>> {
+        self.endings.take(slot).flatten()
     }
 
     /// The slots of a page that are to end by now.
     pub(super) fn due(&self, page: usize, now_s: u32) -> impl Iterator<Item = (u32, End)> {
-        let all = self.by_slot.page(page);
-        all.filter_map(move |(slot, identity)| Some((slot, identity.end(now_s)?)))
+        let identified = self.by_slot.page(page);
+        let identified =
+            identified.filter_map(move |(slot, identity)| Some((slot, identity.end(now_s)?)));
+        let anonymous = self.endings.page(page).map(|(slot, _)| (slot, End::Revoked));
+        identified.chain(anonymous.filter(|(slot, _)| self.by_slot.get(*slot).is_none()))
     }
 
     /// Whether, and why, the connection in this slot is to end by now.
     pub(super) fn end(&self, slot: u32, now_s: u32) -> Option<End> {
-        self.by_slot.get(slot)?.end(now_s)
+        match self.by_slot.get(slot) {
+            Some(identity) => identity.end(now_s),
+            None => self.endings.get(slot).map(|_| End::Revoked),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use switchboard_auth::Patterns;
-
-    use super::*;
-    use crate::admission::AdmissionRules;
-
-    fn identities(connections_per_user_max: u32) -> Identities {
-        let rules = AdmissionRules { connections_per_user_max, ..AdmissionRules::default() };
-        Identities::new(None, Arc::new(Admission::new(&rules)), false)
-    }
-
-    fn claims(user: &str) -> Arc<Claims> {
-        Arc::new(Claims {
-            user: user.into(),
-            expires_at_s: None,
-            connection_expires_at_s: None,
-            channels: Patterns::default(),
-            publish: Patterns::default(),
-            info: None,
-            meta: None,
-            opening: None,
-        })
-    }
-
-    #[test]
-    fn the_connections_of_each_user_are_those_that_were_set() {
-        let mut random = fastrand::Rng::with_seed(3);
-        let mut identities = identities(0);
-        let mut model: BTreeMap<u32, String> = BTreeMap::new();
-        for _ in 0..5_000 {
-            let slot = random.u32(..900);
-            let user = ["", "a", "b", "c"][random.usize(..4)];
-            if random.bool() {
-                assert!(identities.set(slot, &claims(user), NEVER_S));
-                model.insert(slot, user.to_owned());
-            } else {
-                identities.clear(slot);
-                model.remove(&slot);
-            }
-            let mut slots: Vec<u32> = identities.of_user(user).collect();
-            slots.sort_unstable();
-            let expected: Vec<u32> =
-                model.iter().filter(|(_, of)| *of == user).map(|(slot, _)| *slot).collect();
-            assert_eq!(slots, expected);
-            assert_eq!(identities.user(slot), model.get(&slot).map(String::as_str));
-            assert_eq!(identities.open(), model.len() as u64);
-        }
-    }
-
-    #[test]
-    fn a_user_has_no_more_connections_than_it_may() {
-        let mut identities = identities(2);
-        for slot in 0..10 {
-            assert_eq!(identities.set(slot, &claims("a"), NEVER_S), slot < 2);
-            assert!(identities.set(100 + slot, &claims(""), NEVER_S), "nobody is not limited");
-        }
-        // A new token of the same user takes no place, another user's does.
-        assert!(identities.set(0, &claims("a"), 5));
-        assert!(identities.set(50, &claims("b"), NEVER_S));
-        assert!(!identities.set(50, &claims("a"), NEVER_S));
-        assert_eq!(identities.user(50), Some("b"), "nothing has changed");
-        assert!(!identities.set(100, &claims("a"), NEVER_S));
-        identities.clear(1);
-        identities.clear(1);
-        assert!(identities.set(100, &claims("a"), NEVER_S));
-        assert!(!identities.set(3, &claims("a"), NEVER_S));
-        // Another user's place in the same slot frees one.
-        assert!(identities.set(0, &claims("c"), NEVER_S));
-        assert!(identities.set(3, &claims("a"), NEVER_S));
-    }
-
-    #[test]
-    fn what_is_due_is_found_by_page() {
-        let mut identities = identities(0);
-        for (slot, user, expires_s) in [(300, "a", 10), (301, "b", 12), (302, "b", NEVER_S)] {
-            assert!(identities.set(slot, &claims(user), expires_s));
-        }
-        let due =
-            |identities: &Identities, page, now_s| identities.due(page, now_s).collect::<Vec<_>>();
-        assert!(due(&identities, 1, 9).is_empty() && due(&identities, 0, 99).is_empty());
-        let (first, second) = ((300, End::Expired), (301, End::Expired));
-        assert_eq!(due(&identities, 1, 10), [first]);
-        assert_eq!(due(&identities, 1, u32::MAX), [first, second]);
-        let is_revoked = [301, 302, 301, 303].map(|slot| identities.revoke(slot));
-        assert_eq!(is_revoked, [true, true, false, false]);
-        let revoked = [(301, End::Revoked), (302, End::Revoked)];
-        assert_eq!(due(&identities, 1, 0), revoked);
-    }
-
-    #[test]
-    fn claims_are_kept_once_for_the_connections_of_a_user() {
-        let mut identities = identities(0);
-        let with = |user, info: &str| Claims {
-            info: Some(info.as_bytes().into()),
-            channels: Patterns::new(["x".to_owned()]).unwrap(),
-            ..(*claims(user)).clone()
-        };
-        for slot in 0..4 {
-            assert!(identities.set(slot, &with("a", if slot < 3 { "1" } else { "2" }), NEVER_S));
-        }
-        assert!(identities.set(4, &claims("a"), NEVER_S));
-        let kept = |slot| identities.claims(slot).unwrap();
-        assert!(Arc::ptr_eq(kept(0), kept(1)) && Arc::ptr_eq(kept(0), kept(2)));
-        assert!(!Arc::ptr_eq(kept(0), kept(3)) && kept(0).channels.is_empty());
-        assert!(identities.claims(4).is_none());
-    }
-}
+mod tests;

@@ -63,7 +63,7 @@ mod websocket;
 
 use std::sync::Arc;
 
-use switchboard_api::centrifugo::GivenChannel;
+use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_hooks::Verdict;
 use switchboard_hub::{ChannelName, Receipt, Subscription, Work};
 use switchboard_plane::ConnId;
@@ -283,12 +283,27 @@ pub(crate) fn on_end(core: &mut Core, id: ConnId, end: End) {
 }
 
 fn end(core: &mut Core, id: ConnId, session: Session, end: End) {
+    if let Some(ending) = core.identities.take_ending(id.index()) {
+        core.counters.closed_right.add(1);
+        return end_as(core, id, session, &ending);
+    }
     let (counter, code) = match end {
         End::Expired => (&core.counters.closed_expired, close::IDENTITY_EXPIRED),
         End::Revoked => (&core.counters.closed_right, close::FORBIDDEN),
     };
     counter.add(1);
     dispatch!(session, on_stop(core, id, code));
+}
+
+/// A backend says how a client ends. What Centrifugo's own codes mean, other clients do not know.
+fn end_as(core: &mut Core, id: ConnId, session: Session, ending: &Ending) {
+    if session.is_centrifuge() {
+        centrifuge::Centrifuge::end_as(core, id, ending);
+    } else if session.is_open_websocket() && ending.is_of_application() {
+        websocket::close(core, id, ending.code, &ending.reason);
+    } else {
+        dispatch!(session, on_stop(core, id, close::FORBIDDEN));
+    }
 }
 
 /// The server stops.

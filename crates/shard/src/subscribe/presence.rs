@@ -47,27 +47,28 @@ pub(crate) fn leaving(core: &mut Core, id: ConnId) {
 
 /// Announces it in one channel of a connection, or in all.
 fn announce(core: &mut Core, id: ConnId, only: Option<u16>, event: &str) {
-    if !core.config.namespaces.any_join_leave() {
+    let (namespaces, slot) = (&core.config.namespaces, id.index());
+    if !namespaces.any_join_leave() && core.terms.is_empty() {
         return;
     }
-    let namespaces = &core.config.namespaces;
-    let bound = |name: &ChannelName| {
+    let bound = |nth, name: &ChannelName| {
         let rules = namespaces.rules(namespaces.resolve(name)?);
-        rules.join_leave.then_some((name.clone(), rules.join_leave_per_second))
+        let is_told = core.terms.join_leave(slot, nth).unwrap_or(rules.join_leave);
+        is_told.then_some((nth, name.clone(), rules.join_leave_per_second))
     };
-    let names: Vec<(ChannelName, u32)> = joined_to(core, id)
+    let told: Vec<(u16, ChannelName, u32)> = joined_to(core, id)
         .filter(|(nth, _)| only.is_none_or(|only| only == *nth))
-        .filter_map(|(_, subscription)| bound(core.hub.name(subscription.channel)?))
+        .filter_map(|(nth, subscription)| bound(nth, core.hub.name(subscription.channel)?))
         .collect();
-    if names.is_empty() {
+    if told.is_empty() {
         return;
     }
     let connection = name_of(core, id);
-    let info = core.config.centrifuge.then(|| info_of(core, id));
-    for (name, per_second) in names {
+    for (nth, name, per_second) in told {
         let Some(channel) = channel_of(&name) else {
             continue;
         };
+        let info = core.config.centrifuge.then(|| info_of(core, id, Some(nth)));
         let text = serde_json::json!({ "event": event, "channel": name.as_str(), "connection": connection });
         let mut draft = Draft::new(Kind::Text, text.to_string().as_bytes())
             .with_content_type("application/json")
@@ -79,11 +80,13 @@ fn announce(core: &mut Core, id: ConnId, only: Option<u16>, event: &str) {
     }
 }
 
-/// What others are told of the client of a connection, as JSON.
-pub(crate) fn info_of(core: &Core, id: ConnId) -> String {
+/// What others are told of the client of a connection, as JSON; with what is said of it in the channel of one of
+/// its subscriptions.
+pub(crate) fn info_of(core: &Core, id: ConnId, nth: Option<u16>) -> String {
     let (client, slot) = (name_of(core, id), id.index());
     let user = core.identities.user(slot).unwrap_or_default();
-    Info::new(user, &client, core.identities.info(slot)).to_json()
+    let in_channel = nth.and_then(|nth| core.terms.info(slot, nth));
+    Info::new(user, &client, core.identities.info(slot)).in_channel(in_channel).to_json()
 }
 
 /// Names a connection in the whole server: shard, slot, generation. Centrifuge clients have names that

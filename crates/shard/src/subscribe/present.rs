@@ -31,7 +31,8 @@ pub(crate) fn add(core: &Core, query: &mut PresenceQuery) -> usize {
             (clients.bytes() - before, is_enough)
         }
         Found::Numbers { clients, users } => {
-            *clients += core.hub.report(core.now_ms, &query.channel).subscribers;
+            let subscribers = core.hub.report(core.now_ms, &query.channel).subscribers;
+            *clients += subscribers.saturating_sub(core.terms.hidden(&query.channel));
             let before = users.looked_at;
             count(core, &query.channel, users);
             ((users.looked_at - before) * size_of::<u64>() * 2, false)
@@ -46,10 +47,11 @@ pub(crate) fn add(core: &Core, query: &mut PresenceQuery) -> usize {
 
 /// Lists those who listen on this shard; false where not all have room.
 fn list(core: &Core, name: &ChannelName, clients: &mut Present) -> bool {
-    members(core, name, CLIENTS_MAX).all(|id| {
+    members(core, name, CLIENTS_MAX).all(|(id, nth)| {
         let (client, slot) = (name_of(core, id), id.index());
         let user = core.identities.user(slot).unwrap_or_default();
         let info = Info::new(user, &client, core.identities.info(slot));
+        let info = info.in_channel(core.terms.info(slot, nth));
         clients.push(&client, &info, CLIENTS_BYTES_MAX)
     })
 }
@@ -57,17 +59,22 @@ fn list(core: &Core, name: &ChannelName, clients: &mut Present) -> bool {
 /// Counts the users of those who listen on this shard. All without a name are one.
 fn count(core: &Core, name: &ChannelName, users: &mut Users) {
     let numbers = core.places.shared().users();
-    for id in members(core, name, COUNTED_MAX.saturating_sub(users.looked_at)) {
+    for (id, _) in members(core, name, COUNTED_MAX.saturating_sub(users.looked_at)) {
         let user = core.identities.user(id.index()).unwrap_or_default();
         users.looked_at += 1;
         users.numbers.insert(numbers.number(user));
     }
 }
 
-/// Up to `max` of those who listen to a channel on this shard.
-fn members(core: &Core, name: &ChannelName, max: usize) -> impl Iterator<Item = ConnId> {
-    core.hub.members(name, max).into_iter().filter_map(move |who| {
+/// Up to `max` of those who listen to a channel on this shard and show to others, each with its subscription.
+fn members(core: &Core, name: &ChannelName, max: usize) -> impl Iterator<Item = (ConnId, u16)> {
+    // Those who do not show leave as many places to others, but never make this much longer.
+    let hidden = usize::try_from(core.terms.hidden(name)).unwrap_or(max).min(max);
+    let members = core.hub.members(name, max + hidden).into_iter();
+    let shown = members.filter_map(move |who| {
         let connection = core.slab.at(who.conn)?;
-        has_joined(core, connection, who.nth).then_some(connection.id)
-    })
+        let shows = !core.terms.is_hidden(who.conn, who.nth);
+        (shows && has_joined(core, connection, who.nth)).then_some((connection.id, who.nth))
+    });
+    shown.take(max)
 }

@@ -79,6 +79,7 @@ fn unsubscribe(core: &mut Core, id: ConnId, nth: u16) {
     };
     core.clear_subscription(id, nth);
     core.identities.grants.remove(id.index(), nth);
+    core.terms.remove(id.index(), nth, core.hub.name(subscription.channel));
     let moved = core.hub.unsubscribe(core.now_ms, subscription, &mut core.exchange.outbox);
     core.follow(moved);
 }

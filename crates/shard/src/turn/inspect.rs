@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use switchboard_api::centrifugo::GivenChannel;
+use switchboard_api::centrifugo::{Ending, GivenChannel};
+use switchboard_dialects::centrifuge::Framing;
 use switchboard_hub::{ChannelName, SlowClient, SubscriberInfo, Subscription};
 use switchboard_plane::ConnId;
 
 use crate::command::Chosen;
-use crate::connection::Connection;
+use crate::connection::{Connection, EmulationSession};
 use crate::core::Core;
 use crate::identity::NEVER_S;
 use crate::session;
@@ -20,6 +21,8 @@ fn subscriber(core: &Core, connection: &Connection) -> SubscriberInfo {
         transport: connection.session.describe(),
         user: core.identities.user(connection.id.index()).map(str::to_owned),
         info: core.identities.info(connection.id.index()).map(<[u8]>::to_vec),
+        channel_info: None,
+        is_hidden: false,
     }
 }
 
@@ -31,18 +34,32 @@ pub(crate) fn of_user(core: &Core, user: &str, max: usize) -> (u64, Vec<Subscrib
 }
 
 /// Has some connections of a user end; says how many there are that were not to.
-pub(crate) fn disconnect(core: &mut Core, user: &str, only: &Chosen) -> u64 {
-    let slots = chosen(core, user, only);
-    slots.into_iter().filter(|slot| core.identities.revoke(*slot)).count() as u64
+pub(crate) fn disconnect(
+    core: &mut Core,
+    user: &str,
+    only: &Chosen,
+    ending: Option<&Arc<Ending>>,
+) -> u64 {
+    let ids = chosen(core, user, only).into_iter();
+    ids.filter(|id| core.identities.revoke(id.index(), ending.cloned())).count() as u64
 }
 
-/// Has some connections of a user end at another time; says how many there are.
-pub(crate) fn prolong(core: &mut Core, user: &str, only: &Chosen, until_s: Option<u32>) -> u64 {
-    let slots = chosen(core, user, only);
-    for slot in &slots {
-        core.identities.prolong(*slot, until_s.unwrap_or(NEVER_S));
+/// Says when some connections of a user end, and what others are told of them from now on; says how many there
+/// are.
+pub(crate) fn refresh(
+    core: &mut Core,
+    user: &str,
+    only: &Chosen,
+    (until_s, info): (Option<u32>, Option<&Arc<[u8]>>),
+) -> u64 {
+    let ids = chosen(core, user, only);
+    for id in &ids {
+        core.identities.prolong(id.index(), until_s.unwrap_or(NEVER_S));
+        if let Some(info) = info {
+            core.identities.set_info(id.index(), info);
+        }
     }
-    slots.len() as u64
+    ids.len() as u64
 }
 
 /// Subscribes some connections of a user to a channel; says how many have as many channels as they may.
@@ -58,37 +75,59 @@ pub(crate) fn take_away(core: &mut Core, user: &str, only: &Chosen, name: &Chann
     }
 }
 
-/// Those connections of a user whose clients ask for channels as they go. One that is named need not have shown
-/// whose it is.
+/// Those connections of a user whose clients ask for channels as they go.
 fn asking(core: &Core, user: &str, only: &Chosen) -> Vec<ConnId> {
-    let connections: Vec<ConnId> = if let Some(name) = only.only.as_deref() {
-        core.config.client_ids.find(core.shard, name).into_iter().collect()
-    } else {
-        let slots = chosen(core, user, only).into_iter();
-        slots.filter_map(|slot| core.slab.at(slot)).map(|connection| connection.id).collect()
-    };
-    let asks = |id: &ConnId| {
-        core.slab.get(*id).is_some_and(|it| it.session.is_begun_centrifuge())
-            && core.identities.user(id.index()).unwrap_or_default() == user
-    };
-    connections.into_iter().filter(asks).collect()
+    chosen(core, user, only).into_iter().filter(|id| is_asking(core, *id)).collect()
 }
 
-fn chosen(core: &Core, user: &str, only: &Chosen) -> Vec<u32> {
-    let is_chosen = |slot: &u32| {
-        core.slab.at(*slot).is_some_and(|connection| only.has(&name_of(core, connection.id)))
-    };
-    core.identities.of_user(user).filter(is_chosen).collect()
+fn is_asking(core: &Core, id: ConnId) -> bool {
+    core.slab.get(id).is_some_and(|connection| connection.session.is_begun_centrifuge())
+}
+
+/// Some connections of a user. A client that asks for channels as it goes is found by its name or its session
+/// also where it has not shown whose it is.
+fn chosen(core: &Core, user: &str, only: &Chosen) -> Vec<ConnId> {
+    let is_chosen = |id: &ConnId| only.has(&name_of(core, *id));
+    if let Some(id) = found(core, only) {
+        let is_its = |id: &ConnId| core.identities.user(id.index()).unwrap_or_default() == user;
+        return id
+            .into_iter()
+            .filter(|id| is_asking(core, *id) && is_its(id) && is_chosen(id))
+            .collect();
+    }
+    let of_user = core.identities.of_user(user).filter_map(|slot| core.slab.at(slot));
+    of_user.map(|connection| connection.id).filter(is_chosen).collect()
+}
+
+/// The connection of this shard that has the name or the session that is meant; none within it where it is
+/// another's. None where neither says where the connection is.
+fn found(core: &Core, only: &Chosen) -> Option<Option<ConnId>> {
+    if let Some(session) = only.session.as_deref() {
+        let session = EmulationSession::of_text(session);
+        let here = session.filter(|it| it.shard == core.shard && !it.is_outdated(core.accepted));
+        let id = here.map(|session| session.id);
+        return Some(id.filter(|id| is_emulated(core, *id)));
+    }
+    let name = only.only.as_deref()?;
+    core.config.client_ids.find(core.shard, name).map(Some)
+}
+
+/// Whether a connection has a session.
+fn is_emulated(core: &Core, id: ConnId) -> bool {
+    let framing = core.slab.get(id).and_then(|connection| connection.session.framing());
+    framing.is_some_and(|framing| framing != Framing::Message)
 }
 
 /// Up to `max` of those who listen to a channel on this shard.
 pub(crate) fn list(core: &Core, name: &ChannelName, max: usize) -> Vec<SubscriberInfo> {
     let members = core.hub.members(name, max);
-    members
-        .iter()
-        .filter_map(|who| core.slab.at(who.conn))
-        .map(|connection| subscriber(core, connection))
-        .collect()
+    let listed = members.iter().filter_map(|who| {
+        let one = subscriber(core, core.slab.at(who.conn)?);
+        let channel_info = core.terms.info(who.conn, who.nth).map(<[u8]>::to_vec);
+        let is_hidden = core.terms.is_hidden(who.conn, who.nth);
+        Some(SubscriberInfo { channel_info, is_hidden, ..one })
+    });
+    listed.collect()
 }
 
 /// Up to `max` of the clients that cannot keep up, those who are held back the longest first. Those

@@ -106,11 +106,12 @@ impl<P: Plane> Shard<P> {
             }
             Command::Slow { max, reply } => reply(inspect::slowest(&self.core, max)),
             Command::OfUser { user, max, reply } => reply(inspect::of_user(&self.core, &user, max)),
-            Command::Disconnect { user, only, reply } => {
-                reply(inspect::disconnect(&mut self.core, &user, &only));
+            Command::Disconnect { user, only, ending, reply } => {
+                reply(inspect::disconnect(&mut self.core, &user, &only, ending.as_ref()));
             }
-            Command::Prolong { user, only, until_s, reply } => {
-                reply(inspect::prolong(&mut self.core, &user, &only, until_s));
+            Command::Refresh { user, only, until_s, info, reply } => {
+                let news = (until_s, info.as_ref());
+                reply(inspect::refresh(&mut self.core, &user, &only, news));
             }
             Command::Give { user, only, given, reply } => {
                 reply(inspect::give(&mut self.core, &user, &only, &given));

@@ -13,7 +13,7 @@ use switchboard_plane::ConnId;
 use super::push::push;
 use super::reply::{refuse, reply};
 use super::{close, connected, history};
-use crate::connection::{Awaited, Beginning, Connecting, Reading, ResumeRequest};
+use crate::connection::{Awaited, Beginning, Connecting, Granted, Reading, ResumeRequest};
 use crate::core::Core;
 use crate::encoding::{Chain, Wanted};
 use crate::identity::{self, Shown};
@@ -180,6 +180,7 @@ fn tell_given(core: &mut Core, id: ConnId, beginning: &Beginning, is_lost: bool)
 /// A subscription that has begun.
 struct Begun {
     name: ChannelName,
+    granted: Granted,
     epoch: Epoch,
     offset: u64,
     was_recovering: bool,
@@ -225,6 +226,7 @@ impl Begun {
         }
         Some(Self {
             name,
+            granted: beginning.granted,
             epoch,
             offset: if recovered { beginning.offset } else { cursor },
             was_recovering,
@@ -238,11 +240,12 @@ impl Begun {
 
     fn result(&self) -> Subscribed<'_> {
         let publications = self.publications.iter();
+        let Granted { recovery, positioning } = self.granted;
         Subscribed {
-            recoverable: true,
-            positioned: true,
-            epoch: self.epoch.as_str(),
-            offset: self.offset,
+            recoverable: recovery,
+            positioned: positioning,
+            epoch: if positioning { self.epoch.as_str() } else { "" },
+            offset: if positioning { self.offset } else { 0 },
             was_recovering: self.was_recovering,
             recovered: self.recovered,
             publications: publications

@@ -1,6 +1,6 @@
 //! Joins and leaves in the channels of a client.
 
-use switchboard_dialects::centrifuge::Subscribe;
+use switchboard_auth::Overrides;
 use switchboard_hub::ChannelName;
 use switchboard_plane::ConnId;
 
@@ -8,19 +8,22 @@ use crate::core::Core;
 use crate::identity::{self, Shown};
 use crate::subscribe::{find, presence};
 
-/// The channel with the joins and leaves that a client hears beside the channel that it asks for: where it wants
-/// that, the namespace has them, and the client may listen to them. One that listens to them has them already.
+/// The channel with the joins and leaves that a client hears beside a channel: where it wants that, the channel has
+/// them, and the client may listen to them, or where a backend wants it. One that listens to them has them already.
 pub(super) fn wanted(
     core: &Core,
     id: ConnId,
     name: &ChannelName,
-    request: &Subscribe<'_>,
+    (asks, overrides): (bool, Overrides),
 ) -> Option<ChannelName> {
+    let is_forced = overrides.force_push_join_leave == Some(true);
     let namespaces = &core.config.namespaces;
-    if !request.join_leave || !namespaces.rules(namespaces.resolve(name)?).join_leave {
+    let are_there = namespaces.rules(namespaces.resolve(name)?).join_leave
+        || overrides.join_leave == Some(true);
+    if !is_forced && !(asks && are_there) {
         return None;
     }
     let presence = presence::channel_of(name)?;
-    let may = identity::may_subscribe(&core.config, Shown::by(core, id), &presence);
+    let may = is_forced || identity::may_subscribe(&core.config, Shown::by(core, id), &presence);
     (may && find(core, id, &presence).is_none()).then_some(presence)
 }

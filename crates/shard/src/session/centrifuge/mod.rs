@@ -7,6 +7,7 @@
 //! answered when they are done.
 
 mod begin;
+mod begun;
 mod close;
 mod commands;
 mod connect;
@@ -26,6 +27,7 @@ mod push;
 mod read;
 mod refresh;
 mod reply;
+mod right;
 mod server_side;
 mod stream;
 mod subscribe;
@@ -33,7 +35,7 @@ mod subscription_token;
 
 use std::sync::Arc;
 
-use switchboard_api::centrifugo::GivenChannel;
+use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_dialects::centrifuge::Framing;
 use switchboard_hooks::Verdict;
 use switchboard_hub::{ChannelName, Receipt, Subscription};
@@ -63,6 +65,11 @@ impl Centrifuge {
     /// A backend takes a channel away from its client.
     pub(super) fn take_away(core: &mut Core, id: ConnId, name: &ChannelName) {
         orders::take_away(core, id, name);
+    }
+
+    /// A backend wants its client gone, and says what that is told.
+    pub(super) fn end_as(core: &mut Core, id: ConnId, ending: &Ending) {
+        close::close_with(core, id, ending.code, &ending.reason);
     }
 
     /// The time of a subscription is over.

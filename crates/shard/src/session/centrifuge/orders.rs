@@ -15,9 +15,7 @@ use crate::subscribe::find;
 /// A client is to have a channel, at once or when its output is not parked. False where it has as many as it may.
 pub(super) fn give(core: &mut Core, id: ConnId, given: &Arc<GivenChannel>) -> bool {
     forget(core, id, &given.name);
-    let waiting = orders(core, id).filter(|order| matches!(order, Order::Give(_))).count();
-    let has = core.subscriptions(id).count() + waiting;
-    if find(core, id, &given.name).is_none() && has >= core.config.channels_per_connection_max {
+    if find(core, id, &given.name).is_none() && !has_room(core, id, given) {
         return false;
     }
     push(core, id, Order::Give(Arc::clone(given)));
@@ -27,6 +25,23 @@ pub(super) fn give(core: &mut Core, id: ConnId, given: &Arc<GivenChannel>) -> bo
         connection.settle(now_ms);
     }
     true
+}
+
+/// Whether a client may have one more channel beside those that it has and those that wait for it.
+fn has_room(core: &Core, id: ConnId, given: &GivenChannel) -> bool {
+    let (mut channels, mut info_bytes) = (0, 0);
+    let waiting = orders(core, id).filter_map(|order| match order {
+        Order::Give(given) => Some(&**given),
+        Order::TakeAway(_) => None,
+    });
+    for given in waiting.chain([given]) {
+        let options = &given.options;
+        let has_joins = options.overrides.force_push_join_leave == Some(true);
+        channels += 1 + usize::from(has_joins);
+        info_bytes += options.info.as_ref().map_or(0, |info| info.len());
+    }
+    core.subscriptions(id).count() + channels <= core.config.channels_per_connection_max
+        && core.terms.has_room(id.index(), None, info_bytes)
 }
 
 /// A client is to have a channel no more. While one of its subscriptions has not begun, that waits: nothing of it

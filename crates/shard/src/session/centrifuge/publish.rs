@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::hooks::{self, Decided};
 use crate::session::asking::{asked, go_on, take};
 use crate::session::publish::{self, PublishError};
-use crate::subscribe::presence::info_of;
+use crate::subscribe::{find, presence::info_of};
 
 /// A client publishes, to a channel that it need not listen to.
 pub(super) fn publish(core: &mut Core, id: ConnId, number: u32, request: &Publish<'_>) {
@@ -30,7 +30,7 @@ fn try_publish(
     let namespace = core.config.namespaces.resolve(&name).ok_or(ErrorCode::UnknownChannel)?;
     let may = publish::check_channel(core, id, namespace, &name).map_err(|error| code(&error))?;
     let payload = json(Kind::Text, data.get().as_bytes());
-    let draft = Draft::new(Kind::Text, &payload).with_info(&info_of(core, id));
+    let draft = Draft::new(Kind::Text, &payload).with_info(&info_in(core, id, &name));
     let own = asked(core, id).map(|asked| asked.number());
     let receipt =
         publish::publish_to(core, id, (name, may), draft, own).map_err(|error| code(&error))?;
@@ -40,6 +40,12 @@ fn try_publish(
         asked.await_receipt(&number.to_string());
     }
     Ok(())
+}
+
+/// What others are told of the client that publishes: with what is said of it in this channel, where it listens.
+fn info_in(core: &Core, id: ConnId, name: &ChannelName) -> String {
+    let own = core.terms.has(id.index()).then(|| find(core, id, name)).flatten();
+    info_of(core, id, own.map(|(nth, _)| nth))
 }
 
 fn code(error: &PublishError) -> ErrorCode {

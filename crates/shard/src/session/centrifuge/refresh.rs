@@ -62,9 +62,13 @@ pub(super) fn refresh(core: &mut Core, id: ConnId, number: u32, token: &[u8]) ->
 fn end_lost(core: &mut Core, id: ConnId, is_same: bool) {
     let (config, shown) = (&core.config, Shown::by(core, id));
     let is_lost = |(nth, name): (u16, &ChannelName)| {
+        let slot = id.index();
+        if core.watches.watched_by(slot, nth).is_some_and(|of| core.terms.pushes_joins(slot, of)) {
+            return false;
+        }
         let may = renewal::keeps(config, shown, is_same, name);
-        match core.identities.grants.get(id.index(), nth).map(|grant| grant.by) {
-            None => !may,
+        match core.identities.grants.get(slot, nth).map(|grant| grant.by) {
+            None | Some(GrantedBy::Hook) => !may,
             Some(GrantedBy::Identity) => !may || !shown.names(name),
             Some(GrantedBy::Backend | GrantedBy::Token) => false,
         }

@@ -4,17 +4,17 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use switchboard_api::centrifugo::GivenChannel;
-use switchboard_auth::{Claims, Opening};
+use switchboard_auth::{ChannelOptions, Claims, Opening};
 use switchboard_dialects::centrifuge::Recover;
 use switchboard_hub::{ChannelName, Start};
 use switchboard_plane::ConnId;
 
-use super::begin::start;
-use super::connected::GRACE_S;
+use super::begun::{begun, granted};
+use super::{begin, join_leave, subscription_token};
 use crate::connection::Beginning;
 use crate::core::Core;
-use crate::identity::{self, Grant, GrantedBy, NEVER_S};
-use crate::subscribe::{self, events, presence, watches};
+use crate::identity::{self, Grant, GrantedBy};
+use crate::subscribe::{self, presence};
 
 /// Why a client cannot have the channels that it is to have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,7 +29,7 @@ pub(super) enum NotGiven {
 /// namespaces let it listen. Names that stand for several are rights alone.
 pub(super) fn given(core: &Core, claims: &Claims) -> Result<Vec<ChannelName>, NotGiven> {
     let names: BTreeSet<&str> = claims.channels.exact().collect();
-    let mut given = Vec::new();
+    let (mut given, mut with_joins) = (Vec::new(), 0);
     for name in names {
         let name = ChannelName::new(name).map_err(|_| NotGiven::Unknown)?;
         let namespace = core.config.namespaces.resolve(&name).ok_or(NotGiven::Unknown)?;
@@ -38,10 +38,12 @@ pub(super) fn given(core: &Core, claims: &Claims) -> Result<Vec<ChannelName>, No
             return Err(NotGiven::Unknown);
         }
         if identity::may_subscribe(&core.config, Some(claims).into(), &name) {
+            let overrides = options(claims.opening.as_deref(), &name).overrides;
+            with_joins += usize::from(overrides.force_push_join_leave == Some(true));
             given.push(name);
         }
     }
-    if given.len() > core.config.channels_per_connection_max {
+    if given.len() + with_joins > core.config.channels_per_connection_max {
         return Err(NotGiven::TooMany);
     }
     Ok(given)
@@ -59,48 +61,47 @@ pub(super) fn subscribe(
     for name in names {
         let recover = had.get(name.as_str());
         let asked = recover.map_or(Start::Now, Recover::start);
-        let start = start(core, id, name, asked);
-        let options = opening.and_then(|opening| opening.channels.get(name.as_str()));
-        let end_s = options.and_then(|options| options.expires_at_s);
-        let end_s = end_s.and_then(|end_s| u32::try_from(end_s).ok());
-        let end_s = end_s.map_or(NEVER_S, |end_s| end_s.saturating_add(GRACE_S));
-        let Some(nth) = take(core, id, name, (GrantedBy::Identity, end_s)) else {
+        let offset = recover.map_or(0, |recover| recover.offset);
+        let options = options(opening, name);
+        let Some(beginning) =
+            take(core, id, name, (GrantedBy::Identity, &options), (asked, offset))
+        else {
             break;
         };
-        begins.push(Beginning {
-            nth,
-            start,
-            offset: recover.map_or(0, |recover| recover.offset),
-            rejects_unrecovered: false,
-            data: options.and_then(|options| options.data.clone()),
-            end_s: None,
-        });
+        begins.push(beginning);
     }
     begins
 }
 
 /// Subscribes a client to a channel that a backend gives it.
 pub(super) fn give(core: &mut Core, id: ConnId, given: &GivenChannel) -> Option<Beginning> {
-    let end_s = given.end_s.map_or(NEVER_S, |end_s| end_s.saturating_add(GRACE_S));
-    let (start, offset) = given.start;
-    let nth = take(core, id, &given.name, (GrantedBy::Backend, end_s))?;
-    let data = given.data.clone();
-    Some(Beginning { nth, start, offset, rejects_unrecovered: false, data, end_s: None })
+    take(core, id, &given.name, (GrantedBy::Backend, &given.options), given.start.clone())
 }
 
-/// Subscribes a client to a channel on another word than its own, until then.
+/// What is said of a channel that a client has from its beginning.
+fn options<'a>(opening: Option<&'a Opening>, name: &ChannelName) -> Cow<'a, ChannelOptions> {
+    let options = opening.and_then(|opening| opening.channels.get(name.as_str()));
+    options.map_or_else(Cow::default, Cow::Borrowed)
+}
+
+/// Subscribes a client to a channel on another word than its own. It has no wishes of its own, so it is granted
+/// what the backend does not take.
 fn take(
     core: &mut Core,
     id: ConnId,
     name: &ChannelName,
-    (by, end_s): (GrantedBy, u32),
-) -> Option<u16> {
+    (by, options): (GrantedBy, &ChannelOptions),
+    (asked, offset): (Start, u64),
+) -> Option<Beginning> {
+    let granted = granted(options, (false, false));
+    let start = if granted.recovery { begin::start(core, id, name, asked) } else { Start::Now };
+    let end_s = subscription_token::end_s(options.expires_at_s);
+    let presence = join_leave::wanted(core, id, name, (false, options.overrides));
     let nth = subscribe::subscribe_to(core, id, name)?;
-    watches::give_way(core, id, name);
     core.identities.grants.add(id.index(), Grant { nth, by, end_s });
-    presence::joined_one(core, id, nth);
-    events::joined_one(core, id, nth);
-    Some(nth)
+    begun(core, id, (nth, name), (options, granted), presence.as_ref());
+    let data = options.data.clone();
+    Some(Beginning { nth, start, offset, granted, rejects_unrecovered: false, data, end_s: None })
 }
 
 /// Whether the client did not ask for a channel that it listens to, so that it cannot ask for it anew.
@@ -108,6 +109,6 @@ pub(super) fn is(core: &Core, id: ConnId, nth: u16) -> bool {
     let grant = core.identities.grants.get(id.index(), nth);
     grant.is_some_and(|grant| match grant.by {
         GrantedBy::Identity | GrantedBy::Backend => true,
-        GrantedBy::Token => false,
+        GrantedBy::Token | GrantedBy::Hook => false,
     })
 }

@@ -55,13 +55,13 @@ pub(super) fn check(
     if is_ours { Ok(Some(claims)) } else { Err(Fault::Other) }
 }
 
-/// When a subscription ends whose token ends then: its client has some time for a new one.
-pub(super) fn end_s(claims: &SubscriptionClaims) -> u32 {
-    let end_s = claims.expires_at_s.and_then(|end_s| u32::try_from(end_s).ok());
+/// When a subscription ends that is granted until then: its client has some time for a new token.
+pub(super) fn end_s(expires_at_s: Option<u64>) -> u32 {
+    let end_s = expires_at_s.and_then(|end_s| u32::try_from(end_s).ok());
     end_s.map_or(NEVER_S, |end_s| end_s.saturating_add(GRACE_S))
 }
 
-/// `sub_refresh`: a new token of a subscription that began with one.
+/// `sub_refresh`: a new token of a subscription that began with one, or that a backend has granted.
 pub(super) fn refresh(
     core: &mut Core,
     id: ConnId,
@@ -70,8 +70,8 @@ pub(super) fn refresh(
 ) -> Progress {
     match try_refresh(core, id, request) {
         Ok(Some(claims)) => {
-            let ttl = ttl_s(core, claims.expires_at_s);
-            let refreshed = Reply::SubRefresh { expires: claims.expires_at_s.is_some(), ttl };
+            let end_s = claims.options.expires_at_s;
+            let refreshed = Reply::SubRefresh { expires: end_s.is_some(), ttl: ttl_s(core, end_s) };
             reply(core, id, number, &refreshed);
         }
         Ok(None) => {
@@ -92,13 +92,19 @@ fn try_refresh(
 ) -> Result<Option<SubscriptionClaims>, Option<ErrorCode>> {
     let name = ChannelName::new(&request.channel).map_err(|_| Some(ErrorCode::BadRequest))?;
     let (nth, _) = find(core, id, &name).ok_or(Some(ErrorCode::PermissionDenied))?;
-    let grant = core.identities.grants.get(id.index(), nth);
-    if core.identities.verifier.is_some() && grant.is_none_or(|it| it.by != GrantedBy::Token) {
+    let by = core.identities.grants.get(id.index(), nth).map(|grant| grant.by);
+    let is_granted = matches!(by, Some(GrantedBy::Token | GrantedBy::Hook));
+    if core.identities.verifier.is_some() && !is_granted {
         return Err(Some(ErrorCode::BadRequest));
     }
     match check(core, id, &name, (&request.token, Shower::Listener)) {
         Ok(Some(claims)) => {
-            core.identities.grants.prolong(id.index(), nth, end_s(&claims));
+            let (slot, info) = (id.index(), claims.options.info.clone());
+            if !core.terms.has_room(slot, Some(nth), info.as_ref().map_or(0, |info| info.len())) {
+                return Err(Some(ErrorCode::LimitExceeded));
+            }
+            core.identities.grants.renew(slot, nth, end_s(claims.options.expires_at_s));
+            core.terms.set_info(slot, nth, info);
             Ok(Some(claims))
         }
         Ok(None) => Err(Some(ErrorCode::NotAvailable)),

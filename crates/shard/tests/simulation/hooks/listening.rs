@@ -96,7 +96,7 @@ pub(crate) fn refresh() {
     pass(&mut single, 9);
     assert_eq!(desk.waiting(), 0);
     pass(&mut single, 4);
-    let until = Ok(Answer::Refreshed(Refreshed::Until(Some(30))));
+    let until = Ok(Answer::Refreshed(Refreshed::Until { end_s: Some(30), info: None }));
     let question = answer(&mut single, &desk, Hook::Refresh, until);
     assert_eq!(&*question.client().user, "7");
     pass(&mut single, 10);
