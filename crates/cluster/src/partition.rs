@@ -46,6 +46,8 @@ pub struct Partition {
     lacks_marker: bool,
     next_request: u64,
     asked: BTreeMap<RequestId, Asked>,
+    /// Empty between two calls; its memory is used again.
+    events: Vec<Event>,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Partition {
             lacks_marker: false,
             next_request: 0,
             asked: BTreeMap::new(),
+            events: Vec::new(),
         }
     }
 
@@ -275,10 +278,9 @@ impl Partition {
         self.asked.clear();
         self.wanting.clear();
         self.checks = Checks::default();
-        let mut events = Vec::new();
         for (channel, slot) in &mut self.channels {
-            slot.mirror.restart(&mut events);
-            out.extend(events.drain(..).map(|event| (channel.clone(), event)));
+            slot.mirror.restart(&mut self.events);
+            out.extend(self.events.drain(..).map(|event| (channel.clone(), event)));
             slot.queued_ms = slot.mirror.due_ms();
             self.wanting.extend(slot.queued_ms.map(|due_ms| (due_ms, channel.clone())));
         }
@@ -300,9 +302,8 @@ impl Partition {
             return;
         };
         let given = Circumstances { now_ms, epoch, rules: &self.rules.mirror };
-        let mut events = Vec::new();
-        act(&mut slot.mirror, &given, &mut events);
-        out.extend(events.into_iter().map(|event| (channel.clone(), event)));
+        act(&mut slot.mirror, &given, &mut self.events);
+        out.extend(self.events.drain(..).map(|event| (channel.clone(), event)));
         self.queue(channel);
     }
 

@@ -7,7 +7,9 @@ pub struct Retention {
     /// The stream's `max_msgs_per_subject`: the longest history and one more, so that the newest message is
     /// held where there is no history.
     pub messages_max: u64,
-    /// How long each message is kept. It is the history's time and some more: as long as a channel's newest
+    /// How long each message is kept: the same for all of a stream, or the oldest would not be the first to go,
+    /// on which the verdict about a resume relies. So where this is set, only nodes may have the right to publish
+    /// to a stream's subjects, and changing it takes a new stream. It is the history's time and some more: as long as a channel's newest
     /// message is held, a client that resumes can be told that it missed nothing.
     pub lifetime_ms: Option<u64>,
 }

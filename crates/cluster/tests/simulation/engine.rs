@@ -54,7 +54,12 @@ impl World {
     }
 
     /// Stores a message, notes it, and repeats it to all that listen.
-    fn store(&mut self, partition: u16, subject: &str, wire: Wire) -> Result<Accepted, (u16, u32)> {
+    pub(crate) fn store(
+        &mut self,
+        partition: u16,
+        subject: &str,
+        wire: Wire,
+    ) -> Result<Accepted, (u16, u32)> {
         let limits = (self.plan.duplicate_window_ms(), self.plan.retention.messages_max);
         let (life, stream) = &mut self.streams[usize::from(partition)];
         let life = *life;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use switchboard_cluster::Loss;
-use switchboard_hub::{Epoch, Position};
+use switchboard_hub::{ChannelName, Epoch, Position};
 
 /// What a stored message of a channel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +113,7 @@ impl Record {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) channel: &'static str,
+    pub(crate) name: ChannelName,
     /// The node that it listens on.
     pub(crate) node: Option<usize>,
     pub(crate) position: Option<Position>,
@@ -129,6 +130,7 @@ impl Client {
     pub(crate) fn new(channel: &'static str) -> Self {
         Self {
             channel,
+            name: crate::plan::channel(channel),
             node: None,
             position: None,
             attempt: 0,

@@ -1,11 +1,11 @@
 //! What happens in a run: at random first, and then until everybody has everything.
 
-use switchboard_cluster::Question;
+use switchboard_cluster::{Direction, Question};
 
-use crate::broker::Stream;
+use crate::broker::{Stream, Wire};
 use crate::network::Happening;
 use crate::node::Node;
-use crate::plan::{CHANNELS, channel};
+use crate::plan::{CHANNELS, channel, layout, subjects};
 use crate::world::World;
 
 impl World {
@@ -29,7 +29,8 @@ impl World {
             23..=25 => self.detach(client),
             26 if self.plan.deletions => self.delete(node),
             27 => self.ask_all(node),
-            28..=39 if self.random.percent(30) => self.fail(node),
+            28 if self.random.percent(30) => self.disturb(),
+            29..=39 if self.random.percent(30) => self.fail(node),
             _ => {}
         }
     }
@@ -60,6 +61,17 @@ impl World {
     fn delete(&mut self, node: usize) {
         let name = *self.random.pick(&CHANNELS);
         self.act(node, |it, now_ms, out| it.publish(now_ms, &channel(name), (None, None), out));
+    }
+
+    /// Somebody else writes to a channel's subject. Where messages expire nobody else may: `Retention` says why.
+    fn disturb(&mut self) {
+        if self.plan.retention.lifetime_ms.is_some() {
+            return;
+        }
+        let name = channel(CHANNELS[self.random.below(CHANNELS.len())]);
+        let subject = subjects().channel(Direction::In, &name);
+        let wire = Wire { headers: Vec::new(), payload: b"hi".to_vec() };
+        let _ = self.store(layout().place(&name).partition, &subject, wire);
     }
 
     fn ask_all(&mut self, node: usize) {

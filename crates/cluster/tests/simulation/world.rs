@@ -24,6 +24,9 @@ pub(crate) struct World {
     pub(crate) subscriptions: Vec<(Line, switchboard_cluster::Place)>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) nodes_made: u64,
+    /// When each node has something to do, and which have done something that clients may not have yet.
+    due_ms: Vec<u64>,
+    has_acted: Vec<bool>,
     pub(crate) clients: Vec<Client>,
     pub(crate) record: Record,
     pub(crate) serial: u64,
@@ -47,6 +50,8 @@ impl World {
             subscriptions: Vec::new(),
             nodes: Vec::new(),
             nodes_made: 0,
+            due_ms: vec![0; 3],
+            has_acted: vec![false; 3],
             clients: (0..plan.clients).map(client).collect(),
             record: Record::default(),
             serial: 0,
@@ -70,8 +75,9 @@ impl World {
     /// Lets time pass, and all that happens meanwhile happen.
     pub(crate) fn advance(&mut self, by_ms: u64) {
         let until_ms = self.now_ms + by_ms;
+        self.due_ms = self.nodes.iter().map(Node::due_ms).collect();
         loop {
-            let due = self.nodes.iter().map(Node::due_ms);
+            let due = self.due_ms.iter().copied();
             let next_ms = due.chain(self.network.next_ms()).min().unwrap_or(u64::MAX);
             if next_ms > until_ms {
                 break;
@@ -81,7 +87,7 @@ impl World {
                 self.happen(happening);
             }
             for index in 0..self.nodes.len() {
-                if self.nodes[index].due_ms() <= self.now_ms {
+                if self.due_ms[index] <= self.now_ms {
                     self.act(index, Node::work);
                 }
             }
@@ -124,6 +130,8 @@ impl World {
         for out in out {
             self.see_to(index, out);
         }
+        self.due_ms[index] = self.nodes[index].due_ms();
+        self.has_acted[index] = true;
         result
     }
 
@@ -201,18 +209,19 @@ impl World {
     pub(crate) fn feed(&mut self) {
         for client in 0..self.clients.len() {
             if let Some(index) = self.clients[client].node
+                && self.has_acted[index]
                 && self.nodes[index].frozen_until_ms <= self.now_ms
             {
                 while self.feed_one(index, client) {}
             }
         }
+        self.has_acted.fill(false);
     }
 
     /// Whether there may be more.
     fn feed_one(&mut self, index: usize, client: usize) -> bool {
-        let name = self.clients[client].channel;
         let node = &mut self.nodes[index];
-        let Some(log) = node.logs.get(&channel(name)) else { return false };
+        let Some(log) = node.logs.get(&self.clients[client].name) else { return false };
         let Some(head) = log.position() else {
             // The stream is being joined, or was lost.
             node.backfills.remove(&client);
@@ -235,6 +244,7 @@ impl World {
         if own.offset < log.begin || own.offset > log.head {
             let fill = Fill::new(own.epoch, own.offset, false, log.begin.max(own.offset));
             node.resume(client, self.clients[client].attempt, own.epoch, fill);
+            self.due_ms[index] = node.due_ms();
             return false;
         }
         let Some((position, entry)) = log.next(own.offset) else { return false };
@@ -298,7 +308,7 @@ impl World {
 
     /// All up to where the node's log begins is there, or was announced.
     fn resumed(&mut self, index: usize, client: usize) {
-        let log = &self.nodes[index].logs[&channel(self.clients[client].channel)];
+        let log = &self.nodes[index].logs[&self.clients[client].name];
         if let Some(own) = &mut self.clients[client].position
             && log.epoch == Some(own.epoch)
         {
