@@ -60,7 +60,8 @@ pub struct Fetched {
 pub struct Gap {
     /// Why.
     pub loss: Loss,
-    /// All that is missed is in this range.
+    /// All that is missed is in this range. Of a position that the stream has not reached nothing is known, and it
+    /// may be empty.
     pub missed: RangeInclusive<u64>,
 }
 
@@ -149,11 +150,13 @@ impl Fill {
             is_next
         });
         let is_proof = standing.last >= self.goal && head.is_none_or(|head| head <= last);
-        let is_done = last >= self.goal || is_proof;
+        let has_reached = last > self.after && last >= self.goal;
+        let is_done = has_reached || is_proof;
         let deletion = messages.iter().rfind(|message| message.is_deletion());
         let holding = Holding {
             epoch: self.epoch,
-            last: standing.last.max(last),
+            // What a client asks for need not be there.
+            last: if messages.is_empty() { standing.last } else { standing.last.max(last) },
             head: if messages.is_empty() { head } else { Some(last) },
             deletion: deletion.map(|message| message.sequence),
             holds_position,
@@ -192,3 +195,6 @@ impl Fill {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What happens in a run: at random first, and then until everybody has everything.
 
-use switchboard_cluster::{Direction, Question};
+use switchboard_cluster::{Control, Direction, Question, Say};
 
 use crate::broker::{Stream, Wire};
 use crate::network::Happening;
@@ -132,8 +132,12 @@ impl World {
         }
     }
 
-    /// A node is killed and starts again, and its clients go elsewhere.
+    /// A node ends, by its own will or not, and starts again, and its clients go elsewhere.
     fn restart(&mut self, node: usize) {
+        if self.random.percent(50) {
+            let leaving = Control::new(self.nodes[node].id, Say::Leaving);
+            self.say(node, &leaving.encode().unwrap());
+        }
         for client in self.clients.iter_mut().filter(|client| client.node == Some(node)) {
             client.node = None;
         }

@@ -175,7 +175,7 @@ impl World {
         self.network.put(at_ms, Happening::Call(line, call));
     }
 
-    fn say(&mut self, from: usize, bytes: &[u8]) {
+    pub(crate) fn say(&mut self, from: usize, bytes: &[u8]) {
         if !self.nodes[from].is_connected {
             return;
         }
