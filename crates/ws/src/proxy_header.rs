@@ -55,6 +55,14 @@ fn parse_line(received: &[u8]) -> Result<Option<ProxyHeader>, NoProxyHeader> {
         return if line.len() < LINE_BYTES_MAX { Ok(None) } else { Err(NoProxyHeader) };
     };
     let length = end + 1;
+    let text = line[..end].strip_suffix(b"\r").ok_or(NoProxyHeader)?;
+    if is_unknown(text) {
+        return Ok(Some(ProxyHeader { length, client: None }));
+    }
+    // The parser underneath takes a CR for a space, and a space for a CR.
+    if memchr::memchr(b'\r', text).is_some() {
+        return Err(NoProxyHeader);
+    }
     let header = v1::Header::try_from(&line[..length]).map_err(|_| NoProxyHeader)?;
     let client = match header.addresses {
         v1::Addresses::Unknown => None,
@@ -62,6 +70,13 @@ fn parse_line(received: &[u8]) -> Result<Option<ProxyHeader>, NoProxyHeader> {
         v1::Addresses::Tcp6(it) => Some((it.source_address, it.source_port).into()),
     };
     Ok(Some(ProxyHeader { length, client: client.map(canonical) }))
+}
+
+/// The proxy does not know whose the connection is. What it writes behind that means nothing, whatever it is (section
+/// 2.1 of the protocol); the parser underneath wants four words at most.
+fn is_unknown(text: &[u8]) -> bool {
+    text.strip_prefix(b"PROXY UNKNOWN")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b" "))
 }
 
 fn parse_binary(received: &[u8]) -> Result<Option<ProxyHeader>, NoProxyHeader> {
@@ -124,6 +139,8 @@ mod tests {
             (line("PROXY TCP6 ::ffff:192.0.2.1 ::1 12345 80\r\n"), Some("192.0.2.1:12345")),
             (line("PROXY UNKNOWN\r\n"), None),
             (line("PROXY UNKNOWN ffff::1 ::1 1 2\r\n"), None),
+            (line("PROXY UNKNOWN more words than addresses and ports have\r\n"), None),
+            (b"PROXY UNKNOWN \xff\r\r\n".to_vec(), None),
             (binary(0x21, 0x11, &IPV4, b""), Some("192.0.2.1:12345")),
             (binary(0x21, 0x11, &IPV4, &[4, 0, 2, 1, 2]), Some("192.0.2.1:12345")),
             (binary(0x21, 0x21, &ipv6(), b""), Some("[2001:db8::1]:12345")),
@@ -165,6 +182,10 @@ mod tests {
             "PROXY TCP4 192.0.2.1 127.0.0.1 65536 80\r\n",
             "PROXY TCP4  192.0.2.1 127.0.0.1 1 2\r\n",
             "PROXY TCP4 300.0.2.1 127.0.0.1 1 2\r\n",
+            "PROXY UNKNOWNS\r\n",
+            "PROXY UNKNOWN \n",
+            "PROXY TCP4 192.0.2.1 127.0.0.1 12345 80 \n",
+            "PROXY\rTCP4 192.0.2.1 127.0.0.1 12345 80\r\n",
             "PROXY UDP4 192.0.2.1 127.0.0.1 1 2\r\n",
             &long,
         ];

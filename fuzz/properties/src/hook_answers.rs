@@ -16,7 +16,7 @@ const REASON_BYTES_MAX: usize = 123;
 
 /// The input is the body of a response, to each question.
 pub fn check(data: &[u8]) {
-    let members = str::from_utf8(data).ok().and_then(|body| Members::of(body.trim_ascii()));
+    let members = str::from_utf8(data).ok().and_then(Members::of);
     for question in questions() {
         let verdict = read_response(&question, data, NOW_S);
         let Some(members) = &members else {

@@ -47,13 +47,17 @@ fn expected(header: &[u8]) -> Option<ProxyHeader> {
 /// Version 1: a line of text.
 #[expect(clippy::option_option, reason = "a header without a client is one")]
 fn line(header: &[u8]) -> Option<Option<SocketAddr>> {
-    let line = str::from_utf8(header).ok()?.strip_suffix("\r\n")?;
-    if header.len() > LINE_BYTES_MAX || line.contains(['\r', '\n']) {
+    let line = header.strip_suffix(b"\r\n")?;
+    if header.len() > LINE_BYTES_MAX || line.contains(&b'\n') {
         return None;
     }
+    // What stands behind it is to be ignored.
+    if line == b"PROXY UNKNOWN" || line.starts_with(b"PROXY UNKNOWN ") {
+        return Some(None);
+    }
+    let line = str::from_utf8(line).ok()?;
     let words: Vec<&str> = line.split(' ').collect();
     match words[..] {
-        ["PROXY", "UNKNOWN", ..] => Some(None),
         ["PROXY", family, source, destination, port, other] => {
             let is_right = |ip: IpAddr| ip.is_ipv4() == (family == "TCP4");
             let [source, destination]: [IpAddr; 2] =
