@@ -151,7 +151,7 @@ def test_what_cannot_be_given_is_an_error(given, start, plane, namespaces):
         (strict, {"channel": "nowhere:a"}, 102),
         (given, {"channel": "a/b"}, 107),
         (given, {"channel": ""}, 107),
-        (given, {"channel": "a", "session": "x"}, 108),
+        (given, {"channel": "a", "override": {"presence": True}}, 107),
         (given, {"channel": "a", "data": "x" * 20_000}, 107),
         (given, {"channel": "a", "expire_at": -1}, 107),
     ):

@@ -308,7 +308,7 @@ def test_a_hook_says_what_a_subscription_is_like_and_when_it_ends(serve, backend
 @pytest.mark.alone
 def test_a_subscription_that_a_hook_has_granted_ends(serve, backend):
     hooks = backend(subscribe=lambda _: {"result": {"expire_at": int(time.time()) + 2}})
-    server = serve(hooks.config("subscribe") + RULES)
+    server = serve(hooks.config("subscribe") + RULES, token_secret=SECRET)
     with RawCentrifuge(server) as client:
         begun = client.ask("subscribe", channel="asked:a")["subscribe"]
         assert begun["expires"] and begun["ttl"] <= 2

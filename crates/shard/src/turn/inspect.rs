@@ -88,28 +88,38 @@ fn is_asking(core: &Core, id: ConnId) -> bool {
 /// also where it has not shown whose it is.
 fn chosen(core: &Core, user: &str, only: &Chosen) -> Vec<ConnId> {
     let is_chosen = |id: &ConnId| only.has(&name_of(core, *id));
-    if let Some(id) = found(core, only) {
-        let is_its = |id: &ConnId| core.identities.user(id.index()).unwrap_or_default() == user;
-        return id
+    let is_its = |id: &ConnId| core.identities.user(id.index()).unwrap_or_default() == user;
+    match found(core, only) {
+        Found::Here(id) => [id]
             .into_iter()
             .filter(|id| is_asking(core, *id) && is_its(id) && is_chosen(id))
-            .collect();
+            .collect(),
+        Found::Elsewhere => Vec::new(),
+        Found::Unsaid => {
+            let of_user = core.identities.of_user(user).filter_map(|slot| core.slab.at(slot));
+            of_user.map(|connection| connection.id).filter(is_chosen).collect()
+        }
     }
-    let of_user = core.identities.of_user(user).filter_map(|slot| core.slab.at(slot));
-    of_user.map(|connection| connection.id).filter(is_chosen).collect()
 }
 
-/// The connection of this shard that has the name or the session that is meant; none within it where it is
-/// another's. None where neither says where the connection is.
-fn found(core: &Core, only: &Chosen) -> Option<Option<ConnId>> {
+/// What a name or a session says of where its connection is.
+enum Found {
+    Here(ConnId),
+    Elsewhere,
+    /// Nothing.
+    Unsaid,
+}
+
+fn found(core: &Core, only: &Chosen) -> Found {
     if let Some(session) = only.session.as_deref() {
         let session = EmulationSession::of_text(session);
         let here = session.filter(|it| it.shard == core.shard && !it.is_outdated(core.accepted));
-        let id = here.map(|session| session.id);
-        return Some(id.filter(|id| is_emulated(core, *id)));
+        let id = here.map(|session| session.id).filter(|id| is_emulated(core, *id));
+        return id.map_or(Found::Elsewhere, Found::Here);
     }
-    let name = only.only.as_deref()?;
-    core.config.client_ids.find(core.shard, name).map(Some)
+    let name = only.only.as_deref();
+    let id = name.and_then(|name| core.config.client_ids.find(core.shard, name));
+    id.map_or(Found::Unsaid, Found::Here)
 }
 
 /// Whether a connection has a session.

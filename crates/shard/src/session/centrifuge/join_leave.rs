@@ -20,7 +20,8 @@ pub(super) fn wanted(
     let namespaces = &core.config.namespaces;
     let are_there = namespaces.rules(namespaces.resolve(name)?).join_leave
         || overrides.join_leave == Some(true);
-    if !is_forced && !(asks && are_there) {
+    let is_wanted = is_forced || (asks && are_there);
+    if !is_wanted {
         return None;
     }
     let presence = presence::channel_of(name)?;

@@ -60,11 +60,11 @@ pub(super) fn subscribe(
     let mut begins = Vec::new();
     for name in names {
         let recover = had.get(name.as_str());
-        let asked = recover.map_or(Start::Now, Recover::start);
+        let start = begin::start(core, id, name, recover.map_or(Start::Now, Recover::start));
         let offset = recover.map_or(0, |recover| recover.offset);
         let options = options(opening, name);
         let Some(beginning) =
-            take(core, id, name, (GrantedBy::Identity, &options), (asked, offset))
+            take(core, id, name, (GrantedBy::Identity, &options), (start, offset))
         else {
             break;
         };
@@ -75,7 +75,7 @@ pub(super) fn subscribe(
 
 /// Subscribes a client to a channel that a backend gives it.
 pub(super) fn give(core: &mut Core, id: ConnId, given: &GivenChannel) -> Option<Beginning> {
-    take(core, id, &given.name, (GrantedBy::Backend, &given.options), given.start.clone())
+    take(core, id, &given.name, (GrantedBy::Backend, &given.options), given.start)
 }
 
 /// What is said of a channel that a client has from its beginning.
@@ -91,10 +91,10 @@ fn take(
     id: ConnId,
     name: &ChannelName,
     (by, options): (GrantedBy, &ChannelOptions),
-    (asked, offset): (Start, u64),
+    (start, offset): (Start, u64),
 ) -> Option<Beginning> {
     let granted = granted(options, (false, false));
-    let start = if granted.recovery { begin::start(core, id, name, asked) } else { Start::Now };
+    let start = if granted.recovery { start } else { Start::Now };
     let end_s = subscription_token::end_s(options.expires_at_s);
     let presence = join_leave::wanted(core, id, name, (false, options.overrides));
     let nth = subscribe::subscribe_to(core, id, name)?;
