@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use switchboard_auth::{Claims, Opening};
+use switchboard_auth::{ChannelOptions, Claims};
 use switchboard_hooks::{
     Answer, Client, Garbage, Payload, Question, Refreshed, Refusal, read_response,
 };
@@ -93,17 +93,20 @@ fn check_answer(question: &Question, answer: &Answer, result: Option<&Members<'_
         }
         (Question::Refresh { .. }, Answer::Refreshed(refreshed)) => match refreshed {
             Refreshed::Expired => {}
-            Refreshed::Until(until) => {
+            Refreshed::Until { end_s, info } => {
                 let result = result.expect("a backend that says so");
                 assert_ne!(result.get("expired"), Some("true"));
-                assert!(until.is_none_or(|until| until > NOW_S), "{until:?}");
+                assert!(end_s.is_none_or(|end_s| end_s > NOW_S), "{end_s:?}");
+                assert!(info.as_ref().is_none_or(|it| it.len() <= Claims::INFO_BYTES_MAX));
             }
         },
         (Question::Subscribe { .. }, Answer::Subscribed(told)) => {
-            assert!(told.as_ref().is_none_or(|it| it.bytes.len() <= Opening::DATA_BYTES_MAX));
-            let told = told.as_ref().filter(|it| it.bytes != b"null");
-            if let Some(told) = told {
-                assert_eq!(Some(told), payload(result, Kind::Text).as_ref());
+            let Some(options) = told else { return };
+            check_lengths(options);
+            assert!(options.expires_at_s.is_none_or(|at| at > NOW_S));
+            let data = options.data.as_deref().filter(|data| *data != b"null");
+            if let Some(data) = data {
+                assert_eq!(Some(data), payload(result, Kind::Text).as_ref().map(|it| &*it.bytes));
             }
         }
         (Question::Publish { payload: asked, .. }, Answer::Published(instead)) => {
@@ -122,10 +125,15 @@ fn check_claims(claims: &Claims) {
     assert!(claims.info.as_ref().is_none_or(|it| it.len() <= Claims::INFO_BYTES_MAX));
     assert!(claims.connection_expires_at_s.is_none_or(|at| at > NOW_S));
     let Some(opening) = &claims.opening else { return };
-    let is_short = |data: &Option<Box<[u8]>>| {
-        data.as_ref().is_none_or(|data| data.len() <= Opening::DATA_BYTES_MAX)
-    };
-    assert!(is_short(&opening.data) && opening.channels.values().all(|it| is_short(&it.data)));
+    let data = opening.data.as_ref();
+    assert!(data.is_none_or(|data| data.len() <= ChannelOptions::DATA_BYTES_MAX));
+    opening.channels.values().for_each(check_lengths);
+}
+
+fn check_lengths(options: &ChannelOptions) {
+    let (data, info) = (options.data.as_ref(), options.info.as_ref());
+    assert!(data.is_none_or(|data| data.len() <= ChannelOptions::DATA_BYTES_MAX));
+    assert!(info.is_none_or(|info| info.len() <= ChannelOptions::INFO_BYTES_MAX));
 }
 
 /// The payload in a result: bytes in base64, else JSON as it was written. Text stays text on its way through base64.

@@ -69,7 +69,7 @@ fn check_signed(payload: &[u8]) {
             assert_eq!(value["sub"].as_str().unwrap_or_default(), &*claims.user);
         }
         assert!(!claims.channel.is_empty());
-        assert!(claims.expires_at_s.is_none_or(|at| at > NOW_S));
+        assert!(claims.options.expires_at_s.is_none_or(|at| at > NOW_S));
         assert!(read.verify(NOW_S).is_err(), "a token of both kinds");
     }
     // Nobody else believes it, and nothing in it may change.
