@@ -59,8 +59,8 @@ fn parse_line(received: &[u8]) -> Result<Option<ProxyHeader>, NoProxyHeader> {
     if is_unknown(text) {
         return Ok(Some(ProxyHeader { length, client: None }));
     }
-    // The parser underneath takes a CR for a space, and a space for a CR.
-    if memchr::memchr(b'\r', text).is_some() {
+    // The parser underneath takes a CR for a space, a space for a CR, and ports with a sign.
+    if memchr::memchr2(b'\r', b'+', text).is_some() {
         return Err(NoProxyHeader);
     }
     let header = v1::Header::try_from(&line[..length]).map_err(|_| NoProxyHeader)?;
@@ -85,6 +85,10 @@ fn parse_binary(received: &[u8]) -> Result<Option<ProxyHeader>, NoProxyHeader> {
     };
     let length = FIXED_BYTES + usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
     if length > BYTES_MAX {
+        return Err(NoProxyHeader);
+    }
+    // Nobody knows, TCP over IPv4 and IPv6, and a Unix stream; connections with others are to be dropped (section 2.2).
+    if !matches!(fixed[13], 0x00 | 0x11 | 0x21 | 0x31) {
         return Err(NoProxyHeader);
     }
     let Some(whole) = received.get(..length) else {
@@ -185,6 +189,7 @@ mod tests {
             "PROXY UNKNOWNS\r\n",
             "PROXY UNKNOWN \n",
             "PROXY TCP4 192.0.2.1 127.0.0.1 12345 80 \n",
+            "PROXY TCP4 192.0.2.1 127.0.0.1 12345 +80\r\n",
             "PROXY\rTCP4 192.0.2.1 127.0.0.1 12345 80\r\n",
             "PROXY UDP4 192.0.2.1 127.0.0.1 1 2\r\n",
             &long,
@@ -196,6 +201,7 @@ mod tests {
             binary(0x11, 0x11, &IPV4, b""),
             binary(0x22, 0x11, &IPV4, b""),
             binary(0x21, 0x12, &IPV4, b""),
+            binary(0x21, 0x10, &IPV4, b""),
             binary(0x21, 0x41, &IPV4, b""),
             binary(0x21, 0x21, &IPV4, b""),
             binary(0x21, 0x11, &IPV4, &[0; 4_096]),

@@ -62,13 +62,18 @@ fn line(header: &[u8]) -> Option<Option<SocketAddr>> {
             let is_right = |ip: IpAddr| ip.is_ipv4() == (family == "TCP4");
             let [source, destination]: [IpAddr; 2] =
                 [source.parse().ok()?, destination.parse().ok()?];
-            let _: u16 = other.parse().ok()?;
+            number(other)?;
             let is_good =
                 matches!(family, "TCP4" | "TCP6") && is_right(source) && is_right(destination);
-            is_good.then_some(Some(SocketAddr::new(source, port.parse().ok()?)))
+            is_good.then_some(Some(SocketAddr::new(source, number(port)?)))
         }
         _ => None,
     }
+}
+
+/// A port, without leading zeros.
+fn number(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port: &u16| port.to_string() == text)
 }
 
 /// Version 2: 16 bytes, addresses, and what proxies add.
@@ -88,7 +93,7 @@ fn binary(header: &[u8]) -> Option<Option<SocketAddr>> {
     };
     let port = |at: usize| u16::from_be_bytes([rest[at], rest[at + 1]]);
     let client = match fixed[1] {
-        0x00 | 0x01 => None,
+        0x00 => None,
         0x11 => {
             let source: [u8; 4] = rest.get(..12)?[..4].try_into().ok()?;
             Some(SocketAddr::new(Ipv4Addr::from(source).into(), port(8)))
@@ -97,7 +102,7 @@ fn binary(header: &[u8]) -> Option<Option<SocketAddr>> {
             let source: [u8; 16] = rest.get(..36)?[..16].try_into().ok()?;
             Some(SocketAddr::new(Ipv6Addr::from(source).into(), port(32)))
         }
-        0x30 | 0x31 => {
+        0x31 => {
             rest.get(..216)?;
             None
         }
