@@ -17,9 +17,11 @@
 //!
 //! All of it is values: no socket, clock, thread or client of NATS. Time is an argument, of a clock that only
 //! grows; randomness too. What must be asked of the engine comes out as a [`Request`], and its answer goes in.
-//! Words as in NATS: subject, stream, sequence, leader, replica. What the brief of this crate called nodes is
-//! [`Members`] and [`Questions`], since who is there and who is asked change for different reasons; and a
-//! [`Partition`] stands around the mirrors, since an epoch, a check and a bound on requests are of a whole stream.
+//! Words as in NATS: subject, stream, sequence, leader, replica.
+//!
+//! A [`Partition`] stands around its mirrors, since an epoch, a round of checks and a bound on requests are of a
+//! whole stream. A mirror keeps no history: that is the log of the hub, as on a single node. Who is there
+//! ([`Members`]) and who is asked ([`Questions`]) are apart, since they change for different reasons.
 #![forbid(unsafe_code)]
 
 mod buffer;
