@@ -44,6 +44,13 @@ fn what_follows_a_position_that_is_held_is_all_there_is() {
 }
 
 #[test]
+fn what_reaches_the_goal_needs_no_proof() {
+    // The second replica lags, and the first has said everything.
+    let answer = fetched(&[10, 25], 0, Some(12), 12);
+    assert_eq!(take(&mut fill(), answer, Expiry::Never), (None, vec![25], true));
+}
+
+#[test]
 fn a_resume_takes_several_answers_and_its_gap_is_said_once() {
     let mut fill = fill();
     assert_eq!(fill.fetch(2), Fetch { from: 10, batch: 2 });
