@@ -13,6 +13,9 @@ const BYTES_MAX: usize = 4_096;
 /// Of version 2: up to its length.
 const FIXED_BYTES: usize = 16;
 
+/// Of version 2: version and command of a connection that is the proxy's own, such as a health check.
+const LOCAL: u8 = 0x20;
+
 const LINE_START: &[u8] = b"PROXY ";
 
 /// What begins a connection is no PROXY header, or one that is not understood.
@@ -88,18 +91,22 @@ fn parse_binary(received: &[u8]) -> Result<Option<ProxyHeader>, NoProxyHeader> {
         return Err(NoProxyHeader);
     }
     // Nobody knows, TCP over IPv4 and IPv6, and a Unix stream; connections with others are to be dropped (section 2.2).
-    if !matches!(fixed[13], 0x00 | 0x11 | 0x21 | 0x31) {
+    // Of the proxy's own connections nothing is looked at but the length.
+    let is_local = fixed[12] == LOCAL;
+    if !is_local && !matches!(fixed[13], 0x00 | 0x11 | 0x21 | 0x31) {
         return Err(NoProxyHeader);
     }
     let Some(whole) = received.get(..length) else {
         return Ok(None);
     };
+    if is_local {
+        return Ok(Some(ProxyHeader { length, client: None }));
+    }
     let header = v2::Header::try_from(whole).map_err(|_| NoProxyHeader)?;
     if header.protocol == v2::Protocol::Datagram {
         return Err(NoProxyHeader);
     }
     let client = match header.addresses {
-        _ if header.command == v2::Command::Local => None,
         v2::Addresses::IPv4(it) => Some((it.source_address, it.source_port).into()),
         v2::Addresses::IPv6(it) => Some((it.source_address, it.source_port).into()),
         v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
@@ -152,6 +159,7 @@ mod tests {
             (binary(0x21, 0x00, b"", b""), None),
             (binary(0x20, 0x00, b"", b""), None),
             (binary(0x20, 0x11, &IPV4, b""), None),
+            (binary(0x20, 0x41, b"health check", b""), None),
         ]
     }
 

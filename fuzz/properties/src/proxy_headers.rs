@@ -86,13 +86,14 @@ fn binary(header: &[u8]) -> Option<Option<SocketAddr>> {
     {
         return None;
     }
-    let is_local = match fixed[0] {
-        0x20 => true,
-        0x21 => false,
+    match fixed[0] {
+        // The proxy's own: whatever else it says means nothing.
+        0x20 => return Some(None),
+        0x21 => {}
         _ => return None,
-    };
+    }
     let port = |at: usize| u16::from_be_bytes([rest[at], rest[at + 1]]);
-    let client = match fixed[1] {
+    Some(match fixed[1] {
         0x00 => None,
         0x11 => {
             let source: [u8; 4] = rest.get(..12)?[..4].try_into().ok()?;
@@ -107,6 +108,5 @@ fn binary(header: &[u8]) -> Option<Option<SocketAddr>> {
             None
         }
         _ => return None,
-    };
-    Some(client.filter(|_| !is_local))
+    })
 }
