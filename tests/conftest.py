@@ -112,6 +112,24 @@ def channel():
 
 
 @pytest.fixture
+def room(channel):
+    """The same in the namespace `room`."""
+    return f"room:{channel}"
+
+
+@pytest.fixture
+def user(channel):
+    """A user that no other test knows."""
+    return f"user-{channel}"
+
+
+@pytest.fixture
+def serve(start, plane, shards, namespaces):
+    """A server with this configuration file and these keys."""
+    return lambda text="", **keys: start(plane, shards, config=namespaces(text), **keys)
+
+
+@pytest.fixture
 def backend():
     """Makes backends for hooks. They are stopped at the end, whatever they were doing."""
     made = []

@@ -21,21 +21,10 @@ publish = "anyone"
 """
 
 
-@pytest.fixture
-def serve(start, plane, shards, namespaces):
-    """A server with this configuration file and these keys."""
-    return lambda text="", **keys: start(plane, shards, config=namespaces(text), **keys)
-
-
 @pytest.fixture(scope="module")
 def rooms(start_shared, plane, shards, namespaces):
     """One server for the tests that leave it as it was; whoever listens in `room:` may publish there."""
     return start_shared(plane, shards, config=namespaces(OPEN))
-
-
-@pytest.fixture
-def room(channel):
-    return f"room:{channel}"
 
 
 # The SDKs.

@@ -18,11 +18,6 @@ def rooms(start_shared, plane, shards, namespaces):
     return start_shared(plane, shards, config=namespaces(""), token_secret=SECRET)
 
 
-@pytest.fixture
-def user(channel):
-    return f"user-{channel}"
-
-
 def disconnect(server, user, code=None, reason="", **fields):
     how = None if code is None else cent.Disconnect(code=code, reason=reason)
     api(server).disconnect(cent.DisconnectRequest(user=user, disconnect=how, **fields))

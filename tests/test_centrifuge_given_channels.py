@@ -20,16 +20,6 @@ def given(start_shared, plane, shards, namespaces):
     return start_shared(plane, shards, config=namespaces(RULES), **keys)
 
 
-@pytest.fixture
-def room(channel):
-    return f"room:{channel}"
-
-
-@pytest.fixture
-def user(channel):
-    return f"user-{channel}"
-
-
 def api(server):
     return cent.Client(server.internal("/api"), "none is needed")
 

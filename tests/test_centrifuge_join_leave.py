@@ -33,11 +33,6 @@ def rooms(start_shared, plane, shards, namespaces):
     return start_shared(plane, shards, config=namespaces(ROOMS), token_secret=SECRET)
 
 
-@pytest.fixture
-def room(channel):
-    return f"room:{channel}"
-
-
 def test_the_npm_sdk_hears_who_comes_and_goes(rooms, room):
     with NodeSdk(rooms, token=token("7", info={"name": "Ann"})) as client:
         own = client.wait_for("connected")["client"]

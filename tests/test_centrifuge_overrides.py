@@ -41,24 +41,8 @@ def rooms(start_shared, plane, shards, namespaces):
 
 
 @pytest.fixture
-def serve(start, plane, shards, namespaces):
-    """A server with this configuration file and these keys."""
-    return lambda text="", **keys: start(plane, shards, config=namespaces(text), **keys)
-
-
-@pytest.fixture
-def room(channel):
-    return f"room:{channel}"
-
-
-@pytest.fixture
 def quiet(channel):
     return f"quiet:{channel}"
-
-
-@pytest.fixture
-def user(channel):
-    return f"user-{channel}"
 
 
 def override(**values):

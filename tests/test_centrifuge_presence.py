@@ -35,11 +35,6 @@ def rooms(start_shared, plane, shards, namespaces):
     return start_shared(plane, shards, config=namespaces(ROOMS), token_secret=SECRET)
 
 
-@pytest.fixture
-def room(channel):
-    return f"room:{channel}"
-
-
 def listed(client, channel):
     return client.ask("presence", channel=channel)["presence"]["presence"]
 

@@ -26,17 +26,6 @@ def rooms(start_shared, plane, shards, namespaces):
     return start_shared(plane, shards, config=namespaces(RULES), token_secret=SECRET, channels_per_connection_max=64)
 
 
-@pytest.fixture
-def serve(start, plane, shards, namespaces):
-    """A server with this configuration file and these keys."""
-    return lambda text="", **keys: start(plane, shards, config=namespaces(text), **keys)
-
-
-@pytest.fixture
-def room(channel):
-    return f"room:{channel}"
-
-
 def test_a_client_has_the_channels_of_its_token_from_its_beginning(rooms, room):
     names = [f"{room}-{n}" for n in range(40)]
     options = {f"{room}-told": {"data": {"n": 1}}, "shut:a": {}, f"{room}-b*": {}}

@@ -33,21 +33,10 @@ PAGE, OTHER_PAGE = "https://app.example.org", "https://other.example.org"
 SMALL = 4_096  # the receive buffer of a client that reads slowly
 
 
-@pytest.fixture
-def serve(start, plane, shards, namespaces):
-    """A server with this configuration file and these keys."""
-    return lambda text="", **keys: start(plane, shards, config=namespaces(text), **keys)
-
-
 @pytest.fixture(scope="module")
 def rooms(start_shared, plane, shards, namespaces):
     """One server for the tests that leave it as it was; whoever listens in `room:` may publish there."""
     return start_shared(plane, shards, config=namespaces(OPEN), allowed_origins=[PAGE, OTHER_PAGE])
-
-
-@pytest.fixture
-def room(channel):
-    return f"room:{channel}"
 
 
 # The SDK.

@@ -31,17 +31,6 @@ def rooms(start_shared, plane, shards, namespaces):
     return start_shared(plane, shards, config=namespaces(rules), token_secret=SECRET)
 
 
-@pytest.fixture
-def serve(start, plane, shards, namespaces):
-    """A server with this configuration file and these keys."""
-    return lambda text="", **keys: start(plane, shards, config=namespaces(text), **keys)
-
-
-@pytest.fixture
-def room(channel):
-    return f"room:{channel}"
-
-
 def to(channel, sub="7", seconds=600, **claims):
     """A token for a subscription."""
     return token(sub, seconds, channel=channel, **claims)

@@ -26,12 +26,6 @@ publish = "hook"
 """
 
 
-@pytest.fixture
-def serve(start, plane, shards, namespaces):
-    """A server with this configuration file and these keys."""
-    return lambda text, **keys: start(plane, shards, config=namespaces(text), **keys)
-
-
 def close_of(client):
     """The code and the reason of the Close frame; what comes before does not matter."""
     while True:
