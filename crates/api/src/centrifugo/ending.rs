@@ -8,7 +8,7 @@ use super::error::CallError;
 /// Longest reason: what fits a Close frame beside its code (RFC 6455 section 5.5).
 const REASON_BYTES_MAX: usize = 123;
 
-/// What clients are told that a backend wants gone.
+/// The close code and reason for clients that a backend disconnects.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ending {
     /// The code of the Close frame: 4000 to 4999, or one of Centrifugo's own.

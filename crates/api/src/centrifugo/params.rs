@@ -60,7 +60,7 @@ pub struct OfUser {
     session: Option<String>,
     /// Connections that stay.
     whitelist: Option<Vec<String>>,
-    /// What the clients are told: `code`, 4000 to 4999 or one of Centrifugo's own, and `reason`.
+    /// The close code and reason of the clients: `code`, 4000 to 4999 or one of Centrifugo's own, and `reason`.
     #[schema(value_type = Option<Value>)]
     disconnect: Option<Box<RawValue>>,
     /// The connections end now.
