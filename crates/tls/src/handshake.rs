@@ -10,6 +10,7 @@ use rustls::{CipherSuite, Error, HandshakeKind};
 use crate::acceptor::{Acceptor, RecordLayer};
 use crate::error::{HandshakeError, RecordError};
 use crate::established::Established;
+use crate::exchange::{drain, feed};
 use crate::frame::Frame;
 use crate::records::Records;
 use crate::rustls_records::RustlsRecords;
@@ -48,30 +49,13 @@ impl Handshake {
             Err(_) => return Err(HandshakeError::NotTls),
         };
         self.has_begun = true;
-        let result = self.feed(&bytes[..frame.bytes]);
+        let result = feed(&mut self.connection, &bytes[..frame.bytes]);
         self.secrets.take_heard();
-        while self.connection.wants_write() {
-            // Writing to a vector cannot fail.
-            let Ok(written) = self.connection.write_tls(out) else { break };
-            if written == 0 {
-                break;
-            }
-        }
+        drain(&mut self.connection, out);
         result.map(|()| frame.bytes).map_err(|error| {
             forget_heard();
             refused(&error)
         })
-    }
-
-    fn feed(&mut self, mut record: &[u8]) -> Result<(), Error> {
-        while !record.is_empty() {
-            let taken = self.connection.read_tls(&mut record);
-            if !taken.is_ok_and(|taken| taken > 0) {
-                return Err(Error::General("rustls takes no more".to_owned()));
-            }
-            self.connection.process_new_packets()?;
-        }
-        Ok(())
     }
 
     /// Both sides know that the handshake is complete.

@@ -26,6 +26,7 @@ mod certificate;
 mod certificates;
 mod error;
 mod established;
+mod exchange;
 mod frame;
 mod handshake;
 mod keys;

@@ -3,6 +3,8 @@
 //! The server's side: it opens what a client sends and seals what it is sent. Between two calls it holds nothing of
 //! the stream; a record that is not whole stays with the caller, [`RECORD_BYTES_MAX`](crate::RECORD_BYTES_MAX) at most.
 
+use std::ops::Range;
+
 use crate::alert::{Alert, USER_CANCELED};
 use crate::error::RecordError;
 use crate::frame::{ContentType, Frame, HEADER_BYTES, PLAINTEXT_BYTES_MAX, TAG_BYTES, header};
@@ -53,10 +55,41 @@ pub enum End {
 }
 
 /// What a record was.
-enum Opened {
-    Data(usize),
+pub(crate) enum Opened {
+    /// Data, which stands there in the record now.
+    Data(Range<usize>),
     Other,
     Closed,
+}
+
+/// Opens all whole records of `bytes`, each by `open`, and joins their data at the beginning.
+pub(crate) fn open_all(
+    bytes: &mut [u8],
+    mut open: impl FnMut(ContentType, &mut [u8]) -> Result<Opened, RecordError>,
+) -> Decrypted {
+    let (mut plaintext, mut used, mut end) = (0, 0, None);
+    while end.is_none() {
+        let frame = match Frame::parse(&bytes[used..]) {
+            Ok(Some(frame)) if frame.bytes <= bytes.len() - used => frame,
+            Ok(_) => break,
+            Err(error) => {
+                end = Some(End::Failed(error));
+                break;
+            }
+        };
+        match open(frame.content_type, &mut bytes[used..used + frame.bytes]) {
+            Ok(Opened::Data(data)) => {
+                let length = data.len();
+                bytes.copy_within(used + data.start..used + data.end, plaintext);
+                plaintext += length;
+            }
+            Ok(Opened::Other) => {}
+            Ok(Opened::Closed) => end = Some(End::Closed),
+            Err(error) => end = Some(End::Failed(error)),
+        }
+        used += frame.bytes;
+    }
+    Decrypted { plaintext, used, end }
 }
 
 impl Records {
@@ -76,33 +109,10 @@ impl Records {
 
     /// Opens all whole records of `bytes`, in place. The plaintext comes to stand at the beginning.
     pub fn decrypt(&mut self, bytes: &mut [u8]) -> Decrypted {
-        let (mut plaintext, mut used) = (0, 0);
-        let mut end = None;
-        while end.is_none() {
-            let record = match Frame::parse(&bytes[used..]) {
-                Ok(Some(frame)) if frame.bytes <= bytes.len() - used => frame,
-                Ok(_) => break,
-                Err(error) => {
-                    end = Some(End::Failed(error));
-                    break;
-                }
-            };
-            match self.open(record.content_type, &mut bytes[used..used + record.bytes]) {
-                Ok(Opened::Data(length)) => {
-                    let start = used + HEADER_BYTES;
-                    bytes.copy_within(start..start + length, plaintext);
-                    plaintext += length;
-                }
-                Ok(Opened::Other) => {}
-                Ok(Opened::Closed) => end = Some(End::Closed),
-                Err(error) => end = Some(End::Failed(error)),
-            }
-            used += record.bytes;
-        }
-        Decrypted { plaintext, used, end }
+        open_all(bytes, |outer, record| self.open(outer, record))
     }
 
-    /// Opens one record. Data stands behind where its header was.
+    /// Opens one record, in place.
     fn open(&mut self, outer: ContentType, record: &mut [u8]) -> Result<Opened, RecordError> {
         if outer != ContentType::ApplicationData {
             return Err(RecordError::NotEncrypted);
@@ -131,7 +141,7 @@ impl Records {
             ContentType::ApplicationData if plaintext.is_empty() => self.count_without_data()?,
             ContentType::ApplicationData => {
                 self.without_data = 0;
-                return Ok(Opened::Data(plaintext.len()));
+                return Ok(Opened::Data(HEADER_BYTES..HEADER_BYTES + plaintext.len()));
             }
             ContentType::Handshake => {
                 self.count_without_data()?;

@@ -6,8 +6,8 @@ use rustls::server::ServerConnection;
 use rustls::{AlertDescription, Error};
 
 use crate::error::RecordError;
-use crate::frame::Frame;
-use crate::records::{Decrypted, End};
+use crate::exchange::{drain, feed};
+use crate::records::{Decrypted, Opened, open_all};
 
 /// A rustls connection behind the verbs of [`Records`](crate::Records).
 pub(crate) struct RustlsRecords(ServerConnection);
@@ -21,48 +21,21 @@ impl RustlsRecords {
 
     /// As [`Records::decrypt`](crate::Records::decrypt): rustls is given whole records only, so it holds nothing.
     pub(crate) fn decrypt(&mut self, bytes: &mut [u8]) -> Decrypted {
-        let (mut plaintext, mut used, mut end) = (0, 0, None);
-        while end.is_none() {
-            let record = match Frame::parse(&bytes[used..]) {
-                Ok(Some(frame)) if frame.bytes <= bytes.len() - used => frame.bytes,
-                Ok(_) => break,
-                Err(error) => {
-                    end = Some(End::Failed(error));
-                    break;
-                }
-            };
-            let opened = self.open(&bytes[used..used + record]);
-            used += record;
-            match opened {
-                // A record has less plaintext than bytes, so it fits before what follows.
-                Ok((data, is_closed)) => {
-                    bytes[plaintext..plaintext + data.len()].copy_from_slice(&data);
-                    plaintext += data.len();
-                    end = is_closed.then_some(End::Closed);
-                }
-                Err(error) => end = Some(End::Failed(error)),
-            }
-        }
-        Decrypted { plaintext, used, end }
+        open_all(bytes, |_, record| self.open(record))
     }
 
-    /// The data of one record, and whether the peer will send no more.
-    fn open(&mut self, mut record: &[u8]) -> Result<(Vec<u8>, bool), RecordError> {
-        let mut data = Vec::new();
-        let mut is_closed = false;
-        while !record.is_empty() {
-            let taken = self.0.read_tls(&mut record);
-            if !taken.is_ok_and(|taken| taken > 0) {
-                break;
+    /// Opens one record. rustls has read it when its data, which is shorter, takes its place.
+    fn open(&mut self, record: &mut [u8]) -> Result<Opened, RecordError> {
+        feed(&mut self.0, record).map_err(|error| failed(&error))?;
+        let mut length = 0;
+        loop {
+            match self.0.reader().read(&mut record[length..]) {
+                Ok(0) => return Ok(Opened::Closed),
+                Ok(read) => length += read,
+                // There is no more.
+                Err(_) => return Ok(Opened::Data(0..length)),
             }
-            let state = self.0.process_new_packets().map_err(|error| failed(&error))?;
-            is_closed |= state.peer_has_closed();
-            let start = data.len();
-            data.resize(start + state.plaintext_bytes_to_read(), 0);
-            let read = self.0.reader().read(&mut data[start..]).unwrap_or(0);
-            data.truncate(start + read);
         }
-        Ok((data, is_closed))
     }
 
     /// rustls has something to say: an alert, or a `KeyUpdate` that was asked for.
@@ -72,8 +45,7 @@ impl RustlsRecords {
 
     /// Appends what there is to say to `out`.
     pub(crate) fn seal_owed(&mut self, out: &mut Vec<u8>) {
-        // Writing to a vector cannot fail.
-        while self.0.wants_write() && self.0.write_tls(out).is_ok_and(|written| written > 0) {}
+        drain(&mut self.0, out);
     }
 
     pub(crate) fn seal(&mut self, plaintext: &[u8], out: &mut Vec<u8>) {
