@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::registered::seconds;
-use crate::value::{INFO_BYTES_MAX, value};
+use crate::value::{INFO_BYTES_MAX, object, value};
 use crate::{Overrides, TokenError};
 
 /// What a token or a backend says of a client's subscription.
@@ -53,11 +53,7 @@ impl ChannelOptions {
     /// When it is no JSON object, its end is not after `now_s` (Unix seconds), or a member is not what it must
     /// be.
     pub fn of_subscribe(json: &[u8], now_s: u64) -> Result<Self, TokenError> {
-        if json.first() != Some(&b'{') {
-            return Err(TokenError::Malformed);
-        }
-        let written: WrittenOptions =
-            serde_json::from_slice(json).map_err(|_| TokenError::Malformed)?;
+        let written: WrittenOptions = object(json).ok_or(TokenError::Malformed)?;
         let options = written.read()?;
         let is_over = options.expires_at_s.is_some_and(|at| at <= now_s);
         if is_over { Err(TokenError::Expired) } else { Ok(options) }

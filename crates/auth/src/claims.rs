@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::channel_options::data;
 use crate::opening;
-use crate::registered::{USER_BYTES_MAX, check_place, ends, object, seconds, user};
+use crate::registered::{USER_BYTES_MAX, check_place, claims, ends, seconds, user};
 use crate::value::{INFO_BYTES_MAX, value};
 use crate::{Opening, Patterns, TokenError};
 
@@ -67,7 +67,7 @@ impl Claims {
     /// When it is no JSON object, its end is not after `now_s` (Unix seconds), or a claim is not what it
     /// must be.
     pub fn of_connect(json: &[u8], now_s: u64) -> Result<Self, TokenError> {
-        let mut raw: RawClaims = object(json)?;
+        let mut raw: RawClaims = claims(json)?;
         let end = match seconds("expire_at", raw.expire_at.as_ref())? {
             None | Some(0) => None,
             Some(at) if at <= now_s => return Err(TokenError::Expired),

@@ -37,4 +37,5 @@ pub use pattern::Patterns;
 pub use presented::{Place, Presented};
 pub use subscription::SubscriptionClaims;
 pub use user_channels::{UserChannels, UserChannelsError};
+pub use value::object;
 pub use verifier::{OnUnknownKey, Unverified, Verifier};

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::value::object;
+
 /// What a backend says of a subscription in place of its namespace; none for what stays as it is there.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Overrides {
@@ -37,9 +39,7 @@ impl Overrides {
     /// Reads an object such as `{"presence": {"value": false}}`. Other members are read over. None where it is
     /// none.
     pub(crate) fn of_json(json: &RawValue) -> Option<Self> {
-        // The library would also take a list for the members in their order.
-        let written: Written =
-            json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok()).flatten()?;
+        let written: Written = object(json.get().as_bytes())?;
         let value = |flag: Option<Flag>| flag.map(|flag| flag.value.unwrap_or(false));
         Some(Self {
             presence: value(written.presence),

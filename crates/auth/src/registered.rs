@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::TokenError;
+use crate::value::object;
 
 /// Longest `sub`, in bytes.
 pub(crate) const USER_BYTES_MAX: usize = 255;
@@ -11,14 +12,9 @@ pub(crate) const USER_BYTES_MAX: usize = 255;
 /// How far the clocks of two machines may be apart, for `nbf`.
 const LEEWAY_S: u64 = 5;
 
-/// Reads claims, which are an object (RFC 7519 section 7.2). The library would also take a list for the members in
-/// their order, and does not look at bytes that it reads over.
-pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, TokenError> {
-    let json = str::from_utf8(json).map_err(|_| TokenError::Malformed)?;
-    if !json.trim_ascii_start().starts_with('{') {
-        return Err(TokenError::Malformed);
-    }
-    serde_json::from_str(json).map_err(|_| TokenError::Malformed)
+/// Reads claims, which are an object (RFC 7519 section 7.2).
+pub(crate) fn claims<T: DeserializeOwned>(json: &[u8]) -> Result<T, TokenError> {
+    object(json).ok_or(TokenError::Malformed)
 }
 
 /// When a token is no longer good, and when what was opened with it ends: `expire_at` where it is there (0 is

@@ -2,11 +2,19 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Longest `info`, in bytes.
 pub(crate) const INFO_BYTES_MAX: usize = 4_096;
+
+/// Reads an object of JSON; none where it is anything else. The library would also take a list for the members in
+/// their order, and does not look at bytes that it reads over.
+pub fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    let json = str::from_utf8(json).ok()?;
+    json.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(json).ok())?
+}
 
 /// What should be base64 is none.
 pub(crate) struct NotBase64;

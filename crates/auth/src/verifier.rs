@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::claims::RawClaims;
 use crate::keys::Key;
-use crate::registered::object;
+use crate::registered::claims;
 use crate::subscription::RawSubscription;
 use crate::{Claims, KeyError, KeySet, SubscriptionClaims, TokenError};
 
@@ -125,7 +125,7 @@ impl Unverified<'_> {
         let mut refused = TokenError::UnknownKey;
         for key in &self.keys {
             match payload(self.token, &self.header, key) {
-                Ok(payload) => return object(payload.get().as_bytes()),
+                Ok(payload) => return claims(payload.get().as_bytes()),
                 Err(error) => refused = error,
             }
         }

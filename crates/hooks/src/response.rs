@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use switchboard_auth::{ChannelOptions, Claims, TokenError, WrittenOptions};
+use switchboard_auth::{ChannelOptions, Claims, TokenError, WrittenOptions, object};
 use switchboard_hub::Kind;
 use thiserror::Error;
 
@@ -114,12 +114,6 @@ struct RawData<'a> {
     data: Option<&'a RawValue>,
     #[serde(default)]
     b64data: Option<String>,
-}
-
-/// Reads an object. The library would also take an array for a struct, and does not look at bytes that it reads over.
-fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    let json = str::from_utf8(json).ok()?;
-    json.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(json).ok())?
 }
 
 fn refused(error: &RawValue) -> Result<Refusal, Garbage> {

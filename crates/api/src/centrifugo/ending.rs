@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use switchboard_auth::object;
 
 use super::error::CallError;
 
@@ -31,10 +32,7 @@ impl Ending {
 
     /// Reads an object with `code` and `reason`.
     pub(super) fn of_json(json: &RawValue) -> Result<Self, CallError> {
-        // The library would also take a list for the members in their order.
-        let written: Option<Written> =
-            json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok()).flatten();
-        let Some(Written { code, reason }) = written else {
+        let Some(Written { code, reason }) = object(json.get().as_bytes()) else {
             return Err(CallError::bad_request("disconnect is no object with code and reason"));
         };
         let (code, reason) = (code.unwrap_or(0), reason.unwrap_or_default());
