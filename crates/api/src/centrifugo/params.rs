@@ -68,7 +68,7 @@ pub struct OfUser {
     /// When they end, in Unix seconds. 0 for never.
     #[schema(minimum = -9_223_372_036_854_775_808_i64, maximum = 9_223_372_036_854_775_807_i64)]
     expire_at: Option<i64>,
-    /// What others are told of the clients from now on: any JSON. That of the token stays if none.
+    /// The new `info` of the clients, which others see: any JSON. Without it, that of the token stays.
     #[schema(value_type = Option<Value>)]
     info: Option<Box<RawValue>>,
     /// The same as bytes in base64; an empty text counts as none.
@@ -138,12 +138,12 @@ impl OfUser {
         self.whitelist.iter().flatten().map(|client| client.as_str().into()).collect()
     }
 
-    /// What clients are told that are to go; what they are told otherwise if none.
+    /// The close code and reason for the clients; the default ones if none.
     pub fn ending(&self) -> Result<Option<Ending>, CallError> {
         self.disconnect.as_deref().map(Ending::of_json).transpose()
     }
 
-    /// What others are told of the clients from now on; what they were if none.
+    /// The new `info` of the clients; the present one stays if none.
     pub fn info(&self) -> Result<Option<Arc<[u8]>>, CallError> {
         let (info, b64info) = (self.info.clone(), self.b64info.clone().map(Value::String));
         let written = WrittenOptions { info, b64info, ..WrittenOptions::default() };

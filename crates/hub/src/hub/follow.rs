@@ -47,7 +47,7 @@ impl Hub {
             self.lose_home(index, stream.before, out);
         }
         for publication in stream.publications {
-            self.follow_next(now_ms, name, publication, out);
+            self.take_next(now_ms, index, publication, out);
         }
     }
 
@@ -61,7 +61,16 @@ impl Hub {
         publication: Arc<Publication>,
         out: &mut Outbox,
     ) -> bool {
-        let Some(index) = self.find(name) else { return false };
+        self.find(name).is_some_and(|index| self.take_next(now_ms, index, publication, out))
+    }
+
+    fn take_next(
+        &mut self,
+        now_ms: u64,
+        index: u32,
+        publication: Arc<Publication>,
+        out: &mut Outbox,
+    ) -> bool {
         let (channel, position) = (&self.table[index], publication.position());
         if channel.epoch != position.epoch || position.offset <= channel.log().head() {
             return false;
@@ -94,15 +103,11 @@ impl Hub {
         out: &mut Outbox,
     ) {
         let Stream { epoch, before, publications, dropped_ms } = stream;
-        let index = self.open_followed(name, epoch);
+        let hash = self.router.hash(name) as u32;
+        let index = self.insert(name, hash, epoch, Role::Home(Home::default()));
         self.table[index].set_log(Log::seeded(before, publications, dropped_ms));
         self.log_grew(now_ms, index);
         self.settle(now_ms, index, out);
-    }
-
-    fn open_followed(&mut self, name: &ChannelName, epoch: Epoch) -> u32 {
-        let hash = self.router.hash(name) as u32;
-        self.insert(name, hash, epoch, Role::Home(Home::default()))
     }
 
     fn lose_home(&mut self, index: u32, until: u64, out: &mut Outbox) {
