@@ -62,6 +62,7 @@ impl SimShard {
         let common = Common {
             config: Arc::new(config(connections_max as u32)),
             handles: switchboard_shard::Handle::set(1),
+            gateway: None,
             router: Router::new(1),
             admission: Arc::new(Admission::new(rules)),
             api: Arc::new(Api::new(ApiConfig::default(), Box::new(Nobody))),
@@ -107,7 +108,7 @@ impl SimShard {
     pub fn publish(&mut self, channel: &ChannelName, draft: &Draft) {
         let (name, draft) = (channel.clone(), draft.clone());
         let reply = Box::new(|receipt| {
-            std::hint::black_box(receipt);
+            let _ = std::hint::black_box(receipt);
         });
         self.common.handles[0].send(Command::Publish { name, draft, reply });
     }
@@ -147,6 +148,7 @@ fn config(connections_max: u32) -> Config {
         head: HeadLimits::default(),
         message: MessageLimits::default(),
         channels_per_connection_max: 128,
+        shares_channels: false,
         hub: Limits::default(),
         namespaces: NamespaceRules::new(&namespaces),
         allowed_origins: Vec::new(),

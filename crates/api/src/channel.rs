@@ -52,6 +52,13 @@ impl ChannelInfo {
         (status_of(receipt), info)
     }
 
+    /// The same with those that other machines have.
+    #[must_use]
+    pub fn with_more_subscribers(mut self, more: u64) -> Self {
+        self.subscribers = self.subscribers.saturating_add(more);
+        self
+    }
+
     /// The sum of what all shards report; none if no shard knows the channel.
     pub fn of_reports(reports: &[ShardReport], now_ms: u64) -> Option<Self> {
         let subscribers = reports.iter().map(|report| report.subscribers).sum();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use switchboard_hub::{ChannelName, NameError};
+use switchboard_hub::{ChannelName, NameError, Unpublished};
 use switchboard_ws::head::HeadError;
 use utoipa::ToSchema;
 
@@ -114,6 +114,20 @@ impl ApiError {
     /// 503: the lines behind one that a shard did not answer.
     pub fn not_tried() -> Self {
         Self::new(503, "not_tried", "not tried, since a shard did not answer an earlier line")
+    }
+
+    /// The engine that several machines share has not taken a change of a channel.
+    pub fn unpublished(error: Unpublished) -> Self {
+        let (status, code) = match error {
+            Unpublished::Unavailable { .. } => (503, "engine_unavailable"),
+            Unpublished::Unanswered => (503, "no_answer"),
+            Unpublished::TooLarge { .. } => (413, "too_large"),
+            // The last two are of Centrifugo's API, which has errors of its own.
+            Unpublished::Refused { .. } | Unpublished::Versioned | Unpublished::HistoryStays => {
+                (502, "engine_refused")
+            }
+        };
+        Self::new(status, code, error.to_string())
     }
 
     /// 408: the body took too long.

@@ -18,6 +18,7 @@ pub mod lines;
 mod meta;
 mod metric;
 mod outcome;
+mod scope;
 
 pub use access::{AccessRules, ApiKey, Granted};
 pub use channel::{ChannelInfo, accepts_json, channel_in};
@@ -27,6 +28,7 @@ pub use item::{Item, ItemLimits};
 pub use meta::{Meta, media_type};
 pub use metric::{HistogramCounts, Kind, Metric, Unit};
 pub use outcome::{Outcome, write_outcome};
+pub use scope::{NODE_SCOPE, SCOPE};
 
 /// The media type of batches and their results.
 pub const NDJSON: &str = "application/x-ndjson";

@@ -2,11 +2,10 @@
 //!
 //! It is JSON. There are one heartbeat a second from each node and a few questions of people and backends, so
 //! bytes do not matter, and who looks at the subject with the engine's own tools can read what goes on.
-//! Reading is strict: another version, an unknown field, a list or text that is too long is an error, and
+//! Reading is strict: another version, an unknown field, a text that is too long is an error, and
 //! nothing of the message is used.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use switchboard_hub::ChannelName;
+use serde::{Deserialize, Serialize};
 
 use crate::{Fingerprint, NodeId};
 
@@ -14,12 +13,10 @@ use crate::{Fingerprint, NodeId};
 const VERSION: u8 = 1;
 /// The bytes of a message. The engine takes 1 MiB.
 pub const CONTROL_BYTES_MAX: usize = 512 << 10;
-/// The bytes of a name, a user or another word.
+/// The bytes of a name or another word.
 const WORD_BYTES_MAX: usize = 1_024;
-/// The bytes of what a client's token says to others.
-const INFO_BYTES_MAX: usize = 16 << 10;
-/// The length of a list.
-pub const LIST_MAX: usize = 1_000;
+/// The bytes of a path and its query: a user and a channel, percent-encoded, fit.
+const TARGET_BYTES_MAX: usize = 16 << 10;
 
 /// A message from one node to all, or to the one that asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,93 +61,26 @@ pub enum Say {
     },
 }
 
-/// What a node asks all others.
+/// What a node asks all others: a request of the internal API, which each answers for itself alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Question {
-    /// Who is subscribed to a channel.
-    Presence {
-        /// Which.
-        #[serde(with = "channel_name")]
-        channel: ChannelName,
-        /// How many of them to list; at most [`LIST_MAX`].
-        max: u16,
-    },
-    /// How many are subscribed to a channel.
-    Count {
-        /// Which.
-        #[serde(with = "channel_name")]
-        channel: ChannelName,
-    },
-    /// End connections of a user.
-    Disconnect {
-        /// Whose.
-        user: Box<str>,
-        /// Which of them.
-        only: Only,
-    },
-    /// End subscriptions of a user.
-    Unsubscribe {
-        /// Whose.
-        user: Box<str>,
-        /// Which of its connections.
-        only: Only,
-        /// To which channel.
-        #[serde(with = "channel_name")]
-        channel: ChannelName,
-    },
-    /// How a node is.
-    Info,
-}
-
-/// Some connections of a user, by their names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Only {
-    /// This one alone; all if none.
-    pub client: Option<Box<str>>,
-    /// Not these.
-    pub but: Vec<Box<str>>,
+pub struct Question {
+    /// The method of HTTP.
+    pub method: Box<str>,
+    /// Path and query.
+    pub target: Box<str>,
+    /// The body.
+    pub body: Box<str>,
 }
 
 /// What a node answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Answered {
-    /// Who is subscribed.
-    Presence {
-        /// How many.
-        subscribers: u64,
-        /// Some of them.
-        clients: Vec<Present>,
-    },
-    /// How many there are, or were affected.
-    Number(u64),
-    /// How it is.
-    Info {
-        /// What people call the node.
-        name: Box<str>,
-        /// The version of the server.
-        version: Box<str>,
-        /// How long it has run.
-        uptime_s: u64,
-        /// Its open connections.
-        connections: u64,
-        /// Channels that have subscribers there.
-        channels: u64,
-    },
-}
-
-/// A subscriber.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Present {
-    /// The connection's name.
-    pub client: Box<str>,
-    /// Who its token names.
-    pub user: Option<Box<str>>,
-    /// What its token says to others, as it was given.
-    pub info: Option<Box<str>>,
+pub struct Answered {
+    /// The status of HTTP.
+    pub status: u16,
+    /// The body.
+    pub body: Box<str>,
 }
 
 impl Control {
@@ -203,8 +133,8 @@ pub enum ControlError {
     /// It is not JSON, or says something that this version does not know.
     #[error("the message cannot be read")]
     Malformed,
-    /// A text or list in it is too long.
-    #[error("the message has a text or a list that is too long")]
+    /// A text in it is too long.
+    #[error("the message has a text that is too long")]
     TooLong,
 }
 
@@ -212,63 +142,18 @@ impl Say {
     fn check(&self) -> Result<(), ControlError> {
         let is_bounded = match self {
             Self::Heartbeat { name, .. } => is_word(name),
-            Self::Leaving => true,
-            Self::Ask { question, .. } => question.is_bounded(),
-            Self::Answer { answer, .. } => answer.is_bounded(),
+            Self::Ask { question, .. } => {
+                is_word(&question.method) && question.target.len() <= TARGET_BYTES_MAX
+            }
+            // The whole is bounded.
+            Self::Leaving | Self::Answer { .. } => true,
         };
         is_bounded.then_some(()).ok_or(ControlError::TooLong)
     }
 }
 
-impl Question {
-    fn is_bounded(&self) -> bool {
-        match self {
-            Self::Presence { max, .. } => usize::from(*max) <= LIST_MAX,
-            Self::Count { .. } | Self::Info => true,
-            Self::Disconnect { user, only } | Self::Unsubscribe { user, only, .. } => {
-                let words = only.client.iter().chain(&only.but).chain([user]);
-                only.but.len() <= LIST_MAX && words.into_iter().all(|word| is_word(word))
-            }
-        }
-    }
-}
-
-impl Answered {
-    fn is_bounded(&self) -> bool {
-        match self {
-            Self::Presence { clients, .. } => {
-                clients.len() <= LIST_MAX && clients.iter().all(Present::is_bounded)
-            }
-            Self::Number(_) => true,
-            Self::Info { name, version, .. } => is_word(name) && is_word(version),
-        }
-    }
-}
-
-impl Present {
-    fn is_bounded(&self) -> bool {
-        let info_bytes = self.info.as_ref().map_or(0, |info| info.len());
-        is_word(&self.client)
-            && self.user.as_ref().is_none_or(|user| is_word(user))
-            && info_bytes <= INFO_BYTES_MAX
-    }
-}
-
 fn is_word(text: &str) -> bool {
     text.len() <= WORD_BYTES_MAX
-}
-
-mod channel_name {
-    use super::{ChannelName, Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(name: &ChannelName, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(name.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ChannelName, D::Error> {
-        let text = String::deserialize(from)?;
-        ChannelName::new(&text).map_err(serde::de::Error::custom)
-    }
 }
 
 #[cfg(test)]

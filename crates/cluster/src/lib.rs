@@ -1,4 +1,4 @@
-//! The protocol of a node towards a sequencing stream engine, `JetStream` of NATS, by which nodes share channels.
+//! The protocol of a node towards a sequencing stream engine, JetStream of NATS, by which nodes share channels.
 //!
 //! The engine's stream is the sequencer: a publication's offset is its sequence there, so all nodes have one order
 //! and any of them can resume a client. What the stream stores it repeats to all nodes that listen, and that is
@@ -47,9 +47,7 @@ mod subject;
 mod time_stamp;
 
 pub use buffer::BufferBounds;
-pub use control::{
-    Answered, CONTROL_BYTES_MAX, Control, ControlError, LIST_MAX, Only, Present, Question, Say,
-};
+pub use control::{Answered, CONTROL_BYTES_MAX, Control, ControlError, Question, Say};
 pub use fill::{Fetch, Fetched, Fill, Filled, Gap, Standing};
 pub use fingerprint::Fingerprint;
 pub use interest::{Interest, Subscribe};

@@ -75,6 +75,19 @@ impl<'a> From<&'a Publication> for Content<'a> {
     }
 }
 
+impl<'a> From<&'a Draft> for Content<'a> {
+    fn from(draft: &'a Draft) -> Self {
+        Self {
+            kind: draft.kind(),
+            payload: draft.payload(),
+            content_type: draft.content_type(),
+            event: draft.event(),
+            info: draft.info(),
+            tags: draft.tags(),
+        }
+    }
+}
+
 /// The headers of a deletion, as [`Content::headers`]. Its body is empty.
 pub fn deletion_headers(epoch: Epoch, id: &str, lifetime_s: Option<u32>) -> Headers {
     let mut headers = common("deletion", epoch, id, lifetime_s);

@@ -44,7 +44,7 @@ pub struct PublishingRules {
     pub messages_max: usize,
     /// So many bytes on the engine's wire.
     pub bytes_max: usize,
-    /// So many bytes of one message: the engine's `max_payload`.
+    /// So many bytes of one message. The engine's `max_payload` may be less.
     pub message_bytes_max: usize,
     /// When it is sent again.
     pub retry_ms: u64,
@@ -117,6 +117,8 @@ pub enum Failure {
 pub struct Publishing {
     rules: PublishingRules,
     is_connected: bool,
+    /// Of one message: what the rules and the server allow.
+    message_bytes_max: usize,
     last_id: u64,
     /// The oldest first.
     in_flight: BTreeMap<PublicationId, InFlight>,
@@ -142,6 +144,7 @@ impl Publishing {
         Ok(Self {
             rules,
             is_connected: false,
+            message_bytes_max: rules.message_bytes_max,
             last_id: 0,
             in_flight: BTreeMap::new(),
             bytes: 0,
@@ -149,14 +152,22 @@ impl Publishing {
         })
     }
 
+    /// Half of what may be under way is: publishers had better wait, for there is room for those that cannot.
+    pub fn is_full(&self) -> bool {
+        self.in_flight.len() >= self.rules.messages_max / 2
+            || self.bytes >= self.rules.bytes_max / 2
+    }
+
     /// The messages under way, and their bytes.
     pub fn load(&self) -> (usize, usize) {
         (self.in_flight.len(), self.bytes)
     }
 
-    /// The connection is there. What is under way is sent again, in its order.
-    pub fn on_connected(&mut self, now_ms: u64) {
+    /// The connection is there, to a server that takes messages of so many bytes. What is under way is sent again,
+    /// in its order.
+    pub fn on_connected(&mut self, now_ms: u64, max_payload: usize) {
         self.is_connected = true;
+        self.message_bytes_max = self.rules.message_bytes_max.min(max_payload);
         let ids: Vec<_> = self.in_flight.keys().copied().collect();
         for id in ids {
             self.retry_at(now_ms, id);
@@ -175,8 +186,8 @@ impl Publishing {
             return Err(Refused::Away { retry_after_ms });
         }
         let bytes = wire_bytes(&outgoing.headers, &outgoing.payload);
-        if bytes > self.rules.message_bytes_max {
-            return Err(Refused::TooLarge { bytes_max: self.rules.message_bytes_max });
+        if bytes > self.message_bytes_max {
+            return Err(Refused::TooLarge { bytes_max: self.message_bytes_max });
         }
         if self.in_flight.len() >= self.rules.messages_max
             || self.bytes + bytes > self.rules.bytes_max

@@ -116,6 +116,14 @@ mod tests {
         NodeId::from_random(id)
     }
 
+    fn question() -> Question {
+        Question { method: "GET".into(), target: "/users/a".into(), body: "".into() }
+    }
+
+    fn answered(status: u64) -> Answered {
+        Answered { status: status as u16, body: "{}".into() }
+    }
+
     fn members(ids: impl IntoIterator<Item = u64>) -> Members {
         let retention = Retention::default();
         let fingerprint =
@@ -130,29 +138,29 @@ mod tests {
     #[test]
     fn a_question_ends_when_all_have_answered() {
         let (mut questions, members) = (Questions::default(), members([1, 2]));
-        let (id, control) = questions.ask(0, &members, Question::Info).unwrap();
-        let Say::Ask { id: number, question: Question::Info } = control.say else { panic!() };
-        questions.on_answer(node(1), number, Answered::Number(1));
-        questions.on_answer(node(1), number, Answered::Number(9));
-        questions.on_answer(node(3), number, Answered::Number(3));
-        questions.on_answer(node(2), number + 1, Answered::Number(2));
+        let (id, control) = questions.ask(0, &members, question()).unwrap();
+        let Say::Ask { id: number, .. } = control.say else { panic!() };
+        questions.on_answer(node(1), number, answered(1));
+        questions.on_answer(node(1), number, answered(9));
+        questions.on_answer(node(3), number, answered(3));
+        questions.on_answer(node(2), number + 1, answered(2));
         assert_eq!((questions.next_gathered(999), questions.due_ms()), (None, Some(1_000)));
-        questions.on_answer(node(2), number, Answered::Number(2));
+        questions.on_answer(node(2), number, answered(2));
         assert_eq!(questions.due_ms(), Some(0));
-        let answers = [1, 2, 3].map(|id| (node(id), Answered::Number(id))).into();
+        let answers = [1, 2, 3].map(|id| (node(id), answered(id))).into();
         let gathered = Gathered { id, answers, silent: BTreeSet::new() };
         assert_eq!(questions.next_gathered(10), Some(gathered));
         assert_eq!((questions.next_gathered(9_999), questions.due_ms()), (None, None));
-        questions.on_answer(node(2), number, Answered::Number(2));
+        questions.on_answer(node(2), number, answered(2));
     }
 
     #[test]
     fn after_a_second_it_says_who_has_not_answered() {
         let (mut questions, members) = (Questions::default(), members([1, 2]));
-        let (id, _) = questions.ask(500, &members, Question::Info).unwrap();
-        questions.on_answer(node(2), 1, Answered::Number(2));
+        let (id, _) = questions.ask(500, &members, question()).unwrap();
+        questions.on_answer(node(2), 1, answered(2));
         assert_eq!(questions.next_gathered(1_499), None);
-        let answers = [(node(2), Answered::Number(2))].into();
+        let answers = [(node(2), answered(2))].into();
         let gathered = Gathered { id, answers, silent: [node(1)].into() };
         assert_eq!(questions.next_gathered(1_500), Some(gathered));
     }
@@ -160,8 +168,8 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_node_that_has_left() {
         let (mut questions, mut members) = (Questions::default(), members([1, 2]));
-        questions.ask(0, &members, Question::Info).unwrap();
-        questions.on_answer(node(2), 1, Answered::Number(2));
+        questions.ask(0, &members, question()).unwrap();
+        questions.on_answer(node(2), 1, answered(2));
         members.on_leaving(node(1));
         questions.on_gone(&members);
         questions.on_gone(&members);
@@ -173,7 +181,7 @@ mod tests {
     #[test]
     fn a_node_that_is_alone_is_answered_at_once() {
         let mut questions = Questions::default();
-        let (id, _) = questions.ask(0, &members([]), Question::Info).unwrap();
+        let (id, _) = questions.ask(0, &members([]), question()).unwrap();
         assert_eq!(questions.next_gathered(0).map(|gathered| gathered.id), Some(id));
     }
 
@@ -181,10 +189,10 @@ mod tests {
     fn open_questions_are_bounded() {
         let (mut questions, members) = (Questions::default(), members([1]));
         for _ in 0..OPEN_MAX {
-            questions.ask(0, &members, Question::Info).unwrap();
+            questions.ask(0, &members, question()).unwrap();
         }
-        assert_eq!(questions.ask(0, &members, Question::Info).unwrap_err(), TooManyQuestions);
+        assert_eq!(questions.ask(0, &members, question()).unwrap_err(), TooManyQuestions);
         assert!(questions.next_gathered(ANSWER_MS).is_some());
-        assert!(questions.ask(0, &members, Question::Info).is_ok());
+        assert!(questions.ask(0, &members, question()).is_ok());
     }
 }

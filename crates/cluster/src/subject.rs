@@ -87,6 +87,11 @@ impl Subjects {
         format!("{}.>", self.partition(Direction::In, partition))
     }
 
+    /// Under what the engine repeats it, as a pattern.
+    pub fn repeated(&self, partition: u16) -> String {
+        format!("{}.>", self.partition(Direction::Out, partition))
+    }
+
     /// What a node listens to for one bucket, as a pattern.
     pub fn bucket(&self, place: Place) -> String {
         format!("{}.{}.>", self.partition(Direction::Out, place.partition), place.bucket)

@@ -1,6 +1,6 @@
 //! How channels are changed.
 
-use switchboard_hub::{ChannelName, Condition, Draft, Receipt};
+use switchboard_hub::{ChannelName, Condition, Draft, Published, Unpublished};
 
 use crate::reply::Reply;
 
@@ -9,9 +9,15 @@ use crate::reply::Reply;
 pub trait Broker: Send + Sync + 'static {
     /// Publishes, if the condition holds. If not, the answer is the receipt of the publication that was made
     /// already, or has the position of the last one.
-    fn publish(&self, name: ChannelName, draft: Draft, condition: Condition, reply: Reply<Receipt>);
+    fn publish(
+        &self,
+        name: ChannelName,
+        draft: Draft,
+        condition: Condition,
+        reply: Reply<Published>,
+    );
     /// Removes the history of a channel; false when there was none.
-    fn remove_history(&self, name: ChannelName, reply: Reply<bool>);
+    fn remove_history(&self, name: ChannelName, reply: Reply<Result<bool, Unpublished>>);
     /// Deletes a channel; false when there was none.
-    fn delete(&self, name: ChannelName, reply: Reply<bool>);
+    fn delete(&self, name: ChannelName, reply: Reply<Result<bool, Unpublished>>);
 }

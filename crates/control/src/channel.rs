@@ -10,6 +10,7 @@ use switchboard_hub::ChannelName;
 
 use crate::clock::unix_ms;
 use crate::error::Refused;
+use crate::nodes::target_of;
 use crate::question::Answer;
 use crate::state::ApiState;
 
@@ -20,10 +21,17 @@ pub(crate) async fn report(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let name = name_in(&uri, PUB, &state)?;
-    let question = |shard, reply| state.inspect.report(shard, name.clone(), reply);
-    let reports = state.ask_all(question).await?;
-    let info =
-        ChannelInfo::of_reports(&reports, unix_ms()).ok_or_else(ApiError::unknown_channel)?;
+    let question = |reporter, reply| state.inspect.report(reporter, name.clone(), reply);
+    let (reports, others) = tokio::join!(
+        state.ask_each(state.inspect.reporters(), question),
+        state.ask_others(&headers, ("GET", target_of(&uri), "")),
+    );
+    // Where only other nodes know it, it has subscribers there and never had a publication.
+    let elsewhere = others.subscribers();
+    let info = ChannelInfo::of_reports(&reports?, unix_ms())
+        .or_else(|| (elsewhere > 0).then(ChannelInfo::default))
+        .ok_or_else(ApiError::unknown_channel)?
+        .with_more_subscribers(elsewhere);
     let accept = headers.get_all(header::ACCEPT).iter().map(HeaderValue::as_bytes);
     let (content_type, body) = info.write(accepts_json(accept));
     Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
@@ -36,7 +44,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Refused> {
     let name = name_in(&uri, PUB, &state)?;
     let answer = Answer::ask(|reply| state.broker.delete(name, reply));
-    if answer.by(state.deadline()).await? {
+    if answer.by(state.deadline()).await?.map_err(ApiError::unpublished)? {
         Ok(StatusCode::OK)
     } else {
         Err(ApiError::unknown_channel().into())

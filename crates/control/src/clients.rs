@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use switchboard_api::{ApiError, ChannelInfo};
-use switchboard_hub::{SlowClient, SubscriberInfo};
+use switchboard_hub::{ChannelName, SlowClient, SubscriberInfo};
 use utoipa::ToSchema;
 
 use crate::channel::name_in;
 use crate::clock::unix_ms;
 use crate::error::Refused;
+use crate::nodes::{shown, target_of};
 use crate::state::ApiState;
 
 /// How many are listed: by default, and at most.
@@ -35,20 +36,36 @@ pub(crate) const SLOW: Limits = Limits { default: 100, max: 1_000 };
 pub(crate) async fn subscribers(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
     let name = name_in(&uri, "/subscribers/", &state)?;
     let limit = SUBSCRIBERS.asked(&uri)?;
     if !state.config.namespaces.of(&name).is_some_and(|rules| rules.presence_list) {
         return Err(presence_off().into());
     }
+    let (own, others) = tokio::join!(
+        listeners(&state, &name, limit),
+        state.ask_others(&headers, ("GET", target_of(&uri), "")),
+    );
+    let own = own?.map(|own| shown(&own)).transpose()?;
+    Ok(fresh(others.added_to(own).ok_or_else(ApiError::unknown_channel)?))
+}
+
+/// The subscribers of a channel on this node; none where nobody knows it.
+async fn listeners(
+    state: &ApiState,
+    name: &ChannelName,
+    limit: usize,
+) -> Result<Option<Presence>, ApiError> {
     let (reports, lists) = tokio::try_join!(
         state.ask_all(|shard, reply| state.inspect.report(shard, name.clone(), reply)),
         state.ask_all(|shard, reply| state.inspect.subscribers(shard, name.clone(), limit, reply)),
     )?;
-    let info =
-        ChannelInfo::of_reports(&reports, unix_ms()).ok_or_else(ApiError::unknown_channel)?;
+    let Some(info) = ChannelInfo::of_reports(&reports, unix_ms()) else {
+        return Ok(None);
+    };
     let list: Vec<Client> = lists.into_iter().flatten().take(limit).map(Client::from).collect();
-    Ok(fresh(Presence { subscribers: info.subscribers(), listed: list.len(), list }))
+    Ok(Some(Presence { subscribers: info.subscribers(), listed: list.len(), list }))
 }
 
 /// The clients whose sockets are full, longest stalled first.

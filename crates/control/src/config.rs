@@ -5,6 +5,7 @@ use std::time::Duration;
 use switchboard_api::ItemLimits;
 use switchboard_hub::Namespaces;
 
+use crate::engine::EngineStats;
 use crate::hooks::HookStats;
 
 /// Settings of what is answered.
@@ -22,6 +23,8 @@ pub struct ControlConfig {
     pub shard_timeout: Duration,
     /// What backends are asked and told, for `/counters` and `/metrics`.
     pub hooks: HookStats,
+    /// What passes between this node and the engine; none where channels are not shared.
+    pub engine: Option<EngineStats>,
 }
 
 impl Default for ControlConfig {
@@ -33,6 +36,7 @@ impl Default for ControlConfig {
             plane: "unknown",
             shard_timeout: Duration::from_secs(5),
             hooks: HookStats::default(),
+            engine: None,
         }
     }
 }

@@ -32,12 +32,18 @@ pub struct Refresh {
 
 /// Asks the shards what they know. No method may block: each hands its request over and returns.
 pub trait Inspect: Send + Sync + 'static {
-    /// Whether clients are served: all shards run, and none has been told to stop.
+    /// Whether clients are served: all shards run, none has been told to stop, and channels can be shared where they
+    /// are.
     fn is_ready(&self) -> bool;
     /// The number of shards.
     fn shards(&self) -> usize;
-    /// What one shard (below [`Inspect::shards`]) knows about a channel.
-    fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>);
+    /// The number of those who know of channels: the shards, and the home of all channels where that is none of
+    /// them.
+    fn reporters(&self) -> usize {
+        self.shards()
+    }
+    /// What one of those (below [`Inspect::reporters`]) knows about a channel.
+    fn report(&self, reporter: usize, name: ChannelName, reply: Reply<ShardReport>);
     /// At most `max` of one shard's subscribers of a channel.
     fn subscribers(
         &self,

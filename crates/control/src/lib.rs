@@ -17,12 +17,14 @@ mod client;
 mod clients;
 mod clock;
 mod config;
+mod engine;
 mod error;
 mod hooks;
 mod inspect;
 mod jwks;
 mod methods;
 mod metrics;
+mod nodes;
 mod openapi;
 mod question;
 mod reply;
@@ -38,6 +40,10 @@ mod users;
 pub use broker::Broker;
 pub use client::{Url, UrlError};
 pub use config::{ApiRules, CallRules, ControlConfig};
+pub use engine::{
+    Checked, Credentials, ENGINE_METRICS, Engine, EngineConfig, EngineError, EngineStats,
+    EngineTls, ShardMail, Storage, ToHome, check as check_engine, create as create_streams,
+};
 pub use hooks::{
     Endpoint, EventsConfig, HOOK_METRICS, HookConfig, HookStats, Hooks, HooksConfig, header_name,
     is_allowed_header, static_header,
@@ -46,5 +52,5 @@ pub use inspect::{Inspect, Only, Refresh};
 pub use jwks::{Jwks, JwksConfig, TakeKeys, UnknownKey};
 pub use metrics::{METRICS, series_name};
 pub use reply::Reply;
-pub use requests::Control;
+pub use requests::{Control, LocalApi};
 pub use runtime::BackendsRuntime;

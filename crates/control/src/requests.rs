@@ -9,11 +9,13 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use crate::broker::Broker;
 use crate::config::ControlConfig;
 use crate::inspect::Inspect;
+use crate::nodes::{Asked, Nodes};
 use crate::reply::Reply;
 use crate::router::router;
 use crate::state::ApiState;
@@ -43,19 +45,45 @@ impl Control {
         Ok(Self { router: router(Arc::clone(&state)), state, runtime })
     }
 
+    /// What other nodes ask.
+    pub fn local(&self) -> LocalApi {
+        LocalApi { state: Arc::clone(&self.state), router: self.router.clone() }
+    }
+
     /// Takes a whole request of a client that has access, and returns at once.
     pub fn handle(&self, request: Request<Vec<u8>>, reply: Reply<Response<Vec<u8>>>) {
-        let (began, state) = (Instant::now(), Arc::clone(&self.state));
-        let router = self.router.clone();
+        let (began, local) = (Instant::now(), self.local());
         self.runtime.spawn(async move {
-            let answered = router.oneshot(request.map(Body::from)).await;
-            let Ok(response) = answered.map_err(|never: Infallible| match never {});
-            let (parts, body) = response.into_parts();
-            // The handlers answer from memory.
-            if let Ok(body) = body.collect().await {
-                state.metrics.requests.answered(began.elapsed());
-                reply(Response::from_parts(parts, body.to_bytes().into()));
-            }
+            let response = local.answer(request).await;
+            local.state.metrics.requests.answered(began.elapsed());
+            reply(response);
         });
+    }
+}
+
+/// What answers requests, on whatever runtime it is called.
+#[derive(Clone, Debug)]
+pub struct LocalApi {
+    state: Arc<ApiState>,
+    router: axum::Router,
+}
+
+impl LocalApi {
+    /// Answers a whole request of somebody who has access.
+    pub(crate) async fn answer(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+        let answered = self.router.clone().oneshot(request.map(Body::from)).await;
+        let Ok(response) = answered.map_err(|never: Infallible| match never {});
+        let (parts, body) = response.into_parts();
+        // The handlers answer from memory: nothing can fail.
+        let body = body.collect().await.map(|body| body.to_bytes().into()).unwrap_or_default();
+        Response::from_parts(parts, body)
+    }
+
+    /// From now on, what is asked of all nodes is asked of the others too: here it comes. Once only.
+    pub(crate) fn share(&self) -> mpsc::Receiver<Asked> {
+        let (nodes, asked) = Nodes::new();
+        let first = self.state.nodes.set(nodes).is_ok();
+        debug_assert!(first, "a node has one engine");
+        asked
     }
 }

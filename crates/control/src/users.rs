@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::IntoResponse;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -13,22 +13,27 @@ use utoipa::ToSchema;
 use crate::clients::{Client, SUBSCRIBERS, fresh};
 use crate::error::Refused;
 use crate::inspect::Only;
+use crate::nodes::{shown, target_of};
 use crate::state::ApiState;
 
 /// The connections of a user: their exact number, and a list.
 pub(crate) async fn connections(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
     let user = user_in(&uri)?;
     let limit = SUBSCRIBERS.asked(&uri)?;
-    let shards = state
-        .ask_all(|shard, reply| state.inspect.of_user(shard, user.clone(), limit, reply))
-        .await?;
+    let (shards, others) = tokio::join!(
+        state.ask_all(|shard, reply| state.inspect.of_user(shard, user.clone(), limit, reply)),
+        state.ask_others(&headers, ("GET", target_of(&uri), "")),
+    );
+    let shards = shards?;
     let connections = shards.iter().map(|(connections, _)| connections).sum();
     let list: Vec<Client> =
         shards.into_iter().flat_map(|(_, list)| list).take(limit).map(Client::from).collect();
-    Ok(fresh(User { connections, listed: list.len(), list }))
+    let own = shown(&User { connections, listed: list.len(), list })?;
+    Ok(fresh(others.added_to(Some(own))))
 }
 
 /// Ends all connections of a user. Its tokens stay good: the backend gives it no new ones, or none with the
@@ -36,14 +41,17 @@ pub(crate) async fn connections(
 pub(crate) async fn disconnect(
     State(state): State<Arc<ApiState>>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
     let user = user_in(&uri)?;
-    let shards = state
-        .ask_all(|shard, reply| {
+    let (shards, others) = tokio::join!(
+        state.ask_all(|shard, reply| {
             state.inspect.disconnect(shard, (user.clone(), Only::default()), None, reply);
-        })
-        .await?;
-    Ok(fresh(Disconnected { disconnected: shards.iter().sum() }))
+        }),
+        state.ask_others(&headers, ("DELETE", target_of(&uri), "")),
+    );
+    let own = shown(&Disconnected { disconnected: shards?.iter().sum() })?;
+    Ok(fresh(others.added_to(Some(own))))
 }
 
 /// The user of a path. An empty one is that of tokens without `sub`.

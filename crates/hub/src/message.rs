@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::{ChannelName, Condition, Draft, Epoch, Publication, Receipt, ShardId};
+use crate::{ChannelName, Condition, Draft, Epoch, Position, Publication, Published, ShardId};
 
 /// What the shard must carry to other shards; nothing for itself.
 pub type Outbox = Vec<(ShardId, Message)>;
 
-/// A client that waits for the receipt of its publication.
+/// A client that waits for the home of a channel: for the receipt of its publication, or to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyTo {
     /// The shard of its connection.
@@ -33,6 +33,11 @@ impl Conditional {
     /// What is to be published.
     pub fn draft(&self) -> &Draft {
         &self.draft
+    }
+
+    /// Its parts, for a home that has it published elsewhere.
+    pub fn into_parts(self) -> (ChannelName, Draft, Condition, Option<ReplyTo>) {
+        (self.name, self.draft, self.condition, self.reply_to)
     }
 }
 
@@ -124,8 +129,22 @@ pub enum Message {
     Published {
         /// Who published.
         to: ReplyTo,
-        /// The receipt.
-        receipt: Receipt,
+        /// Its receipt, or why there is none.
+        published: Published,
+    },
+    /// To the home: say when you have come as far as this.
+    Reach {
+        /// The channel.
+        name: ChannelName,
+        /// How far.
+        position: Position,
+        /// Who wants to know.
+        to: ReplyTo,
+    },
+    /// From the home: it has come as far as it was asked, or will not. For the shard, not for its hub.
+    Reached {
+        /// Who wanted to know.
+        to: ReplyTo,
     },
     /// From the home: nobody may begin in what was published so far.
     HistoryRemoved {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::ChannelName;
 
 /// A namespace's place in the table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NamespaceId(u16);
 
 impl NamespaceId {
@@ -94,6 +94,12 @@ impl<T> Namespaces<T> {
     /// The name of a namespace, for display.
     pub fn name(&self, id: NamespaceId) -> &str {
         &self.table.names[usize::from(id.0)]
+    }
+
+    /// All ids, that of the default first.
+    pub fn ids(&self) -> impl Iterator<Item = NamespaceId> + use<T> {
+        // There are at most 65,536 values: see `new`.
+        (0..self.values.len()).map(|id| NamespaceId(id as u16))
     }
 
     /// Every namespace with its name, the default first.

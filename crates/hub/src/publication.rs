@@ -112,6 +112,26 @@ impl Draft {
     pub fn payload(&self) -> &[u8] {
         &self.frame[usize::from(self.header_bytes)..]
     }
+
+    /// The payload's media type, if the publisher named one.
+    pub fn content_type(&self) -> Option<&str> {
+        self.extras.as_ref()?.content_type.as_deref()
+    }
+
+    /// The event's name, if the publisher named one.
+    pub fn event(&self) -> Option<&str> {
+        self.extras.as_ref()?.event.as_deref()
+    }
+
+    /// Who publishes, as JSON, if others are told.
+    pub fn info(&self) -> Option<&str> {
+        self.extras.as_ref()?.info.as_deref()
+    }
+
+    /// What the publisher says beside the payload: a JSON object of texts.
+    pub fn tags(&self) -> Option<&str> {
+        self.extras.as_ref()?.tags.as_deref()
+    }
 }
 
 /// One message of a channel. What it says never changes, and all that keep or send it share it.

@@ -9,12 +9,12 @@ use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_api::{HistogramCounts, Metric};
 use switchboard_auth::Verifier;
 use switchboard_control::{
-    Broker, Control, HookStats, Hooks, HooksConfig, Inspect, Only, Refresh, Reply,
+    Broker, Control, EngineStats, HookStats, Hooks, HooksConfig, Inspect, Only, Refresh, Reply,
 };
 use switchboard_hooks::{Event, Question, Verdict};
 use switchboard_hub::{
-    ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Receipt, Router, ShardReport,
-    SlowClient, SubscriberInfo,
+    ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Published, Router,
+    ShardReport, SlowClient, SubscriberInfo, Unpublished,
 };
 use switchboard_shard::{
     ApiRequest, ApiResponse, Chosen, Command, Counters, Handle as Shard, RequestHandler, SEND_DELAY,
@@ -26,12 +26,18 @@ use tokio::runtime::Handle;
 pub(crate) struct Shards {
     router: Router,
     handles: Vec<Shard>,
+    /// The home of all channels, where no shard is, and whether it can be used.
+    gateway: Option<(Shard, EngineStats)>,
     is_ready: AtomicBool,
 }
 
 impl Shards {
-    pub(crate) fn new(router: Router, handles: Vec<Shard>) -> Self {
-        Self { router, handles, is_ready: AtomicBool::new(false) }
+    pub(crate) fn new(
+        router: Router,
+        handles: Vec<Shard>,
+        gateway: Option<(Shard, EngineStats)>,
+    ) -> Self {
+        Self { router, handles, gateway, is_ready: AtomicBool::new(false) }
     }
 
     /// All of them run.
@@ -55,7 +61,15 @@ impl Shards {
     }
 
     fn home(&self, name: &ChannelName) -> &Shard {
-        &self.handles[usize::from(self.router.home(name).0)]
+        self.reporter(usize::from(self.router.home(name).0))
+    }
+
+    /// One of those who know of channels: the shards, and behind them the gateway.
+    fn reporter(&self, number: usize) -> &Shard {
+        match &self.gateway {
+            Some((gateway, _)) if number >= self.handles.len() => gateway,
+            _ => &self.handles[number],
+        }
     }
 }
 
@@ -65,17 +79,17 @@ impl Broker for Shards {
         name: ChannelName,
         draft: Draft,
         condition: Condition,
-        reply: Reply<Receipt>,
+        reply: Reply<Published>,
     ) {
         let home = self.home(&name);
         home.send(Command::PublishIf { name, draft, condition, reply });
     }
 
-    fn remove_history(&self, name: ChannelName, reply: Reply<bool>) {
+    fn remove_history(&self, name: ChannelName, reply: Reply<Result<bool, Unpublished>>) {
         self.home(&name).send(Command::RemoveHistory { name, reply });
     }
 
-    fn delete(&self, name: ChannelName, reply: Reply<bool>) {
+    fn delete(&self, name: ChannelName, reply: Reply<Result<bool, Unpublished>>) {
         self.home(&name).send(Command::Delete { name, reply });
     }
 }
@@ -86,15 +100,20 @@ fn chosen(Only { client, session, but }: Only) -> Chosen {
 
 impl Inspect for Shards {
     fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Acquire)
+        let has_engine = self.gateway.as_ref().is_none_or(|(_, engine)| engine.is_ready());
+        has_engine && self.is_ready.load(Ordering::Acquire)
     }
 
     fn shards(&self) -> usize {
         self.handles.len()
     }
 
-    fn report(&self, shard: usize, name: ChannelName, reply: Reply<ShardReport>) {
-        self.handles[shard].send(Command::Report { name, reply });
+    fn reporters(&self) -> usize {
+        self.handles.len() + usize::from(self.gateway.is_some())
+    }
+
+    fn report(&self, reporter: usize, name: ChannelName, reply: Reply<ShardReport>) {
+        self.reporter(reporter).send(Command::Report { name, reply });
     }
 
     fn subscribers(

@@ -6,8 +6,8 @@ use std::time::Duration;
 use switchboard_api::{AccessRules, ApiKey, ItemLimits};
 use switchboard_auth::{Access, UserChannels};
 use switchboard_control::{
-    ApiRules, CallRules, ControlConfig, Endpoint, EventsConfig, HookConfig, HookStats, HooksConfig,
-    Url,
+    ApiRules, CallRules, ControlConfig, Endpoint, EngineStats, EventsConfig, HookConfig, HookStats,
+    HooksConfig, Url,
 };
 use switchboard_hooks::{Hook, Signer};
 use switchboard_hub::{Bounds, Limits as HubLimits, Rules};
@@ -20,8 +20,8 @@ use switchboard_shard::{
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{
-    Config, EventsSettings, Headers, HookSettings, Hooks, NamespaceSettings, Secret, Secrets,
-    Settings,
+    Config, EngineChoice, EventsSettings, Headers, HookSettings, Hooks, NamespaceSettings, Secret,
+    Secrets, Settings,
 };
 use crate::log::Log;
 use crate::page;
@@ -75,6 +75,7 @@ pub(crate) fn shard_config(config: &Config, secret: &[u8; 32]) -> ShardConfig {
             fragments_max: settings.fragments_max,
         },
         channels_per_connection_max: settings.channels_per_connection_max as usize,
+        shares_channels: settings.engine != EngineChoice::Memory,
         hub: HubLimits {
             shard_log_bytes_max: settings.shard_log_bytes_max,
             channels_idle_max: settings.channels_idle_max as usize,
@@ -136,7 +137,7 @@ pub(crate) fn admission_rules(config: &Config) -> AdmissionRules {
     }
 }
 
-fn hub_rules(namespace: &NamespaceSettings) -> Rules {
+pub(crate) fn hub_rules(namespace: &NamespaceSettings) -> Rules {
     Rules {
         slow_policy: namespace.slow_policy,
         tail: Bounds {
@@ -246,7 +247,7 @@ fn endpoint(url: &Url, timeout_ms: u32, headers: &Headers, secret: Option<&Secre
 pub(crate) fn control_config(
     config: &Config,
     plane: &'static str,
-    hooks: HookStats,
+    (hooks, engine): (HookStats, Option<EngineStats>),
 ) -> ControlConfig {
     ControlConfig {
         namespaces: config.namespaces.map(api_rules),
@@ -256,6 +257,7 @@ pub(crate) fn control_config(
         },
         plane,
         hooks,
+        engine,
         ..ControlConfig::default()
     }
 }

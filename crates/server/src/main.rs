@@ -5,6 +5,7 @@ mod allocator;
 mod broker;
 mod config;
 mod derive;
+mod engine;
 mod keys;
 mod listeners;
 mod log;
@@ -17,13 +18,14 @@ mod start;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use config::{Config, Task};
+use config::{Config, EngineTask, Task};
 
 fn main() -> ExitCode {
     use_small_pages();
     let config = match Config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Task::Run(config)) => config,
         Ok(Task::Print(text)) => return print(&text),
+        Ok(Task::Engine(task, config)) => return look_at_engine(task, &config),
         Err(error) => {
             error.print();
             return ExitCode::from(error.exit_code());
@@ -38,6 +40,21 @@ fn main() -> ExitCode {
     };
     log::flush();
     code
+}
+
+/// `switchboard engine`; 69 (not available, sysexits) where a stream is missing or differs, or nobody can look.
+fn look_at_engine(task: EngineTask, config: &Config) -> ExitCode {
+    const UNAVAILABLE: u8 = 69;
+    match engine::run(task, config) {
+        Ok((found, is_good)) => {
+            let printed = print(&found);
+            if is_good { printed } else { ExitCode::from(UNAVAILABLE) }
+        }
+        Err(why) => {
+            log::say(&format!("switchboard: {why}"));
+            ExitCode::from(UNAVAILABLE)
+        }
+    }
 }
 
 /// Prints to standard output; 74 (input or output, sysexits) when it takes nothing.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use switchboard_api::{Kind, Metric, Unit};
-use switchboard_control::{HOOK_METRICS, series_name};
+use switchboard_control::{ENGINE_METRICS, HOOK_METRICS, series_name};
 use switchboard_shard::{Counters, SEND_DELAY};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
@@ -26,8 +26,12 @@ fn the_page_lists_every_metric() {
 
 #[test]
 fn names_are_not_used_twice() {
-    let mut names: Vec<_> =
-        of_shards().chain(of_process()).chain(HOOK_METRICS).map(series_name).collect();
+    let mut names: Vec<_> = of_shards()
+        .chain(of_process())
+        .chain(HOOK_METRICS)
+        .chain(ENGINE_METRICS)
+        .map(series_name)
+        .collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();
@@ -49,6 +53,8 @@ fn list() -> String {
     table(&mut list, of_process());
     list.push_str("\n## Of each backend that is asked, with the label `hook`\n\n");
     table(&mut list, HOOK_METRICS.iter());
+    list.push_str("\n## Of the engine, where there is one\n\n");
+    table(&mut list, ENGINE_METRICS.iter());
     list
 }
 

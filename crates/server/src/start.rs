@@ -13,14 +13,15 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use switchboard_auth::Access;
-use switchboard_control::{BackendsRuntime, Control};
-use switchboard_hub::{Accounting, Router};
+use switchboard_control::{BackendsRuntime, Control, EngineStats};
+use switchboard_hub::{Accounting, Router, ShardId};
 use switchboard_shard::run::Clock;
 use switchboard_shard::{Admission, Api, Common, Handle, NoBackends};
 
 use crate::broker::{Backends, Requests, Shards};
-use crate::config::{Config, ExpectedPlane, bytes};
+use crate::config::{Config, EngineChoice, ExpectedPlane, bytes};
 use crate::derive;
+use crate::engine;
 use crate::keys;
 use crate::listeners::{self, ListenError};
 use crate::log;
@@ -99,17 +100,24 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         of_shard.extend(internal);
     }
 
-    let router = Router::new(u16::try_from(shards).unwrap_or(u16::MAX));
-    let handles = Handle::set(u16::try_from(shards).unwrap_or(u16::MAX));
-    let all = Arc::new(Shards::new(router.clone(), handles.clone()));
+    let count = u16::try_from(shards).unwrap_or(u16::MAX);
+    let handles = Handle::set(count);
+    let engine = (config.settings.engine == EngineChoice::Nats).then(EngineStats::default);
+    let (router, gateway) = match &engine {
+        None => (Router::new(count), None),
+        Some(_) => (Router::to(ShardId(count)), Some(Handle::beside(&handles))),
+    };
+    let home = gateway.clone().zip(engine.clone());
+    let all = Arc::new(Shards::new(router.clone(), handles.clone(), home));
     let (broker, inspect) = (Arc::clone(&all) as Arc<_>, Arc::clone(&all) as Arc<_>);
     let needs_backends = !config.hooks.is_empty() || config.settings.token_jwks.is_some();
     let outgoing =
         needs_backends.then(BackendsRuntime::start).transpose().map_err(machine("backends"))?;
     let backends = start_backends(config, outgoing.as_ref())?;
     let stats = backends.as_ref().map(|backends| backends.stats()).unwrap_or_default();
-    let control = derive::control_config(config, plane.name(), stats);
+    let control = derive::control_config(config, plane.name(), (stats, engine.clone()));
     let control = Control::start(control, broker, inspect).map_err(machine("internal API"))?;
+    let local = control.local();
     let mut secret = [0; 32];
     let random = getrandom::fill(&mut secret).map_err(io::Error::other);
     random.map_err(machine("random numbers"))?;
@@ -121,6 +129,7 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let common = Common {
         config: Arc::new(shard_config),
         handles,
+        gateway,
         router,
         admission: Arc::new(Admission::new(&derive::admission_rules(config))),
         api: Arc::new(Api::new(derive::api_config(config), Box::new(Requests(control)))),
@@ -130,12 +139,16 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         },
         accounting: Arc::new(Accounting::new(shards * config.settings.shard_log_bytes_max)),
     };
-    let launch = Launch { common, clock: Clock::new(), plane };
+    let clock = Clock::new();
+    let engine = engine::start(config, &common, clock.clone(), (local, engine));
+    let engine = engine.map_err(machine("engine"))?;
+    let launch = Launch { common, clock, plane };
     let threads = Threads::start(&config.cpus, listeners, &launch).map_err(machine("shard"))?;
     all.started();
     announce(config, &addresses, internal_address, &plane_described);
     stop_on_signal(signals, all)?;
     threads.wait().map_err(machine("shard"))?;
+    drop(engine);
     // Clients that were cut off by the stop are among what is told.
     if let Some(backends) = backends {
         backends.stop(LAST_EVENTS);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_auth::Verifier;
 use switchboard_hub::{
-    ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Receipt, ShardReport,
-    SlowClient, SubscriberInfo,
+    ChannelName, Condition, Draft, History, HistoryQuery, ListenedTo, Published, ShardReport,
+    SlowClient, SubscriberInfo, Unpublished,
 };
 
 /// Called once, on the shard's thread, with the answer. Must be quick and must not block.
@@ -41,7 +41,7 @@ pub enum Command {
         /// The message.
         draft: Draft,
         /// Gets what became of it.
-        reply: Reply<Receipt>,
+        reply: Reply<Published>,
     },
     /// The same, if a condition holds.
     PublishIf {
@@ -52,14 +52,14 @@ pub enum Command {
         /// What must hold.
         condition: Condition,
         /// Gets what became of it, or of the one that was made already.
-        reply: Reply<Receipt>,
+        reply: Reply<Published>,
     },
     /// Delete the channel and end its subscribers. To be sent to the channel's home shard.
     Delete {
         /// The channel.
         name: ChannelName,
         /// Gets whether it existed.
-        reply: Reply<bool>,
+        reply: Reply<Result<bool, Unpublished>>,
     },
     /// Tell what this shard knows of a channel.
     Report {
@@ -98,7 +98,7 @@ pub enum Command {
         /// The channel.
         name: ChannelName,
         /// Gets whether there was any.
-        reply: Reply<bool>,
+        reply: Reply<Result<bool, Unpublished>>,
     },
     /// List the channels with subscribers on this shard, a part at a time.
     Channels {

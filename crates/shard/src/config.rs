@@ -28,6 +28,8 @@ pub struct Config {
     pub message: MessageLimits,
     /// Channels one connection may listen to.
     pub channels_per_connection_max: usize,
+    /// Other machines share the channels: a publication may fail, and takes longer.
+    pub shares_channels: bool,
     /// Bounds of the channel logs.
     pub hub: HubLimits,
     /// The namespaces and their rules.

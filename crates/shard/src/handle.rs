@@ -36,6 +36,11 @@ impl Handle {
         (0..count).map(|_| Self::new(Arc::clone(&refusals))).collect()
     }
 
+    /// The handle of a home of channels beside these.
+    pub fn beside(handles: &[Self]) -> Self {
+        Self::new(handles.first().map(|first| Arc::clone(&first.refusals)).unwrap_or_default())
+    }
+
     /// Queues a command. Never blocks and never fails; a shard that has ended does not
     /// answer.
     pub fn send(&self, command: Command) {

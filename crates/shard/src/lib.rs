@@ -24,6 +24,7 @@ mod counters;
 mod delivery;
 mod encoding;
 mod exchange;
+mod gateway_mail;
 mod handle;
 mod histogram;
 mod hooks;
@@ -50,6 +51,7 @@ pub use config::{
 };
 pub use connection::{ClientIds, EmulationKeys};
 pub use counters::{Counter, Counters};
+pub use gateway_mail::{GatewayMail, ToGateway};
 pub use handle::Handle;
 pub use histogram::{Histogram, SEND_DELAY};
 pub use lifecycle::admission::{RESERVED_SLOTS, internal_slots};

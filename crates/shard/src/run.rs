@@ -40,7 +40,7 @@ impl Clock {
     }
 
     /// Microseconds since the clock was made: the finer clock.
-    fn now_us(&self) -> u64 {
+    pub(crate) fn now_us(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 

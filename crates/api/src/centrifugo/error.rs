@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use switchboard_hub::{ChannelName, NameError};
+use switchboard_hub::{ChannelName, NameError, Unpublished};
 
 /// Why a call has no result.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -83,6 +83,23 @@ impl CallError {
     /// 112.
     pub fn unrecoverable_position() -> Self {
         Self { code: Code::UnrecoverablePosition, message: "unrecoverable position".into() }
+    }
+
+    /// The engine that several machines share has not taken a change of a channel: 107 or 108 where it never will,
+    /// else 100.
+    pub fn unpublished(error: Unpublished) -> Self {
+        match error {
+            Unpublished::TooLarge { .. } => Self::bad_request(error.to_string()),
+            Unpublished::Versioned | Unpublished::HistoryStays => {
+                Self::not_available(error.to_string())
+            }
+            Unpublished::Unavailable { .. }
+            | Unpublished::Unanswered
+            | Unpublished::Refused { .. } => {
+                let message = format!("internal server error: {error}");
+                Self { code: Code::Internal, message: message.into() }
+            }
+        }
     }
 
     /// 100: a shard is silent.

@@ -21,7 +21,7 @@ fn outgoing(bytes: usize) -> Outgoing {
 
 fn connected() -> Publishing {
     let mut publishing = Publishing::new(RULES).unwrap();
-    publishing.on_connected(0);
+    publishing.on_connected(0, 1 << 20);
     publishing
 }
 
@@ -81,13 +81,13 @@ fn without_a_connection_new_ones_are_refused_and_old_ones_wait() {
     let mut publishing = Publishing::new(RULES).unwrap();
     let away = Refused::Away { retry_after_ms: 1_000 };
     assert_eq!(publishing.publish(0, outgoing(1)).unwrap_err(), away);
-    publishing.on_connected(0);
+    publishing.on_connected(0, 1 << 20);
     let ids: Vec<_> = (0..2).map(|_| publishing.publish(0, outgoing(1)).unwrap().id).collect();
     publishing.on_disconnected();
     assert_eq!(publishing.publish(0, outgoing(1)).unwrap_err(), away);
     assert!(publishing.next_retry(5_000).is_none());
     assert_eq!(publishing.due_ms(), Some(10_000));
-    publishing.on_connected(5_000);
+    publishing.on_connected(5_000, 1 << 20);
     let again: Vec<_> =
         std::iter::from_fn(|| publishing.next_retry(5_000)).map(|it| it.id).collect();
     assert_eq!(again, ids, "in their order");

@@ -9,7 +9,7 @@ use switchboard_hub::ChannelName;
 use crate::broker::Wire;
 use crate::network::{Asker, Delivery, RawAnswer};
 use crate::node::{Node, Out};
-use crate::plan::Planted;
+use crate::plan::{Planted, channel};
 
 impl Node {
     pub(crate) fn take(&mut self, now_ms: u64, delivery: Delivery, out: &mut Vec<Out>) {
@@ -136,8 +136,9 @@ impl Node {
             }
             Say::Ask { id, question } => {
                 if self.members.is_live(from) {
-                    let Question::Count { channel } = question else { panic!("{question:?}") };
-                    let answer = Answered::Number(self.logs.contains_key(&channel).into());
+                    let Question { target, .. } = question;
+                    let status = u16::from(self.logs.contains_key(&channel(&target)));
+                    let answer = Answered { status, body: "".into() };
                     let say = Say::Answer { to: from, id, answer };
                     out.push(Out::Say(Control::new(self.members.own(), say)));
                 }

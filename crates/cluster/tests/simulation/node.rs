@@ -86,7 +86,7 @@ impl Node {
         );
         let member = Member { id, name: format!("node {number}").into() };
         let mut publishing = Publishing::new(publishing_rules()).unwrap();
-        publishing.on_connected(now_ms + clock_offset_ms);
+        publishing.on_connected(now_ms + clock_offset_ms, 1 << 20);
         let partition = || Partition::new(plan.partition_rules());
         Self {
             id,
@@ -288,7 +288,7 @@ impl Node {
     pub(crate) fn on_connected(&mut self, now_ms: u64, out: &mut Vec<Out>) {
         self.is_connected = true;
         let now_ms = self.clock(now_ms);
-        self.publishing.on_connected(now_ms);
+        self.publishing.on_connected(now_ms, 1 << 20);
         out.extend(self.interest.places().map(|place| Out::Call(Call::Subscribe(place))));
     }
 }

@@ -75,8 +75,9 @@ impl World {
     }
 
     fn ask_all(&mut self, node: usize) {
-        let channel = channel(CHANNELS[0]);
-        self.act(node, |it, now_ms, out| it.ask(now_ms, Question::Count { channel }, out));
+        let (method, target, body) = ("GET".into(), CHANNELS[0].into(), "".into());
+        let question = Question { method, target, body };
+        self.act(node, |it, now_ms, out| it.ask(now_ms, question, out));
     }
 
     /// A client connects to any node and goes on where it was.

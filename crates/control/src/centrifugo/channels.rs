@@ -59,7 +59,8 @@ pub(super) async fn remove_history(
     let name = asked.name()?;
     with_history(state, &name)?;
     let answer = Answer::ask(|reply| state.broker.remove_history(name, reply));
-    answer.by(state.deadline()).await.map_err(|_| CallError::no_answer())?;
+    let removed = answer.by(state.deadline()).await.map_err(|_| CallError::no_answer())?;
+    removed.map_err(CallError::unpublished)?;
     json(&Empty {})
 }
 

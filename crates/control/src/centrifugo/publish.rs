@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use switchboard_api::centrifugo::{CallError, Calls, Outcome};
-use switchboard_hub::Receipt;
+use switchboard_hub::Published;
 
 use crate::question::Answer;
 use crate::state::ApiState;
@@ -37,7 +37,7 @@ pub(super) async fn make(state: &ApiState, calls: &Calls) -> Result<Vec<u8>, Cal
     calls.result(&outcomes)
 }
 
-type Begun = Result<(Answer<Receipt>, bool), CallError>;
+type Begun = Result<(Answer<Published>, bool), CallError>;
 
 /// Hands one over. Says also whether its channel has a history.
 fn begin(state: &ApiState, calls: &Calls, number: usize) -> Begun {
@@ -75,8 +75,9 @@ impl Awaited {
         self.bytes -= bytes;
         Some(match begun {
             Ok((answer, has_history)) => {
-                let receipt = answer.by(state.deadline()).await;
-                let receipt = receipt.map_err(|_| CallError::no_answer());
+                let published = answer.by(state.deadline()).await;
+                let published = published.map_err(|_| CallError::no_answer());
+                let receipt = published.and_then(|it| it.map_err(CallError::unpublished));
                 receipt.map(|receipt| has_history.then_some(receipt.position))
             }
             Err(error) => Err(error),

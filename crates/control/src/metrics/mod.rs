@@ -24,7 +24,7 @@ use process::Process;
 use requests::RequestTimes;
 use shards::Shards;
 
-/// All metrics beside those of the shards and of each hook.
+/// All metrics beside those of the shards, of each hook and of the engine.
 pub const METRICS: &[&[Metric]] = &[process::METRICS, requests::METRICS, EVENT_METRICS];
 
 /// Collects the metrics.
@@ -42,6 +42,9 @@ impl Metrics {
         registry.register_collector(Box::new(process));
         registry.register_collector(Box::new(Shards(Arc::clone(inspect))));
         registry.register_collector(Box::new(config.hooks.clone()));
+        if let Some(engine) = config.engine.clone() {
+            registry.register_collector(Box::new(engine));
+        }
         let requests = RequestTimes::register(&mut registry);
         Self { registry, requests }
     }

@@ -12,6 +12,8 @@ const TAG: &str = "channels";
 
 /// What refuses the name of a channel.
 const BAD_NAME: [&str; 2] = ["bad_channel", "unknown_namespace"];
+/// How the engine that several machines share refuses a change of a channel.
+const ENGINE: [&str; 2] = ["engine_unavailable", "engine_refused"];
 
 pub(super) fn operations() -> Vec<Described> {
     let [post, put] = [(HttpMethod::Post, "publish"), (HttpMethod::Put, "publishByPut")]
@@ -20,9 +22,8 @@ pub(super) fn operations() -> Vec<Described> {
 }
 
 fn publish(method: HttpMethod, id: &str) -> Described {
-    let [bad_name, no_namespace] = BAD_NAME;
-    let refused =
-        [bad_name, no_namespace, "bad_content_type", "bad_event", "unsupported_content_encoding"];
+    let own = ["bad_content_type", "bad_event", "unsupported_content_encoding"];
+    let refused = [&BAD_NAME[..], &ENGINE, &own].concat();
     let event = text()
         .max_length(Some(255))
         .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*$"))
@@ -72,20 +73,15 @@ fn report() -> Described {
 }
 
 fn delete() -> Described {
-    let [bad_name, no_namespace] = BAD_NAME;
-    Described::new(
-        HttpMethod::Delete,
-        "/pub/{channel}",
-        "deleteChannel",
-        &[bad_name, no_namespace, "unknown_channel"],
-    )
-    .does(
-        TAG,
-        "Deletes a channel and ends its subscriptions",
-        "Its log goes, and a new epoch begins.",
-    )
-    .parameter(channel())
-    .answers(200, "It is gone", [])
+    let refused = [&BAD_NAME[..], &ENGINE, &["unknown_channel"]].concat();
+    Described::new(HttpMethod::Delete, "/pub/{channel}", "deleteChannel", &refused)
+        .does(
+            TAG,
+            "Deletes a channel and ends its subscriptions",
+            "Its log goes, and a new epoch begins.",
+        )
+        .parameter(channel())
+        .answers(200, "It is gone", [])
 }
 
 fn batch() -> Described {

@@ -41,7 +41,7 @@ const fn code(
 
 /// All of them: the table in `docs/internal-api.md`.
 #[rustfmt::skip]
-pub(super) const CODES: [Code; 35] = [
+pub(super) const CODES: [Code; 37] = [
     code("bad_channel", &[400], Place::Some, "the channel has no good name"),
     code("bad_content_type", &[400], Place::Some, "the content type breaks its rule"),
     code("bad_event", &[400], Place::Some, "the event breaks its rule"),
@@ -70,9 +70,11 @@ pub(super) const CODES: [Code; 35] = [
     code("unsupported_media_type", &[415], Place::Some, "a batch is not NDJSON"),
     code("unsupported_content_encoding", &[415], Place::Some, "the body is encoded"),
     code("bad_expectation", &[417], Place::Any, "`Expect` is not `100-continue`"),
+    code("engine_refused", &[502], Place::Some, "the engine does not take the publication"),
     code("unknown_method", &[501], Place::Elsewhere, "nobody knows the method"),
     code("unknown_transfer_coding", &[501], Place::Any, "nobody knows the transfer coding"),
     code("full", &[503], Place::Any, "there are too many connections"),
+    code("engine_unavailable", &[503], Place::Some, "the engine is away or has enough to do"),
     code("busy", &[503], Place::Any, "too many bytes are on their way to the shards"),
     code("no_answer", &[503], Place::Any, "a shard did not answer in time"),
     code("not_tried", &[503], Place::Some, "a shard did not answer an earlier line"),

@@ -8,7 +8,8 @@ use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_api::{HistogramCounts, Metric, Unit};
 use switchboard_hub::{
     Accounting, ChannelName, Condition, Draft, Epoch, History, HistoryQuery, HomeReport, Kind,
-    ListenedTo, Position, Publication, Receipt, ShardReport, SlowClient, SubscriberInfo,
+    ListenedTo, Position, Publication, Published, Receipt, ShardReport, SlowClient, SubscriberInfo,
+    Unpublished,
 };
 
 use crate::broker::Broker;
@@ -71,28 +72,28 @@ impl Broker for Shards {
         name: ChannelName,
         _draft: Draft,
         _condition: Condition,
-        reply: Reply<Receipt>,
+        reply: Reply<Published>,
     ) {
         if self.is_silent() {
             return;
         }
         self.published(name.as_str());
         let messages = self.channels.lock().unwrap()[name.as_str()];
-        reply(Receipt {
+        reply(Ok(Receipt {
             position: position(messages),
             subscribers: self.subscribers(),
             subscribed: self.subscribers() > 0,
             messages: messages as u64,
             last_requested_ms: None,
-        });
+        }));
     }
 
-    fn remove_history(&self, name: ChannelName, reply: Reply<bool>) {
-        reply(self.channels.lock().unwrap().contains_key(name.as_str()));
+    fn remove_history(&self, name: ChannelName, reply: Reply<Result<bool, Unpublished>>) {
+        reply(Ok(self.channels.lock().unwrap().contains_key(name.as_str())));
     }
 
-    fn delete(&self, name: ChannelName, reply: Reply<bool>) {
-        reply(self.channels.lock().unwrap().remove(name.as_str()).is_some());
+    fn delete(&self, name: ChannelName, reply: Reply<Result<bool, Unpublished>>) {
+        reply(Ok(self.channels.lock().unwrap().remove(name.as_str()).is_some()));
     }
 }
 

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::Hub;
 use crate::start::missed;
-use crate::{Begin, ChannelName, Gap, GapReason, OnGap, Outbox, Position, Publication, Start};
+use crate::{
+    Begin, ChannelName, Gap, GapReason, Message, OnGap, Outbox, Position, Publication, ReplyTo,
+    Start,
+};
 
 impl Hub {
     /// Looks up a channel for a client that wants its publications, and makes it if this is its
@@ -75,6 +78,15 @@ impl Hub {
                 }
             }
         })
+    }
+
+    /// Asks the home of a channel to say when it has come as far as a position: another machine that shares the
+    /// channel may have given out what this one has not heard of yet. The answer is a
+    /// [`Message::Reached`], behind all that the home had before.
+    pub fn ask_to_reach(&self, channel: u32, position: Position, to: ReplyTo, out: &mut Outbox) {
+        if let Some(name) = self.name(channel).cloned() {
+            out.push((self.router.home(&name), Message::Reach { name, position, to }));
+        }
     }
 
     /// Copies what follows `cursor` into `publications` (emptied first): at most `bytes_max` of

@@ -61,7 +61,7 @@ impl Hub {
     }
 
     /// What is to be said of a channel in which nothing was published now.
-    fn receipt(
+    pub(super) fn receipt(
         &mut self,
         now_ms: u64,
         index: u32,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Hub;
 use crate::log::Log;
 use crate::role::{Home, Role};
-use crate::{ChannelName, Epoch, Message, Outbox, Publication};
+use crate::{ChannelName, Epoch, Message, Outbox, Position, Publication, Receipt};
 
 /// A part of a stream up to its head, as the engine has it that numbers it.
 #[derive(Clone, Debug)]
@@ -25,6 +25,16 @@ impl Hub {
     /// Whether this home follows the channel's stream. It forgets channels that no shard uses.
     pub fn follows(&self, name: &ChannelName) -> bool {
         self.find(name).is_some()
+    }
+
+    /// Where this home is in the stream of a channel; none where it does not follow it.
+    pub fn position_of(&self, name: &ChannelName) -> Option<Position> {
+        self.table[self.find(name)?].position()
+    }
+
+    /// Whether some shard uses a channel that this home follows.
+    pub fn is_used(&self, name: &ChannelName) -> bool {
+        self.find(name).is_some_and(|index| !self.table[index].is_idle())
     }
 
     /// Takes a part of a stream. Call it before a shard's [`Message::Join`] of a channel that this home
@@ -93,6 +103,45 @@ impl Hub {
         } else {
             self.restart_home(index, (channel.epoch, offset), out);
         }
+    }
+
+    /// The receipt of a publication that another has numbered. None where this home does not follow the
+    /// channel.
+    pub fn receipt_home(
+        &mut self,
+        now_ms: u64,
+        name: &ChannelName,
+        position: Position,
+        out: &mut Outbox,
+    ) -> Option<Receipt> {
+        let index = self.find(name)?;
+        Some(self.receipt(now_ms, index, position, out))
+    }
+
+    /// Whether an announcement may be published, as [`announce`](Hub::announce) says it. One that may not is
+    /// counted.
+    pub fn may_announce(&mut self, now_ms: u64, name: &ChannelName, per_second: u32) -> bool {
+        let index = self.find(name);
+        let may = index.is_some_and(|index| self.table[index].pace().allow(now_ms, per_second));
+        self.announcements_dropped += u64::from(!may);
+        may
+    }
+
+    /// Follows a channel no longer, if no shard has used it for so long. True if it is not followed
+    /// any more.
+    pub fn unfollow(
+        &mut self,
+        now_ms: u64,
+        name: &ChannelName,
+        idle_ms: u64,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(index) = self.find(name) else { return true };
+        let is_over = self.table[index].is_idle() && self.is_over(now_ms, index, idle_ms);
+        if is_over {
+            self.forget(index, out);
+        }
+        is_over
     }
 
     fn begin_to_follow(

@@ -119,7 +119,7 @@ impl Hub {
         }
     }
 
-    fn is_over(&self, now_ms: u64, index: u32, ttl_ms: u64) -> bool {
+    pub(super) fn is_over(&self, now_ms: u64, index: u32, ttl_ms: u64) -> bool {
         self.table[index].idle_ms(now_ms) >= ttl_ms
     }
 

@@ -207,19 +207,21 @@ impl Hub {
                 self.note_presence(now_ms, &name, from, generation, subscribers);
             }
             Message::Publish { name, draft, reply_to } => {
-                let receipt = self.publish_home(now_ms, &name, draft, out);
-                out.extend(reply_to.map(|to| (to.shard, Message::Published { to, receipt })));
+                let published = Ok(self.publish_home(now_ms, &name, draft, out));
+                out.extend(reply_to.map(|to| (to.shard, Message::Published { to, published })));
             }
             Message::PublishIf(publication) => {
                 let Conditional { name, draft, condition, reply_to } = *publication;
-                let receipt = self.publish_home_if(now_ms, &name, (draft, condition), out);
-                out.extend(reply_to.map(|to| (to.shard, Message::Published { to, receipt })));
+                let published = Ok(self.publish_home_if(now_ms, &name, (draft, condition), out));
+                out.extend(reply_to.map(|to| (to.shard, Message::Published { to, published })));
             }
             Message::Announce { name, draft, per_second } => {
                 self.announce_home(now_ms, &name, draft, per_second, out);
             }
-            // The shard reads it; a hub has asked for nothing.
-            Message::Published { .. } => {}
+            // Nobody can be ahead of a home that numbers its streams itself.
+            Message::Reach { to, .. } => out.push((to.shard, Message::Reached { to })),
+            // The shard reads them; a hub has asked for nothing.
+            Message::Published { .. } | Message::Reached { .. } => {}
             Message::Joined { channel, generation, epoch, before, history, dropped_ms } => {
                 let log = Log::seeded(before, history, dropped_ms);
                 self.joined(now_ms, channel, generation, epoch, log);

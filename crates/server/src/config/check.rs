@@ -36,6 +36,7 @@ pub(crate) fn check(raw: &Raw, machine: &Machine) -> Result<Config, Vec<Problem>
     checker.times();
     checker.log();
     checker.internal_connections();
+    checker.engine(&hooks);
     let capacity = checker.capacity(cpus.len());
     let Checker { settings, problems, mut warnings, .. } = checker;
     let Some(namespaces) = namespaces.filter(|_| problems.is_empty()) else {

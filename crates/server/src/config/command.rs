@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use super::keys::Settings;
 use super::namespace_keys::NamespaceSettings;
@@ -16,10 +16,21 @@ use super::value::Form;
 pub(crate) struct CommandLine {
     /// `--check-config`.
     pub check_only: bool,
+    /// `engine check` or `engine create`.
+    pub engine: Option<EngineTask>,
     /// `--config FILE`.
     pub file: Option<PathBuf>,
     /// The other flags by the name of their key; items of a list joined with commas.
     pub values: BTreeMap<&'static str, String>,
+}
+
+/// What is done at the engine instead of starting the server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum EngineTask {
+    /// Look at the streams.
+    Check,
+    /// Make those that are missing.
+    Create,
 }
 
 /// Reads the arguments, the program's name first.
@@ -33,6 +44,7 @@ pub(crate) fn parse(
     });
     Ok(CommandLine {
         check_only: matches.get_flag(CHECK),
+        engine: engine_task(&matches),
         file: matches.get_one::<PathBuf>(FILE).cloned(),
         values: values.collect(),
     })
@@ -61,7 +73,33 @@ pub(crate) fn command() -> Command {
                 .help("Print every value in force, where it came from and what it means, and exit"),
         )
         .args(Settings::KEYS.iter().map(argument))
+        .subcommand(engine())
 }
+
+fn engine() -> Command {
+    Command::new(ENGINE)
+        .about("Look at the streams of the engine, or make them")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new(ENGINE_CHECK)
+                .about("Say of each stream whether it is there and as it must be; 69 if not"),
+        )
+        .subcommand(
+            Command::new(ENGINE_CREATE)
+                .about("Make the streams that are missing; those that are there are not touched"),
+        )
+}
+
+fn engine_task(matches: &ArgMatches) -> Option<EngineTask> {
+    match matches.subcommand_matches(ENGINE)?.subcommand_name()? {
+        ENGINE_CREATE => Some(EngineTask::Create),
+        _ => Some(EngineTask::Check),
+    }
+}
+
+const ENGINE: &str = "engine";
+const ENGINE_CHECK: &str = "check";
+const ENGINE_CREATE: &str = "create";
 
 const FILE: &str = "config";
 const CHECK: &str = "check-config";

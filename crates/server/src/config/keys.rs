@@ -4,8 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
-use switchboard_control::Url;
+use switchboard_control::{Storage, Url};
 
+use super::engine_values::{EngineChoice, EnginePrefix};
 use super::table::settings;
 use super::value::{
     CpuList, DescriptorChoice, ForwardedHeader, PlaneChoice, Secret, Secrets, TimeoutStatus,
@@ -254,6 +255,45 @@ settings! {
         /// What to log to standard error: `error`, `warn`, `info`, `debug`, `trace`, or a filter
         /// such as `info,switchboard_shard=debug`.
         log: String = "info".to_owned();
+    }
+
+    "Engine" {
+        /// Where channels live: `memory` of this process, or `nats`, by which several nodes share them, with
+        /// their order and history: NATS with JetStream, 2.11 or newer. All nodes need the same namespaces and
+        /// the same values of `engine_prefix`, `engine_partitions` and `engine_buckets`.
+        engine: EngineChoice = EngineChoice::Memory;
+        /// NATS servers, such as `nats://10.0.0.1:4222`. From one of them a node hears of the others.
+        engine_servers: Vec<String> = vec!["nats://127.0.0.1:4222".to_owned()];
+        /// File with the credentials of NATS (`.creds`).
+        engine_credentials_file: Option<String> = None;
+        /// User of NATS, with `engine_password`.
+        engine_user: Option<String> = None;
+        /// Password of `engine_user`.
+        engine_password: Option<TokenSecret> = None;
+        /// Token of NATS, instead of a user.
+        engine_token: Option<TokenSecret> = None;
+        /// Connect to NATS with TLS only.
+        engine_tls: bool = false;
+        /// PEM file with the certificates that may sign those of NATS, beside those that the machine trusts.
+        engine_tls_ca_file: Option<String> = None;
+        /// PEM file with the certificate that this node shows NATS.
+        engine_tls_certificate_file: Option<String> = None;
+        /// PEM file with the key of that certificate.
+        engine_tls_key_file: Option<String> = None;
+        /// What the names of streams and subjects begin with, so that clusters can share a NATS.
+        engine_prefix: EnginePrefix = EnginePrefix::default();
+        /// Streams of each namespace, among which its channels are spread. Another number is another set of
+        /// streams: what is in the old ones is not found.
+        engine_partitions: u32 = 16, 1..=1_024;
+        /// Parts of a stream that a node listens to or not. As with `engine_partitions`.
+        engine_buckets: u32 = 64, 1..=4_096;
+        /// What this node is called in the logs and answers of others. By default the name of the machine, and the
+        /// port of `internal_listen`.
+        engine_node_name: Option<String> = None;
+        /// NATS servers that keep each stream, where it is made: 1, 3 or 5.
+        engine_replicas: u32 = 3, 1..=5;
+        /// Where they keep it: `file`, or `memory`, which is lost when all of them have ended.
+        engine_storage: Storage = Storage::File;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use super::command::EngineTask;
 use super::machine::Machine;
 use super::raw::Raw;
 use super::report::Report;
@@ -12,6 +13,8 @@ use super::{Config, ConfigError, check};
 pub(crate) enum Task {
     /// Print this and stop.
     Print(String),
+    /// Look at the engine, or make its streams, and stop.
+    Engine(EngineTask, Box<Config>),
     /// Start the server.
     Run(Box<Config>),
 }
@@ -26,6 +29,8 @@ impl Config {
         let config = check::check(&raw, &Machine::read()).map_err(ConfigError::Problems)?;
         Ok(if raw.check_only {
             Task::Print(Report { config: &config }.to_string())
+        } else if let Some(task) = raw.engine {
+            Task::Engine(task, Box::new(config))
         } else {
             Task::Run(Box::new(config))
         })

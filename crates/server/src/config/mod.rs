@@ -7,6 +7,8 @@ mod capacity;
 mod check;
 mod command;
 mod control_group;
+mod engine;
+mod engine_values;
 mod error;
 mod hook_keys;
 mod hook_values;
@@ -27,6 +29,8 @@ mod value;
 mod written;
 
 pub(crate) use capacity::{Capacity, ExpectedPlane, bytes};
+pub(crate) use command::EngineTask;
+pub(crate) use engine_values::EngineChoice;
 pub(crate) use error::ConfigError;
 pub(crate) use hook_keys::{EventsSettings, HookSettings};
 pub(crate) use hook_values::Headers;

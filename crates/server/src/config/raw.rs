@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::command;
+use super::command::{self, EngineTask};
 use super::error::{Problem, Value, unknown};
 use super::keys::Settings;
 use super::table::{Key, Source, VARIABLE_PREFIX};
@@ -15,6 +15,8 @@ use super::written::{Origin, Written};
 pub(crate) struct Raw {
     /// The user wants the configuration explained, not the server started.
     pub check_only: bool,
+    /// What is to be done at the engine instead.
+    pub engine: Option<EngineTask>,
     /// `[namespace.NAME]` of the file.
     pub namespaces: BTreeMap<String, toml::Table>,
     /// `[hook.NAME]` of the file.
@@ -34,11 +36,11 @@ impl Raw {
         arguments: impl IntoIterator<Item = OsString>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, clap::Error> {
-        let line = command::parse(arguments)?;
-        let mut raw = Self { check_only: line.check_only, flags: line.values, ..Self::default() };
+        let command::CommandLine { check_only, engine, file, values } = command::parse(arguments)?;
+        let mut raw = Self { check_only, engine, flags: values, ..Self::default() };
         let mut problems = Vec::new();
         let named = raw.take_environment(environment, &mut problems);
-        if let Some(path) = line.file.or(named) {
+        if let Some(path) = file.or(named) {
             match read_file(&path) {
                 Ok(table) => raw.take_file(path, table, &mut problems),
                 Err(problem) => problems.push(problem),

@@ -403,6 +403,8 @@ impl Setting for TokenSecret {
     }
 }
 
+pub(super) use choice;
+
 choice!(PlaneChoice: "auto" = Self::Auto, "io_uring" = Self::IoUring, "epoll" = Self::Epoll);
 
 choice!(DescriptorChoice: "auto" = Self::Auto, "direct" = Self::Direct, "process" = Self::Process);

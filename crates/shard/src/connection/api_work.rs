@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use switchboard_api::centrifugo::{ErrorMode, Method};
 use switchboard_api::{ApiError, Meta, write_outcome};
-use switchboard_hub::{ChannelName, Receipt};
+use switchboard_hub::{ChannelName, Published, Receipt};
 use switchboard_ws::body::BodyReader;
 
 use super::calling::Calling;
@@ -154,13 +154,22 @@ impl Results {
         }
     }
 
-    /// A receipt has come. False when it is not awaited here.
-    pub(crate) fn set(&mut self, number: u32, receipt: &Receipt) -> bool {
-        let place = number.wrapping_sub(self.first) as usize;
+    /// Whether another shard is to tell what became of this one.
+    pub(crate) fn awaits(&self, number: u32) -> bool {
+        self.waiting.get(self.place(number)).is_some_and(Option::is_none)
+    }
+
+    fn place(&self, number: u32) -> usize {
+        number.wrapping_sub(self.first) as usize
+    }
+
+    /// Another shard has told what became of one. False when it is not awaited here.
+    pub(crate) fn set(&mut self, number: u32, published: Published) -> bool {
+        let place = self.place(number);
         let Some(result @ None) = self.waiting.get_mut(place) else {
             return false;
         };
-        *result = Some(Ok(receipt.clone()));
+        *result = Some(published.map_err(ApiError::unpublished));
         self.awaited -= 1;
         while let Some(Some(_)) = self.waiting.front() {
             if let Some(Some(result)) = self.waiting.pop_front() {
@@ -190,7 +199,7 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
-    use switchboard_hub::{Epoch, Position};
+    use switchboard_hub::{Epoch, Position, Unpublished};
 
     use super::*;
 
@@ -223,13 +232,23 @@ mod tests {
         results.push(Some(Err(ApiError::busy())));
         results.push(None);
         assert_eq!((written(&mut results), results.awaited()), (vec![], 3));
-        assert!(results.set(0, &receipt(3)) && !results.set(0, &receipt(9)));
-        assert!(!results.set(1, &receipt(9)), "it was not awaited");
+        assert!(results.set(0, Ok(receipt(3))) && !results.set(0, Ok(receipt(9))));
+        assert!(!results.awaits(1) && !results.set(1, Ok(receipt(9))), "it was not awaited");
         assert_eq!(written(&mut results), Vec::<u64>::new());
-        assert!(results.set(u32::MAX, &receipt(2)));
+        assert!(results.awaits(u32::MAX) && results.set(u32::MAX, Ok(receipt(2))));
         assert_eq!((written(&mut results), results.awaited()), (vec![2, 3, 0], 1));
-        assert!(!results.set(7, &receipt(9)) && results.set(2, &receipt(4)));
+        assert!(!results.set(7, Ok(receipt(9))) && results.set(2, Ok(receipt(4))));
         assert_eq!((written(&mut results), results.awaited()), (vec![4], 0));
+    }
+
+    #[test]
+    fn what_the_home_could_not_take_is_a_refusal_in_its_place() {
+        let mut results = Results::default();
+        results.push(None);
+        results.push(None);
+        results.set(1, Err(Unpublished::Unanswered));
+        results.set(0, Ok(receipt(1)));
+        assert_eq!((written(&mut results), results.awaited()), (vec![1, 0], 0));
     }
 
     #[test]

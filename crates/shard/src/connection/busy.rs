@@ -18,6 +18,8 @@ pub(crate) struct ResumeRequest {
     /// The subscriptions that have not begun, and where each is to begin.
     pub(crate) starts: Vec<(u16, Start)>,
     pub(crate) on_gap: OnGap,
+    /// Homes that are to come as far as its positions; none before they are asked.
+    pub(crate) reaching: Option<usize>,
 }
 
 /// What a subscriber cannot have in one of its channels.

@@ -1,7 +1,7 @@
 //! Calls of Centrifugo's API that a connection is in the middle of.
 
 use switchboard_api::centrifugo::{CallError, Calls, ErrorMode, Outcome};
-use switchboard_hub::Receipt;
+use switchboard_hub::Published;
 
 /// Calls, and what has become of their publications so far.
 #[derive(Debug)]
@@ -45,15 +45,18 @@ impl Calling {
         self.made.push(Made::Awaited(has_history));
     }
 
-    /// A receipt has come. False when it is not awaited.
-    pub(crate) fn set(&mut self, number: u32, receipt: &Receipt) -> bool {
+    /// Another shard has told what became of one. False when it is not awaited.
+    pub(crate) fn set(&mut self, number: u32, published: &Published) -> bool {
         let Some(made) = self.made.get_mut(number as usize) else {
             return false;
         };
         let Made::Awaited(has_history) = *made else {
             return false;
         };
-        *made = Made::Done(Ok(has_history.then_some(receipt.position)));
+        *made = Made::Done(match published {
+            Ok(receipt) => Ok(has_history.then_some(receipt.position)),
+            Err(error) => Err(CallError::unpublished(*error)),
+        });
         self.awaited -= 1;
         true
     }
@@ -76,7 +79,7 @@ impl Calling {
 mod tests {
     use switchboard_api::ItemLimits;
     use switchboard_api::centrifugo::Method;
-    use switchboard_hub::{Epoch, Position};
+    use switchboard_hub::{Epoch, Position, Receipt};
 
     use super::*;
 
@@ -90,13 +93,13 @@ mod tests {
         calling.push_awaited(false);
         assert_eq!((calling.next(), calling.is_done()), (Some(2), false));
         let position = Position { epoch: Epoch::from_random(0), offset: 7 };
-        let receipt = Receipt {
+        let receipt = Ok(Receipt {
             position,
             subscribers: 0,
             subscribed: false,
             messages: 1,
             last_requested_ms: None,
-        };
+        });
         assert!(calling.set(1, &receipt) && !calling.set(1, &receipt) && !calling.set(2, &receipt));
         assert!(calling.set(0, &receipt) && !calling.is_done());
         let (_, _, outcomes) = calling.outcomes();

@@ -7,10 +7,9 @@
 //! of them sees the other.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-use switchboard_plane::Waker;
 
 use super::mail::Mail;
 
@@ -19,16 +18,31 @@ use super::mail::Mail;
 pub(crate) struct Mailbox {
     mail: Mutex<VecDeque<Mail>>,
     asleep: AtomicBool,
-    waker: OnceLock<Waker>,
+    waker: OnceLock<Wake>,
     /// Bytes of what other shards sent and this one has not handled: above a bound the senders
     /// stop reading from their publishers.
     unhandled_bytes: AtomicUsize,
 }
 
+/// Ends the owner's sleep, from any thread.
+pub(crate) struct Wake(Box<dyn Fn() + Send + Sync>);
+
+impl Wake {
+    pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Box::new(wake))
+    }
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wake")
+    }
+}
+
 impl Mailbox {
     /// Tells how to wake the owner. Called once, by the owner, before its first sleep.
-    pub(crate) fn set_waker(&self, waker: Waker) {
-        let first = self.waker.set(waker).is_ok();
+    pub(crate) fn set_wake(&self, wake: Wake) {
+        let first = self.waker.set(wake).is_ok();
         debug_assert!(first, "a mailbox has one owner");
     }
 
@@ -100,7 +114,7 @@ impl Mailbox {
     fn wake_if_asleep(&self) -> bool {
         let wakes = self.asleep.swap(false, Ordering::SeqCst);
         if wakes && let Some(waker) = self.waker.get() {
-            waker.wake();
+            (waker.0)();
         }
         wakes
     }

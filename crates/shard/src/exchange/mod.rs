@@ -14,11 +14,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_hooks::{Refusal, Verdict};
-use switchboard_hub::{Outbox, Receipt, ShardId};
-use switchboard_plane::{ConnId, Waker};
+use switchboard_hub::{Outbox, Published, Receipt, ShardId};
+use switchboard_plane::ConnId;
 
 pub(crate) use mail::{Emulate, Emulated, Mail};
-pub(crate) use mailbox::Mailbox;
+pub(crate) use mailbox::{Mailbox, Wake};
 pub(crate) use presence_query::{Found, PresenceQuery, Users};
 
 use crate::api::ApiResponse;
@@ -36,6 +36,8 @@ const MAIL_MAX: usize = 1_024;
 pub(crate) struct Exchange {
     mailbox: Arc<Mailbox>,
     peers: Vec<Arc<Mailbox>>,
+    /// How many of the peers, from the first on, are shards.
+    shards: usize,
     counters: Arc<Counters>,
     /// Taken from the mailbox and not handled yet.
     inbox: VecDeque<Mail>,
@@ -49,21 +51,22 @@ pub(crate) struct Exchange {
     /// The same by shard, while it is posted.
     sorted: Vec<Vec<Mail>>,
     /// Publications whose publishers are answered once the other shards have been told.
-    receipts: Vec<(Reply<Receipt>, Receipt)>,
+    receipts: Vec<(Reply<Published>, Receipt)>,
     is_behind: bool,
     is_over_bound: bool,
 }
 
 impl Exchange {
-    /// The end of the shard `id`. `mailboxes` are those of all shards, `waker` wakes this one.
+    /// The end of `id`. `mailboxes` are those of all shards, and behind them that of their
+    /// [`Gateway`](crate::GatewayMail), if there is one; `wake` ends the owner's sleep.
     pub(crate) fn new(
         id: ShardId,
-        mailboxes: Vec<Arc<Mailbox>>,
+        (mailboxes, shards): (Vec<Arc<Mailbox>>, usize),
         counters: Arc<Counters>,
-        waker: Waker,
+        wake: Wake,
     ) -> Self {
         let mailbox = Arc::clone(&mailboxes[usize::from(id.0)]);
-        mailbox.set_waker(waker);
+        mailbox.set_wake(wake);
         Self {
             mailbox,
             counters,
@@ -74,6 +77,7 @@ impl Exchange {
             letters: Vec::new(),
             sorted: mailboxes.iter().map(|_| Vec::new()).collect(),
             peers: mailboxes,
+            shards,
             receipts: Vec::new(),
             is_behind: false,
             is_over_bound: false,
@@ -141,7 +145,7 @@ impl Exchange {
     }
 
     /// The publisher gets this receipt once the other shards have been told.
-    pub(crate) fn owe(&mut self, reply: Reply<Receipt>, receipt: Receipt) {
+    pub(crate) fn owe(&mut self, reply: Reply<Published>, receipt: Receipt) {
         self.receipts.push((reply, receipt));
     }
 
@@ -150,7 +154,7 @@ impl Exchange {
     pub(crate) fn give_receipts(&mut self) {
         self.post();
         for (reply, receipt) in self.receipts.drain(..) {
-            reply(receipt);
+            reply(Ok(receipt));
         }
     }
 
@@ -168,7 +172,7 @@ impl Exchange {
 
     /// How many shards there are.
     pub(crate) fn shards(&self) -> usize {
-        self.peers.len()
+        self.shards
     }
 
     /// Looks whether some mailbox is over its bound.

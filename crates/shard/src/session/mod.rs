@@ -65,7 +65,7 @@ use std::sync::Arc;
 
 use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_hooks::Verdict;
-use switchboard_hub::{ChannelName, Receipt, Subscription, Work};
+use switchboard_hub::{ChannelName, Published, Subscription, Work};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
@@ -142,6 +142,13 @@ pub(crate) fn resume(core: &mut Core, id: ConnId) {
     }
 }
 
+/// The home of a channel has come as far as a subscriber was before, or will not.
+pub(crate) fn on_reached(core: &mut Core, id: ConnId) {
+    if resuming::reached(core, id) {
+        resume(core, id);
+    }
+}
+
 /// All that was said to a subscriber has gone out, and its publications come next: says what else goes
 /// before them. False when there is none.
 pub(crate) fn tell_more(core: &mut Core, id: ConnId) -> bool {
@@ -157,11 +164,11 @@ pub(crate) fn on_publications(core: &mut Core, id: ConnId, nth: u16, new: &Work)
     }
 }
 
-/// A publication that it asked the receipt of has its place. `request` is the number that its session
-/// gave it.
-pub(crate) fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {
+/// The home of the channel has a publication that it asked the receipt of, or could not take it. `request` is
+/// the number that its session gave it.
+pub(crate) fn on_published(core: &mut Core, id: ConnId, request: u32, published: Published) {
     if let Some(session) = of(core, id) {
-        dispatch!(session, on_published(core, id, request, receipt));
+        dispatch!(session, on_published(core, id, request, published));
     }
 }
 

@@ -2,14 +2,14 @@
 
 use switchboard_dialects::Dialect;
 use switchboard_hooks::Verdict;
-use switchboard_hub::Subscription;
+use switchboard_hub::{Published, Subscription};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 
 use super::verbs::{Taken, Verbs};
 use super::websocket::{self, Reader};
 use super::{publish, stream};
-use crate::connection::Ticket;
+use crate::connection::{InputReason, Ticket};
 use crate::core::Core;
 use crate::hooks;
 use crate::subscribe::{Lost, Missed};
@@ -17,15 +17,30 @@ use crate::subscribe::{Lost, Missed};
 /// [`Session::Plain`](crate::connection::Session::Plain).
 pub(super) struct Plain;
 
+/// It does not listen yet.
+fn awaits_home(core: &Core, id: ConnId) -> bool {
+    core.slab.get(id).is_some_and(|connection| connection.gates.awaits_home())
+}
+
 impl Verbs for Plain {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
         if hooks::awaits_verdict(core, id) {
+            return Taken::Keep { scanned: 0 };
+        }
+        if core.config.shares_channels && awaits_home(core, id) {
+            core.park_input(id, InputReason::Output);
             return Taken::Keep { scanned: 0 };
         }
         let limits = core.config.message;
         let is_enough = |core: &mut Core, id| hooks::awaits_verdict(core, id);
         let reader = Reader::new(publish::message).or_refuse(publish::part).until(is_enough);
         websocket::receive(core, id, bytes, &limits, reader)
+    }
+
+    fn on_published(core: &mut Core, id: ConnId, _request: u32, published: Published) {
+        if let Err(error) = published {
+            websocket::close(core, id, close::TRY_AGAIN_LATER, &error.to_string());
+        }
     }
 
     fn on_verdict(core: &mut Core, id: ConnId, _ticket: Ticket, verdict: Verdict) {

@@ -86,7 +86,9 @@ fn publish_to_only(
     let Some(may) = check_only(core, id, subscription)? else {
         return Ok(());
     };
-    publish(core, id, (subscription, may), Draft::new(kind, payload), None).map(drop)
+    // There is no answer to a client that publishes like this, but one that fails has to be told.
+    let request = core.config.shares_channels.then_some(0);
+    publish(core, id, (subscription, may), Draft::new(kind, payload), request).map(drop)
 }
 
 /// Without a name in its messages, the channel of a connection must be the only one.

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchboard_api::{ApiError, lines};
-use switchboard_hub::{Kind, Receipt};
+use switchboard_hub::{Kind, Published};
 use switchboard_plane::ConnId;
 use switchboard_ws::close;
 use switchboard_ws::frame::{self, Opcode};
@@ -73,13 +73,15 @@ impl Verbs for PublishStream {
         go_on(core, id);
     }
 
-    fn on_published(core: &mut Core, id: ConnId, number: u32, receipt: &Receipt) {
+    fn on_published(core: &mut Core, id: ConnId, number: u32, published: Published) {
         let Some((_, messages)) = work(core, id) else {
             return;
         };
         let mut all = messages.iter_mut().map(|message| &mut message.results);
-        let is_enough =
-            all.any(|results| results.set(number, receipt) && publications::may_go_on(results));
+        let awaiting = all.find(|results| results.awaits(number));
+        let is_enough = awaiting.is_some_and(|results| {
+            results.set(number, published) && publications::may_go_on(results)
+        });
         if is_enough {
             // Behind all mail: several receipts make one answer, and one send.
             core.revisit(id);

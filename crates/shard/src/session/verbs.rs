@@ -1,7 +1,7 @@
 //! What every session can be told.
 
 use switchboard_hooks::Verdict;
-use switchboard_hub::{Receipt, Subscription, Work};
+use switchboard_hub::{Published, Subscription, Work};
 use switchboard_plane::ConnId;
 
 use crate::api::ApiResponse;
@@ -40,8 +40,8 @@ pub(crate) trait Verbs {
     /// Publications for its `nth` subscription, for those who answer with them.
     fn on_publications(_core: &mut Core, _id: ConnId, _nth: u16, _new: &Work) {}
 
-    /// A publication that it asked the receipt of has its place.
-    fn on_published(_core: &mut Core, _id: ConnId, _request: u32, _receipt: &Receipt) {}
+    /// The home of the channel has a publication that it asked the receipt of, or could not take it.
+    fn on_published(_core: &mut Core, _id: ConnId, _request: u32, _published: Published) {}
 
     /// The handler has answered its request.
     fn on_answered(_core: &mut Core, _id: ConnId, _response: ApiResponse) {}

@@ -75,7 +75,8 @@ pub(super) fn open(
     subscribe::subscribe(core, id, channels, ListenMode::default());
     presence::joined(core, id);
     events::joined(core, id, session);
-    if session == Session::Plain && from_now {
+    // Where machines share channels, it takes a moment until what it publishes itself would come to it.
+    if session == Session::Plain && from_now && !core.config.shares_channels {
         upgrade.complete(core, id, session);
     } else {
         core.await_home(id);

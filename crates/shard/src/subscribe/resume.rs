@@ -7,7 +7,7 @@
 use std::ops::RangeInclusive;
 
 use switchboard_dialects::{Listen, id::push_position};
-use switchboard_hub::{Begin, Start, Subscription};
+use switchboard_hub::{Begin, GapReason, Position, ReplyTo, Start, Subscription};
 use switchboard_plane::ConnId;
 
 use super::position;
@@ -33,7 +33,7 @@ pub(crate) enum Resumed {
 pub(crate) fn request(core: &mut Core, id: ConnId, listen: Listen) {
     let starts = core.subscriptions(id).map(|(nth, _)| nth).zip(listen.starts).collect();
     if let Some(connection) = core.slab.get_mut(id) {
-        let request = ResumeRequest { starts, on_gap: listen.on_gap };
+        let request = ResumeRequest { starts, on_gap: listen.on_gap, reaching: None };
         connection.busy().resume = Some(Box::new(request));
     }
 }
@@ -78,8 +78,57 @@ fn resolve(core: &mut Core, id: ConnId) -> Option<Vec<Begun>> {
             Some(Begun { nth, subscription, begin: begin(subscription, asked)?, asked })
         })
         .collect::<Option<Vec<_>>>()?;
+    if core.config.shares_channels && waits_for_homes(core, id, &begins) {
+        return None;
+    }
     core.end_await_home(id);
     Some(begins)
+}
+
+/// Another machine may have given out positions that the homes here have not come to yet: they are asked once to
+/// say when they have.
+fn waits_for_homes(core: &mut Core, id: ConnId, begins: &[Begun]) -> bool {
+    let is_ahead = |begun: &&Begun| is_future(&begun.begin);
+    let Core { slab, hub, exchange, shard, .. } = core;
+    let busy = slab.get_mut(id).and_then(|connection| connection.busy.as_mut());
+    let Some(request) = busy.and_then(|busy| busy.resume.as_mut()) else {
+        return false;
+    };
+    if let Some(left) = request.reaching {
+        return left > 0;
+    }
+    let to = ReplyTo { shard: *shard, conn: id.index(), generation: id.generation(), request: 0 };
+    let mut asked = 0;
+    for Begun { subscription, asked: start, .. } in begins.iter().filter(is_ahead) {
+        let stand = hub.position(subscription.channel);
+        let position = match *start {
+            Start::After(position) => Some(position),
+            Start::AfterOffset(offset) => stand.map(|stand| Position { offset, ..stand }),
+            _ => None,
+        };
+        if let Some(position) = position {
+            hub.ask_to_reach(subscription.channel, position, to, &mut exchange.outbox);
+            asked += 1;
+        }
+    }
+    request.reaching = Some(asked);
+    asked > 0
+}
+
+/// A home has come as far as it was asked to, or will not. Whether all have.
+pub(crate) fn reached(core: &mut Core, id: ConnId) -> bool {
+    let busy = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut());
+    let request = busy.and_then(|busy| busy.resume.as_mut());
+    let Some(left) = request.and_then(|request| request.reaching.as_mut()) else {
+        return false;
+    };
+    *left = left.saturating_sub(1);
+    *left == 0
+}
+
+/// It begins before it asked to, since the position seems to be from the future.
+pub(crate) fn is_future(begin: &Begin) -> bool {
+    begin.gap.as_ref().is_some_and(|gap| gap.reason == GapReason::Future)
 }
 
 /// Sets the cursors; returns what the subscriber cannot have.

@@ -23,10 +23,15 @@ impl<P: Plane> Shard<P> {
     pub(super) fn read_mail(&mut self) {
         while let Some(mail) = self.core.exchange.read() {
             match mail {
-                Mail::Hub(Message::Published { to, receipt }) => {
+                Mail::Hub(Message::Published { to, published }) => {
                     let id = ConnId::new(to.conn, to.generation);
                     self.make_way(id);
-                    session::on_published(&mut self.core, id, to.request, &receipt);
+                    session::on_published(&mut self.core, id, to.request, published);
+                }
+                Mail::Hub(Message::Reached { to }) => {
+                    let id = ConnId::new(to.conn, to.generation);
+                    self.make_way(id);
+                    session::on_reached(&mut self.core, id);
                 }
                 Mail::Hub(message) => {
                     let Core { hub, exchange, now_ms, .. } = &mut self.core;
@@ -92,7 +97,9 @@ impl<P: Plane> Shard<P> {
                 show(wall, &mut receipt.last_requested_ms);
                 exchange.owe(reply, receipt);
             }
-            Command::Delete { name, reply } => reply(hub.delete_home(&name, &mut exchange.outbox)),
+            Command::Delete { name, reply } => {
+                reply(Ok(hub.delete_home(&name, &mut exchange.outbox)));
+            }
             Command::Report { name, reply } => {
                 let mut report = hub.report(*now_ms, &name);
                 show(wall, &mut report.last_requested_ms);
@@ -124,7 +131,7 @@ impl<P: Plane> Shard<P> {
                 reply(hub.history_home(*now_ms, &name, query));
             }
             Command::RemoveHistory { name, reply } => {
-                reply(hub.remove_history_home(&name, &mut exchange.outbox));
+                reply(Ok(hub.remove_history_home(&name, &mut exchange.outbox)));
             }
             Command::Channels { from, reply } => reply(hub.listened_to(from, PLACES_MAX)),
             Command::Verifier(verifier) => self.core.identities.set_verifier(verifier),

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::counters::Counters;
 use crate::delivery::{CatchUp, FanOut};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Mailbox, Wake};
 use crate::handle::Handle;
 use crate::histogram::Histogram;
 use crate::identity::TokenTime;
@@ -60,6 +60,8 @@ pub struct Common {
     pub config: Arc<Config>,
     /// The outsides of all shards, in the order of their ids.
     pub handles: Vec<Handle>,
+    /// That of the home of all channels, if that is none of the shards. Its id follows theirs.
+    pub gateway: Option<Handle>,
     /// Finds the home of a channel.
     pub router: Router,
     /// Who is let in.
@@ -70,6 +72,14 @@ pub struct Common {
     pub backends: Arc<dyn Backends>,
     /// Counts the live publications of all shards.
     pub accounting: Arc<Accounting>,
+}
+
+impl Common {
+    /// The mailboxes of all shards and of the gateway, and how many are those of shards.
+    pub(crate) fn mailboxes(&self) -> (Vec<Arc<Mailbox>>, usize) {
+        let all = self.handles.iter().chain(&self.gateway);
+        (all.map(|handle| Arc::clone(&handle.mailbox)).collect(), self.handles.len())
+    }
 }
 
 /// One core's part of the server: its plane, its connections, its channels.
@@ -92,12 +102,13 @@ pub struct Shard<P> {
 impl<P: Plane> Shard<P> {
     /// A shard on `plane`; `seed` makes the epochs of its channels.
     pub fn new(plane: P, id: ShardId, common: &Common, seed: u64, now_ms: u64) -> Self {
-        let Common { config, handles, router, admission, api, backends, accounting } =
+        let Common { config, handles, router, admission, api, backends, accounting, .. } =
             common.clone();
         let places = Places::new(admission, config.connections_max);
         let own = &handles[usize::from(id.0)];
-        let mailboxes = handles.iter().map(|handle| Arc::clone(&handle.mailbox)).collect();
-        let exchange = Exchange::new(id, mailboxes, Arc::clone(&own.counters), plane.waker());
+        let waker = plane.waker();
+        let wake = Wake::new(move || waker.wake());
+        let exchange = Exchange::new(id, common.mailboxes(), Arc::clone(&own.counters), wake);
         let namespaces = config.namespaces.hub();
         let watches_occupancy = config.hooks.events.channels;
         let limits = HubLimits { watches_occupancy, ..config.hub.clone() };

@@ -112,6 +112,7 @@ impl Plan {
         Common {
             config: Arc::new(self.config()),
             handles: Handle::set(self.shards),
+            gateway: None,
             router: Router::new(self.shards),
             admission: Arc::new(Admission::new(&AdmissionRules::default())),
             api: Arc::new(Api::new(ApiConfig::default(), handler)),
@@ -151,6 +152,7 @@ impl Plan {
                 fragments_max: 64,
             },
             channels_per_connection_max: 128,
+            shares_channels: false,
             hub: Limits {
                 shard_log_bytes_max: self.shard_log_bytes_max,
                 channels_idle_max: self.channels_idle_max,

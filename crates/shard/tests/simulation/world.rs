@@ -81,8 +81,9 @@ impl World {
         home.send(Command::Publish {
             name,
             draft: Draft::new(kind, text.as_bytes()),
-            reply: Box::new(move |receipt| {
-                record.lock().unwrap().note(&own, receipt.position, serial);
+            reply: Box::new(move |published| {
+                let position = published.unwrap().position;
+                record.lock().unwrap().note(&own, position, serial);
             }),
         });
     }

@@ -62,9 +62,9 @@ fn the_home_of_the_channel_checks_and_answers() {
     assert_eq!(home, ShardId(0));
     for _ in 0..2 {
         single.hub.handle(1_000, message(keyed("k")), &mut single.out);
-        let Some((shard, Message::Published { to: told, receipt })) = single.out.pop() else {
+        let Some((shard, Message::Published { to: told, published })) = single.out.pop() else {
             panic!("no receipt");
         };
-        assert_eq!((shard, told, receipt.position.offset), (ShardId(1), to, 1));
+        assert_eq!((shard, told, published.unwrap().position.offset), (ShardId(1), to, 1));
     }
 }

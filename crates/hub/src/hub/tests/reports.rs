@@ -78,7 +78,9 @@ fn a_publisher_elsewhere_gets_its_receipt_from_the_home() {
         .to_b
         .iter()
         .filter_map(|(shard, message)| match message {
-            Message::Published { to, receipt } => Some((*shard, *to, receipt.position.offset)),
+            Message::Published { to, published } => {
+                Some((*shard, *to, published.clone().unwrap().position.offset))
+            }
             _ => None,
         })
         .collect();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use switchboard_api::{ApiError, NDJSON, lines};
-use switchboard_hub::Receipt;
+use switchboard_hub::Published;
 use switchboard_plane::ConnId;
 
 use super::super::publications::{self, Progress};
@@ -63,13 +63,13 @@ pub(super) fn go_on(core: &mut Core, id: ConnId) {
     }
 }
 
-pub(super) fn on_published(core: &mut Core, id: ConnId, number: u32, receipt: &Receipt) {
+pub(super) fn on_published(core: &mut Core, id: ConnId, number: u32, published: Published) {
     let busy = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut());
     let work = busy.and_then(|busy| busy.api.as_mut());
     let Some(ApiStage::Batch(batch, _)) = work.map(|work| &mut work.stage) else {
         return;
     };
-    if batch.results.set(number, receipt) && publications::may_go_on(&batch.results) {
+    if batch.results.set(number, published) && publications::may_go_on(&batch.results) {
         core.revisit(id);
     }
 }

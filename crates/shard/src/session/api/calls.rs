@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use switchboard_api::centrifugo::{
     Answer, CallError, Calls, ERROR_MODE, ErrorMode, Method, Outcome,
 };
-use switchboard_hub::{NamespaceId, Receipt};
+use switchboard_hub::{NamespaceId, Published, Receipt};
 use switchboard_plane::ConnId;
 
 use super::super::publications;
@@ -134,13 +134,13 @@ fn publish(
     Ok((receipt, has_history))
 }
 
-pub(super) fn on_published(core: &mut Core, id: ConnId, number: u32, receipt: &Receipt) {
+pub(super) fn on_published(core: &mut Core, id: ConnId, number: u32, published: &Published) {
     let busy = core.slab.get_mut(id).and_then(|connection| connection.busy.as_mut());
     let work = busy.and_then(|busy| busy.api.as_mut());
     let Some(ApiStage::Calls(calling, _)) = work.map(|work| &mut work.stage) else {
         return;
     };
-    if calling.set(number, receipt)
+    if calling.set(number, published)
         && calling.is_done()
         && let Some(work) = work::take(core, id)
     {

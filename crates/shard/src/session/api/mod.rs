@@ -16,7 +16,7 @@ mod request;
 mod work;
 
 use switchboard_api::ApiError;
-use switchboard_hub::Receipt;
+use switchboard_hub::Published;
 use switchboard_plane::{Close, ConnId};
 
 use super::verbs::{Taken, Verbs};
@@ -48,14 +48,19 @@ impl Verbs for Api {
         }
     }
 
-    fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {
+    fn on_published(core: &mut Core, id: ConnId, request: u32, published: Published) {
         match stage(core, id) {
             Some(ApiStage::Receipt(answering)) => {
                 let answering = *answering;
-                publish::answer(core, id, receipt, answering);
+                match published {
+                    Ok(receipt) => publish::answer(core, id, &receipt, answering),
+                    Err(error) => {
+                        answer::refuse(core, id, &ApiError::unpublished(error), answering);
+                    }
+                }
             }
-            Some(ApiStage::Batch(..)) => batch::on_published(core, id, request, receipt),
-            Some(ApiStage::Calls(..)) => calls::on_published(core, id, request, receipt),
+            Some(ApiStage::Batch(..)) => batch::on_published(core, id, request, published),
+            Some(ApiStage::Calls(..)) => calls::on_published(core, id, request, &published),
             _ => {}
         }
     }

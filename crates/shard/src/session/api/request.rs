@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use switchboard_api::centrifugo::{self, ERROR_MODE, ErrorMode};
-use switchboard_api::{ApiError, Granted, Meta, accepts_json, channel_in, check_encoding, lines};
+use switchboard_api::{
+    ApiError, Granted, Meta, SCOPE, accepts_json, channel_in, check_encoding, lines,
+};
 use switchboard_plane::ConnId;
 use switchboard_ws::head::{self, Body, HeadError, HeaderSlots, Request, Version};
 
@@ -145,6 +147,9 @@ fn parts(request: &Request<'_>) -> Result<Parts, ApiError> {
     }
     if let Some(value) = request.header(ERROR_MODE) {
         builder = builder.header(ERROR_MODE, value);
+    }
+    if let Some(value) = request.header(SCOPE) {
+        builder = builder.header(SCOPE, value);
     }
     let bad = |_| ApiError::bad_request("bad_target", "the request target is not a valid path");
     builder.body(()).map(|request| request.into_parts().0).map_err(bad)

@@ -57,7 +57,7 @@ fn await_homes(core: &mut Core, id: ConnId, starts: Vec<(u16, Start)>, awaited: 
     core.await_home(id);
     if let Some(connection) = core.slab.get_mut(id) {
         let busy = connection.busy();
-        busy.resume = Some(Box::new(ResumeRequest { starts, on_gap: OnGap::Now }));
+        busy.resume = Some(Box::new(ResumeRequest { starts, on_gap: OnGap::Now, reaching: None }));
         busy.commands().awaited = Some(awaited);
     }
     match resume::resume(core, id) {

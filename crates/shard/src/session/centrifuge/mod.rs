@@ -38,7 +38,7 @@ use std::sync::Arc;
 use switchboard_api::centrifugo::{Ending, GivenChannel};
 use switchboard_dialects::centrifuge::Framing;
 use switchboard_hooks::Verdict;
-use switchboard_hub::{ChannelName, Receipt, Subscription};
+use switchboard_hub::{ChannelName, Published, Subscription};
 use switchboard_plane::ConnId;
 
 use super::asking;
@@ -110,8 +110,8 @@ impl Verbs for Centrifuge {
         }
     }
 
-    fn on_published(core: &mut Core, id: ConnId, request: u32, _receipt: &Receipt) {
-        publish::published(core, id, request);
+    fn on_published(core: &mut Core, id: ConnId, request: u32, published: Published) {
+        publish::published(core, id, request, published.is_ok());
     }
 
     fn on_presence(core: &mut Core, id: ConnId, query: PresenceQuery) {

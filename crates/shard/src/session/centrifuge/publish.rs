@@ -59,10 +59,14 @@ fn code(error: &PublishError) -> ErrorCode {
     }
 }
 
-/// The receipt of a publication that another shard has made.
-pub(super) fn published(core: &mut Core, id: ConnId, own: u32) {
+/// A publication that went to another shard was made, or could not be.
+pub(super) fn published(core: &mut Core, id: ConnId, own: u32, was_made: bool) {
     if let Some(number) = take(core, id, own).and_then(|number| number.parse().ok()) {
-        reply(core, id, number, &Reply::Publish {});
+        if was_made {
+            reply(core, id, number, &Reply::Publish {});
+        } else {
+            refuse(core, id, number, ErrorCode::Internal);
+        }
     }
     go_on(core, id);
 }
@@ -73,7 +77,7 @@ pub(super) fn decided(core: &mut Core, id: ConnId, verdict: Verdict) {
         match draft {
             Ok(draft) => {
                 if publish::make(core, id, &channel, draft, Some(own)).is_some() {
-                    published(core, id, own);
+                    published(core, id, own, true);
                 }
             }
             Err(refusal) => {

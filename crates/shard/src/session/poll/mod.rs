@@ -127,6 +127,9 @@ fn visit(core: &mut Core, channels: &Channels, listen: &Listen) -> Option<(Vec<P
     for (name, start) in channels.names.iter().zip(&listen.starts) {
         let channel = core.hub.visit(core.now_ms, name, &mut core.exchange.outbox)?;
         let begin = core.hub.begin(core.now_ms, channel, start, listen.on_gap)?;
+        if core.config.shares_channels && resume::is_future(&begin) {
+            return None;
+        }
         places.push(Place { channel, cursor: begin.cursor });
         gaps.extend(begin.gap.map(|gap| (name.clone(), gap)));
     }

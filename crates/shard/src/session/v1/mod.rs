@@ -5,7 +5,7 @@ mod requests;
 
 use switchboard_dialects::Dialect;
 use switchboard_hooks::Verdict;
-use switchboard_hub::{Receipt, Subscription};
+use switchboard_hub::{Published, Subscription};
 use switchboard_plane::ConnId;
 
 use super::verbs::{Taken, Verbs};
@@ -33,8 +33,8 @@ impl Verbs for V1 {
         websocket::receive(core, id, bytes, &limits, reader)
     }
 
-    fn on_published(core: &mut Core, id: ConnId, request: u32, receipt: &Receipt) {
-        requests::published(core, id, request, receipt);
+    fn on_published(core: &mut Core, id: ConnId, request: u32, published: Published) {
+        requests::published(core, id, request, published);
     }
 
     fn on_verdict(core: &mut Core, id: ConnId, ticket: Ticket, verdict: Verdict) {

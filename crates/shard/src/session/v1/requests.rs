@@ -4,7 +4,7 @@ use switchboard_dialects::v1::{
     Request, RequestKind, write_answer, write_error, write_published, write_refreshed,
 };
 use switchboard_hooks::{Answer, Payload, Question, Refusal, Verdict};
-use switchboard_hub::{ChannelName, Draft, Kind, Receipt, Subscription};
+use switchboard_hub::{ChannelName, Draft, Kind, Published, Subscription, Unpublished};
 use switchboard_plane::ConnId;
 use switchboard_ws::{ProtocolError, close};
 
@@ -170,7 +170,7 @@ fn decided(core: &mut Core, id: ConnId, verdict: Verdict) {
         (Ok(draft), request) => {
             let receipt = publish::make(core, id, &channel, draft, request);
             if let (Some(number), Some(receipt)) = (request, receipt) {
-                published(core, id, number, &receipt);
+                published(core, id, number, Ok(receipt));
             }
         }
         (Err(refusal), Some(number)) => {
@@ -211,6 +211,14 @@ fn subscription(
     })
 }
 
+fn code_of(error: Unpublished) -> u16 {
+    match error {
+        Unpublished::Unavailable { .. } | Unpublished::Unanswered => 503,
+        Unpublished::TooLarge { .. } => 413,
+        Unpublished::Refused { .. } | Unpublished::Versioned | Unpublished::HistoryStays => 502,
+    }
+}
+
 fn status(error: &PublishError) -> u16 {
     match error {
         PublishError::Namespace(_) | PublishError::Right(_) => 403,
@@ -219,10 +227,17 @@ fn status(error: &PublishError) -> u16 {
     }
 }
 
-/// The receipt of a publication that another shard has made.
-pub(super) fn published(core: &mut Core, id: ConnId, number: u32, receipt: &Receipt) {
+/// What became of a publication that went to another shard.
+pub(super) fn published(core: &mut Core, id: ConnId, number: u32, published: Published) {
     if let Some(name) = take(core, id, number) {
-        core.reply(id, |out| write_published(&name, receipt.position, out));
+        match published {
+            Ok(receipt) => core.reply(id, |out| write_published(&name, receipt.position, out)),
+            // Not through `refuse`, which ends clients that are refused too often: this is no fault of theirs.
+            Err(error) => {
+                let (code, reason) = (code_of(error), error.to_string());
+                core.reply(id, |out| write_error(&name, code, &reason, out));
+            }
+        }
     }
     go_on(core, id);
 }
