@@ -26,6 +26,8 @@ target_dir() {
 
 # shellcheck source=scripts/lib/packages.sh
 source scripts/lib/packages.sh
+# shellcheck source=scripts/lib/nats.sh
+source scripts/lib/nats.sh
 
 # The environment of the Python tests, made again when its requirements change.
 python_environment() {
@@ -119,6 +121,7 @@ step_integration() {
     [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||
         install_packages ngx_stream_module=libnginx-mod-stream
     python_environment
+    install_nats .venv/nats
     node_environment
     # Most tests wait more than they compute, so two of them share a core; more than eight at once
     # would start browsers and servers for each few tests.

@@ -1,0 +1,1 @@
+"""A long run of a cluster whose nodes and NATS servers are killed and frozen at random."""
