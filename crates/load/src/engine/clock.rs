@@ -22,3 +22,8 @@ pub(crate) fn nanoseconds(seconds: f64) -> u64 {
 pub(crate) fn seconds(ns: u64) -> f64 {
     ns as f64 / NS_PER_S as f64
 }
+
+/// Microseconds from one point to another, rounded up.
+pub(super) fn microseconds(from_ns: u64, to_ns: u64) -> u64 {
+    to_ns.saturating_sub(from_ns).div_ceil(NS_PER_US)
+}

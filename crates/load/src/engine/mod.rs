@@ -5,6 +5,7 @@ mod centrifuge;
 pub(crate) mod clock;
 mod connection;
 mod core;
+mod counters;
 mod deadlines;
 mod dialect;
 mod end;
