@@ -68,6 +68,16 @@ pub(crate) struct Figure {
     pub(crate) unit: &'static str,
 }
 
+/// A figure.
+pub(crate) fn figure(
+    group: &'static str,
+    name: impl Into<String>,
+    value: f64,
+    unit: &'static str,
+) -> Figure {
+    Figure { group, name: name.into(), value, unit }
+}
+
 /// One of several ways to do the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Row {

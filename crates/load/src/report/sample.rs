@@ -4,7 +4,7 @@
 use hdrhistogram::Histogram;
 
 use crate::machine::Machine;
-use crate::record::{Figure, Latency, LatencyPoint, Record, Row, Series, Verdict};
+use crate::record::{Figure, Latency, LatencyPoint, Record, Row, Series, Verdict, figure};
 
 /// A run that measured nothing.
 pub(crate) fn empty() -> Record {
@@ -99,7 +99,6 @@ pub(crate) fn comparison() -> Record {
 }
 
 fn figures() -> Vec<Figure> {
-    let figure = |group, name: &str, value, unit| Figure { group, name: name.into(), value, unit };
     vec![
         figure("Connections", "wanted", 10_000.0, ""),
         figure("Connections", "connected", 10_000.0, ""),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Failure;
-use super::figures::{self, Extra, figure};
+use super::figures::{self, Extra};
 use super::idle::DEFAULT_URL;
 use super::limits::Window;
 use super::session::Session;
@@ -14,7 +14,7 @@ use crate::engine::clock::now_ns;
 use crate::engine::pool;
 use crate::engine::stats::{Counter, Measure};
 use crate::mode;
-use crate::record::Record;
+use crate::record::{Record, figure};
 
 /// Below this share of the requested rate, the report gives the reason.
 const RATE_KEPT: f64 = 0.95;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Failure;
-use super::figures::{self, figure};
+use super::figures;
 use super::idle::DEFAULT_URL;
 use super::limits::Window;
 use super::places;
@@ -21,7 +21,7 @@ use crate::engine::{Dialect, Endpoint, Upgrade, pool};
 use crate::machine::Machine;
 use crate::mode::{Asking, Deliveries, Listeners, Terms, Transport};
 use crate::publish::Schedule;
-use crate::record::{Figure, Latency, Record, Row, Verdict};
+use crate::record::{Figure, Latency, Record, Row, Verdict, figure};
 use crate::target::{Sources, Target, Template, local_ports};
 use crate::verify::{Excused, Findings, KINDS, Kind, Progress};
 

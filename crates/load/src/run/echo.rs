@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Failure;
-use super::figures::{self, Extra, figure};
+use super::figures::{self, Extra};
 use super::session::Session;
 use super::setup::{Setup, usage};
 use crate::cli::Echo;
@@ -11,7 +11,7 @@ use crate::engine::clock::{NS_PER_MS, now_ns};
 use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Dialect, pool};
 use crate::mode;
-use crate::record::{Figure, Record};
+use crate::record::{Figure, Record, figure};
 use crate::verify::Findings;
 
 const DEFAULT_URL: &str = "ws://127.0.0.1:8000/echo";

@@ -7,7 +7,7 @@ use crate::engine::Dialect;
 use crate::engine::clock::seconds;
 use crate::engine::stats::{Counter, MEASURES, Measure};
 use crate::machine::Machine;
-use crate::record::{Figure, Latency, Record, Verdict};
+use crate::record::{Figure, Latency, Record, Verdict, figure};
 use crate::verify::{KINDS, Kind};
 use crate::watch::Kernel;
 
@@ -24,16 +24,6 @@ pub(super) struct Extra {
     pub(super) limited: Option<String>,
     /// Deliveries were checked.
     pub(super) verified: bool,
-}
-
-/// A figure.
-pub(super) fn figure(
-    group: &'static str,
-    name: impl Into<String>,
-    value: f64,
-    unit: &'static str,
-) -> Figure {
-    Figure { group, name: name.into(), value, unit }
 }
 
 /// Stops the session and writes its record.

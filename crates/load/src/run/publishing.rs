@@ -5,7 +5,7 @@ use std::sync::Arc;
 use switchboard_plane::Close;
 
 use super::Failure;
-use super::figures::{self, Extra, figure};
+use super::figures::{self, Extra};
 use super::idle::DEFAULT_URL;
 use super::publisher::{self, Publication};
 use super::session::Session;
@@ -16,7 +16,7 @@ use crate::engine::pool::{self, Thread};
 use crate::engine::stats::{Counter, Measure};
 use crate::mode::{Backoff, Rules, Subscribers};
 use crate::publish::{STREAM_MESSAGES_MAX, Schedule};
-use crate::record::{Figure, Record};
+use crate::record::{Figure, Record, figure};
 use crate::verify::{Excused, Progress};
 
 /// Publications in flight in all channels together.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use switchboard_plane::Close;
 
 use super::Failure;
-use super::figures::{self, Extra, figure};
+use super::figures::{self, Extra};
 use super::idle::DEFAULT_URL;
 use super::publisher::{self, Publication};
 use super::publishing;
@@ -20,7 +20,7 @@ use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Dialect, Ramp};
 use crate::mode::{Rules, Subscribers};
 use crate::publish::Schedule;
-use crate::record::{Figure, Latency, Record};
+use crate::record::{Figure, Latency, Record, figure};
 use crate::verify::{Excused, Progress};
 use crate::watch::Threads;
 
