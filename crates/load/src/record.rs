@@ -15,7 +15,7 @@ pub(crate) struct Record {
     pub(crate) command: String,
     /// What was measured, such as `Switchboard 0.4.0 on io_uring`, where that is known.
     pub(crate) server: Option<String>,
-    /// The URL that was given, templates and all.
+    /// The URL that was given, templates and all; several with blanks in between.
     pub(crate) target: String,
     /// When the run began, in milliseconds since 1970.
     pub(crate) started_unix_ms: u64,
@@ -31,6 +31,12 @@ pub(crate) struct Record {
     pub(crate) client_limited: Option<String>,
     /// Single figures, in groups.
     pub(crate) summary: Vec<Figure>,
+    /// What each of several targets has of that; empty where there is one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) targets: Vec<TargetRow>,
+    /// The same of several that were published to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) publish_targets: Vec<TargetRow>,
     /// What ways to do the same cost, side by side; empty in a run that compares nothing.
     pub(crate) comparison: Vec<Row>,
     /// Distributions of latencies over the whole run.
@@ -76,6 +82,18 @@ pub(crate) fn figure(
     unit: &'static str,
 ) -> Figure {
     Figure { group, name: name.into(), value, unit }
+}
+
+/// One of several targets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct TargetRow {
+    /// Host and port.
+    pub(crate) name: String,
+    /// What it says that it is, such as `Switchboard 0.4.0 on epoll`, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<String>,
+    /// The same for all targets, where they were measured.
+    pub(crate) figures: Vec<Figure>,
 }
 
 /// One of several ways to do the same.

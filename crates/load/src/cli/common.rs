@@ -16,8 +16,10 @@ pub(crate) struct Common {
     /// Where to connect. `{i}` is the number of the connection, `{k}` that of its channel,
     /// `{channel}` the channel's name, `{run}` differs from run to run. Without it:
     /// `ws://127.0.0.1:8000/sub/{channel}`, `/echo` for `echo`, and `/connection/websocket` with
-    /// `--dialect centrifuge`
-    pub(crate) url: Option<String>,
+    /// `--dialect centrifuge`. Several targets, such as the nodes of one server, are loaded and
+    /// verified as one: connections are dealt to them in turn
+    #[arg(value_name = "URL")]
+    pub(crate) urls: Vec<String>,
 
     /// Connections to hold
     #[arg(short, long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
@@ -127,9 +129,10 @@ pub(crate) struct Common {
 #[allow(clippy::struct_field_names)] // they are the flags' names
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Publish {
-    /// Publish by HTTP to this URL, with the placeholders of the target
+    /// Publish by HTTP to this URL, with the placeholders of the target; may be repeated: the
+    /// publications of each channel go to all of them in turn, each when the one before was answered
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8001/pub/{channel}")]
-    pub(crate) publish_url: String,
+    pub(crate) publish_url: Vec<String>,
 
     /// Method of the request
     #[arg(long, value_name = "METHOD", default_value = "POST")]
@@ -148,22 +151,24 @@ pub(crate) struct Publish {
 
     /// Publish by HTTP with so many lines in each request, which goes out when they are due:
     /// `{"channel":"{channel}","data":"{payload}"}`, answered by a line with a `status` for each
-    /// (POST /pub of Switchboard). --publish-url names no channel then
+    /// (POST /pub of Switchboard). --publish-url names no channel then; where it is repeated, the
+    /// channels are dealt to all URLs in turn
     #[arg(long, value_name = "LINES", conflicts_with = "publish_ws", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) publish_batch: Option<u32>,
 
     /// Publish on a publishing stream instead (GET /publish of Switchboard), to this URL, such as
     /// `ws://127.0.0.1:8001/publish`: a message for each publication, in the binary form, each answered
-    /// in order with its status. --publishers says how many streams; each has at most 64 unanswered
+    /// in order with its status. --publishers says how many streams; each has at most 64 unanswered.
+    /// May be repeated, as --publish-url
     #[arg(long, value_name = "URL", conflicts_with_all = ["publish_url", "publish_method", "publish_batch", "publish_ws", "pipeline"])]
-    pub(crate) publish_stream: Option<String>,
+    pub(crate) publish_stream: Vec<String>,
 
     /// Publish by WebSocket instead: one connection per channel, to this URL, or to the target
-    /// without a value
+    /// without a value; may be repeated: the channels are dealt to all of them in turn
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
-    pub(crate) publish_ws: Option<String>,
+    pub(crate) publish_ws: Vec<String>,
 
-    /// HTTP connections or streams; a channel always uses the same one
+    /// HTTP connections or streams, to each URL; a channel always uses the same one there
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) publishers: u32,
 

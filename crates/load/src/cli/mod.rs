@@ -108,16 +108,37 @@ mod tests {
         assert_eq!(fanout.common.header, ["A:b", "C:d"]);
         assert_eq!(fanout.common.pid, [7, 8, 9]);
         assert_eq!(fanout.common.plane, PlaneChoice::Epoll);
-        assert_eq!(fanout.publish.publish_ws, None);
+        assert_eq!(fanout.publish.publish_ws, [""; 0]);
+    }
+
+    #[test]
+    fn targets_of_connections_and_of_publications_may_be_several() {
+        for (line, urls, publish_urls) in [
+            ("", &[][..], &["http://127.0.0.1:8001/pub/{channel}"][..]),
+            ("ws://a/ --publish-url http://a/", &["ws://a/"], &["http://a/"]),
+            (
+                "ws://a/x,y --publish-url http://a/ ws://b/ --publish-url http://b/ -q",
+                &["ws://a/x,y", "ws://b/"],
+                &["http://a/", "http://b/"],
+            ),
+        ] {
+            let line = format!("switchboard-load fanout {line}");
+            let Mode::Fanout(fanout) = parse(&line).unwrap().mode else { panic!("another mode") };
+            assert_eq!(fanout.common.urls, urls, "{line}");
+            assert_eq!(fanout.publish.publish_url, publish_urls, "{line}");
+        }
     }
 
     #[test]
     fn publishing_by_websocket_goes_to_the_target_unless_told_otherwise() {
-        for (line, expected) in [("--publish-ws", ""), ("--publish-ws ws://[::1]/", "ws://[::1]/")]
-        {
+        for (line, expected) in [
+            ("--publish-ws", &[""][..]),
+            ("--publish-ws ws://[::1]/", &["ws://[::1]/"]),
+            ("--publish-ws ws://a/ --publish-ws ws://b/", &["ws://a/", "ws://b/"]),
+        ] {
             let line = format!("switchboard-load storm {line}");
             let Mode::Storm(storm) = parse(&line).unwrap().mode else { panic!("another mode") };
-            assert_eq!(storm.publish.publish_ws.as_deref(), Some(expected));
+            assert_eq!(storm.publish.publish_ws, expected);
         }
     }
 

@@ -197,20 +197,20 @@ pub(crate) struct CompareTransports {
     pub(crate) poll_answers: String,
 
     /// Where interval polls go, with the placeholders of the target; without it the target, by
-    /// http and with `poll=1` in its query
+    /// http and with `poll=1` in its query. May be repeated, as the target and the following
     #[arg(long, value_name = "URL")]
-    pub(crate) interval_poll_url: Option<String>,
+    pub(crate) interval_poll_url: Vec<String>,
 
     /// Where long polls go; without it the target, by http
     #[arg(long, value_name = "URL")]
-    pub(crate) long_poll_url: Option<String>,
+    pub(crate) long_poll_url: Vec<String>,
 
     /// Where event streams come from; without it the target, by http
     #[arg(long, value_name = "URL")]
-    pub(crate) event_stream_url: Option<String>,
+    pub(crate) event_stream_url: Vec<String>,
 
     /// Where clients of Centrifuge connect; without it /connection/websocket at the host of the
     /// target
     #[arg(long, value_name = "URL")]
-    pub(crate) centrifuge_url: Option<String>,
+    pub(crate) centrifuge_url: Vec<String>,
 }

@@ -91,15 +91,15 @@ fn listens<J: Job>(
 ) -> Option<End> {
     let epoch = subscribed.recoverable.then(|| core.epochs.number(&subscribed.epoch));
     let connection = core.slab.get_mut(id)?;
+    let number = connection.number;
     connection.epoch = epoch.unwrap_or(Epoch::default());
     if subscribed.recovered {
         core.stats.add(Counter::Recovered, 1);
     } else {
         connection.offset = subscribed.offset;
         if subscribed.was_recovering {
-            core.stats.add(Counter::Unrecovered, 1);
             let why = "the server has not kept what came after their positions";
-            core.stats.error(Counter::Unrecovered, why.to_owned());
+            core.fail(number, Counter::Unrecovered, why.to_owned());
         }
     }
     open::opened(core, job, id);
@@ -120,7 +120,7 @@ fn pushed<J: Job>(
         if core.endpoint.channel(connection.channel) != Some(&*push.channel) {
             let number = connection.number;
             let what = || format!("connection {number}: a push of {}", push.channel);
-            core.stats.findings.add(Kind::Foreign, 1, what);
+            core.found(number, Kind::Foreign, 1, what);
         }
         published(core, job, id, publication.data.get(), publication.offset);
     } else if let Some(Refusal { code, message }) = push.unsubscribe {
@@ -140,7 +140,7 @@ fn published<J: Job>(core: &mut Core<J::Data>, job: &mut J, id: ConnId, data: &s
     } else if offset > 0 {
         let (number, last) = (connection.number, connection.offset);
         let what = || format!("connection {number}: offset {offset} came after {last}");
-        core.stats.findings.add(Kind::Reordered, 1, what);
+        core.found(number, Kind::Reordered, 1, what);
     }
     open::message(core, job, id, data.as_bytes());
 }

@@ -33,7 +33,7 @@ pub(crate) struct Core<D> {
     pub(crate) stats: Stats,
     pub(crate) random: Random,
     pub(crate) slab: Slab<Connection<D>>,
-    pub(super) endpoint: Arc<Endpoint>,
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(super) outgoing: Outgoing,
     /// Connections whose output has to wait for the next batch.
     pub(super) late: Vec<ConnId>,

@@ -1,6 +1,5 @@
 //! Where connections go, and what is said first.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use switchboard_plane::ConnId;
@@ -8,22 +7,19 @@ use switchboard_ws::handshake::{ClientRequest, encode_key};
 
 use super::dialect::{Dialect, V1};
 use super::random::Random;
-use crate::target::{Sources, Template, Tokens, Values};
+use crate::target::{Target, Targets, Template, Tokens, Values};
 
 /// Where connections go. Shared by all threads.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    pub(crate) address: SocketAddr,
-    pub(crate) sources: Sources,
+    pub(crate) targets: Arc<Targets>,
     /// The handshake; none leaves TCP to the job.
     pub(crate) upgrade: Option<Upgrade>,
 }
 
-/// What the handshake request is made from.
+/// What the handshake request is made from, besides the target.
 #[derive(Debug, Clone)]
 pub(crate) struct Upgrade {
-    pub(crate) host: String,
-    pub(crate) path: Template,
     /// The name of a channel.
     pub(crate) channel: Template,
     pub(crate) run: String,
@@ -50,11 +46,6 @@ impl Endpoint {
     pub(crate) fn channel(&self, number: u32) -> Option<&str> {
         let names = &self.upgrade.as_ref()?.channel_names;
         names.get(number as usize).map(String::as_str)
-    }
-
-    /// The local address of connection `number`.
-    pub(crate) fn source(&self, number: u32) -> Option<IpAddr> {
-        self.sources.of(number)
     }
 }
 
@@ -88,12 +79,18 @@ impl Upgrade {
         self.channel.render(&values)
     }
 
-    /// Appends the request of connection `number`.
-    pub(crate) fn write_request(&self, id: ConnId, number: u32, channel: u32, out: &mut Vec<u8>) {
+    /// Appends the request of connection `number` to a target.
+    pub(crate) fn write_request(
+        &self,
+        target: &Target,
+        id: ConnId,
+        (number, channel): (u32, u32),
+        out: &mut Vec<u8>,
+    ) {
         let name = self.channel_name(channel);
         let values =
             Values { number, channel_number: channel, channel: &name, run: &self.run, payload: "" };
-        let target = self.path.render(&values);
+        let path = target.path.render(&values);
         let protocols = self.offered();
         let mut headers: Vec<_> =
             self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
@@ -103,8 +100,8 @@ impl Upgrade {
         headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
         let key = self.key(id);
         let request = ClientRequest {
-            host: &self.host,
-            target: &target,
+            host: &target.host,
+            target: &path,
             // Base64 is ASCII.
             key: str::from_utf8(&key).unwrap_or_default(),
             protocols: &protocols,

@@ -1,6 +1,7 @@
 //! One thread's connections on a plane, and what every mode needs of them: connecting, the
 //! handshake, frames, pings, closes, full sockets. What a mode does with them is a [`Job`].
 
+mod by_target;
 mod centrifuge;
 pub(crate) mod clock;
 mod connection;
@@ -16,6 +17,7 @@ mod orders;
 pub(crate) mod pool;
 mod ramp;
 pub(crate) mod random;
+mod share;
 pub(crate) mod stats;
 mod v1;
 mod worker;
@@ -27,6 +29,7 @@ pub(crate) use end::End;
 pub(crate) use endpoint::{Endpoint, Upgrade};
 pub(crate) use orders::Orders;
 pub(crate) use ramp::Ramp;
+pub(crate) use share::Share;
 
 use switchboard_plane::ConnId;
 

@@ -12,13 +12,14 @@ pub(super) fn opened<J: Job>(core: &mut Core<J::Data>, job: &mut J, id: ConnId) 
     let Some(connection) = core.slab.get_mut(id) else {
         return;
     };
+    let number = connection.number;
     connection.state = if is_raw { State::Raw } else { State::Open };
     let started_ns = std::mem::take(&mut connection.busy().started_ns);
     connection.settle();
     core.connecting -= 1;
     core.open += 1;
-    core.stats.add(Counter::Connected, 1);
-    core.stats.record(Measure::Handshake, started_ns, now_ns);
+    core.count(number, Counter::Connected, 1);
+    core.record(number, Measure::Handshake, started_ns, now_ns);
     job.opened(core, id);
 }
 

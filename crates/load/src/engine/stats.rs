@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 
 use super::clock::microseconds;
 use super::counters::COUNTERS;
+use super::share::Share;
 use crate::verify::Findings;
 
 pub(crate) use super::counters::{Counter, MEASURES, Measure, histogram};
@@ -23,6 +24,8 @@ pub(crate) struct Stats {
     /// By what they count as, and in words.
     errors: HashMap<(Counter, String), u64>,
     pub(crate) findings: Findings,
+    /// What each of several targets has of all this; empty where there is one.
+    shares: Vec<Share>,
     /// Connections open now.
     pub(crate) open: u64,
     /// Handshakes under way now.
@@ -38,6 +41,7 @@ impl Default for Stats {
             histograms: std::array::from_fn(|_| histogram()),
             errors: HashMap::new(),
             findings: Findings::default(),
+            shares: Vec::new(),
             open: 0,
             connecting: 0,
             is_done: false,
@@ -62,6 +66,19 @@ impl Stats {
 
     pub(crate) fn histogram(&self, measure: Measure) -> &Histogram<u64> {
         &self.histograms[measure as usize]
+    }
+
+    /// The part of the target of this number, where there are several.
+    pub(crate) fn share(&mut self, nth: usize) -> &mut Share {
+        if self.shares.len() <= nth {
+            self.shares.resize_with(nth + 1, Share::default);
+        }
+        &mut self.shares[nth]
+    }
+
+    /// The same; none where nothing has happened there.
+    pub(crate) fn share_of(&self, nth: usize) -> Option<&Share> {
+        self.shares.get(nth)
     }
 
     /// Notes why something counts as `counter`; the counting is the caller's.
@@ -118,6 +135,9 @@ impl Stats {
             self.note(counter, what, count);
         }
         self.findings.merge(&std::mem::take(&mut other.findings));
+        for (nth, theirs) in other.shares.iter_mut().enumerate() {
+            self.share(nth).absorb(theirs);
+        }
         self.open += other.open;
         self.connecting += other.connecting;
         self.is_done &= other.is_done;
@@ -185,6 +205,27 @@ mod tests {
         assert_eq!(total.histogram(Measure::Delivery).len(), 1);
         assert_eq!(total.histogram(Measure::Delivery).max(), 1_500);
         assert_eq!(total.errors(), [("bad".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn what_targets_have_is_handed_over_once_too() {
+        let (shared, mut local) = (Shared::default(), Stats::default());
+        local.share(1).add(Counter::Connected, 2);
+        local.share(1).record(Measure::Delivery, 0, 1_500_000);
+        shared.give(&mut local);
+        local.share(0).add(Counter::Connected, 1);
+        local.share(1).record(Measure::Delivery, 0, 500_000);
+        shared.give(&mut local);
+        let mut total = Stats::default();
+        for _ in 0..2 {
+            shared.take(&mut total);
+        }
+        let connected = |nth| total.share_of(nth).map(|share| share.count(Counter::Connected));
+        assert_eq!([0, 1, 2].map(connected), [Some(1), Some(2), None]);
+        let share = total.share_of(1).unwrap();
+        let delivered = share.histogram(Measure::Delivery).unwrap();
+        assert_eq!((delivered.len(), delivered.max()), (2, 1_500));
+        assert!(share.histogram(Measure::Handshake).is_none());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn received<J: Job>(
     } else if message.starts_with(b"gap: ") {
         let number = core.slab.get(id)?.number;
         let what = || format!("connection {number}: {}", String::from_utf8_lossy(message).trim());
-        core.stats.findings.add(Kind::Lost, 1, what);
+        core.found(number, Kind::Lost, 1, what);
     } else if !message.starts_with(b"start: ") {
         return Some(End::Dialect("a message without a header of switchboard.v1".to_owned()));
     }

@@ -115,11 +115,12 @@ impl<P: Plane, J: Job> Worker<P, J> {
             return;
         };
         connection.state = State::Handshake;
-        let (number, channel) = (connection.number, connection.channel);
+        let who = (connection.number, connection.channel);
         let endpoint = Arc::clone(&self.core.endpoint);
         match &endpoint.upgrade {
             Some(upgrade) => {
-                self.core.send(id, |out| upgrade.write_request(id, number, channel, out));
+                let target = endpoint.targets.of(who.0);
+                self.core.send(id, |out| upgrade.write_request(target, id, who, out));
             }
             None => open::opened(&mut self.core, &mut self.job, id),
         }
@@ -184,8 +185,8 @@ impl<P: Plane, J: Job> Worker<P, J> {
         let core = &mut self.core;
         core.stats.add(Counter::Begun, 1);
         let started_ns = clock::now_ns();
-        let endpoint = &core.endpoint;
-        let begun = self.link.connect(endpoint.address, endpoint.source(number));
+        let targets = &core.endpoint.targets;
+        let begun = self.link.connect(targets.of(number).address, targets.source(number));
         let mut connection = Connection {
             id: *begun.as_ref().unwrap_or(&ConnId::new(u32::MAX, 0)),
             busy: None,

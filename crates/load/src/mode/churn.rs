@@ -114,8 +114,7 @@ impl Job for Churn {
         }
         let was_open = connection.was_open();
         let counter = if was_open { Counter::Dropped } else { Counter::Failed };
-        core.stats.add(counter, 1);
-        core.stats.error(counter, format!("client: {end}"));
+        core.fail(connection.number, counter, format!("client: {end}"));
     }
 
     fn step(&mut self, core: &mut Core<Visit>) -> Option<u64> {

@@ -7,7 +7,7 @@ use switchboard_plane::ConnId;
 use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Connection, Core, End, Job, Orders, Ramp};
 use crate::load::Sizes;
-use crate::verify::{Findings, Kind, Stamp};
+use crate::verify::{Kind, Stamp};
 
 /// What is kept for each connection.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +26,6 @@ pub(crate) struct Echo {
     pub(crate) orders: Arc<Orders>,
     /// The first messages are out.
     pub(crate) begun: bool,
-    pub(crate) findings: Findings,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -60,15 +59,13 @@ impl Echo {
             }
         }
     }
+}
 
-    /// What a connection should have got and did not.
-    fn check_end(&mut self, connection: &Connection<Counts>) {
-        let Counts { sent, received } = connection.data;
-        let number = connection.number;
-        self.findings.add(Kind::Lost, sent.saturating_sub(received), || {
-            format!("connection {number}: echoes {} to {sent} never came", received + 1)
-        });
-    }
+/// What a connection should have got and did not.
+fn check_end(core: &mut Core<Counts>, number: u32, Counts { sent, received }: Counts) {
+    core.found(number, Kind::Lost, sent.saturating_sub(received), || {
+        format!("connection {number}: echoes {} to {sent} never came", received + 1)
+    });
 }
 
 impl Job for Echo {
@@ -85,12 +82,12 @@ impl Job for Echo {
             Ok(stamp) if stamp.run == self.run && stamp.channel == number => stamp,
             Ok(_) => {
                 let what = || format!("connection {number}: an echo of another connection");
-                return self.findings.add(Kind::Foreign, 1, what);
+                return core.found(number, Kind::Foreign, 1, what);
             }
             Err(damage) => {
                 connection.data.received += 1;
                 let what = || format!("connection {number}: {damage}");
-                return self.findings.add(Kind::Foreign, 1, what);
+                return core.found(number, Kind::Foreign, 1, what);
             }
         };
         let kind = match stamp.sequence.cmp(&expected) {
@@ -101,9 +98,9 @@ impl Job for Echo {
         connection.data.received = connection.data.received.max(stamp.sequence);
         if let Some((kind, count)) = kind {
             let what = || format!("connection {number}: echo {} for {expected}", stamp.sequence);
-            self.findings.add(kind, count, what);
+            core.found(number, kind, count, what);
         }
-        core.stats.record(Measure::RoundTrip, stamp.due_ns, now_ns);
+        core.record(number, Measure::RoundTrip, stamp.due_ns, now_ns);
         if self.is_working(now_ns) {
             self.send(core, id);
         }
@@ -112,10 +109,9 @@ impl Job for Echo {
     fn ended(&mut self, core: &mut Core<Counts>, connection: &Connection<Counts>, end: &End) {
         let was_open = connection.was_open();
         let counter = if was_open { Counter::Dropped } else { Counter::Failed };
-        core.stats.add(counter, 1);
-        core.stats.error(counter, format!("connection: {end}"));
+        core.fail(connection.number, counter, format!("connection: {end}"));
         if was_open {
-            self.check_end(connection);
+            check_end(core, connection.number, connection.data);
         }
     }
 
@@ -129,9 +125,6 @@ impl Job for Echo {
         if !self.begun && self.is_working(core.now_ns) {
             self.begin(core);
         }
-        if self.findings.total() > 0 {
-            core.stats.findings.merge(&std::mem::take(&mut self.findings));
-        }
         core.stats.is_done = self.ramp.is_done() && core.connecting() == 0;
         let begin_ns = self.orders.work_times().map(|(start_ns, _)| start_ns);
         let wishes = [self.ramp.next_ns(core.connecting()), begin_ns.filter(|_| !self.begun)];
@@ -139,9 +132,14 @@ impl Job for Echo {
     }
 
     fn finish(&mut self, core: &mut Core<Counts>) {
-        for connection in core.slab.iter() {
-            self.check_end(connection);
+        let lacking = core.slab.iter().filter(|connection| {
+            let Counts { sent, received } = connection.data;
+            received < sent
+        });
+        let lacking: Vec<_> =
+            lacking.map(|connection| (connection.number, connection.data)).collect();
+        for (number, counts) in lacking {
+            check_end(core, number, counts);
         }
-        core.stats.findings.merge(&std::mem::take(&mut self.findings));
     }
 }

@@ -72,7 +72,7 @@ impl Slow {
     }
 }
 
-/// Whether connection `number` is among `percent` of all, evenly spread.
+/// Whether the connection of this number is among `percent` of all, evenly spread.
 pub(super) fn is_slow(number: u32, percent: u32) -> bool {
     let below = |number: u64| number * u64::from(percent) / 100;
     below(u64::from(number) + 1) > below(u64::from(number))

@@ -10,6 +10,7 @@ use super::returning::{Backoff, Returning};
 use super::slow::{Slow, is_slow};
 use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Connection, Core, End, Job, Orders, Ramp, State};
+use crate::target::Targets;
 use crate::verify::{Cursor, Excused, Progress};
 
 /// What all threads' subscribers have in common.
@@ -17,6 +18,7 @@ use crate::verify::{Cursor, Excused, Progress};
 pub(crate) struct Rules {
     /// Differs from run to run.
     pub(crate) run: u32,
+    pub(crate) targets: Arc<Targets>,
     /// Channels that are published to.
     pub(crate) channels: u32,
     /// The first so many connections are not dropped in a storm and have channel 0 for themselves.
@@ -77,9 +79,10 @@ const DROPS_MAX: usize = 256;
 impl Subscribers {
     pub(crate) fn new(rules: Arc<Rules>, ramp: Ramp) -> Self {
         let (progress, excused) = (Arc::clone(&rules.progress), Arc::clone(&rules.excused));
+        let targets = Arc::clone(&rules.targets);
         Self {
             slow: Slow::new(rules.slow_bytes_per_s),
-            deliveries: Deliveries::new(rules.run, progress, excused),
+            deliveries: Deliveries::new(rules.run, targets, progress, excused),
             rules,
             ramp,
             returning: Returning::default(),
@@ -150,7 +153,9 @@ impl Job for Subscribers {
         let now_ns = core.now_ns;
         let Some(connection) = core.slab.get_mut(id) else { return };
         let subscription = &mut connection.data;
-        subscription.slow = is_slow(connection.number, self.rules.slow_percent);
+        // Counted at each target, so that all of them have their share.
+        let rank = self.rules.targets.rank_of(connection.number);
+        subscription.slow = is_slow(rank, self.rules.slow_percent);
         subscription.counted = self.rules.verify && !subscription.slow;
         subscription.next = self.deliveries.joined(connection.channel, subscription.counted).next;
         let slow = subscription.slow;
@@ -193,9 +198,8 @@ impl Job for Subscribers {
             (true, true) => Counter::SlowClosed,
             (true, false) => Counter::Dropped,
         };
-        core.stats.add(counter, 1);
         let who = if counter == Counter::SlowClosed { "slow subscriber" } else { "subscriber" };
-        core.stats.error(counter, format!("{who}: {end}"));
+        core.fail(connection.number, counter, format!("{who}: {end}"));
         if let (Counter::Failed, Some(attempt)) = (counter, connection.data.returning) {
             self.come_back(core, connection, attempt.saturating_add(1));
         }
@@ -219,7 +223,7 @@ impl Job for Subscribers {
         if self.to_drop.is_empty() {
             self.reconnect(core);
         }
-        self.deliveries.hand_over(&mut core.stats.findings);
+        self.deliveries.hand_over(&mut core.stats);
         core.stats.is_done = self.ramp.is_done()
             && core.connecting() == 0
             && self.to_drop.is_empty()
@@ -236,6 +240,6 @@ impl Job for Subscribers {
         for connection in core.slab.iter() {
             self.forget(connection, connection.state == State::Open);
         }
-        self.deliveries.hand_over(&mut core.stats.findings);
+        self.deliveries.hand_over(&mut core.stats);
     }
 }

@@ -8,7 +8,7 @@ use super::request::Request;
 use crate::engine::Orders;
 use crate::engine::random::Random;
 use crate::load::Sizes;
-use crate::target::{Template, Values};
+use crate::target::{Target, Template, Values};
 use crate::verify::{Excused, Progress, Stamp};
 
 /// Unanswered messages of a publishing stream; Switchboard reads no further beyond them.
@@ -34,6 +34,12 @@ impl Means {
             Self::HttpBatch { batch, .. } => *batch,
             Self::Http { .. } | Self::Stream { .. } | Self::WebSocket { .. } => 1,
         }
+    }
+
+    /// Whether several targets take turns in each channel: where each publication has an answer of
+    /// its own, so that the next can wait for it. Else all of a channel's go to one target.
+    pub(super) fn takes_turns(&self) -> bool {
+        matches!(self, Self::Http { .. } | Self::Stream { .. })
     }
 
     /// Requests or messages of one publisher that may be unanswered; none where there are no answers.
@@ -71,14 +77,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// The request or message of publisher `number` for publications.
+    /// The request or message of publisher `number` to a target for publications.
     pub(super) fn write<'a>(
         &mut self,
         means: &Means,
         context: &Context,
         random: &mut Random,
         publications: impl Iterator<Item = &'a Pending>,
-        number: u32,
+        (number, target): (u32, &Target),
     ) -> &[u8] {
         self.body.clear();
         let mut channel = 0;
@@ -109,7 +115,7 @@ impl Writer {
                 self.request.clear();
                 // The channel of a batch is in its lines only.
                 let values = context.values(number, channel, "");
-                request.write(&values, &self.body, &mut self.request);
+                request.write(target, &values, &self.body, &mut self.request);
                 &self.request
             }
             Means::Stream { .. } | Means::WebSocket { .. } => &self.body,

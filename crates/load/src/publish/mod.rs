@@ -9,6 +9,7 @@ mod queue;
 mod request;
 mod results;
 mod schedule;
+mod turns;
 
 pub(crate) use means::{Context, Means, STREAM_MESSAGES_MAX};
 pub(crate) use publishers::Publishers;

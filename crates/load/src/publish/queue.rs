@@ -23,6 +23,8 @@ pub(super) struct Publisher {
     pub(super) id: Option<ConnId>,
     /// A connect is under way.
     pub(super) connecting: bool,
+    /// The last connect came to nothing.
+    pub(super) is_unreachable: bool,
     /// Not before this time.
     pub(super) retry_ns: u64,
     /// Due, in order.

@@ -1,24 +1,28 @@
 //! The HTTP request that publishes.
 
-use crate::target::{Template, Values};
+use crate::target::{Target, Values};
 
-/// What a request is made from, but for its body.
+/// What a request is made from, besides its target and its body.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
-    pub(crate) host: String,
-    pub(crate) path: Template,
     pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Request {
     /// Appends a whole request.
-    pub(crate) fn write(&self, values: &Values<'_>, body: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn write(
+        &self,
+        target: &Target,
+        values: &Values<'_>,
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         out.extend_from_slice(self.method.as_bytes());
         out.push(b' ');
-        self.path.write(values, out);
+        target.path.write(values, out);
         out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
-        out.extend_from_slice(self.host.as_bytes());
+        out.extend_from_slice(target.host.as_bytes());
         out.extend_from_slice(b"\r\nContent-Length: ");
         out.extend_from_slice(body.len().to_string().as_bytes());
         for (name, value) in &self.headers {
@@ -40,13 +44,12 @@ mod tests {
     fn everything_is_in_its_place() {
         let request = Request {
             method: "POST".to_owned(),
-            host: "127.0.0.1:8001".to_owned(),
-            path: Template::strict("/api/{channel}").unwrap(),
             headers: vec![("X-API-Key".to_owned(), "k".to_owned())],
         };
+        let target = Target::parse("http://127.0.0.1:8001/api/{channel}", "http").unwrap();
         let values = Values { channel: "c", ..Values::default() };
         let mut out = b"before".to_vec();
-        request.write(&values, br#"{"data":"hello"}"#, &mut out);
+        request.write(&target, &values, br#"{"data":"hello"}"#, &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "beforePOST /api/c HTTP/1.1\r\nHost: 127.0.0.1:8001\r\nContent-Length: 16\r\n\

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::targets;
 use crate::record::{PERCENTILES, Record};
 
 /// The files: name and contents.
@@ -16,7 +17,24 @@ pub(crate) fn files(record: &Record) -> Vec<(&'static str, String)> {
     if !record.comparison.is_empty() {
         files.push(("comparison.csv", comparison(record)));
     }
+    if !record.targets.is_empty() || !record.publish_targets.is_empty() {
+        files.push(("targets.csv", by_target(record)));
+    }
     files
+}
+
+fn by_target(record: &Record) -> String {
+    let mut out = rows(&["group", "target", "name", "value", "unit", "server"]);
+    for (group, targets) in targets::lists(record) {
+        for row in targets {
+            let server = row.server.as_deref().unwrap_or_default();
+            for figure in &row.figures {
+                let value = figure.value.to_string();
+                push(&mut out, &[group, &row.name, &figure.name, &value, figure.unit, server]);
+            }
+        }
+    }
+    out
 }
 
 fn comparison(record: &Record) -> String {
@@ -122,7 +140,8 @@ mod tests {
     fn every_row_has_the_columns_of_its_header() {
         let of_comparison =
             files(&sample::comparison()).into_iter().filter(|f| f.0 == "comparison.csv");
-        for (name, text) in files(&sample::fanout()).into_iter().chain(of_comparison) {
+        let all = files(&sample::several_targets()).into_iter().chain(of_comparison);
+        for (name, text) in all {
             let columns: Vec<usize> = text.lines().map(columns).collect();
             assert!(columns.len() > 1, "{name} has rows");
             assert!(columns.windows(2).all(|pair| pair[0] == pair[1]), "{name}: {columns:?}");

@@ -70,23 +70,27 @@ pub(crate) fn sentence(record: &Record) -> String {
     let connected = count("Connections", "connected");
     let of = || format!("{} of {}", record.mode, record.target);
     let Some(connected) = connected else { return of() };
+    let at = match record.targets.len() {
+        0 => String::new(),
+        targets => format!(" at {targets} targets"),
+    };
     let sentence = match record.mode {
         "idle" => {
             let hold = parameter(record, "hold").map(|hold| format!(" for {hold}"));
-            Some(format!("{connected} connections held{}", hold.unwrap_or_default()))
+            Some(format!("{connected} connections{at} held{}", hold.unwrap_or_default()))
         }
         "fanout" | "slow" => count("Deliveries", "delivered")
-            .map(|delivered| format!("{delivered} deliveries to {connected} subscribers")),
+            .map(|delivered| format!("{delivered} deliveries to {connected} subscribers{at}")),
         "echo" => count("Messages", "received")
-            .map(|received| format!("{received} round trips on {connected} connections")),
+            .map(|received| format!("{received} round trips on {connected} connections{at}")),
         "storm" => count("Storm", "dropped").map(|dropped| {
             let back = find(record, "Storm", "100 % back after").map_or_else(
                 || format!("{} came back", count("Storm", "back").unwrap_or_default()),
                 |figure| format!("all back after {}", units::figure(figure.value, figure.unit)),
             );
-            format!("{dropped} connections dropped at once, {back}")
+            format!("{dropped} connections{at} dropped at once, {back}")
         }),
-        "churn" => count("Churn", "left").map(|left| format!("{left} clients came and left")),
+        "churn" => count("Churn", "left").map(|left| format!("{left} clients{at} came and left")),
         _ => None,
     };
     sentence.map_or_else(of, |sentence| format!("{sentence}, {}", trouble(record)))
@@ -263,6 +267,8 @@ mod tests {
             }
         }
         assert_eq!(sentence(&record), "500,000 deliveries to 10,000 subscribers, 12 lost");
+        let sentence = sentence(&sample::several_targets());
+        assert!(sentence.starts_with("500,000 deliveries to 10,000 subscribers at 2 targets, "));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod live;
 #[cfg(test)]
 mod sample;
 pub(crate) mod table;
+mod targets;
 pub(crate) mod units;
 
 use std::fs;

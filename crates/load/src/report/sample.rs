@@ -4,7 +4,9 @@
 use hdrhistogram::Histogram;
 
 use crate::machine::Machine;
-use crate::record::{Figure, Latency, LatencyPoint, Record, Row, Series, Verdict, figure};
+use crate::record::{
+    Figure, Latency, LatencyPoint, Record, Row, Series, TargetRow, Verdict, figure,
+};
 
 /// A run that measured nothing.
 pub(crate) fn empty() -> Record {
@@ -20,6 +22,8 @@ pub(crate) fn empty() -> Record {
         verdict: Verdict::Passed,
         client_limited: None,
         summary: Vec::new(),
+        targets: Vec::new(),
+        publish_targets: Vec::new(),
         comparison: Vec::new(),
         latencies: Vec::new(),
         series: Vec::new(),
@@ -49,6 +53,8 @@ pub(crate) fn fanout() -> Record {
         verdict: Verdict::Passed,
         client_limited: None,
         summary: figures(),
+        targets: Vec::new(),
+        publish_targets: Vec::new(),
         comparison: Vec::new(),
         latencies: vec![
             latency("delivery to each subscriber", &spread(2_000.0, 20_000)),
@@ -58,6 +64,39 @@ pub(crate) fn fanout() -> Record {
         latency_series: (5..=14).map(latency_point).collect(),
         errors: Vec::new(),
         machine: Machine::read(),
+    }
+}
+
+/// The same to 5,000 subscribers of one target, while the other refused 5,000.
+pub(crate) fn several_targets() -> Record {
+    let target = |name: &str, connected, p99_us: Option<f64>| TargetRow {
+        name: name.into(),
+        server: None,
+        figures: [
+            figure("Targets", "connected", connected, ""),
+            figure("Targets", "failed", 5_000.0 - connected, ""),
+            figure("Targets", "lost", 0.0, ""),
+        ]
+        .into_iter()
+        .chain(p99_us.map(|us| figure("Targets", "delivery p99", us, "us")))
+        .collect(),
+    };
+    let published = |name: &str, server: Option<&str>| TargetRow {
+        name: name.into(),
+        server: server.map(str::to_owned),
+        figures: vec![figure("Published to", "sent", 25.0, "")],
+    };
+    Record {
+        target: "ws://127.0.0.1:8000/sub/{channel} ws://127.0.0.1:8010/sub/{channel}".into(),
+        targets: vec![
+            target("127.0.0.1:8000", 5_000.0, Some(12_000.0)),
+            target("127.0.0.1:8010", 0.0, None),
+        ],
+        publish_targets: vec![
+            published("127.0.0.1:8001", Some("Switchboard 0.4.0 on epoll")),
+            published("127.0.0.1:8011", None),
+        ],
+        ..fanout()
     }
 }
 

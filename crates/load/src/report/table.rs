@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use hdrhistogram::Histogram;
 
 use super::headline::{self, Outcome};
-use super::{comparison, units};
+use super::{comparison, targets, units};
 use crate::record::Record;
 
 /// The columns of the percentile table.
@@ -57,6 +57,7 @@ fn body(record: &Record) -> String {
     }
     comparison(record, &mut out);
     figures(record, &mut out);
+    by_target(record, &mut out);
     latencies(record, &mut out);
     errors(record, &mut out);
     out.push('\n');
@@ -167,6 +168,18 @@ pub(crate) fn cells(histogram: &Histogram<u64>) -> Vec<String> {
         cells.push(units::micros(histogram.max() as f64));
     }
     cells
+}
+
+fn by_target(record: &Record, out: &mut String) {
+    for table in targets::tables(record) {
+        let header = std::iter::once(table.title.to_owned()).chain(table.columns);
+        let rows = table.rows.into_iter().map(|(name, cells)| {
+            std::iter::once(format!("  {name}")).chain(cells).collect::<Vec<_>>()
+        });
+        let rows: Vec<Vec<String>> = std::iter::once(header.collect()).chain(rows).collect();
+        out.push('\n');
+        out.push_str(&columns(&rows));
+    }
 }
 
 fn errors(record: &Record, out: &mut String) {
@@ -285,6 +298,19 @@ mod tests {
         let line = |word: &str| text.lines().position(|line| line.starts_with(word)).unwrap();
         assert_eq!(line("  long poll      not available: HTTP 426"), line("  interval poll") + 1);
         assert!(text.contains("PASSED: the same messages to 1,000 clients"), "{text}");
+    }
+
+    #[test]
+    fn each_of_several_targets_has_a_row() {
+        let text = render(&sample::several_targets());
+        let rows: Vec<&str> = text.lines().filter(|line| line.contains("  127.0.0.1:80")).collect();
+        assert_eq!(rows.len(), 4, "{text}");
+        assert!(
+            rows[1].starts_with("  127.0.0.1:8010")
+                && rows[1].ends_with("5,000     0             -")
+        );
+        assert!(rows[2].ends_with("  25  Switchboard 0.4.0 on epoll"), "{text}");
+        assert!(!render(&sample::fanout()).contains("Targets"));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) fn run(options: &Churn) -> Result<Record, Failure> {
     session.drain("leaving", stay_and_leave, |session| session.stats.is_done);
     if session.stats.count(Counter::Connected) == 0 && !session.is_interrupted() {
         let why = session.stats.main_error(Counter::Failed).unwrap_or("nothing happened");
-        let why = format!("{}: no connection succeeded: {why}", session.setup.target.url);
+        let why = format!("{}: no connection succeeded: {why}", session.setup.targets.urls());
         session.stop()?;
         return Err(Failure::Unavailable(why));
     }

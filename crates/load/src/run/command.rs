@@ -57,9 +57,13 @@ fn without_secret_header(line: &str) -> String {
     }
 }
 
-/// A text, such as a URL, without the secrets in its query.
+/// A text, such as a URL or several with blanks in between, without the secrets in queries.
 pub(super) fn without_secrets(text: &str) -> String {
-    let Some((before, query)) = text.split_once('?') else { return text.to_owned() };
+    text.split(' ').map(without_secrets_in_query).collect::<Vec<_>>().join(" ")
+}
+
+fn without_secrets_in_query(url: &str) -> String {
+    let Some((before, query)) = url.split_once('?') else { return url.to_owned() };
     let parts = query.split('&').map(|part| match part.split_once('=') {
         Some((name, _)) if SECRET_PARAMETERS.contains(&name) => format!("{name}={HIDDEN}"),
         _ => part.to_owned(),
@@ -122,8 +126,14 @@ mod tests {
                 "--publish-url='http://h/p?api_key=***&a=1' -q",
             ),
             (["ws://h/{k}?a=1&token=x", "-q"], "'ws://h/{k}?a=1&token=***' -q"),
+            (
+                ["ws://h/?token=x", "ws://i/?a=1&token=y"],
+                "'ws://h/?token=***' 'ws://i/?a=1&token=***'",
+            ),
         ] {
             assert_eq!(command(&arguments), expected);
         }
+        let several = without_secrets("POST http://h/?api_key=x http://i/?a=1&token=y");
+        assert_eq!(several, "POST http://h/?api_key=*** http://i/?a=1&token=***");
     }
 }

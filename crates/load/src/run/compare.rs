@@ -13,16 +13,17 @@ use super::places;
 use super::publisher::{self, Publication};
 use super::publishing;
 use super::session::Session;
-use super::setup::{self, Setup, checked_target, usage};
+use super::setup::{self, Setup, client_targets, usage};
+use super::targets;
 use crate::cli::{CompareTransports, Span};
 use crate::engine::clock::{NS_PER_MS, now_ns};
 use crate::engine::stats::{Counter, Measure};
-use crate::engine::{Dialect, Endpoint, Upgrade, pool};
+use crate::engine::{Dialect, Endpoint, pool};
 use crate::machine::Machine;
 use crate::mode::{Asking, Deliveries, Listeners, Terms, Transport};
 use crate::publish::Schedule;
-use crate::record::{Figure, Latency, Record, Row, Verdict, figure};
-use crate::target::{Sources, Target, Template, local_ports};
+use crate::record::{Figure, Latency, Record, Row, TargetRow, Verdict, figure};
+use crate::target::Template;
 use crate::verify::{Excused, Findings, KINDS, Kind, Progress};
 
 /// From the order to the first publication.
@@ -36,6 +37,8 @@ const REST: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Measured {
     row: Row,
+    targets: Vec<TargetRow>,
+    publish_targets: Vec<TargetRow>,
     latency: Option<Latency>,
     findings: Findings,
     reasons: Vec<String>,
@@ -90,13 +93,15 @@ fn measure(
 ) -> Result<Measured, Failure> {
     let mut common = options.common.clone();
     common.time_limit = common.time_limit.map(|limit| limit.less(elapsed));
-    let setup = Setup::new("compare-transports", &common, common.connections, DEFAULT_URL)?;
+    let mut setup = Setup::new("compare-transports", &common, common.connections, DEFAULT_URL)?;
+    let endpoint = endpoint(options, &setup, transport)?;
     let progress = Arc::new(Progress::new(common.channels, 1));
     let excused = Arc::new(Excused::default());
-    let workers = listeners(options, &setup, transport, &progress, &excused)?;
+    let workers = listeners(options, &setup, (transport, &endpoint), &progress, &excused)?;
     let schedule = Schedule::open(common.channels, options.rate);
     let plan = Publication { schedule, left: u64::MAX, channels: common.channels };
     let publisher = publisher::spawn(&setup, &options.publish, plan, &progress, &excused)?;
+    setup.targets = Arc::clone(&endpoint.targets);
     let expected = options.duration.ms() + options.publish.drain.ms();
     let expected = Span::from_secs(expected / 1_000 + 1);
     let mut session = Session::new(setup, workers, Some(publisher), Measure::Delivery, expected)?;
@@ -127,19 +132,15 @@ fn measure(
 fn listeners(
     options: &CompareTransports,
     setup: &Setup,
-    transport: Transport,
+    (transport, endpoint): (Transport, &Arc<Endpoint>),
     progress: &Arc<Progress>,
     excused: &Arc<Excused>,
 ) -> Result<Vec<pool::Thread>, Failure> {
     let common = &setup.common;
-    let url = places::url(options, &setup.target.url, transport);
-    let scheme = if transport.is_websocket() { "ws" } else { "http" };
-    let target = checked_target(&url, scheme, common.allow_remote)?;
     let terms = Arc::new(Terms {
         asking: Asking {
             transport,
-            host: target.host.clone(),
-            path: target.path.clone(),
+            targets: Arc::clone(&endpoint.targets),
             channel_names: setup.channel_names(common.channels),
             run_name: setup.run_name.clone(),
             headers: setup::headers("--header", &common.header)?,
@@ -151,32 +152,39 @@ fn listeners(
         answers_have_all: options.poll_answers == "all",
         orders: Arc::clone(&setup.orders),
     });
-    let endpoint = match transport {
-        Transport::WebSocket => Arc::clone(&setup.endpoint),
-        _ => Arc::new(endpoint(setup, &target, upgrade(setup, &target, transport))?),
-    };
     let mut workers = Vec::new();
     for thread in 0..common.threads {
         let mut launch = setup.launch(thread);
-        launch.endpoint = Arc::clone(&endpoint);
-        let deliveries = Deliveries::new(setup.run, Arc::clone(progress), Arc::clone(excused));
+        launch.endpoint = Arc::clone(endpoint);
+        let targets = Arc::clone(&endpoint.targets);
+        let (progress, excused) = (Arc::clone(progress), Arc::clone(excused));
+        let deliveries = Deliveries::new(setup.run, targets, progress, excused);
         let ramp = setup.ramp(thread, setup.connections, common.connect_rate);
         workers.push(pool::spawn(launch, Listeners::new(Arc::clone(&terms), ramp, deliveries))?);
     }
     Ok(workers)
 }
 
-/// None is TCP alone: the requests are the clients' own.
-fn upgrade(setup: &Setup, target: &Target, transport: Transport) -> Option<Upgrade> {
-    let ours = setup.endpoint.upgrade.clone().filter(|_| transport == Transport::Centrifuge)?;
-    let to = Upgrade { host: target.host.clone(), path: target.path.clone(), ..ours };
-    Some(to.with_dialect(Dialect::Centrifuge, setup.common.channels))
-}
-
-fn endpoint(setup: &Setup, target: &Target, upgrade: Option<Upgrade>) -> Result<Endpoint, Failure> {
-    let given = setup.common.sources.as_deref();
-    let sources = Sources::choose(given, target.address, setup.connections, local_ports());
-    Ok(Endpoint { address: target.address, sources: sources.map_err(usage)?, upgrade })
+/// Where the clients of a way connect, and what they say first.
+fn endpoint(
+    options: &CompareTransports,
+    setup: &Setup,
+    transport: Transport,
+) -> Result<Arc<Endpoint>, Failure> {
+    let common = &setup.common;
+    let urls = places::urls(options, &setup.targets, transport);
+    let scheme = if transport.is_websocket() { "ws" } else { "http" };
+    let upgrade = setup.endpoint.upgrade.clone();
+    let upgrade = match transport {
+        Transport::WebSocket => return Ok(Arc::clone(&setup.endpoint)),
+        Transport::Centrifuge => {
+            upgrade.map(|upgrade| upgrade.with_dialect(Dialect::Centrifuge, common.channels))
+        }
+        // TCP alone: the requests are the clients' own.
+        _ => None,
+    };
+    let targets = Arc::new(client_targets(common, &urls, scheme, setup.connections)?);
+    Ok(Arc::new(Endpoint { targets, upgrade }))
 }
 
 /// What one transport costs, and how old its messages are.
@@ -251,6 +259,7 @@ fn measured(options: &CompareTransports, transport: Transport, session: &Session
     more.push(("poll-interval".to_owned(), options.poll_interval.to_string()));
     more.push(("poll-answers".to_owned(), options.poll_answers.clone()));
     let prefixed = |text: String| format!("{name}: {text}");
+    let of_way = |row: TargetRow| TargetRow { name: format!("{name}, {}", row.name), ..row };
     let mut reasons = figures::reasons(session);
     if session.is_over_time() {
         reasons.push("the time limit was reached".to_owned());
@@ -258,6 +267,8 @@ fn measured(options: &CompareTransports, transport: Transport, session: &Session
     let errors = session.stats.errors().into_iter().chain(session.published.errors());
     Measured {
         row: Row { name, unavailable: None, figures: Vec::new() },
+        targets: targets::connected(session).into_iter().map(of_way).collect(),
+        publish_targets: targets::published(session).into_iter().map(of_way).collect(),
         latency: (!ages.is_empty())
             .then(|| Latency { name: format!("{AGE}, {name}"), histogram: ages.clone() }),
         findings: session.stats.findings.clone(),
@@ -288,7 +299,11 @@ fn record(
         mode: "compare-transports",
         command: String::new(),
         server: None,
-        target: options.common.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned()),
+        target: if options.common.urls.is_empty() {
+            DEFAULT_URL.to_owned()
+        } else {
+            options.common.urls.join(" ")
+        },
         started_unix_ms,
         duration_s: elapsed.as_secs_f64(),
         interrupted,
@@ -296,6 +311,8 @@ fn record(
         verdict: Verdict::Passed,
         client_limited: None,
         summary: Vec::new(),
+        targets: Vec::new(),
+        publish_targets: Vec::new(),
         comparison: Vec::new(),
         latencies: Vec::new(),
         series: Vec::new(),
@@ -310,6 +327,8 @@ fn record(
         record.parameters = measured.parameters;
         record.latencies.extend(measured.latency);
         record.errors.append(&mut measured.errors);
+        record.targets.append(&mut measured.targets);
+        record.publish_targets.append(&mut measured.publish_targets);
         record.comparison.push(measured.row);
     }
     // Each transport was a run with channels of its own.

@@ -12,7 +12,6 @@ use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Dialect, pool};
 use crate::mode;
 use crate::record::{Figure, Record, figure};
-use crate::verify::Findings;
 
 const DEFAULT_URL: &str = "ws://127.0.0.1:8000/echo";
 
@@ -34,7 +33,6 @@ pub(super) fn run(options: &Echo) -> Result<Record, Failure> {
             sizes: options.size.clone(),
             orders: Arc::clone(&setup.orders),
             begun: false,
-            findings: Findings::default(),
             payload: Vec::new(),
         };
         workers.push(pool::spawn(setup.launch(thread), job)?);

@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::session::{MemoryNow, Session};
+use super::targets;
 use crate::engine::Dialect;
 use crate::engine::clock::seconds;
 use crate::engine::stats::{Counter, MEASURES, Measure};
@@ -56,7 +57,7 @@ pub(super) fn record(mut session: Session, mut extra: Extra) -> Result<Record, s
         mode: session.setup.mode,
         command: String::new(),
         server: None,
-        target: session.setup.target.url.clone(),
+        target: session.setup.targets.urls(),
         started_unix_ms: session.started_unix_ms,
         duration_s: seconds(session.end_ns - session.start_ns),
         interrupted,
@@ -64,6 +65,8 @@ pub(super) fn record(mut session: Session, mut extra: Extra) -> Result<Record, s
         verdict,
         client_limited: extra.limited.or_else(|| session.window.as_ref()?.verdict()),
         summary,
+        targets: targets::connected(&session),
+        publish_targets: targets::published(&session),
         comparison: Vec::new(),
         latencies,
         series: std::mem::take(&mut session.sampler.series),
@@ -101,7 +104,10 @@ pub(super) fn reasons(session: &Session) -> Vec<String> {
     ] {
         let count = from.count(counter);
         if count > 0 {
-            let why = from.main_error(counter).map_or(String::new(), |why| format!(" ({why})"));
+            // What was not sent had no connection, or no time.
+            let no_connection = (counter == Counter::Unsent).then_some(Counter::Failed);
+            let why = from.main_error(counter).or_else(|| from.main_error(no_connection?));
+            let why = why.map_or(String::new(), |why| format!(" ({why})"));
             reasons.push(format!("{count} {what}{why}"));
         }
     }
@@ -157,7 +163,7 @@ fn memory_figures(session: &Session, full: &MemoryNow) -> Vec<Figure> {
         }
     }
     let (now, then) = (&full.kernel, &before.kernel);
-    let ends = if session.setup.target.is_loopback() { "both ends" } else { "our end" };
+    let ends = if session.setup.targets.are_loopback() { "both ends" } else { "our end" };
     add(&format!("kernel slab, {ends}"), now.slab_bytes, then.slab_bytes);
     add(&format!("kernel TCP buffers, {ends}"), now.tcp_bytes, then.tcp_bytes);
     add("client resident (RSS)", full.client.rss_bytes, before.client.rss_bytes);
@@ -225,7 +231,7 @@ pub(super) fn parameters(session: &Session, more: Vec<(String, String)>) -> Vec<
         ("connect-timeout", common.connect_timeout.to_string()),
         ("threads", common.threads.to_string()),
         ("plane", setup.plane_reason.clone()),
-        ("sources", setup.endpoint.sources.to_string()),
+        ("sources", setup.targets.sources()),
         ("run", setup.run_name.clone()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

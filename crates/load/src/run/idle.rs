@@ -23,6 +23,7 @@ pub(super) fn run(options: &Idle) -> Result<Record, Failure> {
     let setup = Setup::new("idle", common, common.connections, DEFAULT_URL)?;
     let rules = Arc::new(Rules {
         run: setup.run,
+        targets: Arc::clone(&setup.targets),
         channels: common.channels,
         survivors: 0,
         verify: false,

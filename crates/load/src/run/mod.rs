@@ -17,16 +17,18 @@ mod server;
 mod session;
 mod setup;
 mod storm;
+mod targets;
 
 pub(crate) use failure::Failure;
 
+use self::server::Servers;
 use crate::cli::Mode;
 use crate::record::Record;
 use crate::watch;
 
 /// Runs a mode and returns what it measured.
 pub(crate) fn run(mode: &Mode) -> Result<Record, Failure> {
-    let server = server::described(mode.common(), mode.publish());
+    let servers = Servers::ask(mode.common(), mode.publish());
     let mut record = match mode {
         Mode::Idle(options) => idle::run(options),
         Mode::Fanout(options) => publishing::fanout(options),
@@ -36,7 +38,11 @@ pub(crate) fn run(mode: &Mode) -> Result<Record, Failure> {
         Mode::Churn(options) => churn::run(options),
         Mode::CompareTransports(options) => compare::run(options),
     }?;
-    record.server = server;
+    record.server = mode.common().label.clone().or_else(|| servers.in_short());
+    // Each way that is compared has a row for each.
+    for (row, server) in record.publish_targets.iter_mut().zip(servers.each().cycle()) {
+        row.server.clone_from(server);
+    }
     record.command = mode
         .common()
         .command

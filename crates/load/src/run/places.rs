@@ -3,17 +3,26 @@
 use crate::centrifuge;
 use crate::cli::CompareTransports;
 use crate::mode::Transport;
+use crate::target::Targets;
 
-/// Where a way is: the target, if nothing else is said, with the scheme of the way.
-pub(super) fn url(options: &CompareTransports, target: &str, transport: Transport) -> String {
+/// Where a way is: at the targets, if nothing else is said, with the scheme of the way.
+pub(super) fn urls(
+    options: &CompareTransports,
+    targets: &Targets,
+    transport: Transport,
+) -> Vec<String> {
     let given = match transport {
-        Transport::IntervalPoll => &options.interval_poll_url,
+        Transport::IntervalPoll => &options.interval_poll_url[..],
         Transport::LongPoll => &options.long_poll_url,
         Transport::EventStream => &options.event_stream_url,
-        Transport::WebSocket => &None,
+        Transport::WebSocket => &[],
         Transport::Centrifuge => &options.centrifuge_url,
     };
-    given.clone().unwrap_or_else(|| default_url(target, transport))
+    if given.is_empty() {
+        targets.iter().map(|target| default_url(&target.url, transport)).collect()
+    } else {
+        given.to_vec()
+    }
 }
 
 fn default_url(target: &str, transport: Transport) -> String {

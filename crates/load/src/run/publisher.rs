@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::Failure;
-use super::session::PUBLISHER;
 use super::setup::{self, Setup, usage};
 use crate::cli::Publish;
 use crate::engine::pool::{self, Launch, Thread};
 use crate::engine::{Dialect, Endpoint, Upgrade};
 use crate::publish::{Context, Means, Publishers, Request, Schedule};
-use crate::target::{Sources, Target, Template};
+use crate::target::{Target, Targets, Template, local_ports};
 use crate::verify::{Excused, Progress};
+
+/// The name of the thread.
+pub(super) const PUBLISHER: &str = "load-publish";
 
 /// What is published.
 #[derive(Debug)]
@@ -20,6 +22,13 @@ pub(super) struct Publication {
     pub(super) channels: u32,
 }
 
+/// The running thread, and where it publishes.
+#[derive(Debug)]
+pub(super) struct Publishing {
+    pub(super) thread: Thread,
+    pub(super) targets: Arc<Targets>,
+}
+
 /// Starts the thread.
 pub(super) fn spawn(
     setup: &Setup,
@@ -27,19 +36,23 @@ pub(super) fn spawn(
     Publication { schedule, left, channels }: Publication,
     progress: &Arc<Progress>,
     excused: &Arc<Excused>,
-) -> Result<Thread, Failure> {
+) -> Result<Publishing, Failure> {
     let body = Template::loose(publish.body());
     if !body.has_payload() {
         return Err(usage("--publish-body: {payload} must be in it"));
     }
     let publishers = publish.publishers.min(channels);
-    let (means, endpoint, count) = if let Some(url) = &publish.publish_ws {
-        (Means::WebSocket { message: body }, websocket_endpoint(setup, url)?, channels)
-    } else if let Some(url) = &publish.publish_stream {
-        (Means::Stream { payload: body }, stream_endpoint(setup, publish, url)?, publishers)
+    let (means, endpoint) = if !publish.publish_ws.is_empty() {
+        (Means::WebSocket { message: body }, websocket_endpoint(setup, &publish.publish_ws)?)
+    } else if !publish.publish_stream.is_empty() {
+        (Means::Stream { payload: body }, stream_endpoint(setup, publish)?)
     } else {
-        let (means, endpoint) = http(setup, publish, body)?;
-        (means, endpoint, publishers)
+        http(setup, publish, body)?
+    };
+    let targets = Arc::clone(&endpoint.targets);
+    let count = match &means {
+        Means::WebSocket { .. } => channels,
+        _ => publishers * targets.count(),
     };
     let context = Context {
         run: setup.run,
@@ -61,24 +74,30 @@ pub(super) fn spawn(
         endpoint: Arc::new(endpoint),
         orders: Arc::clone(&setup.orders),
     };
+    let count = (count, targets.count());
     let thread = pool::spawn(launch, Publishers::new(means, schedule, count, left, context))?;
     if is_closed {
         progress.listen(thread.waker.clone());
     }
-    Ok(thread)
+    Ok(Publishing { thread, targets })
+}
+
+/// URLs to publish at.
+fn targets(setup: &Setup, urls: &[String], scheme: &'static str) -> Result<Targets, Failure> {
+    setup::checked_targets(urls, scheme, setup.common.allow_remote, 1)
 }
 
 fn http(setup: &Setup, publish: &Publish, body: Template) -> Result<(Means, Endpoint), Failure> {
-    let url = &publish.publish_url;
-    let target = setup::checked_target(url, "http", setup.common.allow_remote)?;
-    let (in_url, in_body) = (target.path.tells_channels_apart(), body.tells_channels_apart());
-    if publish.publish_batch.is_some() && (in_url || !in_body) {
+    let targets = targets(setup, &publish.publish_url, "http")?;
+    let in_url = |target: &Target| target.path.tells_channels_apart();
+    let in_body = body.tells_channels_apart();
+    if publish.publish_batch.is_some() && (targets.iter().any(in_url) || !in_body) {
         return Err(usage(
             "--publish-batch: its lines go to many channels, so {channel} or {k} must be in \
              --publish-body and not in --publish-url, such as http://127.0.0.1:8001/pub",
         ));
     }
-    if setup.common.channels > 1 && !in_url && !in_body {
+    if setup.common.channels > 1 && !targets.iter().all(in_url) && !in_body {
         return Err(usage("--publish-url: {channel} or {k} must be in it, or in --publish-body"));
     }
     if !setup::is_token(&publish.publish_method) {
@@ -86,8 +105,6 @@ fn http(setup: &Setup, publish: &Publish, body: Template) -> Result<(Means, Endp
     }
     let mut request = Request {
         method: publish.publish_method.clone(),
-        host: target.host.clone(),
-        path: target.path.clone(),
         headers: setup::headers("--publish-header", &publish.publish_header)?,
     };
     let pipeline = publish.pipeline as usize;
@@ -98,8 +115,9 @@ fn http(setup: &Setup, publish: &Publish, body: Template) -> Result<(Means, Endp
             Means::HttpBatch { request, line: body, batch: batch as usize, pipeline }
         }
     };
-    let none = Sources::choose(None, target.address, 1, 1).unwrap_or_default();
-    Ok((means, Endpoint { address: target.address, sources: none, upgrade: None }))
+    let connections = publish.publishers * targets.count();
+    let targets = targets.with_sources(None, connections, local_ports()).map_err(usage)?;
+    Ok((means, Endpoint { targets: Arc::new(targets), upgrade: None }))
 }
 
 /// A header, unless it was given.
@@ -110,28 +128,30 @@ fn set_default(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
 }
 
 /// As clients connect: with their subprotocols, headers and tokens.
-fn websocket_endpoint(setup: &Setup, url: &str) -> Result<Endpoint, Failure> {
-    if url.is_empty() && setup.common.dialect != Dialect::Plain {
+fn websocket_endpoint(setup: &Setup, urls: &[String]) -> Result<Endpoint, Failure> {
+    let to_targets = urls.iter().any(String::is_empty);
+    if to_targets && setup.common.dialect != Dialect::Plain {
         return Err(usage(
             "--publish-ws: what is published by WebSocket are plain messages, which the target does \
              not take with --dialect; name a URL that does, such as ws://127.0.0.1:8000/sub/{channel}",
         ));
     }
-    let url = if url.is_empty() { &setup.target.url } else { url };
-    let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
+    let ours = setup.targets.iter().filter(|_| to_targets).map(|target| target.url.clone());
+    let given = urls.iter().filter(|url| !url.is_empty()).cloned();
+    let targets = targets(setup, &ours.chain(given).collect::<Vec<_>>(), "ws")?;
     let upgrade = setup.endpoint.upgrade.as_ref().map(|ours| Upgrade {
         protocols: ours.protocols.clone(),
         headers: ours.headers.clone(),
         tokens: ours.tokens.clone(),
-        ..plain_upgrade(ours, &target)
+        ..plain_upgrade(ours)
     });
-    Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
+    Ok(Endpoint { targets: Arc::new(targets), upgrade })
 }
 
 /// As a backend connects: with headers of its own.
-fn stream_endpoint(setup: &Setup, publish: &Publish, url: &str) -> Result<Endpoint, Failure> {
-    let target = setup::checked_target(url, "ws", setup.common.allow_remote)?;
-    if target.path.tells_channels_apart() {
+fn stream_endpoint(setup: &Setup, publish: &Publish) -> Result<Endpoint, Failure> {
+    let targets = targets(setup, &publish.publish_stream, "ws")?;
+    if targets.iter().any(|target| target.path.tells_channels_apart()) {
         return Err(usage(
             "--publish-stream: a stream publishes to many channels, which its messages name, so \
              {channel} and {k} have no place in its URL, such as ws://127.0.0.1:8001/publish",
@@ -139,15 +159,13 @@ fn stream_endpoint(setup: &Setup, publish: &Publish, url: &str) -> Result<Endpoi
     }
     let headers = setup::headers("--publish-header", &publish.publish_header)?;
     let ours = setup.endpoint.upgrade.as_ref();
-    let upgrade = ours.map(|ours| Upgrade { headers, ..plain_upgrade(ours, &target) });
-    Ok(Endpoint { address: target.address, sources: Sources::default(), upgrade })
+    let upgrade = ours.map(|ours| Upgrade { headers, ..plain_upgrade(ours) });
+    Ok(Endpoint { targets: Arc::new(targets), upgrade })
 }
 
-/// An upgrade to another target, with keys of its own.
-fn plain_upgrade(ours: &Upgrade, target: &Target) -> Upgrade {
+/// An upgrade to other targets, with keys of its own.
+fn plain_upgrade(ours: &Upgrade) -> Upgrade {
     Upgrade {
-        host: target.host.clone(),
-        path: target.path.clone(),
         channel: ours.channel.clone(),
         run: ours.run.clone(),
         protocols: Vec::new(),

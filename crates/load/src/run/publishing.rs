@@ -83,27 +83,32 @@ fn check_in_flight(in_flight: u32, channels: u32, publish: &Publish) -> Result<(
              many --channels"
         )));
     }
-    if publish.publish_ws.is_some() {
+    if !publish.publish_ws.is_empty() {
         return Ok(());
     }
-    let (publishers, each) = (publish.publishers, unanswered_max(publish));
-    let batch = publish.publish_batch.unwrap_or(1);
-    let full = u64::from(publishers) * u64::from(batch);
+    let streams = !publish.publish_stream.is_empty();
+    let urls = if streams { &publish.publish_stream } else { &publish.publish_url };
+    let publishers = match urls.len() {
+        1 => format!("{} --publishers", publish.publishers),
+        several => format!("{} --publishers at each of {several} URLs", publish.publishers),
+    };
+    let (batch, each) = (publish.publish_batch.unwrap_or(1), unanswered_max(publish));
+    let full = u64::from(publish.publishers) * urls.len() as u64 * u64::from(batch);
     let room = full * u64::from(each);
     if u64::from(in_flight) > room {
-        let each = match &publish.publish_stream {
-            Some(_) => format!("{each} messages on each stream"),
-            None => format!("a --pipeline of {each}"),
+        let each = if streams {
+            format!("{each} messages on each stream")
+        } else {
+            format!("a --pipeline of {each}")
         };
         return Err(usage(format!(
-            "--in-flight: {publishers} --publishers with {each} have {room} publications in flight \
-             at most"
+            "--in-flight: {publishers} with {each} have {room} publications in flight at most"
         )));
     }
     if u64::from(in_flight) < full && publish.publish_batch.is_some() {
         return Err(usage(format!(
-            "--in-flight: {publishers} --publishers with a --publish-batch of {batch} need {full} \
-             at least, or a batch is never full"
+            "--in-flight: {publishers} with a --publish-batch of {batch} need {full} at least, or \
+             a batch is never full"
         )));
     }
     Ok(())
@@ -111,7 +116,7 @@ fn check_in_flight(in_flight: u32, channels: u32, publish: &Publish) -> Result<(
 
 /// Requests or messages under way on one connection.
 fn unanswered_max(publish: &Publish) -> u32 {
-    if publish.publish_stream.is_some() { STREAM_MESSAGES_MAX } else { publish.pipeline }
+    if publish.publish_stream.is_empty() { publish.pipeline } else { STREAM_MESSAGES_MAX }
 }
 
 pub(super) fn slow(options: &Slow) -> Result<Record, Failure> {
@@ -152,6 +157,7 @@ fn publish_and_check(
     let excused = Arc::new(Excused::default());
     let rules = Rules {
         run: setup.run,
+        targets: Arc::clone(&setup.targets),
         channels,
         survivors: 0,
         verify: true,
@@ -278,11 +284,11 @@ pub(super) fn parameters(
     duration: Span,
     (name, value): (&str, String),
 ) -> Vec<(String, String)> {
-    let by = match (&publish.publish_ws, &publish.publish_stream) {
-        (Some(url), _) if url.is_empty() => "WebSocket, to the target".to_owned(),
-        (Some(url), _) => url.clone(),
-        (None, Some(url)) => format!("stream {url}"),
-        (None, None) => format!("{} {}", publish.publish_method, publish.publish_url),
+    let by = match (&publish.publish_ws[..], &publish.publish_stream[..]) {
+        ([], []) => format!("{} {}", publish.publish_method, publish.publish_url.join(" ")),
+        ([], urls) => format!("stream {}", urls.join(" ")),
+        ([url], _) if url.is_empty() => "WebSocket, to the target".to_owned(),
+        (urls, _) => urls.join(" "),
     };
     let mut all: Vec<(String, String)> = [
         ("publish", by),

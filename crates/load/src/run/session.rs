@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
 use super::limits::Window;
+use super::publisher::{PUBLISHER, Publishing};
 use super::sampler::Sampler;
 use super::setup::Setup;
 use crate::cli::Span;
@@ -18,6 +19,7 @@ use crate::engine::pool::Thread;
 use crate::engine::stats::{Counter, Measure, Stats, histogram};
 use crate::record::Snapshot;
 use crate::report::live::Live;
+use crate::target::Targets;
 use crate::watch::Kernel;
 use crate::watch::Memory;
 
@@ -50,12 +52,14 @@ pub(super) struct Session {
     pub(super) setup: Setup,
     workers: Vec<Thread>,
     publisher: Option<Thread>,
+    /// Where publications go.
+    pub(super) publish_targets: Option<Arc<Targets>>,
     /// What the workers measured, and the publishers.
     pub(super) stats: Stats,
     pub(super) published: Stats,
     /// The main latency since it was last taken.
     phase_latency: Histogram<u64>,
-    main: Measure,
+    pub(super) main: Measure,
     pub(super) sampler: Sampler,
     live: Option<Live>,
     interrupted: Arc<AtomicBool>,
@@ -78,11 +82,13 @@ impl Session {
     pub(super) fn new(
         setup: Setup,
         workers: Vec<Thread>,
-        publisher: Option<Thread>,
+        publishing: Option<Publishing>,
         main: Measure,
         expected: Span,
     ) -> Result<Self, Failure> {
         let start_ns = now_ns();
+        let (publisher, publish_targets) =
+            publishing.map(|Publishing { thread, targets }| (thread, targets)).unzip();
         let tids = workers.iter().chain(&publisher).map(|thread| thread.tid).collect();
         let mut session = Self {
             sampler: Sampler::new(start_ns, &setup.common.pid, tids),
@@ -91,6 +97,7 @@ impl Session {
             setup,
             workers,
             publisher,
+            publish_targets,
             stats: Stats::default(),
             published: Stats::default(),
             phase_latency: histogram(),
@@ -116,7 +123,7 @@ impl Session {
         self.connect_all();
         if self.stats.count(Counter::Connected) == 0 && !self.is_interrupted() {
             let why = self.stats.main_error(Counter::Failed).unwrap_or("nothing happened");
-            let why = format!("{}: no connection succeeded: {why}", self.setup.target.url);
+            let why = format!("{}: no connection succeeded: {why}", self.setup.targets.urls());
             self.stop()?;
             return Err(Failure::Unavailable(why));
         }
@@ -148,7 +155,9 @@ impl Session {
     }
 
     fn publishers_are_ready(&self) -> bool {
-        self.publisher.is_none() || self.published.open > 0 || self.published.error_count() > 0
+        // Of several that connect at the same time, the first to be refused is not the last word.
+        let refused = self.published.error_count() > 0 && self.published.connecting == 0;
+        self.publisher.is_none() || self.published.open > 0 || refused
     }
 
     /// Watches until `done`, or until a time, or until the run is over (Ctrl-C, the time limit).
@@ -248,7 +257,8 @@ impl Session {
         (self.stats.open, self.stats.connecting, self.stats.is_done) = (0, 0, true);
         self.stats.absorb(&mut interval);
         if let Some(publisher) = &self.publisher {
-            (self.published.open, self.published.is_done) = (0, true);
+            let published = &mut self.published;
+            (published.open, published.connecting, published.is_done) = (0, 0, true);
             publisher.shared.take(&mut self.published);
         }
     }
@@ -335,9 +345,6 @@ pub(super) fn unix_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or_default()
 }
-
-/// The name of the publishers' thread.
-pub(super) const PUBLISHER: &str = "load-publish";
 
 /// Unless it was given: four times what the ramp should take, and what follows, and two minutes.
 fn time_limit_ns(setup: &Setup, expected: Span) -> u64 {

@@ -12,7 +12,7 @@ use crate::cli::Common;
 use crate::engine::pool::{Launch, PlaneKind};
 use crate::engine::random::Random;
 use crate::engine::{Dialect, Endpoint, Orders, Ramp, Upgrade};
-use crate::target::{Sources, Target, Template, Tokens, local_ports};
+use crate::target::{Target, Targets, Template, Tokens, local_ports};
 use crate::watch;
 
 /// Descriptors that are no connections.
@@ -25,7 +25,7 @@ pub(crate) struct Setup {
     pub(crate) common: Common,
     /// All connections that are held, those of the publishers apart.
     pub(crate) connections: u32,
-    pub(crate) target: Target,
+    pub(crate) targets: Arc<Targets>,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) plane: PlaneKind,
     /// Which plane, and why.
@@ -52,19 +52,15 @@ impl Setup {
             Dialect::Centrifuge => format!("ws://127.0.0.1:8000{}", centrifuge::PATH),
             Dialect::Plain | Dialect::V1 => default_url.to_owned(),
         };
-        let url = common.url.as_ref().unwrap_or(&default_url);
-        let target = checked_target(url, "ws", common.allow_remote)?;
-        let sources = common.sources.as_deref();
-        let sources = Sources::choose(sources, target.address, connections, local_ports());
-        let sources = sources.map_err(usage)?;
+        let default_url = [default_url];
+        let urls = if common.urls.is_empty() { &default_url[..] } else { &common.urls };
+        let targets = Arc::new(client_targets(common, urls, "ws", connections)?);
         let (plane, plane_reason) = choose_plane(common, connections)?;
         let cpus = pin::choose(common.pin.as_deref(), &pin::allowed(), common.threads);
         let mut random = Random::from_system();
         let run = random.next() as u32;
         let run_name = format!("{run:08x}");
         let upgrade = Upgrade {
-            host: target.host.clone(),
-            path: target.path.clone(),
             channel: Template::strict(&common.channel).map_err(usage)?,
             run: run_name.clone(),
             protocols: protocols("--subprotocol", &common.subprotocol)?,
@@ -76,12 +72,12 @@ impl Setup {
         };
         // One more: that of a storm's survivors.
         let upgrade = upgrade.with_dialect(common.dialect, common.channels + 1);
-        let endpoint = Endpoint { address: target.address, sources, upgrade: Some(upgrade) };
+        let endpoint = Endpoint { targets: Arc::clone(&targets), upgrade: Some(upgrade) };
         Ok(Self {
             mode,
             common: common.clone(),
             connections,
-            target,
+            targets,
             endpoint: Arc::new(endpoint),
             plane,
             plane_reason,
@@ -112,7 +108,7 @@ impl Setup {
         Ramp::new(which, 0..connections, rate_per_s, self.common.connecting_max)
     }
 
-    /// The upgrade, which every target has.
+    /// The names of channels.
     pub(crate) fn channel_names(&self, channels: u32) -> Vec<String> {
         let upgrade = self.endpoint.upgrade.as_ref();
         let name = |channel| upgrade.map(|upgrade| upgrade.channel_name(channel));
@@ -148,6 +144,34 @@ pub(crate) fn checked_target(
         )));
     }
     Ok(target)
+}
+
+/// URLs that may be loaded together, of connections that are spread over `channels`.
+pub(crate) fn checked_targets(
+    urls: &[String],
+    scheme: &'static str,
+    allow_remote: bool,
+    channels: u32,
+) -> Result<Targets, Failure> {
+    let all = urls.iter().map(|url| checked_target(url, scheme, allow_remote));
+    Targets::new(all.collect::<Result<_, _>>()?, channels).map_err(usage)
+}
+
+/// Where clients connect, and the local addresses that they come from.
+pub(crate) fn client_targets(
+    common: &Common,
+    urls: &[String],
+    scheme: &'static str,
+    connections: u32,
+) -> Result<Targets, Failure> {
+    let targets = checked_targets(urls, scheme, common.allow_remote, common.channels)?;
+    if targets.count() > connections {
+        return Err(usage(format!(
+            "--connections: {connections} are less than one for each of {} targets",
+            targets.count()
+        )));
+    }
+    targets.with_sources(common.sources.as_deref(), connections, local_ports()).map_err(usage)
 }
 
 /// Header lines; they are written as they are.
@@ -232,6 +256,22 @@ mod tests {
         ] {
             let checked = checked_target(url, "ws", remote);
             assert_eq!(checked.is_ok(), allowed, "{url}");
+        }
+    }
+
+    #[test]
+    fn each_of_several_targets_is_checked() {
+        let checked = |second: &str| {
+            let urls = ["ws://127.0.0.1:1/".to_owned(), second.to_owned()];
+            checked_targets(&urls, "ws", false, 1).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(checked("ws://127.0.0.1:2/").unwrap().count(), 2);
+        for (second, reason) in [
+            ("ws://127.0.0.1:1/", "is there twice"),
+            ("ws://192.0.2.1:1/", "ws://192.0.2.1:1/ is not on this machine"),
+            ("http://127.0.0.1:2/", "http://127.0.0.1:2/: the URL must begin with ws://"),
+        ] {
+            assert!(checked(second).unwrap_err().contains(reason), "{second}");
         }
     }
 

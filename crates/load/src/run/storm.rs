@@ -38,6 +38,7 @@ pub(super) fn run(options: &Storm) -> Result<Record, Failure> {
     let returning_max = options.returning_max.unwrap_or(common.connecting_max);
     let rules = Rules {
         run: setup.run,
+        targets: Arc::clone(&setup.targets),
         channels: common.channels,
         survivors: options.survivors,
         verify: true,

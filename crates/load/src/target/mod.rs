@@ -1,12 +1,15 @@
-//! Where connections go: the URL, and the local addresses they come from.
+//! Where connections go: the URLs, and the local addresses they come from.
 
+mod deal;
 mod sources;
+mod targets;
 mod template;
 mod tokens;
 
 use template::TemplateError;
 
-pub(crate) use sources::{Sources, local_ports};
+pub(crate) use sources::local_ports;
+pub(crate) use targets::Targets;
 pub(crate) use template::{Template, Values};
 pub(crate) use tokens::Tokens;
 

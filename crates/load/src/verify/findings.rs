@@ -70,6 +70,14 @@ impl Findings {
         }
     }
 
+    /// Examples for which a text stands that says more, such as where they were.
+    pub(crate) fn with_examples(mut self, told: impl Fn(String) -> String) -> Self {
+        for example in self.examples.iter_mut().flatten() {
+            *example = told(std::mem::take(example));
+        }
+        self
+    }
+
     /// One sentence for each kind that was found.
     pub(crate) fn sentences(&self) -> Vec<String> {
         let found = KINDS.into_iter().filter(|kind| self.count(*kind) > 0);
@@ -100,5 +108,8 @@ mod tests {
         let sentences = two.sentences();
         assert_eq!(sentences[0], "20 deliveries lost, for example: number 0; number 1; number 2");
         assert_eq!(sentences.len(), 2);
+        let told = two.with_examples(|example| format!("here: {example}"));
+        assert_eq!(told.sentences()[1], "1 deliveries reordered, for example: here: other");
+        assert_eq!(told.total(), 21);
     }
 }

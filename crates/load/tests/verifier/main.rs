@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)] // a test says what it missed by panicking
 
+mod nodes;
 mod server;
 
 use std::io::{BufRead as _, BufReader};
@@ -296,6 +297,23 @@ fn what_is_not_there_or_not_allowed_has_its_exit_code() {
         ),
         (&["idle", "http://127.0.0.1/"], 64, "ws://"),
         (&["idle", "-c", "0"], 64, "invalid value"),
+        (&["idle", "ws://127.0.0.1/", "ws://127.0.0.1/"], 64, "is there twice"),
+        (&["idle", "ws://127.0.0.1/", "ws://192.0.2.1/"], 64, "ws://192.0.2.1/ is not on this"),
+        (&["idle", "ws://127.0.0.1/", "ws://127.0.0.2/", "-c", "1"], 64, "each of 2 targets"),
+        (
+            &["fanout", "--publish-url", "http://127.0.0.1/", "--publish-url", "ws://127.0.0.1/"],
+            64,
+            "ws://127.0.0.1/: the URL must begin with http://",
+        ),
+        (
+            &[
+                &["fanout", "-c", "200", "--channels", "200", "--in-flight", "129"][..],
+                &[STREAM, "ws://127.0.0.1/", STREAM, "ws://127.0.0.2/"],
+            ]
+            .concat(),
+            64,
+            "1 --publishers at each of 2 URLs with 64 messages on each stream have 128",
+        ),
         (&["fanout", "-c", "2", "--channels", "3", "--window", "1"], 64, "needs a subscriber"),
         (&["fanout", "-c", "2", "--channels", "3", "--in-flight", "1"], 64, "needs a subscriber"),
         (&["fanout", "--channels", "3", "--in-flight", "4"], 64, "as many --channels"),

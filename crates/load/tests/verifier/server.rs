@@ -53,9 +53,19 @@ type Channels = Arc<Mutex<HashMap<String, Channel>>>;
 
 /// Starts it on a free port; it lives as long as the tests.
 pub(crate) fn start(fault: Fault) -> SocketAddr {
+    listen(fault, Channels::default())
+}
+
+/// Starts several that share their channels, as the nodes of one server do; the first has the fault.
+pub(crate) fn start_nodes(fault: Fault, count: usize) -> Vec<SocketAddr> {
+    let channels = Channels::default();
+    let faults = std::iter::once(fault).chain(std::iter::repeat(Fault::None));
+    faults.take(count).map(|fault| listen(fault, Arc::clone(&channels))).collect()
+}
+
+fn listen(fault: Fault, channels: Channels) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let channels = Channels::default();
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let channels = Arc::clone(&channels);

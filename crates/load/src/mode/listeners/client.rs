@@ -7,7 +7,7 @@ use switchboard_plane::ConnId;
 use crate::http::{EventStream, Head, Reader};
 use crate::mode::Transport;
 use crate::mode::deliveries::Subscriber;
-use crate::target::{Template, Tokens, Values};
+use crate::target::{Targets, Tokens, Values};
 use crate::verify::Cursor;
 
 /// How far a client is.
@@ -81,8 +81,7 @@ impl Client {
 #[derive(Debug)]
 pub(crate) struct Asking {
     pub(crate) transport: Transport,
-    pub(crate) host: String,
-    pub(crate) path: Template,
+    pub(crate) targets: Arc<Targets>,
     pub(crate) channel_names: Vec<String>,
     pub(crate) run_name: String,
     pub(crate) headers: Vec<(String, String)>,
@@ -101,15 +100,16 @@ impl Asking {
             run: &self.run_name,
             payload: "",
         };
+        let target = self.targets.of(number);
         out.extend_from_slice(b"GET ");
-        self.path.write(&values, out);
+        target.path.write(&values, out);
         out.extend_from_slice(b" HTTP/1.1");
         let mut header = |name: &str, value: &str| {
             for part in ["\r\n", name, ": ", value] {
                 out.extend_from_slice(part.as_bytes());
             }
         };
-        header("Host", &self.host);
+        header("Host", &target.host);
         if self.transport == Transport::EventStream {
             header("Accept", "text/event-stream");
         }
@@ -132,13 +132,14 @@ impl Asking {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::Target;
 
     #[test]
     fn the_position_is_repeated_until_there_is_a_newer_one() {
+        let target = Target::parse("http://127.0.0.1:1/sub/{channel}", "http").unwrap();
         let asking = Asking {
             transport: Transport::LongPoll,
-            host: "h:1".to_owned(),
-            path: Template::strict("/sub/{channel}").unwrap(),
+            targets: Arc::new(Targets::new(vec![target], 1).unwrap()),
             channel_names: vec!["a".to_owned(), "b".to_owned()],
             run_name: String::new(),
             headers: vec![("Cookie".to_owned(), "c=1".to_owned())],
@@ -150,7 +151,7 @@ mod tests {
             asking.write(client, &mut out);
             String::from_utf8(out).unwrap()
         };
-        let first = "GET /sub/b HTTP/1.1\r\nHost: h:1\r\nCookie: c=1\r\n";
+        let first = "GET /sub/b HTTP/1.1\r\nHost: 127.0.0.1:1\r\nCookie: c=1\r\n";
         assert_eq!(request(&client), format!("{first}\r\n"));
         client.head.etag = Some("\"e-1\"".to_owned());
         client.head.last_modified = Some("Sun".to_owned());

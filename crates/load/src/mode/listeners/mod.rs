@@ -102,7 +102,7 @@ impl Listeners {
             client.stage = Stage::Joined;
             client.cursor = self.deliveries.joined(client.who.channel, true);
             self.waiting -= 1;
-            core.stats.add(Counter::Joined, 1);
+            core.count(client.who.number, Counter::Joined, 1);
         }
     }
 
@@ -113,6 +113,7 @@ impl Listeners {
             core.close(id, Close::Reset);
         }
         client.disconnected();
+        let number = client.who.number;
         let counter = match std::mem::replace(&mut client.stage, Stage::Gone) {
             Stage::Waiting => {
                 self.waiting -= 1;
@@ -124,8 +125,7 @@ impl Listeners {
             }
             Stage::Gone => return,
         };
-        core.stats.add(counter, 1);
-        core.stats.error(counter, why);
+        core.fail(number, counter, why);
     }
 
     /// A head arrived. False when it is a refusal.
@@ -312,7 +312,7 @@ impl Job for Listeners {
             self.begin(core, number);
         }
         self.ask_due(core);
-        self.deliveries.hand_over(&mut core.stats.findings);
+        self.deliveries.hand_over(&mut core.stats);
         core.stats.is_done = self.ramp.is_done() && self.waiting == 0;
         let poll_ns = self.polls.peek().map(|Reverse((due_ns, _))| *due_ns);
         let held_ns = self.held.front().map(|(due_ns, _)| *due_ns);
@@ -323,6 +323,6 @@ impl Job for Listeners {
         for client in self.clients.iter().filter(|client| client.stage == Stage::Joined) {
             self.deliveries.ended(client.who, client.cursor, true, true);
         }
-        self.deliveries.hand_over(&mut core.stats.findings);
+        self.deliveries.hand_over(&mut core.stats);
     }
 }

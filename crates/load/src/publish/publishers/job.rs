@@ -18,6 +18,7 @@ impl Job for Publishers {
         let Some(connection) = core.slab.get(id) else { return };
         let publisher = &mut self.members[connection.number as usize];
         publisher.connecting = false;
+        publisher.is_unreachable = false;
         publisher.id = Some(id);
     }
 
@@ -31,8 +32,7 @@ impl Job for Publishers {
         if !self.answered(core, number) {
             // Which answer belongs to which message is not known any more.
             let what = "the server answered a message that was not sent";
-            core.stats.add(Counter::Dropped, 1);
-            core.stats.error(Counter::Dropped, format!("publisher: {what}"));
+            core.fail(number as u32, Counter::Dropped, format!("publisher: {what}"));
             core.close(id, Close::Reset);
             self.disconnected(core.now_ns, number);
         }
@@ -72,14 +72,15 @@ impl Job for Publishers {
         self.give_up_unanswered(core, number);
         // A server may end a connection that is not in use, but not a stream.
         let is_stream = matches!(self.means, Means::Stream { .. });
+        let why = format!("publisher: {end}");
         if !connection.was_open() {
-            core.stats.add(Counter::Failed, 1);
-            core.stats.error(Counter::Failed, format!("publisher: {end}"));
+            core.fail(connection.number, Counter::Failed, why);
+            self.members[number].is_unreachable = true;
+            self.pass_over(core, number);
         } else if is_stream && unanswered == 0 {
-            core.stats.add(Counter::Dropped, 1);
-            core.stats.error(Counter::Dropped, format!("publisher: {end}"));
+            core.fail(connection.number, Counter::Dropped, why);
         } else if *end != End::Eof || unanswered > 0 {
-            core.stats.error(Counter::Refused, format!("publisher: {end}"));
+            core.error(connection.number, Counter::Refused, why);
         }
         self.disconnected(core.now_ns, number);
     }
@@ -91,6 +92,7 @@ impl Job for Publishers {
             self.give_up_due(core);
         }
         let more = self.take_due(core.now_ns);
+        self.take_turns(core);
         for number in 0..self.members.len() {
             self.pump(core, number);
         }

@@ -10,6 +10,7 @@ use super::answers::{Answers, is_success};
 use super::means::{Context, Means, Writer};
 use super::queue::{Pending, Publisher};
 use super::schedule::{Due, Schedule};
+use super::turns::Turns;
 use crate::engine::clock::NS_PER_MS;
 use crate::engine::stats::{Counter, Measure};
 use crate::engine::{Core, State};
@@ -23,12 +24,15 @@ const NOBODY_LISTENS: u16 = 202;
 /// Publications taken from the schedule in one step at most.
 const BURST_MAX: usize = 256;
 
-/// The job of the publishers' thread. Channel `k` belongs to publisher `k` modulo their number.
+/// The job of the publishers' thread. Channel `k` belongs to publisher `k` modulo their number,
+/// unless targets take turns. Publisher `n` is at target `n` modulo theirs.
 #[derive(Debug)]
 pub(crate) struct Publishers {
     means: Means,
     schedule: Schedule,
     members: Vec<Publisher>,
+    /// Where there are several targets.
+    turns: Option<Turns>,
     context: Context,
     /// Publications left to send.
     left: u64,
@@ -39,17 +43,20 @@ pub(crate) struct Publishers {
 }
 
 impl Publishers {
+    /// So many publishers in all, of so many targets.
     pub(crate) fn new(
         means: Means,
         schedule: Schedule,
-        publishers: u32,
+        (publishers, targets): (u32, u32),
         left: u64,
         context: Context,
     ) -> Self {
+        let take_turns = targets > 1 && means.takes_turns();
         Self {
             means,
             schedule,
             members: (0..publishers).map(|_| Publisher::default()).collect(),
+            turns: take_turns.then(|| Turns::new(targets, publishers / targets)),
             context,
             left,
             watched: VecDeque::new(),
@@ -88,10 +95,40 @@ impl Publishers {
         self.left -= 1;
         let sequence = self.context.progress.publish(channel);
         let pending = Pending { channel, sequence, due_ns, sent_ns: 0 };
-        let count = self.members.len();
-        self.members[channel as usize % count].due.push_back(pending);
         if self.schedule.is_closed() {
             self.watched.push_back(pending);
+        }
+        match &mut self.turns {
+            None => {
+                let count = self.members.len();
+                self.members[channel as usize % count].due.push_back(pending);
+            }
+            Some(turns) => turns.due(pending),
+        }
+    }
+
+    /// Where targets take turns: what may go out is handed to the publishers.
+    fn take_turns(&mut self, core: &mut Core<()>) {
+        while let Some(turns) = &mut self.turns
+            && let Some(pending) = turns.next()
+        {
+            let number = turns.publisher_of(&pending);
+            self.members[number].due.push_back(pending);
+            if self.members[number].is_unreachable {
+                self.pass_over(core, number);
+            }
+        }
+    }
+
+    /// A publisher cannot be connected. Where targets take turns, that does not hold up the others:
+    /// what it has due is not sent.
+    fn pass_over(&mut self, core: &mut Core<()>, number: usize) {
+        let Some(turns) = &mut self.turns else { return };
+        for pending in self.members[number].due.drain(..) {
+            core.count(number as u32, Counter::Unsent, 1);
+            self.context.excuse(pending);
+            self.schedule.answered(pending.channel);
+            turns.over(pending.channel);
         }
     }
 
@@ -106,7 +143,9 @@ impl Publishers {
             let Self { means, context, writer, members, .. } = self;
             let due = &mut members[number].due;
             let publications = due.range(..count);
-            let bytes = writer.write(means, context, &mut core.random, publications, number as u32);
+            let target = core.endpoint.targets.of(number as u32);
+            let to = (number as u32, target);
+            let bytes = writer.write(means, context, &mut core.random, publications, to);
             let sent = match means {
                 Means::Stream { .. } => core.send_binary(id, bytes),
                 Means::WebSocket { .. } => core.send_text(id, bytes),
@@ -121,7 +160,7 @@ impl Publishers {
                 pending.sent_ns = core.now_ns;
                 core.stats.record(Measure::SendDelay, pending.due_ns, core.now_ns);
             }
-            core.stats.add(Counter::Sent, count as u64);
+            core.count(number as u32, Counter::Sent, count as u64);
             self.note_sent(number, count);
         }
     }
@@ -154,22 +193,25 @@ impl Publishers {
 
     /// The server has answered the oldest request or message of a publisher. False when there is none.
     fn answered(&mut self, core: &mut Core<()>, number: usize) -> bool {
-        let Self { schedule, context, members, .. } = self;
+        let Self { schedule, context, members, turns, .. } = self;
         let Publisher { unanswered, answers, .. } = &mut members[number];
         let count = unanswered.first();
         let outcome = answers.finish(count);
+        let (number, now_ns) = (number as u32, core.now_ns);
         for (nth, pending) in unanswered.pop().enumerate() {
             schedule.answered(pending.channel);
-            core.stats.record(Measure::Acknowledge, pending.sent_ns, core.now_ns);
+            if let Some(turns) = turns {
+                turns.over(pending.channel);
+            }
+            core.record(number, Measure::Acknowledge, pending.sent_ns, now_ns);
             let status = outcome.status(nth);
             if is_success(status) {
-                core.stats.add(Counter::Acknowledged, 1);
+                core.count(number, Counter::Acknowledged, 1);
                 core.stats.add(Counter::Unheard, u64::from(status == NOBODY_LISTENS));
                 continue;
             }
-            core.stats.add(Counter::Refused, 1);
             let what = format!("publish: the server answered with {}", outcome.refusal());
-            core.stats.error(Counter::Refused, what);
+            core.fail(number, Counter::Refused, what);
             context.excuse(pending);
         }
         count > 0
@@ -180,9 +222,12 @@ impl Publishers {
         let unanswered = &mut self.members[number].unanswered;
         while unanswered.requests() > 0 {
             for pending in unanswered.pop() {
-                core.stats.add(Counter::Refused, 1);
+                core.count(number as u32, Counter::Refused, 1);
                 self.context.excuse(pending);
                 self.schedule.answered(pending.channel);
+                if let Some(turns) = &mut self.turns {
+                    turns.over(pending.channel);
+                }
             }
         }
     }
@@ -201,9 +246,14 @@ impl Publishers {
         self.left = 0;
         for number in 0..self.members.len() {
             while let Some(pending) = self.members[number].due.pop_front() {
-                core.stats.add(Counter::Unsent, 1);
+                core.count(number as u32, Counter::Unsent, 1);
                 self.context.excuse(pending);
             }
+        }
+        let Some(turns) = &mut self.turns else { return };
+        for pending in turns.give_up() {
+            core.count(turns.publisher_of(&pending) as u32, Counter::Unsent, 1);
+            self.context.excuse(pending);
         }
     }
 
@@ -231,6 +281,7 @@ impl Publishers {
     }
 
     fn is_over(&self, now_ns: u64) -> bool {
-        self.is_ending(now_ns) && self.members.iter().all(Publisher::is_idle)
+        let is_idle = self.members.iter().all(Publisher::is_idle);
+        self.is_ending(now_ns) && is_idle && self.turns.as_ref().is_none_or(Turns::is_idle)
     }
 }

@@ -180,6 +180,19 @@ mod tests {
     }
 
     #[test]
+    fn several_targets_have_tables() {
+        let page = page(&sample::several_targets());
+        let document = parsed(&page);
+        let titles: Vec<&str> = document
+            .descendants()
+            .filter(|node| node.tag_name().name() == "h2")
+            .filter_map(|node| node.text())
+            .collect();
+        assert_eq!(titles[..3], ["Targets", "Published to", "All figures"]);
+        assert!(page.contains("Switchboard 0.4.0 on epoll"));
+    }
+
+    #[test]
     fn nothing_is_fetched_and_nothing_runs() {
         let page = page(&sample::fanout());
         for word in ["<script", "src=", "url(", "@import", "<link", "href="] {
@@ -198,7 +211,9 @@ mod tests {
     #[test]
     fn what_strangers_send_stays_text() {
         let evil = "</style></title><script>alert(1)</script><img src=x onerror=alert(1)>\"'";
-        let mut record = sample::fanout();
+        let mut record = sample::several_targets();
+        record.targets[0].name = evil.into();
+        record.publish_targets[0].server = Some(evil.into());
         record.command = evil.into();
         record.server = Some(evil.into());
         record.target = evil.into();
@@ -213,7 +228,7 @@ mod tests {
         let page = page(&record);
         let document = parsed(&page);
         assert_eq!(count(&document, "script") + count(&document, "img"), 0);
-        assert!(page.matches("&lt;script&gt;").count() >= 8);
+        assert!(page.matches("&lt;script&gt;").count() >= 10);
     }
 
     #[test]

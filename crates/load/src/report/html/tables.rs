@@ -2,11 +2,12 @@
 
 use super::markup::Markup;
 use crate::record::Record;
-use crate::report::{comparison, table, units};
+use crate::report::{comparison, table, targets, units};
 
 /// Writes all tables that have rows.
 pub(super) fn write(record: &Record, m: &mut Markup) {
     compared(record, m);
+    by_target(record, m);
     figures(record, m);
     latencies(record, m);
     errors(record, m);
@@ -54,6 +55,35 @@ fn compared(record: &Record, m: &mut Markup) {
             });
         });
     });
+}
+
+fn by_target(record: &Record, m: &mut Markup) {
+    for targets::Table { title, columns, rows } in targets::tables(record) {
+        section(title, m, |m| {
+            m.element("div", &[("class", "card scroll tight hosts")], |m| {
+                m.element("table", &[], |m| {
+                    m.element("thead", &[], |m| {
+                        m.element("tr", &[], |m| {
+                            m.leaf("th", &[], "");
+                            for name in &columns {
+                                m.leaf("th", &[], name);
+                            }
+                        });
+                    });
+                    m.element("tbody", &[], |m| {
+                        for (name, cells) in &rows {
+                            m.element("tr", &[], |m| {
+                                m.leaf("th", &[("scope", "row")], name);
+                                for cell in cells {
+                                    m.leaf("td", &[], cell);
+                                }
+                            });
+                        }
+                    });
+                });
+            });
+        });
+    }
 }
 
 fn figures(record: &Record, m: &mut Markup) {
