@@ -88,6 +88,19 @@ fn the_publications_of_one_channel_go_to_all_in_turn() {
 }
 
 #[test]
+fn the_next_publication_of_a_channel_waits_for_the_answer_to_the_one_before() {
+    let nodes = server::start_nodes(Fault::Silent, 2);
+    let (code, record) = fanout(&nodes, "2", BY_STREAM, RATE);
+    // One channel begins at the first node, which answers nothing, the other one comes there next.
+    assert_eq!((code, findings(&record)), (1, [0; 4]), "{record:#}");
+    assert_eq!(each(&record, "publish_targets", "sent"), [2, 1]);
+    assert_eq!(each(&record, "publish_targets", "acknowledged"), [0, 1]);
+    assert_eq!(each(&record, "publish_targets", "refused or unanswered"), [2, 0]);
+    let not_sent = each(&record, "publish_targets", "not sent");
+    assert_eq!(not_sent.iter().sum::<u64>(), PUBLICATIONS - 3, "{record:#}");
+}
+
+#[test]
 fn what_is_lost_is_found_wherever_it_was_published() {
     // The tenth publication of the channel goes to the first node of three, and of two to the second.
     for (count, lost) in [(3, 20), (2, 0)] {
