@@ -47,9 +47,20 @@ impl Threads {
         Self { at_ns: clock::now_ns(), threads }
     }
 
-    /// Reads all threads of several processes; nothing where there are none.
+    /// Reads all threads of several processes, whose numbers tell them apart; nothing where there
+    /// are none.
     pub(crate) fn of_all(pids: &[u32]) -> Option<Self> {
-        pids.iter().map(|pid| Self::read(&pid.to_string())).reduce(|mut all, more| {
+        let read = |pid: &u32| {
+            let mut of_one = Self::read(&pid.to_string());
+            if pids.len() > 1 {
+                for time in of_one.threads.values_mut() {
+                    time.name.push_str(" of ");
+                    time.name.push_str(&pid.to_string());
+                }
+            }
+            of_one
+        };
+        pids.iter().map(read).reduce(|mut all, more| {
             all.threads.extend(more.threads);
             all
         })
@@ -109,5 +120,10 @@ mod tests {
         let all = Threads::of_all(&[own, std::os::unix::process::parent_id()]).unwrap();
         assert!(all.threads.len() > after.threads.len().min(1));
         assert!(Threads::of_all(&[]).is_none());
+        let named = |pids: &[u32]| {
+            let all = Threads::of_all(pids).unwrap();
+            all.threads.values().filter(|time| time.name.ends_with(&format!(" of {own}"))).count()
+        };
+        assert!(named(&[own, std::os::unix::process::parent_id()]) > 0 && named(&[own]) == 0);
     }
 }
