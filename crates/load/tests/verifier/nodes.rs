@@ -126,7 +126,8 @@ fn a_closed_loop_goes_on_after_a_refusal_of_one_node() {
 #[test]
 fn nodes_that_are_not_there_do_not_hold_up_the_others() {
     let mut nodes = server::start_nodes(Fault::None, 2);
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Of an address that no other test has, so that none is given the port meanwhile.
+    let closed = std::net::TcpListener::bind("127.0.0.77:0").unwrap().local_addr().unwrap();
     nodes.insert(1, closed);
     for load in [RATE, &["--window", "2"], &["--in-flight", "1"]] {
         let (code, record) = fanout(&nodes, "1", BY_HTTP, load);
