@@ -3,6 +3,7 @@
 import csv
 import re
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +11,7 @@ from support.documents import blocks_of
 from support.fan_out import FanOut
 from support.load import record_of, run_load
 from support.server import run_to_end
+from support.waiting import wait_until
 
 CONNECTIONS, PUBLICATIONS = 10, 20
 EACH = CONNECTIONS // 2
@@ -129,6 +131,25 @@ def test_a_target_that_refuses(start, plane):
     assert column(record, "lost") == [0, 0]
     sentence = "subscriber: the server answered with 403: the origin is neither this host nor listed in allowed_origins"
     assert f"{EACH} connections failed ({nodes[1].host}: {sentence}" in reasons(record), reasons(record)
+
+
+def test_a_server_that_stops(nodes):
+    """Its clients are dropped; those of the other have everything."""
+    publications = 60
+    some = ["--connections", CONNECTIONS, "--publications", publications, "--rate", 30, "--duration", "20s"]
+    with FanOut(nodes) as fan_out, ThreadPoolExecutor() as pool:
+        publish = publishing(fan_out.urls(PUBLISH))
+        run = pool.submit(run_load, "fanout", *targets(nodes), *publish, *some, *FEW)
+        wait_until("some are published", lambda: nodes[1].counter("published_by_backends") > 5)
+        nodes[1].terminate()
+        done = run.result()
+    record = record_of(done)
+    assert done.returncode == 1, done
+    assert column(record, "dropped") == [0, EACH]
+    assert column(record, "lost") == [0, 0]
+    first, second = column(record, "delivered")
+    assert first == EACH * publications and 0 < second < first, record["targets"]
+    assert f"({nodes[1].host}: subscriber: closed by the server with 1001" in reasons(record), reasons(record)
 
 
 def test_a_server_that_refuses_publications(start, plane):

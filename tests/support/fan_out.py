@@ -61,7 +61,10 @@ class FanOut:
             self.held = publication if fault == "swap" else None
         elif at == nth and self.held:
             publications, self.held = [publication, self.held], None
-        answers = [self.servers[nth].request("POST", path, body, headers) for path, body, headers in publications]
+        try:
+            answers = [self.servers[nth].request("POST", *publication) for publication in publications]
+        except OSError:
+            return 503, {}, b"the server is gone"
         return answers[0] if answers else (201, {}, b"{}")
 
     def _handler(self, own):
