@@ -223,8 +223,16 @@ impl Plane for Sink {
         self.sim.close(conn, how);
     }
 
-    fn stop_accepting(&mut self) {
-        self.sim.stop_accepting();
+    fn hold_off(&mut self, below: u16) {
+        self.sim.hold_off(below);
+    }
+
+    fn waiting(&self, below: u16) -> u32 {
+        self.sim.waiting(below)
+    }
+
+    fn close_listeners(&mut self, below: u16) {
+        self.sim.close_listeners(below);
     }
 
     fn connect(&mut self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<ConnId> {

@@ -139,6 +139,16 @@ impl<P: Plane> Link<P> {
         self.plane.stop_accepting();
     }
 
+    /// Lets nobody else into the queues of the listeners below this number.
+    pub fn hold_off(&mut self, below: u16) {
+        self.plane.hold_off(below);
+    }
+
+    /// Closes the listeners below this number.
+    pub fn close_listeners(&mut self, below: u16) {
+        self.plane.close_listeners(below);
+    }
+
     /// The plane, for what does not concern bytes.
     pub fn plane(&self) -> &P {
         &self.plane

@@ -56,8 +56,22 @@ pub trait Plane {
     /// at the latest in the next `poll()`, which is also when the slot can be used again.
     fn close(&mut self, conn: ConnId, how: Close);
 
-    /// Closes the listeners for good; clients that wait in their queues are reset.
-    fn stop_accepting(&mut self);
+    /// Lets nobody else into the queues of the listeners whose numbers are below `below`. Clients that
+    /// are in one, or are about to complete their handshake, are accepted as before. Others hear nothing
+    /// and try again a second later; close the listeners before that.
+    fn hold_off(&mut self, below: u16);
+
+    /// How many clients wait in the queues of the listeners whose numbers are below `below`.
+    fn waiting(&self, below: u16) -> u32;
+
+    /// Closes the listeners whose numbers are below `below` for good; clients that wait in their queues
+    /// are reset.
+    fn close_listeners(&mut self, below: u16);
+
+    /// Closes all listeners in this way.
+    fn stop_accepting(&mut self) {
+        self.close_listeners(u16::MAX);
+    }
 
     /// Begins a connection, from a given local address if any (the port is chosen by the kernel
     /// at connect time, so that one local port serves many destinations). `Connected` or `Ended`

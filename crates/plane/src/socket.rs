@@ -157,6 +157,39 @@ pub(crate) fn last_errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }
 
+/// Lets a listening socket drop all SYNs that come from now on. What belongs to a handshake under way
+/// passes, and so does all that comes for connections, which inherit the filter. Where the kernel does not
+/// let it, clients go on coming until the socket is closed.
+pub(crate) fn hold_off(listener: BorrowedFd<'_>) {
+    // The filter sees the TCP header first; its flags are in byte 13.
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    let op = |code: u32, jf, k| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+    let mut program = [
+        op(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0, FLAGS),
+        op(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, SYN | ACK),
+        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, SYN),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0),
+        op(libc::BPF_RET | libc::BPF_K, 0, u32::MAX),
+    ];
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    let _ = set(listener, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &filter);
+}
+
+/// How many clients wait in the queue of a listening socket; 0 where the kernel does not say.
+pub(crate) fn waiting(listener: BorrowedFd<'_>) -> u32 {
+    // SAFETY: the structure has numbers only.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+    let (fd, at) = (listener.as_raw_fd(), (&raw mut info).cast());
+    // SAFETY: both pointers are valid for writing, and `len` says how much.
+    let result =
+        unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, at, &raw mut len) };
+    // Of a listening socket, this field is the length of its queue.
+    if result == 0 { info.tcpi_unacked } else { 0 }
+}
+
 /// Accepts without waiting, if the listener is non-blocking.
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, SocketAddr), i32> {
     let mut raw = RawAddress::empty();

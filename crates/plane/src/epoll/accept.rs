@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use super::set::{EpollSet, Token};
@@ -13,7 +13,8 @@ use crate::socket;
 
 #[derive(Debug)]
 struct Listener {
-    fd: OwnedFd,
+    /// None once it is closed.
+    fd: Option<OwnedFd>,
     /// Clients may be waiting: epoll says so only once.
     waiting: bool,
 }
@@ -33,19 +34,28 @@ impl Acceptor {
             socket::set_nonblocking(fd.as_fd(), true)?;
             set.add(fd.as_fd(), Token::Listener(which), libc::EPOLLIN)?;
         }
-        let listeners = listeners.into_iter().map(|fd| Listener { fd, waiting: true }).collect();
+        let open = |fd| Listener { fd: Some(fd), waiting: true };
+        let listeners = listeners.into_iter().map(open).collect();
         Ok(Self { listeners, backoff: Backoff::new(), next: 0 })
     }
 
-    /// Closes the listeners; the kernel resets clients in their queues.
-    pub(super) fn stop(&mut self) {
-        self.listeners.clear();
+    /// The listeners whose numbers are below `below`, if they are open.
+    pub(super) fn open(&self, below: u16) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let listeners = self.listeners.iter().take(below.into());
+        listeners.filter_map(|listener| Some(listener.fd.as_ref()?.as_fd()))
+    }
+
+    /// Closes these; the kernel resets clients in their queues.
+    pub(super) fn close(&mut self, below: u16) {
+        for listener in self.listeners.iter_mut().take(below.into()) {
+            *listener = Listener { fd: None, waiting: false };
+        }
     }
 
     /// epoll reports that a client waits.
     pub(super) fn ring(&mut self, which: usize) {
         if let Some(listener) = self.listeners.get_mut(which) {
-            listener.waiting = true;
+            listener.waiting = listener.fd.is_some();
         }
     }
 
@@ -75,8 +85,11 @@ impl Acceptor {
             if !self.is_due(which, shares) {
                 continue;
             }
+            let Some(fd) = &self.listeners[which].fd else {
+                continue;
+            };
             self.next = which + 1;
-            match socket::accept(self.listeners[which].fd.as_fd()) {
+            match socket::accept(fd.as_fd()) {
                 Ok((socket, peer)) => {
                     self.backoff.succeeded();
                     stats.accepts += 1;

@@ -287,8 +287,16 @@ impl Plane for EpollPlane {
         self.release(conn);
     }
 
-    fn stop_accepting(&mut self) {
-        self.acceptor.stop();
+    fn hold_off(&mut self, below: u16) {
+        self.acceptor.open(below).for_each(socket::hold_off);
+    }
+
+    fn waiting(&self, below: u16) -> u32 {
+        self.acceptor.open(below).map(socket::waiting).sum()
+    }
+
+    fn close_listeners(&mut self, below: u16) {
+        self.acceptor.close(below);
     }
 
     fn connect(&mut self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<ConnId> {

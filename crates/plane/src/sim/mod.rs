@@ -156,8 +156,16 @@ impl Plane for SimPlane {
         world.release(conn);
     }
 
-    fn stop_accepting(&mut self) {
-        self.world.borrow_mut().stop_accepting();
+    fn hold_off(&mut self, below: u16) {
+        self.world.borrow_mut().hold_off(below);
+    }
+
+    fn waiting(&self, below: u16) -> u32 {
+        self.world.borrow().waiting(below)
+    }
+
+    fn close_listeners(&mut self, below: u16) {
+        self.world.borrow_mut().close_listeners(below);
     }
 
     fn connect(&mut self, to: SocketAddr, _from: Option<IpAddr>) -> io::Result<ConnId> {

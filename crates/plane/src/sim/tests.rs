@@ -241,6 +241,29 @@ fn stopping_resets_the_queue() {
 }
 
 #[test]
+fn who_is_held_off_waits_for_the_close_and_who_waits_in_the_queue_is_accepted() {
+    let mut bench = Bench::calm();
+    let queued = bench.net.connect(peer());
+    let other = bench.net.connect_to(1, peer());
+    bench.plane.hold_off(1);
+    let late = bench.net.connect(peer());
+    let other_late = bench.net.connect_to(1, peer());
+    assert_eq!((bench.plane.waiting(1), bench.plane.waiting(2)), (1, 3));
+    bench.settle(None);
+    let all = [queued, other, other_late, late];
+    let states = all.map(|client| bench.net.state(client));
+    let open = ClientState::Open;
+    assert_eq!(states, [open, open, open, ClientState::Waiting]);
+    assert_eq!(bench.plane.waiting(2), 0);
+    bench.plane.close_listeners(1);
+    let never = bench.net.connect(peer());
+    let still = bench.net.connect_to(1, peer());
+    bench.settle(None);
+    let states = [late, never, still, queued].map(|client| bench.net.state(client));
+    assert_eq!(states, [ClientState::Reset, ClientState::Reset, open, open]);
+}
+
+#[test]
 fn the_server_dials() {
     let mut bench = Bench::calm();
     let to = peer();

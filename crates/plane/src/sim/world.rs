@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) random: Random,
     clients: Vec<Client>,
     queue: VecDeque<ClientId>,
+    /// Clients that were held off: their listener has heard nothing of them.
+    held_off: Vec<ClientId>,
     pub(super) dialled: VecDeque<ClientId>,
     pub(super) on_send: Option<Hook>,
     /// Connections that a poll has to look at.
@@ -33,7 +35,10 @@ pub(super) struct World {
     slots: Slots,
     free: FreeSlots,
     shares: Shares,
-    pub(super) accepting: bool,
+    /// Listeners below this hold newcomers off.
+    held_off_below: u16,
+    /// Listeners below this are closed.
+    closed_below: u16,
     pub(super) wake: Arc<EventFd>,
     pub(super) stats: PlaneStats,
 }
@@ -46,6 +51,7 @@ impl World {
             random: Random::new(seed),
             clients: Vec::new(),
             queue: VecDeque::new(),
+            held_off: Vec::new(),
             dialled: VecDeque::new(),
             on_send: None,
             active: BTreeSet::new(),
@@ -53,7 +59,8 @@ impl World {
             slots: Slots::new(shares.slots()),
             free: FreeSlots::new(shares.slots()),
             shares,
-            accepting: true,
+            held_off_below: 0,
+            closed_below: 0,
             wake: Arc::new(EventFd::new().expect("a test may open one more descriptor")),
             stats: PlaneStats::default(),
             config,
@@ -71,11 +78,14 @@ impl World {
 
     /// Puts a new client into the accept queue.
     pub(super) fn enqueue(&mut self, client: ClientId) {
-        if self.accepting {
+        let listener = self.client(client).listener;
+        if listener < self.closed_below {
+            self.client(client).fail();
+        } else if listener < self.held_off_below {
+            self.held_off.push(client);
+        } else {
             self.queue.push_back(client);
             self.notify();
-        } else {
-            self.client(client).fail();
         }
     }
 
@@ -104,11 +114,28 @@ impl World {
         !self.active.is_empty() || self.next_to_accept().is_some()
     }
 
-    pub(super) fn stop_accepting(&mut self) {
-        self.accepting = false;
-        for client in std::mem::take(&mut self.queue) {
-            self.client(client).fail();
-        }
+    pub(super) fn hold_off(&mut self, below: u16) {
+        self.held_off_below = self.held_off_below.max(below);
+    }
+
+    pub(super) fn waiting(&self, below: u16) -> u32 {
+        let is_below = |client: &&ClientId| self.clients[client.0 as usize].listener < below;
+        self.queue.iter().filter(is_below).count() as u32
+    }
+
+    pub(super) fn close_listeners(&mut self, below: u16) {
+        self.closed_below = self.closed_below.max(below);
+        let Self { queue, held_off, clients, .. } = self;
+        let mut stays = |client: &ClientId| {
+            let client = &mut clients[client.0 as usize];
+            let is_open = client.listener >= below;
+            if !is_open {
+                client.fail();
+            }
+            is_open
+        };
+        queue.retain(&mut stays);
+        held_off.retain(stays);
     }
 
     /// Gives the client a slot; None when all of its share are used.

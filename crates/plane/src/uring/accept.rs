@@ -1,7 +1,7 @@
 //! Accepts in flight.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
 use crate::address::RawAddress;
@@ -13,7 +13,8 @@ use crate::slots::Share;
 const IN_FLIGHT_MAX: u32 = 32;
 
 struct Listener {
-    fd: OwnedFd,
+    /// None once it is closed.
+    fd: Option<OwnedFd>,
     in_flight: u32,
 }
 
@@ -23,8 +24,8 @@ pub(super) struct Landed {
     pub(super) which: usize,
     /// The address that the kernel wrote.
     pub(super) peer: SocketAddr,
-    /// The listener, if it is still there.
-    pub(super) listener: Option<u16>,
+    /// Whether the listener is open.
+    pub(super) is_listening: bool,
 }
 
 /// The listeners, and one address buffer for each accept that may be in flight.
@@ -40,8 +41,9 @@ pub(super) struct Acceptor {
 impl Acceptor {
     pub(super) fn new(listeners: Vec<OwnedFd>) -> Self {
         let count = IN_FLIGHT_MAX * listeners.len() as u32;
+        let open = |fd| Listener { fd: Some(fd), in_flight: 0 };
         Self {
-            listeners: listeners.into_iter().map(|fd| Listener { fd, in_flight: 0 }).collect(),
+            listeners: listeners.into_iter().map(open).collect(),
             buffers: AddressBuffers::new(count as usize),
             posted: vec![None; count as usize].into(),
             unused: (0..count).rev().collect(),
@@ -64,7 +66,9 @@ impl Acceptor {
         if free == 0 {
             return None;
         }
-        let own = (0..self.listeners.len()).filter(|&i| shares.of_listener(i) == share);
+        let is_open = |i: usize| self.listeners[i].fd.is_some();
+        let own =
+            (0..self.listeners.len()).filter(|&i| shares.of_listener(i) == share && is_open(i));
         let in_flight = |i: &usize| self.listeners[*i].in_flight;
         let fewest = own.clone().min_by_key(in_flight)?;
         let all: u32 = own.clone().map(|i| in_flight(&i)).sum();
@@ -79,34 +83,44 @@ impl Acceptor {
         listener: usize,
         ring: usize,
     ) -> Option<(RawFd, (*mut libc::sockaddr, *mut libc::socklen_t), u32)> {
+        let fd = self.listeners[listener].fd.as_ref()?.as_raw_fd();
         let number = self.unused.pop()?;
         self.posted[number as usize] = Some((listener, ring));
-        let listener = &mut self.listeners[listener];
-        listener.in_flight += 1;
-        Some((listener.fd.as_raw_fd(), self.buffers.prepare(number as usize), number))
+        self.listeners[listener].in_flight += 1;
+        Some((fd, self.buffers.prepare(number as usize), number))
     }
 
     /// An accept is complete.
     pub(super) fn land(&mut self, number: u32) -> Option<Landed> {
         let (which, _) = self.posted.get_mut(number as usize)?.take()?;
         self.unused.push(number);
-        let listener = self.listeners.get_mut(which).map(|listener| {
-            listener.in_flight -= 1;
-            which as u16
-        });
-        Some(Landed { which, peer: self.buffers.read(number as usize), listener })
+        let listener = self.listeners.get_mut(which)?;
+        listener.in_flight -= 1;
+        let is_listening = listener.fd.is_some();
+        Some(Landed { which, peer: self.buffers.read(number as usize), is_listening })
     }
 
-    /// Closes the listeners. The accepts that [`posted`](Self::posted) names hold them open until
-    /// they are cancelled.
-    pub(super) fn stop(&mut self) {
-        self.listeners.clear();
+    /// The listeners whose numbers are below `below`, if they are open.
+    pub(super) fn open(&self, below: u16) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let listeners = self.listeners.iter().take(below.into());
+        listeners.filter_map(|listener| Some(listener.fd.as_ref()?.as_fd()))
     }
 
-    /// The accepts in flight: ring and buffer number.
-    pub(super) fn posted(&self) -> impl Iterator<Item = (usize, u32)> {
+    /// Closes these. The accepts that [`posted`](Self::posted) names hold them open until they are
+    /// cancelled.
+    pub(super) fn close(&mut self, below: u16) {
+        for listener in self.listeners.iter_mut().take(below.into()) {
+            listener.fd = None;
+        }
+    }
+
+    /// Their accepts in flight: ring and buffer number.
+    pub(super) fn posted(&self, below: u16) -> impl Iterator<Item = (usize, u32)> {
         let numbered = self.posted.iter().enumerate();
-        numbered.filter_map(|(number, posted)| posted.map(|(_, ring)| (ring, number as u32)))
+        numbered.filter_map(move |(number, posted)| {
+            let (_, ring) = posted.filter(|(which, _)| *which < usize::from(below))?;
+            Some((ring, number as u32))
+        })
     }
 }
 

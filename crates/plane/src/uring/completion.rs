@@ -9,7 +9,7 @@ use super::tag::{Op, Tag};
 use crate::backoff::AcceptError;
 use crate::ready;
 use crate::slots::Flags;
-use crate::{Close, Event, Plane as _, SendException, SendResult};
+use crate::{Event, SendException, SendResult};
 
 impl UringPlane {
     /// Takes all completions of all rings and notes what they mean. It makes a system call only
@@ -173,13 +173,13 @@ impl UringPlane {
     }
 
     fn on_accept(&mut self, ring: usize, buffer: u32, result: i32) {
-        let Some(Landed { which, peer, listener }) = self.acceptor.land(buffer) else {
+        let Some(Landed { which, peer, is_listening }) = self.acceptor.land(buffer) else {
             return;
         };
         let share = self.shares.of_listener(which);
         let Ok(accepted) = u32::try_from(result) else {
             self.give_slot_back(ring, share);
-            self.on_accept_error(-result, listener.is_some());
+            self.on_accept_error(-result, is_listening);
             return;
         };
         let Some(slot) = self.rings[ring].sockets.adopt_accepted(accepted) else {
@@ -188,13 +188,9 @@ impl UringPlane {
         };
         let generation = self.rings[ring].slots.open(slot, share.flag());
         let conn = self.conn(ring, slot, generation);
-        let Some(listener) = listener else {
-            self.close(conn, Close::Reset);
-            return;
-        };
         self.acceptor.backoff.succeeded();
         self.stats.accepts += 1;
-        self.pending.push_back(Event::Accepted { conn, peer, listener });
+        self.pending.push_back(Event::Accepted { conn, peer, listener: which as u16 });
         self.arm_poll(ring, slot, generation);
     }
 

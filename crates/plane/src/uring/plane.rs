@@ -139,9 +139,17 @@ impl Plane for UringPlane {
         }
     }
 
-    fn stop_accepting(&mut self) {
-        self.acceptor.stop();
-        let posted: Vec<_> = self.acceptor.posted().collect();
+    fn hold_off(&mut self, below: u16) {
+        self.acceptor.open(below).for_each(socket::hold_off);
+    }
+
+    fn waiting(&self, below: u16) -> u32 {
+        self.acceptor.open(below).map(socket::waiting).sum()
+    }
+
+    fn close_listeners(&mut self, below: u16) {
+        self.acceptor.close(below);
+        let posted: Vec<_> = self.acceptor.posted(below).collect();
         for (ring, buffer) in posted {
             self.push(ring, &operation::cancel(Tag::new(Op::Accept, buffer, 0)));
         }

@@ -2,9 +2,10 @@
 
 use std::io::{ErrorKind, Read as _};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-use switchboard_plane::{Close, ConnId, Plane as _, SendResult};
+use switchboard_plane::{Close, ConnId, ListenOptions, Plane as _, SendResult, listen, local_addr};
 
 use crate::harness::{Bench, Make, Seen, pattern, read, reset, write};
 
@@ -278,4 +279,32 @@ pub(crate) fn stopping_refuses_clients_and_keeps_connections<P: Make>() {
     bench.watch(Duration::from_millis(10));
     assert_eq!(bench.seen, []);
     assert!(!bench.plane.has_more());
+}
+
+/// Two listeners, of which one is to close: nobody who has connected to it is lost.
+pub(crate) fn whoever_waits_when_others_are_held_off_is_accepted<P: Make>() {
+    let second = listen("127.0.0.1:0".parse().unwrap(), &ListenOptions::default()).unwrap();
+    let other = local_addr(second.as_fd()).unwrap();
+    let mut bench = Bench::<P>::with(|config| config.listeners.push(second));
+    let queued: Vec<_> = (0..40).map(|_| bench.client()).collect();
+    assert_eq!((bench.plane.waiting(1), bench.plane.waiting(2)), (40, 40));
+    bench.plane.hold_off(1);
+    let soon = Duration::from_millis(100);
+    let late = TcpStream::connect_timeout(&bench.addr, soon).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::TimedOut);
+    bench.until("the queue is empty", |bench| bench.plane.waiting(1) == 0);
+    bench.plane.close_listeners(1);
+    for client in &queued {
+        let conn = bench.accepted_from(client.local_addr().unwrap());
+        write(client, b"ping");
+        assert_eq!(bench.receive(conn, 4), b"ping");
+        assert_eq!(bench.send(conn, b"pong"), None);
+        let mut answer = [0; 4];
+        assert_eq!((read(client, &mut answer).unwrap(), &answer), (4, b"pong"));
+    }
+    let refused = TcpStream::connect(bench.addr).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(bench.plane.waiting(1), 0, "of a listener that is closed");
+    let client = TcpStream::connect(other).unwrap();
+    bench.accepted_from(client.local_addr().unwrap());
 }

@@ -65,7 +65,8 @@ on_all_planes! {
         unread_bytes_of_a_finished_peer_come_first
         a_dropped_plane_closes_everything
         a_closed_connection_has_no_more_events
-        stopping_refuses_clients_and_keeps_connections;
+        stopping_refuses_clients_and_keeps_connections
+        whoever_waits_when_others_are_held_off_is_accepted;
     connect:
         a_connection_to_a_listener_works_both_ways
         a_refused_connection_ends
