@@ -119,6 +119,14 @@ pub fn write_keep_alive(dialect: Dialect, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends how long the client of an event stream is to wait before it reconnects; nothing for a
+/// WebSocket.
+pub fn write_retry(dialect: Dialect, retry_ms: u32, out: &mut Vec<u8>) {
+    if let Some(framing) = dialect.framing() {
+        event_stream::write_retry(framing, retry_ms, out);
+    }
+}
+
 /// Appends what ends an event stream in order, so that its client does not take it for a broken
 /// connection; nothing for a WebSocket, which has Close frames.
 pub fn write_end(dialect: Dialect, out: &mut Vec<u8>) {

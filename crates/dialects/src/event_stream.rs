@@ -70,6 +70,20 @@ pub(crate) fn write_end(framing: Framing, out: &mut Vec<u8>) {
     }
 }
 
+/// How long the client waits before it reconnects. Without data it is no event.
+pub(crate) fn write_retry(framing: Framing, retry_ms: u32, out: &mut Vec<u8>) {
+    framing.frame(out, |out| {
+        push_retry(out, retry_ms);
+        out.push(b'\n');
+    });
+}
+
+fn push_retry(out: &mut Vec<u8>, retry_ms: u32) {
+    out.extend_from_slice(b"retry: ");
+    push_number(out, retry_ms.into());
+    out.push(b'\n');
+}
+
 pub(crate) fn write_keep_alive(framing: Framing, out: &mut Vec<u8>) {
     framing.frame(out, |out| out.extend_from_slice(KEEP_ALIVE));
 }
@@ -108,9 +122,7 @@ pub(crate) fn write_head(
 pub(crate) fn write_start(framing: Framing, id: &str, retry_ms: Option<u32>, out: &mut Vec<u8>) {
     framing.frame(out, |out| {
         if let Some(retry_ms) = retry_ms {
-            out.extend_from_slice(b"retry: ");
-            push_number(out, retry_ms.into());
-            out.push(b'\n');
+            push_retry(out, retry_ms);
         }
         push_id(out, id);
         out.push(b'\n');

@@ -32,7 +32,7 @@ pub use cors::{Cors, write_cors_lines};
 pub use date::{Date, WallTime};
 pub use dialect::{
     Dialect, write_end, write_event_stream_head, write_gap, write_head, write_keep_alive,
-    write_start,
+    write_retry, write_start,
 };
 pub use presence::{JOIN, LEAVE, PRESENCE_PREFIX};
 pub use request::{Listen, ListenError, Transport, parse};

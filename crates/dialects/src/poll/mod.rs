@@ -9,7 +9,7 @@ use switchboard_hub::{ChannelName, Kind, Publication};
 
 use crate::cors::Cors;
 use crate::date::Date;
-use crate::field::{content_type, event};
+use crate::field::{content_type, event, push_number};
 use charset::charset;
 use head::{end_head, push_content, push_encoded_line, push_gaps, push_validators, write_bounded};
 
@@ -46,8 +46,15 @@ pub fn write_news_head(
 }
 
 /// Appends a whole answer without messages; `status` is 304 or 408. `last_modified_ms` is the time
-/// of the last publication before the answer's position, as it was stamped.
-pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, out: &mut Vec<u8>) {
+/// of the last publication before the answer's position, as it was stamped. `retry_after_s` is given where
+/// the client is to wait before it asks again.
+pub fn write_nothing(
+    answer: &Answer<'_>,
+    status: u16,
+    last_modified_ms: u64,
+    retry_after_s: Option<u32>,
+    out: &mut Vec<u8>,
+) {
     debug_assert!(matches!(status, 304 | 408), "{status} is no answer without news");
     write_bounded(out, |form, out| {
         if status == 304 {
@@ -55,6 +62,11 @@ pub fn write_nothing(answer: &Answer<'_>, status: u16, last_modified_ms: u64, ou
         } else {
             // A 304 never has a body, and a length in it would be that of the messages.
             out.extend_from_slice(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n");
+        }
+        if let Some(seconds) = retry_after_s {
+            out.extend_from_slice(b"Retry-After: ");
+            push_number(out, seconds.into());
+            out.extend_from_slice(b"\r\n");
         }
         push_validators(out, form, answer, last_modified_ms);
         push_gaps(out, form, answer.gaps);

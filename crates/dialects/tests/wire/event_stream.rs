@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use switchboard_dialects::{
     Body, Chain, Dialect, Label, write_end, write_event_stream_head, write_gap, write_head,
-    write_keep_alive, write_start,
+    write_keep_alive, write_retry, write_start,
 };
 use switchboard_hub::{ChannelName, Gap, Kind, Publication};
 
@@ -22,6 +22,7 @@ enum Said {
     Publication(Arc<Publication>),
     Gap(ChannelName, Gap),
     Start(Option<u32>),
+    Retry(u32),
     KeepAlive,
 }
 
@@ -30,6 +31,7 @@ fn said() -> impl Strategy<Value = Said> {
         4 => given::publication().prop_map(Said::Publication),
         1 => (given::channel(), given::gap()).prop_map(|(name, gap)| Said::Gap(name, gap)),
         1 => option::of(any::<u32>()).prop_map(Said::Start),
+        1 => any::<u32>().prop_map(Said::Retry),
         1 => Just(Said::KeepAlive),
     ]
 }
@@ -47,6 +49,7 @@ fn write(dialect: Dialect, said: &Said, id: &str, out: &mut Vec<u8>) {
         }
         Said::Gap(name, gap) => write_gap(dialect, name, gap, id, out),
         Said::Start(retry_ms) => write_start(dialect, id, *retry_ms, out),
+        Said::Retry(retry_ms) => write_retry(dialect, *retry_ms, out),
         Said::KeepAlive => write_keep_alive(dialect, out),
     }
 }
@@ -56,7 +59,7 @@ fn event(said: &Said, id: &str) -> Option<Event> {
     let (kind, data) = match said {
         Said::Publication(publication) => of_publication(publication),
         Said::Gap(name, gap) => ("gap".to_owned(), of_gap(name, gap, id)),
-        Said::Start(_) | Said::KeepAlive => return None,
+        Said::Start(_) | Said::Retry(_) | Said::KeepAlive => return None,
     };
     Some(Event { kind, data, last_event_id: id.to_owned() })
 }
@@ -148,10 +151,12 @@ proptest! {
         }
         let keep_alives = said.iter().filter(|(said, _)| matches!(said, Said::KeepAlive)).count();
         prop_assert_eq!(page.comments, keep_alives);
-        let named = said.iter().rev().find(|(said, _)| !matches!(said, Said::KeepAlive));
+        let is_named = |said: &Said| !matches!(said, Said::KeepAlive | Said::Retry(_));
+        let named = said.iter().rev().find(|(said, _)| is_named(said));
         prop_assert_eq!(page.last_event_id, named.map_or("", |(_, id)| id));
         let retry = said.iter().rev().find_map(|(said, _)| match said {
             Said::Start(retry_ms) => *retry_ms,
+            Said::Retry(retry_ms) => Some(*retry_ms),
             _ => None,
         });
         prop_assert_eq!(page.retry_ms, retry.map(u64::from));

@@ -3,7 +3,7 @@
 use switchboard_dialects::poll::{Answer, Item, write_news_head, write_nothing};
 use switchboard_dialects::{
     Chain, Dialect, Label, write_end, write_event_stream_head, write_gap, write_keep_alive,
-    write_start,
+    write_retry, write_start,
 };
 use switchboard_hub::{ChannelName, Gap, GapReason, Kind};
 
@@ -96,6 +96,7 @@ fn an_event_stream_in_chunks() {
         Label { id: "4xk2c9aa-40", channel: None, chain: Chain::None },
     ));
     write_keep_alive(dialect, &mut out);
+    write_retry(dialect, 3_000, &mut out);
     write_end(dialect, &mut out);
     assert_eq!(
         text(out),
@@ -105,6 +106,7 @@ fn an_event_stream_in_chunks() {
          1d\r\nretry: 2000\nid: 4xk2c9aa-39\n\n\r\n\
          1d\r\nid: 4xk2c9aa-40\ndata: 12.50\n\n\r\n\
          3\r\n:\n\n\r\n\
+         d\r\nretry: 3000\n\n\r\n\
          0\r\n\r\n"
     );
 }
@@ -130,7 +132,7 @@ fn polls() {
 
     let mut out = Vec::new();
     let answer = Answer { keep_alive: false, cors: None, id: ID, gaps: &[], wall: wall() };
-    write_nothing(&answer, 304, TIME_MS, &mut out);
+    write_nothing(&answer, 304, TIME_MS, None, &mut out);
     assert_eq!(
         text(out),
         "HTTP/1.1 304 Not Modified\r\nETag: \"4xk2c9aa-19,0m1n2o3p-7\"\r\n\

@@ -24,7 +24,7 @@ const TIME_MS: u64 = 784_111_777_999;
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 /// Every header that an answer may have.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "Content-Type",
     "Content-Security-Policy",
     "X-Content-Type-Options",
@@ -32,6 +32,7 @@ const NAMES: [&str; 15] = [
     "ETag",
     "Last-Modified",
     "Cache-Control",
+    "Retry-After",
     "Switchboard-Channel",
     "Switchboard-Event",
     "Switchboard-Gap",
@@ -236,13 +237,16 @@ proptest! {
     fn an_answer_without_news_has_validators_and_no_body(
         status in proptest::sample::select(&[304_u16, 408][..]),
         time_ms in any::<u64>(),
+        retry_after_s in option::of(any::<u32>()),
         (id, gaps_given, cors, keep_alive) in (given::id(), lost(), cors(), any::<bool>()),
     ) {
         let answer = Answer { keep_alive, cors: cors.as_deref().map(given::page), id: &id, gaps: &gaps_given, wall: given::wall() };
         let mut bytes = Vec::new();
-        write_nothing(&answer, status, time_ms, &mut bytes);
+        write_nothing(&answer, status, time_ms, retry_after_s, &mut bytes);
         let response = http::response(&bytes);
         prop_assert_eq!(response.status, status);
+        let retry_after = retry_after_s.map(|seconds| seconds.to_string());
+        prop_assert_eq!(response.header("retry-after"), retry_after.as_deref());
         prop_assert!(response.rest.is_empty());
         check_common(&response, &answer);
         let length = if status == 304 { None } else { Some("0") };
@@ -303,7 +307,7 @@ fn no_head_is_too_long_for_a_proxy() {
 
         let mut heads = [Vec::new(), Vec::new(), Vec::new()];
         write_news_head(&answer, &publication, Some(&gaps[0].0), &mut heads[0]);
-        write_nothing(&answer, 304, TIME_MS, &mut heads[1]);
+        write_nothing(&answer, 304, TIME_MS, Some(u32::MAX), &mut heads[1]);
         heads[2] = given::in_json(&answer, &id, &[item], TIME_MS);
         for head in heads {
             let response = http::response(&head);

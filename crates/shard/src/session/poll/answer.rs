@@ -171,7 +171,8 @@ impl<'a> PollAnswer<'a> {
         let position = self.position(core);
         let last_modified_ms = self.last_modified_ms(core);
         let mut answer = Vec::with_capacity(512);
-        write_nothing(&self.common(core, &position), status, last_modified_ms, &mut answer);
+        let common = self.common(core, &position);
+        write_nothing(&common, status, last_modified_ms, None, &mut answer);
         core.counters.polls_empty.add(1);
         core.reply(self.id, |out| out.extend_from_slice(&answer));
     }
