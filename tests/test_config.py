@@ -227,7 +227,7 @@ def test_port_0_is_told(tmp_path):
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(10)
-    assert code == 0, "SIGINT stops as SIGTERM does"
+    assert code == 0, "SIGINT stops it in order"
 
 
 def wait_for_line(log, text, process):

@@ -64,7 +64,7 @@ def test_every_series_has_a_type_and_a_help(asking, accept):
         assert family.documentation.endswith("."), family
         assert family.samples, family
         labels = {label for sample in family.samples for label in sample.labels}
-        assert labels <= {"shard", "version", "plane", "le", "hook", "answer", "reason"}, family
+        assert labels <= {"shard", "version", "plane", "phase", "le", "hook", "answer", "reason"}, family
     text = asking.request("GET", "/metrics", headers={"Accept": accept})[2].decode()
     lines = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
     assert len(lines) == len(set(lines)) == len(found), "a family is told twice"

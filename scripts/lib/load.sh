@@ -90,7 +90,7 @@ start_server() {
 
 # stop_server: asks the server to stop, and ends it when it has not after a while.
 stop_server() {
-    local i tenths=150
+    local i tenths=200
     [ -n "$server_pid" ] || return 0
     kill -TERM "$server_pid" 2>/dev/null || true
     for ((i = 0; i < tenths; i++)); do

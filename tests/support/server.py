@@ -68,6 +68,8 @@ class Server:
             chosen = {
                 "listen": f"127.0.0.1:{self.port}",
                 "internal_listen": f"127.0.0.1:{self.internal_port}",
+                # Tests whose clients are still there at the end do not wait for them.
+                "drain_ms": 0,
                 **keys,
             }
             with open(self.log, "wb") as log:

@@ -172,6 +172,7 @@ fn config(connections_max: u32) -> Config {
             close_ms: 2_000,
             stall_ms: 10_000,
             long_poll_ms: 25_000,
+            drain_ms: 10_000,
             stop_ms: 5_000,
         },
     }

@@ -3,8 +3,8 @@
 //! It has no socket, clock or thread. The shards read publications with it and write receipts, and the
 //! control side answers everything else in the same words: who has access ([`AccessRules`]), what a
 //! publication is ([`Meta`], [`lines`], [`frames`]), how a refusal reads ([`ApiError`]), what is told
-//! of a channel ([`ChannelInfo`]), what a number is that the server counts ([`Metric`]), and the same in
-//! the shapes of another server's API ([`centrifugo`]).
+//! of a channel ([`ChannelInfo`]), what a number is that the server counts ([`Metric`]), how far the server is
+//! in its life ([`Phase`]), and the same in the shapes of another server's API ([`centrifugo`]).
 #![forbid(unsafe_code)]
 
 mod access;
@@ -18,6 +18,7 @@ pub mod lines;
 mod meta;
 mod metric;
 mod outcome;
+mod phase;
 mod scope;
 
 pub use access::{AccessRules, ApiKey, Granted};
@@ -28,6 +29,7 @@ pub use item::{Item, ItemLimits};
 pub use meta::{Meta, media_type};
 pub use metric::{HistogramCounts, Kind, Metric, Unit};
 pub use outcome::{Outcome, write_outcome};
+pub use phase::{Phase, PhaseCell};
 pub use scope::{NODE_SCOPE, SCOPE};
 
 /// The media type of batches and their results.

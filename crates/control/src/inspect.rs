@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use switchboard_api::centrifugo::{Ending, GivenChannel};
-use switchboard_api::{HistogramCounts, Metric};
+use switchboard_api::{HistogramCounts, Metric, Phase};
 use switchboard_hub::{
     ChannelName, History, HistoryQuery, ListenedTo, ShardReport, SlowClient, SubscriberInfo,
 };
@@ -32,9 +32,12 @@ pub struct Refresh {
 
 /// Asks the shards what they know. No method may block: each hands its request over and returns.
 pub trait Inspect: Send + Sync + 'static {
-    /// Whether clients are served: all shards run, none has been told to stop, and channels can be shared where they
-    /// are.
-    fn is_ready(&self) -> bool;
+    /// How far the server is.
+    fn phase(&self) -> Phase;
+    /// Whether what nodes share channels by can be used; it always can where nothing is shared.
+    fn has_engine(&self) -> bool {
+        true
+    }
     /// The number of shards.
     fn shards(&self) -> usize;
     /// The number of those who know of channels: the shards, and the home of all channels where that is none of

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::Value;
-use switchboard_api::Metric;
+use switchboard_api::{Metric, Phase};
 use utoipa::ToSchema;
 
 use crate::metrics::Format;
@@ -27,10 +27,12 @@ pub(crate) struct Health {
 
 /// Whether clients should come here.
 pub(crate) async fn ready(State(state): State<Arc<ApiState>>) -> impl IntoResponse {
-    let (code, status) = if state.inspect.is_ready() {
-        (StatusCode::OK, "ready")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    let (code, status) = match state.inspect.phase() {
+        Phase::Serving if !state.inspect.has_engine() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "engine unavailable")
+        }
+        Phase::Serving => (StatusCode::OK, "ready"),
+        phase => (StatusCode::SERVICE_UNAVAILABLE, phase.name()),
     };
     (code, [(header::CACHE_CONTROL, "no-store")], Json(Health { status }))
 }
@@ -46,6 +48,7 @@ pub(crate) async fn counters(State(state): State<Arc<ApiState>>) -> impl IntoRes
     let counters = Counters {
         version: state.config.version,
         plane: state.config.plane,
+        phase: state.inspect.phase().name(),
         uptime_ms: u64::try_from(state.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         total,
         hooks: state.config.hooks.json(),
@@ -75,6 +78,8 @@ pub(crate) async fn metrics(
 pub(crate) struct Counters {
     version: &'static str,
     plane: &'static str,
+    /// `starting`, `serving`, `draining` or `stopping`.
+    phase: &'static str,
     uptime_ms: u64,
     total: BTreeMap<&'static str, u64>,
     /// For each backend that is asked or told; not there without any.

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use switchboard_api::centrifugo::{Ending, GivenChannel};
-use switchboard_api::{HistogramCounts, Metric};
+use switchboard_api::{HistogramCounts, Metric, Phase};
 use switchboard_auth::Verifier;
 use switchboard_control::{
     Broker, Control, EngineStats, HookStats, Hooks, HooksConfig, Inspect, Only, Refresh, Reply,
@@ -17,7 +16,8 @@ use switchboard_hub::{
     ShardReport, SlowClient, SubscriberInfo, Unpublished,
 };
 use switchboard_shard::{
-    ApiRequest, ApiResponse, Chosen, Command, Counters, Handle as Shard, RequestHandler, SEND_DELAY,
+    ApiRequest, ApiResponse, Chosen, Command, Counters, Handle as Shard, Phases, RequestHandler,
+    SEND_DELAY,
 };
 use tokio::runtime::Handle;
 
@@ -28,7 +28,7 @@ pub(crate) struct Shards {
     handles: Vec<Shard>,
     /// The home of all channels, where no shard is, and whether it can be used.
     gateway: Option<(Shard, EngineStats)>,
-    is_ready: AtomicBool,
+    phases: Arc<Phases>,
 }
 
 impl Shards {
@@ -37,20 +37,35 @@ impl Shards {
         handles: Vec<Shard>,
         gateway: Option<(Shard, EngineStats)>,
     ) -> Self {
-        Self { router, handles, gateway, is_ready: AtomicBool::new(false) }
+        // They all have the same.
+        let phases = handles.first().map(|handle| Arc::clone(handle.phases())).unwrap_or_default();
+        Self { router, handles, gateway, phases }
     }
 
     /// All of them run.
     pub(crate) fn started(&self) {
-        self.is_ready.store(true, Ordering::Release);
+        self.phases.advance(Phase::Serving);
+    }
+
+    /// Tells every shard to send its clients away, and to stop then.
+    pub(crate) fn drain(&self) {
+        self.phases.advance(Phase::Draining);
+        for handle in &self.handles {
+            handle.send(Command::Drain);
+        }
     }
 
     /// Tells every shard to stop.
     pub(crate) fn stop(&self) {
-        self.is_ready.store(false, Ordering::Release);
+        self.phases.advance(Phase::Stopping);
         for handle in &self.handles {
             handle.send(Command::Stop);
         }
+    }
+
+    /// None of them runs any more.
+    pub(crate) fn ended(&self) {
+        self.phases.advance(Phase::Ended);
     }
 
     /// Has every shard check tokens with other keys.
@@ -99,9 +114,12 @@ fn chosen(Only { client, session, but }: Only) -> Chosen {
 }
 
 impl Inspect for Shards {
-    fn is_ready(&self) -> bool {
-        let has_engine = self.gateway.as_ref().is_none_or(|(_, engine)| engine.is_ready());
-        has_engine && self.is_ready.load(Ordering::Acquire)
+    fn phase(&self) -> Phase {
+        self.phases.get()
+    }
+
+    fn has_engine(&self) -> bool {
+        self.gateway.as_ref().is_none_or(|(_, engine)| engine.is_ready())
     }
 
     fn shards(&self) -> usize {

@@ -113,6 +113,7 @@ pub(crate) fn shard_config(config: &Config, secret: &[u8; 32]) -> ShardConfig {
             message_ms: settings.message_timeout_ms.into(),
             stall_ms: settings.stall_timeout_ms.into(),
             long_poll_ms: settings.long_poll_timeout_ms.into(),
+            drain_ms: settings.drain_ms.into(),
             stop_ms: settings.stop_timeout_ms.into(),
         },
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use switchboard_auth::Access;
-use switchboard_control::{BackendsRuntime, Control, EngineStats};
+use switchboard_control::{BackendsRuntime, Control, EngineStats, Inspect as _};
 use switchboard_hub::{Accounting, Router, ShardId};
 use switchboard_shard::run::Clock;
 use switchboard_shard::{Admission, Api, Common, Handle, NoBackends};
@@ -146,8 +146,9 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let threads = Threads::start(&config.cpus, listeners, &launch).map_err(machine("shard"))?;
     all.started();
     announce(config, &addresses, internal_address, &plane_described);
-    stop_on_signal(signals, all)?;
+    end_on_signals(signals, Arc::clone(&all), config.settings.drain_ms)?;
     threads.wait().map_err(machine("shard"))?;
+    all.ended();
     drop(engine);
     // Clients that were cut off by the stop are among what is told.
     if let Some(backends) = backends {
@@ -251,19 +252,30 @@ fn announce(config: &Config, addresses: &[SocketAddr], internal: SocketAddr, pla
     );
 }
 
-/// The first signal stops in order, a second one at once.
-fn stop_on_signal(mut signals: Signals, shards: Arc<Shards>) -> Result<(), StartError> {
+/// SIGTERM drains, for `drain_ms`; SIGINT, which a person at a terminal sends, stops. A second signal of either
+/// kind ends the server at once.
+fn end_on_signals(
+    mut signals: Signals,
+    shards: Arc<Shards>,
+    drain_ms: u32,
+) -> Result<(), StartError> {
     let wait = move || {
-        let mut is_stopping = false;
         for signal in signals.forever() {
-            if is_stopping {
+            if shards.phase().is_leaving() {
                 tracing::warn!("stopping at once");
                 log::flush();
                 std::process::exit(128 + signal);
             }
-            is_stopping = true;
-            shards.stop();
-            tracing::info!("stopping: no new connections, WebSockets are closed with 1001");
+            if signal == SIGTERM && drain_ms > 0 {
+                shards.drain();
+                tracing::info!(
+                    "draining: no new connections, clients are told to connect elsewhere within \
+                     {drain_ms} ms (drain_ms); a second signal ends at once"
+                );
+            } else {
+                shards.stop();
+                tracing::info!("stopping: no new connections, WebSockets are closed with 1001");
+            }
         }
     };
     let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);

@@ -101,7 +101,6 @@ pub struct Api {
     connections: AtomicU32,
     held_bytes: AtomicUsize,
     unanswered: AtomicU32,
-    stopping_shards: AtomicU32,
 }
 
 impl Api {
@@ -113,7 +112,6 @@ impl Api {
             connections: AtomicU32::new(0),
             held_bytes: AtomicUsize::new(0),
             unanswered: AtomicU32::new(0),
-            stopping_shards: AtomicU32::new(0),
         }
     }
 
@@ -134,16 +132,6 @@ impl Api {
     pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
         let held = self.held_bytes.load(Ordering::Relaxed);
         held.saturating_add(bytes) <= self.config.pending_bytes_max
-    }
-
-    /// A shard has begun to stop.
-    pub(crate) fn begin_stop(&self) {
-        self.stopping_shards.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// So many shards have begun to stop: none of them takes requests that others would have to answer.
-    pub(crate) fn all_stop(&self, shards: usize) -> bool {
-        self.stopping_shards.load(Ordering::Relaxed) as usize >= shards
     }
 
     /// Some connection waits for its answer: no shard may end before it has it.

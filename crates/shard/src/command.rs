@@ -164,6 +164,9 @@ pub enum Command {
     },
     /// Check tokens with other keys from now on.
     Verifier(Arc<Verifier>),
+    /// Take no further clients, tell those that are there to connect elsewhere, one after another within
+    /// [`Timeouts::drain_ms`](crate::Timeouts::drain_ms), and stop then.
+    Drain,
     /// Stop accepting, close every WebSocket with 1001, and end.
     Stop,
 }
@@ -186,6 +189,7 @@ impl fmt::Debug for Command {
             Self::OfUser { user, .. } => write!(f, "OfUser({user})"),
             Self::Disconnect { user, .. } => write!(f, "Disconnect({user})"),
             Self::Verifier(_) => f.write_str("Verifier"),
+            Self::Drain => f.write_str("Drain"),
             Self::Stop => f.write_str("Stop"),
         }
     }

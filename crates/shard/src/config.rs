@@ -71,6 +71,11 @@ impl Config {
         self.identity.cookie.is_some() || hooks.flatten().any(|name| &**name == "cookie")
     }
 
+    /// The listeners with a lower number are for clients.
+    pub(crate) fn public_listeners(&self) -> u16 {
+        self.first_internal_listener.unwrap_or(u16::MAX)
+    }
+
     /// What a page of the origin with this number, counted from 1, is allowed.
     pub(crate) fn cors(&self, number: u8) -> Option<Cors<'_>> {
         let index = usize::from(number).checked_sub(1)?;
@@ -110,6 +115,8 @@ pub struct Timeouts {
     pub stall_ms: u64,
     /// For a long poll without news.
     pub long_poll_ms: u64,
+    /// Over which the clients are spread that a drain tells to go.
+    pub drain_ms: u64,
     /// For the whole stop.
     pub stop_ms: u64,
 }

@@ -121,6 +121,8 @@ counters! {
     counter closed_lost:
         "WebSocket subscribers closed with 4010: what they asked for is lost and they cannot \
          be told.";
+    counter closed_drain:
+        "Connections of clients that a drain told to connect elsewhere (WebSocket: 1012).";
     counter closed_dead: "Peers that answered neither ping nor anything else in time.";
     counter handshakes: "WebSocket handshakes completed.";
     counter event_streams_opened: "Event streams opened.";

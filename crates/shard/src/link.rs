@@ -73,6 +73,16 @@ impl<P: Plane> Link<P> {
         self.0.stop_accepting();
     }
 
+    /// Lets nobody else into the queues of the listeners below this number.
+    pub(crate) fn hold_off(&mut self, below: u16) {
+        self.0.hold_off(below);
+    }
+
+    /// Closes the listeners below this number.
+    pub(crate) fn close_listeners(&mut self, below: u16) {
+        self.0.close_listeners(below);
+    }
+
     /// The plane, for what does not concern bytes.
     pub(crate) fn plane(&self) -> &P {
         self.0.plane()

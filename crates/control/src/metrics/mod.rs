@@ -5,6 +5,7 @@
 
 mod format;
 pub(crate) mod name;
+mod phases;
 pub(crate) mod process;
 mod requests;
 mod shards;
@@ -20,12 +21,14 @@ use crate::hooks::EVENT_METRICS;
 use crate::inspect::Inspect;
 pub(crate) use format::Format;
 pub use name::series_name;
+use phases::Phases;
 use process::Process;
 use requests::RequestTimes;
 use shards::Shards;
 
 /// All metrics beside those of the shards, of each hook and of the engine.
-pub const METRICS: &[&[Metric]] = &[process::METRICS, requests::METRICS, EVENT_METRICS];
+pub const METRICS: &[&[Metric]] =
+    &[process::METRICS, phases::METRICS, requests::METRICS, EVENT_METRICS];
 
 /// Collects the metrics.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let process = Process::new(config.version, config.plane);
         registry.register_collector(Box::new(process));
+        registry.register_collector(Box::new(Phases(Arc::clone(inspect))));
         registry.register_collector(Box::new(Shards(Arc::clone(inspect))));
         registry.register_collector(Box::new(config.hooks.clone()));
         if let Some(engine) = config.engine.clone() {

@@ -14,7 +14,7 @@ pub(super) fn operations() -> Vec<Described> {
     let open = |path, id| Described::with(Access::Open, (HttpMethod::Get, path), id, &[]);
     let keyed = |path, id| Described::new(HttpMethod::Get, path, id, &[]);
     let counters = json!({
-        "version": "0.1.0", "plane": "io_uring", "uptime_ms": 86_400,
+        "version": "0.1.0", "plane": "io_uring", "phase": "serving", "uptime_ms": 86_400,
         "total": {"connections_open": 3}, "shards": [{"connections_open": 3}],
     });
     let document = ObjectBuilder::new().schema_type(Type::Object);
@@ -57,7 +57,7 @@ fn ready(described: Described) -> Described {
         [(
             "application/json",
             one_of(&["Health", "ErrorBody"]),
-            Some(json!({"status": "not ready"})),
+            Some(json!({"status": "draining"})),
         )],
     );
     described

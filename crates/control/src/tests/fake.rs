@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use switchboard_api::centrifugo::{Ending, GivenChannel};
-use switchboard_api::{HistogramCounts, Metric, Unit};
+use switchboard_api::{HistogramCounts, Metric, Phase, PhaseCell, Unit};
 use switchboard_hub::{
     Accounting, ChannelName, Condition, Draft, Epoch, History, HistoryQuery, HomeReport, Kind,
     ListenedTo, Position, Publication, Published, Receipt, ShardReport, SlowClient, SubscriberInfo,
@@ -29,8 +29,8 @@ pub(super) struct Shards {
     pub asked: Mutex<Vec<String>>,
     /// Questions stay unanswered.
     pub silent: AtomicBool,
-    /// They have been told to stop.
-    pub stopping: AtomicBool,
+    /// How far they are.
+    pub phases: PhaseCell,
 }
 
 impl Shards {
@@ -98,8 +98,8 @@ impl Broker for Shards {
 }
 
 impl Inspect for Shards {
-    fn is_ready(&self) -> bool {
-        !self.stopping.load(Ordering::Relaxed)
+    fn phase(&self) -> Phase {
+        self.phases.get()
     }
 
     fn shards(&self) -> usize {

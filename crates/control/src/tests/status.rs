@@ -1,8 +1,7 @@
 //! `/health`, `/counters`, `/metrics` and what is not there.
 
-use std::sync::atomic::Ordering;
-
 use axum::http::Method;
+use switchboard_api::Phase;
 
 use super::Bench;
 use crate::config::ControlConfig;
@@ -19,6 +18,7 @@ async fn counters_are_told_per_shard_and_summed() {
     assert_eq!(json["plane"], "epoll");
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
     assert!(json["uptime_ms"].is_u64());
+    assert_eq!(json["phase"], "starting");
 }
 
 /// The lines without those of the process and of requests, which are different each time.
@@ -38,6 +38,12 @@ async fn metrics_are_told_per_shard_in_the_form_that_prometheus_reads() {
             "# HELP switchboard_build_info 1. The labels say which version runs, and on which plane.",
             "# TYPE switchboard_build_info gauge",
             r#"switchboard_build_info{version="9",plane="epoll"} 1"#,
+            "# HELP switchboard_phase 1 for the phase in which the server is, 0 for the others.",
+            "# TYPE switchboard_phase gauge",
+            r#"switchboard_phase{phase="starting"} 1"#,
+            r#"switchboard_phase{phase="serving"} 0"#,
+            r#"switchboard_phase{phase="draining"} 0"#,
+            r#"switchboard_phase{phase="stopping"} 0"#,
             "# HELP switchboard_polls_held Long polls held now.",
             "# TYPE switchboard_polls_held gauge",
             r#"switchboard_polls_held{shard="0"} 3"#,
@@ -90,12 +96,18 @@ async fn health_is_brief() {
 #[tokio::test]
 async fn ready_is_what_serves_clients() {
     let bench = Bench::new();
-    let reply = bench.get("/ready", &[]).await;
-    assert_eq!((reply.status.as_u16(), reply.text()), (200, r#"{"status":"ready"}"#));
-    bench.shards.stopping.store(true, Ordering::Relaxed);
-    let reply = bench.get("/ready", &[]).await;
-    assert_eq!((reply.status.as_u16(), reply.text()), (503, r#"{"status":"not ready"}"#));
-    assert_eq!(bench.get("/health", &[]).await.status.as_u16(), 200);
+    for phase in Phase::ALL {
+        bench.shards.phases.advance(phase);
+        let reply = bench.get("/ready", &[]).await;
+        let (status, said) = match phase {
+            Phase::Serving => (200, "ready"),
+            phase => (503, phase.name()),
+        };
+        let expected = (status, format!(r#"{{"status":"{said}"}}"#));
+        assert_eq!((reply.status.as_u16(), reply.text().to_owned()), expected);
+        assert_eq!(bench.get("/counters", &[]).await.json()["phase"], phase.name());
+        assert_eq!(bench.get("/health", &[]).await.status.as_u16(), 200);
+    }
 }
 
 #[tokio::test]

@@ -230,7 +230,11 @@ settings! {
         /// How long a client may take to answer a Close frame before the server resets its
         /// connection.
         close_timeout_ms: u32 = 2_000, 100..=600_000;
-        /// How long the server may take to stop after SIGTERM or SIGINT.
+        /// How long the server sends its clients away after SIGTERM, one after another, before it stops: WebSockets
+        /// are closed with 1012 and connect again, to another server or to this one once it is back. It stops
+        /// earlier when all have gone. 0 stops at once, as SIGINT does.
+        drain_ms: u32 = 10_000, 0..=3_600_000;
+        /// How long the server may take to stop: after SIGINT, or after the drain that SIGTERM begins.
         stop_timeout_ms: u32 = 5_000, 100..=600_000;
     }
 

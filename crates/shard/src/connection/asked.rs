@@ -72,6 +72,11 @@ impl Asked {
         self.pending.remove(at).map(|pending| pending.id)
     }
 
+    /// Something is under way.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Nothing more is taken.
     pub(crate) fn is_full(&self) -> bool {
         let messages = self.pending.iter().filter(|pending| pending.is_message);

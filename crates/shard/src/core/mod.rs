@@ -13,10 +13,12 @@ mod turn_budget;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use switchboard_api::Phase;
 use switchboard_hooks::Event;
 use switchboard_hub::{ChannelName, Draft, Hub, ShardId};
 use switchboard_link::{Action, Outgoing, Slab};
 use switchboard_plane::ConnId;
+use switchboard_ws::close;
 
 use crate::admission::{Places, SeenProxies};
 use crate::api::Api;
@@ -27,6 +29,7 @@ use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::handle::Handle;
 use crate::identity::{Identities, TokenTime};
+use crate::phases::Phases;
 use crate::refusals::Refusals;
 use crate::time::Tick;
 use crate::wall::Wall;
@@ -105,8 +108,12 @@ pub(crate) struct Core {
     pub(crate) held_bytes: HeldBytes,
     /// How many connections have come so far, to whatever listener.
     pub(crate) accepted: u64,
-    /// The server is stopping: no new requests.
-    pub(crate) stopping: bool,
+    /// How far this shard is.
+    pub(crate) phase: Phase,
+    /// How far all of them are.
+    pub(crate) phases: Arc<Phases>,
+    /// What WebSockets are told by a stop.
+    pub(crate) stop_code: u16,
     pub(crate) start_ms: u64,
     pub(crate) now_ms: u64,
     pub(crate) now: Tick,
@@ -165,7 +172,9 @@ impl Core {
             awaiting_room: Vec::new(),
             held_bytes: HeldBytes::default(),
             accepted: 0,
-            stopping: false,
+            phase: Phase::Serving,
+            phases: Arc::clone(&own.phases),
+            stop_code: close::GOING_AWAY,
             start_ms: now_ms,
             now_ms,
             now: Tick::at(now_ms, now_ms),

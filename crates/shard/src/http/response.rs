@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use switchboard_api::ApiError;
+use switchboard_api::{ApiError, Phase};
 use switchboard_auth::TokenError;
 use switchboard_dialects::{Cors, Date, write_cors_lines};
 
@@ -115,8 +115,8 @@ impl<'a> Response<'a> {
     }
 
     /// Load balancers send clients elsewhere.
-    pub(crate) fn stopping() -> Self {
-        Self::text(503, "stopping\n".to_owned())
+    pub(crate) fn leaving(phase: Phase) -> Self {
+        Self::text(503, format!("{}\n", phase.name()))
     }
 
     /// 401 must say how to do better (RFC 9110 section 15.5.2): for a token that is not good, why (RFC 6750

@@ -1,5 +1,6 @@
 //! From a request's path to what handles it.
 
+use switchboard_api::Phase;
 use switchboard_ws::handshake;
 use switchboard_ws::head::Request;
 
@@ -69,8 +70,8 @@ pub(crate) fn knows_method(method: &str) -> bool {
     METHODS.contains(&method)
 }
 
-/// The route of a request to a server that may be stopping.
-pub(crate) fn route<'a>(config: &Config, stopping: bool, request: &Request<'a>) -> Route<'a> {
+/// The route of a request to a server in this phase.
+pub(crate) fn route<'a>(config: &Config, phase: Phase, request: &Request<'a>) -> Route<'a> {
     if !knows_method(request.method()) {
         let sentence = "this server does not know the method of the request";
         return Route::Answer(Answer::refuse(501, sentence));
@@ -92,7 +93,9 @@ pub(crate) fn route<'a>(config: &Config, stopping: bool, request: &Request<'a>) 
     }
     let answer = match path {
         "/" => Answer::to_get_or_head(request, || Response::page(config.page)),
-        "/health" if stopping => Answer::to_get_or_head(request, Response::stopping),
+        "/health" if phase.is_leaving() => {
+            Answer::to_get_or_head(request, || Response::leaving(phase))
+        }
         "/health" => Answer::to_get_or_head(request, || Response::text(200, "ok\n".to_owned())),
         "/echo" if config.echo && request.method() == "GET" => return Route::Echo,
         "/echo" if config.echo => Answer::to_other_method(request, "GET, OPTIONS"),
@@ -113,5 +116,5 @@ pub(crate) fn route<'a>(config: &Config, stopping: bool, request: &Request<'a>) 
 /// what follows is not HTTP to it: nothing after it is read as a request.
 pub(crate) fn keeps_alive(core: &Core, request: &Request<'_>) -> bool {
     let may_be_upgrade = request.header("upgrade").is_some() || handshake::lost_upgrade(request);
-    request.keep_alive() && !may_be_upgrade && !core.stopping
+    request.keep_alive() && !may_be_upgrade && !core.phase.is_leaving()
 }

@@ -10,6 +10,7 @@ use super::ending;
 use crate::admission::{Entry, Reason, Refusal};
 use crate::connection::{Connection, Place, Session};
 use crate::core::Core;
+use crate::time::Tick;
 
 /// Slots beyond `connections_max` that only answer 503 and 429. While they are taken, newcomers wait in
 /// the listener's queue.
@@ -100,10 +101,11 @@ fn wait(core: &mut Core, id: ConnId) {
 
 /// The server stops: nobody comes in any more.
 pub(crate) fn turned_away(core: &mut Core, id: ConnId) -> bool {
-    if core.stopping {
+    let is_stopping = core.phase.is_stopping();
+    if is_stopping {
         core.actions.push(Action::Close(id, Close::Fin));
     }
-    core.stopping
+    is_stopping
 }
 
 /// A request is whole: whether it is served. Where a trusted proxy passed it on, it says whose it is; the
@@ -156,11 +158,20 @@ fn serve_late(core: &mut Core, id: ConnId) -> Result<(), Refusal> {
 /// come with the connection; one that was lost on the way comes again within a second.
 const NEWCOMER_MS: u64 = 1_000;
 
+/// The connection has just come, and its first request may be on its way.
+pub(crate) fn may_be_about_to_ask(core: &Core, connection: &Connection) -> bool {
+    connection.place == Place::Newcomer && connection.deadline > newcomers_due(core)
+}
+
+/// No deadline of a connection is later that has been here for longer than a request needs: it is as far from the
+/// accept as the time for a head is long.
+fn newcomers_due(core: &Core) -> Tick {
+    core.now.after_ms(core.config.timeouts.handshake_ms.saturating_sub(NEWCOMER_MS))
+}
+
 /// All places are taken: a connection that has not sent a whole request goes, for one of this address.
 fn make_room(core: &mut Core, client: IpAddr) -> bool {
-    // Their deadline is as far from their accept as the time for a head is long.
-    let left_ms = core.config.timeouts.handshake_ms.saturating_sub(NEWCOMER_MS);
-    let due = core.now.after_ms(left_ms);
+    let due = newcomers_due(core);
     let slab = &core.slab;
     let newcomer = |id| {
         let connection = slab.get(id).filter(|connection| connection.place == Place::Newcomer);

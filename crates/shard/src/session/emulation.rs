@@ -141,7 +141,7 @@ fn finish(core: &mut Core, id: ConnId, response: Response<'static>) {
         return;
     };
     let (mode, has_more) = (connection.mode, connection.busy.is_some());
-    let keep_alive = mode.has(ListenFlag::KeepAlive) && !core.stopping;
+    let keep_alive = mode.has(ListenFlag::KeepAlive) && !core.phase.is_leaving();
     let (config, date) = (Arc::clone(&core.config), core.wall.time().date);
     let response = response.with_cors(config.cors(mode.cors));
     core.reply(id, |out| response.write(date, out, keep_alive, false));

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use switchboard_dialects::{Dialect, Listen, write_end, write_event_stream_head, write_keep_alive};
+use switchboard_dialects::{
+    Dialect, Listen, write_end, write_event_stream_head, write_keep_alive, write_retry,
+};
 use switchboard_hub::Subscription;
 use switchboard_plane::{Close, ConnId};
+use switchboard_ws::close;
 use switchboard_ws::head::{Request, Version};
 
 use super::stream;
@@ -12,7 +15,7 @@ use super::verbs::{Taken, Verbs};
 use crate::connection::{Delivery, ListenMode, Session};
 use crate::core::Core;
 use crate::http::Answer;
-use crate::lifecycle::ending;
+use crate::lifecycle::{drain, ending};
 use crate::subscribe::{self, Channels, Lost, Missed, events, presence, resume};
 use crate::time::Tick;
 
@@ -124,7 +127,13 @@ impl Verbs for EventStream {
         }
     }
 
-    fn on_stop(core: &mut Core, id: ConnId, _code: u16) {
+    fn on_stop(core: &mut Core, id: ConnId, code: u16) {
+        if code == close::SERVICE_RESTART
+            && let Some(dialect) = dialect(core, id)
+        {
+            let retry_ms = drain::retry_ms(core.config.event_stream_retry_ms, id);
+            core.reply(id, |out| write_retry(dialect, retry_ms, out));
+        }
         end(core, id);
     }
 }

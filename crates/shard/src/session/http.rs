@@ -105,9 +105,12 @@ impl Verbs for Http {
         true
     }
 
-    /// A request under way gets its answer.
+    /// A request under way gets its answer. One that meets the end on its way is no reason for a reset, while
+    /// there is time.
     fn on_stop(core: &mut Core, id: ConnId, _code: u16) {
-        if core.is_output_parked(id) {
+        if !core.phase.is_stopping() {
+            ending::end_after_answer(core, id);
+        } else if core.is_output_parked(id) {
             core.finish(id, Then::Close);
         } else {
             ending::remove(core, id, Close::Fin);
@@ -158,7 +161,7 @@ fn handle(core: &mut Core, id: ConnId, request: &Request<'_>, end: usize, body: 
     if let Err(refusal) = admission::at_request(core, id, request) {
         return answer_and_end(core, id, &Response::try_later(refusal));
     }
-    let answer = match route(&core.config, core.stopping, request) {
+    let answer = match route(&core.config, core.phase, request) {
         Route::Answer(answer) => answer,
         Route::Echo => echo::open(core, id, request),
         Route::Centrifuge => centrifuge::open(core, id, request),

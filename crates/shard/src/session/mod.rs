@@ -22,8 +22,8 @@
 //!    `on_silent` and `on_due` from the sweep; `on_flushed` when a full socket has taken all.
 //!    A session whose client asks for channels as it goes subscribes by [`subscribe_to`], parks its output as in
 //!    2 where it is to begin elsewhere than at the next publication, and hears `on_started` for each.
-//! 4. `on_stop` asks for the end: the server stops, the time of the client's token is over, or the backend
-//!    wants the client gone. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
+//! 4. `on_stop` asks for the end: the server drains or stops, the time of the client's token is over, or the
+//!    backend wants the client gone. A session ends in [`Session::Closing`], [`Session::Lingering`] or with
 //!    the connection, and leaves its channels then.
 //!
 //! A verb may end the session or the connection; the caller looks the connection up again. Verbs
@@ -313,7 +313,7 @@ fn end_as(core: &mut Core, id: ConnId, session: Session, ending: &Ending) {
     }
 }
 
-/// The server stops.
+/// The server drains or stops.
 pub(crate) fn on_stop(core: &mut Core, id: ConnId, code: u16) {
     if let Some(session) = of(core, id) {
         dispatch!(session, on_stop(core, id, code));

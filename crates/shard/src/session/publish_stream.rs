@@ -53,6 +53,7 @@ pub(super) fn open(core: &mut Core, id: ConnId, request: &Request<'_>) -> Answer
 impl Verbs for PublishStream {
     fn on_bytes(core: &mut Core, id: ConnId, bytes: &mut [u8], _scanned: usize) -> Taken {
         if is_full(core, id) {
+            core.park_input(id, InputReason::Answer);
             return Taken::Keep { scanned: 0 };
         }
         let bytes_max = core.api.config.batch_bytes_max;
@@ -106,8 +107,11 @@ impl Verbs for PublishStream {
         core.clear_deadline(id);
     }
 
+    /// What was taken is answered first.
     fn on_stop(core: &mut Core, id: ConnId, code: u16) {
-        websocket::stop(core, id, code);
+        if !owes_answers(core, id) {
+            websocket::stop(core, id, code);
+        }
     }
 }
 
@@ -222,6 +226,10 @@ fn go_on(core: &mut Core, id: ConnId) {
         core.unpark_input(id, &[InputReason::Answer]);
         core.revisit(id);
     }
+    if core.phase.is_stopping() && !owes_answers(core, id) {
+        let code = core.stop_code;
+        websocket::stop(core, id, code);
+    }
 }
 
 /// What it waits for now.
@@ -271,9 +279,15 @@ fn answer(core: &mut Core, id: ConnId, results: &[u8]) {
 
 /// No further message is taken.
 fn is_full(core: &mut Core, id: ConnId) -> bool {
-    work(core, id).is_some_and(|(_, messages)| {
-        messages.len() >= WINDOW_MESSAGES || bytes_of(messages) >= WINDOW_BYTES
-    })
+    core.phase.is_stopping()
+        || work(core, id).is_some_and(|(_, messages)| {
+            messages.len() >= WINDOW_MESSAGES || bytes_of(messages) >= WINDOW_BYTES
+        })
+}
+
+/// Messages are under way.
+fn owes_answers(core: &mut Core, id: ConnId) -> bool {
+    work(core, id).is_some_and(|(_, messages)| !messages.is_empty())
 }
 
 fn bytes_of(messages: &VecDeque<Publications>) -> usize {

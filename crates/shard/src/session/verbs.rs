@@ -73,7 +73,7 @@ pub(crate) trait Verbs {
     /// Its deadline has passed.
     fn on_due(core: &mut Core, id: ConnId);
 
-    /// It is to end: the server stops, or its client is to go. `code` is the one of the Close frame, for
+    /// It is to end: the server drains or stops, or its client is to go. `code` is the one of the Close frame, for
     /// those who get one.
     fn on_stop(_core: &mut Core, _id: ConnId, _code: u16) {}
 

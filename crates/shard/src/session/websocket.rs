@@ -315,11 +315,12 @@ pub(super) fn late(core: &mut Core, id: ConnId) {
     close_at_once(core, id, close::POLICY, "the message did not arrive in time");
 }
 
-/// The server stops, or the client is to go.
+/// The server drains or stops, or the client is to go.
 pub(super) fn stop(core: &mut Core, id: ConnId, code: u16) {
     let reason = match code {
         close::IDENTITY_EXPIRED => "the token has expired: connect with a new one",
         close::FORBIDDEN => "the connections of this user were ended",
+        close::SERVICE_RESTART => "the server restarts: connect again",
         _ => "the server is stopping",
     };
     close(core, id, code, reason);

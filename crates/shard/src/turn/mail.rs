@@ -135,6 +135,7 @@ impl<P: Plane> Shard<P> {
             }
             Command::Channels { from, reply } => reply(hub.listened_to(from, PLACES_MAX)),
             Command::Verifier(verifier) => self.core.identities.set_verifier(verifier),
+            Command::Drain => self.begin_drain(),
             Command::Stop => self.begin_stop(),
         }
     }

@@ -1,5 +1,7 @@
 //! One turn of a shard: everything that can be done now, in bounded portions, without waiting.
 
+mod drain;
+mod housekeeping;
 mod input;
 mod inspect;
 mod mail;
@@ -19,13 +21,13 @@ use crate::api::Api;
 use crate::backends::Backends;
 use crate::config::Config;
 use crate::core::Core;
-use crate::counters::Counters;
 use crate::delivery::{CatchUp, FanOut};
 use crate::exchange::{Exchange, Mailbox, Wake};
 use crate::handle::Handle;
 use crate::histogram::Histogram;
 use crate::identity::TokenTime;
 use crate::lifecycle::admission;
+use crate::lifecycle::drain::Drain;
 use crate::lifecycle::relief::Relief;
 use crate::lifecycle::stop::Stop;
 use crate::link::Link;
@@ -35,11 +37,8 @@ use crate::subscribe::events;
 /// Connections whose held input is looked at again in one turn.
 const REVISITS_MAX: usize = 64;
 
-/// Between two looks whether other shards are done, while stopping.
+/// Between two looks whether other shards are done, while draining or stopping.
 const AWAITED_STEP_MS: u64 = 10;
-
-/// Housekeeping while no connection is open.
-const IDLE_STEP_MS: u64 = 1_000;
 
 /// What the loop does after a turn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -95,6 +94,7 @@ pub struct Shard<P> {
     sweep: Sweep,
     relief: Relief,
     next_step_ms: u64,
+    drain: Option<Drain>,
     stop: Option<Stop>,
     send_delays: Arc<Histogram>,
 }
@@ -122,6 +122,7 @@ impl<P: Plane> Shard<P> {
             sweep: Sweep::default(),
             relief: Relief::default(),
             next_step_ms: now_ms,
+            drain: None,
             stop: None,
             send_delays: Arc::clone(&own.send_delays),
         }
@@ -148,6 +149,7 @@ impl<P: Plane> Shard<P> {
         let more_work = self.fan_out.slice(&mut self.core, &mut self.link, events);
         self.core.delivers = more_work;
         self.end_stage();
+        self.drain_step();
         self.stop_step();
         if now_ms >= self.next_step_ms {
             self.step(now_ms);
@@ -224,18 +226,15 @@ impl<P: Plane> Shard<P> {
     }
 
     fn next(&self, more_work: bool) -> Next {
-        let is_stopping = self.stop.is_some();
-        if is_stopping && self.core.slab.open() == 0 {
-            // Connections of other shards may wait for what this one says.
-            let api = &self.core.api;
-            let is_awaited = api.is_awaited() || !api.all_stop(self.core.exchange.shards());
-            if self.stop_is_over() || !is_awaited {
+        if self.stop.is_some() && self.core.slab.open() == 0 {
+            if self.stop_is_complete() {
                 return Next::Ended;
             }
             return Next::At(self.core.now_ms + AWAITED_STEP_MS);
         }
         if more_work
             || self.stop_has_more()
+            || self.drain_has_more()
             || self.link.plane().has_more()
             || self.core.exchange.is_behind()
             || !self.core.revisits.is_empty()
@@ -245,7 +244,8 @@ impl<P: Plane> Shard<P> {
             return Next::Now;
         }
         let query_due_ms = self.core.presence_queries.due_ms(self.core.now_ms);
-        Next::At(query_due_ms.map_or(self.next_step_ms, |due_ms| due_ms.min(self.next_step_ms)))
+        let others = [query_due_ms, self.drain_due_ms()];
+        Next::At(others.into_iter().flatten().fold(self.next_step_ms, u64::min))
     }
 
     /// All events but the ends first, then their replies, then the ends: a peer that asks and ends
@@ -319,54 +319,5 @@ impl<P: Plane> Shard<P> {
             connection.gates.unqueue();
         }
         input::go_on(&mut self.core, id);
-    }
-
-    /// Timers, housekeeping and the gauges.
-    fn step(&mut self, now_ms: u64) {
-        let behind = self.sweep.step(&mut self.core);
-        self.relief.step(&mut self.core);
-        self.end_stage();
-        self.core.hub.tick(self.core.now_ms, &mut self.core.exchange.outbox);
-        self.core.exchange.post();
-        let wait_ms = match self.core.slab.open() {
-            _ if behind => 0,
-            0 => IDLE_STEP_MS,
-            _ => sweep::STEP_MS,
-        };
-        self.next_step_ms = now_ms + wait_ms;
-        self.publish_gauges();
-        if let Some(requests) = self.core.refusals.address.take_due(now_ms) {
-            tracing::warn!(
-                requests,
-                "single addresses have as many connections as they may \
-                 (connections_per_address_max): their new ones are refused with 429; if it is a \
-                 proxy's address, name it in trusted_proxies"
-            );
-        }
-        if let Some(requests) = self.core.refusals.full.take_due(now_ms) {
-            tracing::warn!(
-                requests,
-                "the server is full (connections_max): new clients are refused with 503"
-            );
-        }
-    }
-
-    fn publish_gauges(&self) {
-        let counters: &Counters = &self.core.counters;
-        let stats = self.link.plane().stats();
-        counters.publications.set(self.core.hub.publications());
-        counters.channels.set(self.core.hub.channels() as u64);
-        counters.subscriptions.set(self.core.hub.subscriptions() as u64);
-        counters.log_bytes.set(self.core.hub.log_bytes() as u64);
-        counters.history_evicted.set(self.core.hub.evicted());
-        counters.join_leave_dropped.set(self.core.hub.announcements_dropped());
-        counters.identified_open.set(self.core.identities.open());
-        counters.users_open.set(self.core.identities.users());
-        counters.accepts_paused.set(stats.accepts_paused);
-        counters.sends_short.set(stats.sends_short);
-        counters.sends_refused.set(stats.sends_refused);
-        counters.sends_failed.set(stats.sends_failed);
-        counters.polls_rearmed.set(stats.polls_rearmed);
-        counters.completion_overflows.set(stats.completion_overflows);
     }
 }

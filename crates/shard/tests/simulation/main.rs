@@ -23,6 +23,7 @@ mod client;
 mod commands;
 mod course;
 mod delays;
+mod drain;
 mod event_stream;
 mod greed;
 mod hooks;
@@ -231,6 +232,61 @@ fn a_client_publishes_so_much_a_second() {
 #[test]
 fn a_stop_tells_a_page_in_a_turn_and_ends_in_time() {
     bounds::stop();
+}
+
+#[test]
+fn a_drain_spreads_its_clients_who_get_everything_until_then() {
+    drain::spread();
+}
+
+#[test]
+fn a_drain_that_is_late_tells_a_bounded_number_in_a_turn() {
+    drain::bounded();
+}
+
+#[test]
+fn a_drain_without_clients_ends_at_once() {
+    drain::without_clients();
+}
+
+#[test]
+fn a_drain_ends_behind_its_last_client() {
+    drain::early();
+}
+
+#[test]
+fn a_drain_serves_those_who_wait_to_be_accepted() {
+    drain::queue();
+}
+
+#[test]
+fn a_drain_ends_each_way_to_listen_in_its_manner() {
+    drain::ways();
+}
+
+#[test]
+fn a_drain_waits_for_requests_under_way() {
+    drain::requests();
+}
+
+#[test]
+fn a_drain_waits_for_backends() {
+    hooks::opening::drain();
+}
+
+#[test]
+fn whoever_is_left_at_the_end_of_a_drain_is_stopped() {
+    drain::left_over();
+}
+
+#[test]
+fn a_stop_closes_a_publishing_stream_behind_its_last_receipt() {
+    drain::receipts();
+}
+
+#[test]
+fn an_order_to_stop_ends_a_drain() {
+    drain::stopped();
 }
 
 #[test]

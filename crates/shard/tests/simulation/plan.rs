@@ -183,6 +183,7 @@ impl Plan {
                 message_ms: 30_000,
                 stall_ms: 10_000,
                 long_poll_ms: 4_000,
+                drain_ms: 2_000,
                 stop_ms: 5_000,
             },
         }

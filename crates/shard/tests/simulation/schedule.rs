@@ -13,7 +13,7 @@ impl World {
         if self.random.one_in(2) {
             self.empty();
         }
-        self.stop();
+        if self.random.one_in(2) { self.drain() } else { self.stop() }
     }
 
     fn step(&mut self) {
@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    fn publish_somewhere(&mut self) {
+    pub(crate) fn publish_somewhere(&mut self) {
         let channel = *self.random.pick(&CHANNELS[..5]);
         let filler = match self.random.below(16) {
             0 => self.random.below(9_000),

@@ -72,6 +72,10 @@ impl Single {
         self.handle.send(Command::Stop);
     }
 
+    pub(crate) fn drain(&self) {
+        self.handle.send(Command::Drain);
+    }
+
     pub(crate) fn counter(&self, wanted: &str) -> usize {
         let counters = self.handle.counters();
         let found = counters.iter().find(|(name, _)| *name == wanted);

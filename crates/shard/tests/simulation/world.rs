@@ -171,7 +171,7 @@ impl World {
         self.shards[shard].turn(self.now_ms).unwrap()
     }
 
-    fn turn_all(&mut self) {
+    pub(crate) fn turn_all(&mut self) {
         for shard in 0..self.shards.len() {
             self.turn_unread(shard);
         }

@@ -36,7 +36,7 @@ pub(super) fn set_due(core: &mut Core, id: ConnId, due_ms: u64) {
 pub(super) fn finish(core: &mut Core, id: ConnId, response: &Response<'_>, answering: Answering) {
     let Answering { keep_alive, head_only, .. } = answering;
     let date = core.wall.time().date;
-    let keep_alive = keep_alive && !core.stopping;
+    let keep_alive = keep_alive && !core.phase.is_stopping();
     core.reply(id, |out| response.write(date, out, keep_alive, head_only));
     end_request(core, id, keep_alive);
 }
@@ -67,7 +67,7 @@ pub(super) fn refuse_newcomer(core: &mut Core, id: ConnId) {
 pub(super) fn forward(core: &mut Core, id: ConnId, response: &ApiResponse, answering: Answering) {
     let Answering { keep_alive, head_only, .. } = answering;
     let date = core.wall.time().date;
-    let keep_alive = keep_alive && !core.stopping;
+    let keep_alive = keep_alive && !core.phase.is_stopping();
     core.reply(id, |out| write(response, date, out, keep_alive, head_only));
     end_request(core, id, keep_alive);
 }

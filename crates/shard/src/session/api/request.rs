@@ -54,7 +54,7 @@ fn admit(core: &mut Core, id: ConnId, request: &Request<'_>, bytes: &[u8], end: 
         Ok(Granted::Public) => {}
         Err(error) => {
             let is_whole = !request.has_body() && request.keep_alive();
-            if !is_whole || core.stopping {
+            if !is_whole || core.phase.is_stopping() {
                 return answer::refuse_and_end(core, id, &error);
             }
             answer::refuse(core, id, &error, answering(core, request));
@@ -157,7 +157,7 @@ fn parts(request: &Request<'_>) -> Result<Parts, ApiError> {
 
 fn answering(core: &Core, request: &Request<'_>) -> Answering {
     Answering {
-        keep_alive: request.keep_alive() && !core.stopping,
+        keep_alive: request.keep_alive() && !core.phase.is_stopping(),
         head_only: request.method() == "HEAD",
         as_json: accepts_json(request.headers("accept")),
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use switchboard_api::Phase;
 use switchboard_dialects::poll::{
     Answer as Common, Item, JsonBody, write_news_head, write_nothing,
 };
@@ -12,6 +13,7 @@ use switchboard_plane::ConnId;
 use crate::connection::{ListenFlag, ListenMode};
 use crate::core::Core;
 use crate::encoding::Partial;
+use crate::lifecycle::drain;
 use crate::subscribe::position;
 
 /// An answer up to this size is copied into the batch of its stage; of a larger one the publication
@@ -29,6 +31,11 @@ const JSON_BYTES_BEYOND: usize = 4 << 10;
 /// Enough answers in JSON were built in this turn.
 pub(super) fn has_built_enough(core: &Core) -> bool {
     core.json_bytes >= JSON_TURN_BYTES_MAX
+}
+
+/// A further request may follow the one that is answered.
+pub(super) fn keeps_alive(core: &Core, mode: ListenMode) -> bool {
+    mode.has(ListenFlag::KeepAlive) && !core.phase.is_leaving()
 }
 
 /// Where a poll stands in one channel.
@@ -170,9 +177,11 @@ impl<'a> PollAnswer<'a> {
     pub(crate) fn answer_nothing(&self, core: &mut Core, status: u16) {
         let position = self.position(core);
         let last_modified_ms = self.last_modified_ms(core);
+        // Those who are told in one moment do not come back in one.
+        let retry_after_s = (core.phase == Phase::Draining).then(|| drain::retry_after_s(self.id));
         let mut answer = Vec::with_capacity(512);
         let common = self.common(core, &position);
-        write_nothing(&common, status, last_modified_ms, None, &mut answer);
+        write_nothing(&common, status, last_modified_ms, retry_after_s, &mut answer);
         core.counters.polls_empty.add(1);
         core.reply(self.id, |out| out.extend_from_slice(&answer));
     }
@@ -182,7 +191,7 @@ impl<'a> PollAnswer<'a> {
         'a: 'b,
     {
         Common {
-            keep_alive: self.mode.has(ListenFlag::KeepAlive),
+            keep_alive: keeps_alive(core, self.mode),
             cors: core.config.cors(self.mode.cors),
             id: position,
             gaps: self.gaps,

@@ -14,7 +14,7 @@ use crate::core::Core;
 use crate::http::{Answer, Response};
 use crate::lifecycle::ending;
 use crate::subscribe::{self, Channels, Lost, Missed, has_deleted_channel, resume};
-use answer::{Handed, Place, PollAnswer};
+use answer::{Handed, Place, PollAnswer, keeps_alive};
 
 /// [`Session::Poll`].
 pub(super) struct Poll;
@@ -234,7 +234,7 @@ fn timed_out(core: &mut Core, id: ConnId) {
         return;
     };
     // A 408 ends the connection (RFC 9110 section 15.5.9).
-    if core.stopping || status == 408 {
+    if status == 408 {
         connection.mode.set(ListenFlag::KeepAlive, false);
     }
     if connection.gates.awaits_home() {
@@ -267,7 +267,7 @@ fn deleted(core: &mut Core, id: ConnId) {
     let Some(connection) = core.slab.get(id) else {
         return;
     };
-    let keep_alive = connection.mode.has(ListenFlag::KeepAlive);
+    let keep_alive = keeps_alive(core, connection.mode);
     let gone = Response::refusal(410, "the channel was deleted".to_owned())
         .with_cors(core.config.cors(connection.mode.cors));
     let date = core.wall.time().date;
@@ -289,7 +289,7 @@ fn released(core: &mut Core, id: ConnId) {
     // Requests may be held behind this one, or bytes that must be dropped before the connection
     // ends; and what only busy connections have may go.
     let goes_on = connection.busy.is_some();
-    if !connection.mode.has(ListenFlag::KeepAlive) {
+    if !keeps_alive(core, connection.mode) {
         ending::end_after_answer(core, id);
     }
     if goes_on {

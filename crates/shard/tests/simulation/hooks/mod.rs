@@ -131,7 +131,7 @@ fn disconnect() -> Refusal {
 }
 
 /// The payloads of the frames in what a client got, and the code of the Close frame.
-fn frames(mut bytes: &[u8]) -> (Vec<String>, Option<u16>) {
+pub(crate) fn frames(mut bytes: &[u8]) -> (Vec<String>, Option<u16>) {
     let mut texts = Vec::new();
     while let [first, length, rest @ ..] = bytes {
         let payload;

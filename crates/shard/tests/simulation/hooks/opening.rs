@@ -150,3 +150,26 @@ pub(crate) fn clients_that_leave() {
     }
     assert!(single.net.read(client).starts_with(b"HTTP/1.1 503 "));
 }
+
+/// Who waits for a backend is told to go once that has answered.
+pub(crate) fn drain() {
+    let (mut single, desk) = single(|config| {
+        asks_who(config);
+        config.timeouts.drain_ms = 4_000;
+    });
+    let client = send(&mut single, &upgrade("/sub/room"));
+    assert_eq!(desk.waiting(), 1);
+    single.drain();
+    for _ in 0..20 {
+        single.turn(2);
+        single.now_ms += 100;
+    }
+    assert_eq!(single.net.state(client), ClientState::Open);
+    answer(&mut single, &desk, Hook::Connect, anonymous());
+    single.now_ms += 100;
+    single.turn(2);
+    let said = single.net.read(client);
+    assert!(said.starts_with(b"HTTP/1.1 101 "));
+    let end = said.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    assert_eq!(frames(&said[end..]), (vec![], Some(1012)));
+}
