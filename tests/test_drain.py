@@ -104,7 +104,7 @@ def test_it_is_alive_but_not_ready(start, plane, shards):
         metrics = status_of(server, "/metrics")[1]
         assert 'switchboard_phase{phase="draining"} 1' in metrics
         assert 'switchboard_phase{phase="serving"} 0' in metrics
-        # Who asks on a connection that it has is told to go.
+        # A client that asks on a connection that it has is told to go.
         answer = balancer.send(get(server, "/health")).read_answer()
         assert (answer.status, answer.body, answer.closes()) == (503, b"draining\n", True)
         balancer.expect_end()
@@ -132,8 +132,8 @@ def held(server):
     wait_until("it is stopped", lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T")
 
 
-def test_those_who_have_connected_are_served(start, plane, shards):
-    """Whoever was let into the queue before the signal gets an answer, and then its Close frame."""
+def test_clients_that_have_connected_are_served(start, plane, shards):
+    """A client that was let into the queue before the signal gets an answer, and then its Close frame."""
     server = start(plane, shards, drain_ms=3_000)
     held(server)
     try:

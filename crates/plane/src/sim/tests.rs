@@ -241,7 +241,7 @@ fn stopping_resets_the_queue() {
 }
 
 #[test]
-fn who_is_held_off_waits_for_the_close_and_who_waits_in_the_queue_is_accepted() {
+fn a_queue_is_accepted_while_newcomers_are_held_off_until_the_close() {
     let mut bench = Bench::calm();
     let queued = bench.net.connect(peer());
     let other = bench.net.connect_to(1, peer());

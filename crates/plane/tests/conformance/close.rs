@@ -282,7 +282,7 @@ pub(crate) fn stopping_refuses_clients_and_keeps_connections<P: Make>() {
 }
 
 /// Two listeners, of which one is to close: nobody who has connected to it is lost.
-pub(crate) fn whoever_waits_when_others_are_held_off_is_accepted<P: Make>() {
+pub(crate) fn a_queue_is_accepted_while_newcomers_are_held_off<P: Make>() {
     let second = listen("127.0.0.1:0".parse().unwrap(), &ListenOptions::default()).unwrap();
     let other = local_addr(second.as_fd()).unwrap();
     let mut bench = Bench::<P>::with(|config| config.listeners.push(second));

@@ -66,7 +66,7 @@ on_all_planes! {
         a_dropped_plane_closes_everything
         a_closed_connection_has_no_more_events
         stopping_refuses_clients_and_keeps_connections
-        whoever_waits_when_others_are_held_off_is_accepted;
+        a_queue_is_accepted_while_newcomers_are_held_off;
     connect:
         a_connection_to_a_listener_works_both_ways
         a_refused_connection_ends

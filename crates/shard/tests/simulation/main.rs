@@ -235,7 +235,7 @@ fn a_stop_tells_a_page_in_a_turn_and_ends_in_time() {
 }
 
 #[test]
-fn a_drain_spreads_its_clients_who_get_everything_until_then() {
+fn a_drain_spreads_its_clients_and_they_get_everything_until_then() {
     drain::spread();
 }
 
@@ -255,7 +255,7 @@ fn a_drain_ends_behind_its_last_client() {
 }
 
 #[test]
-fn a_drain_serves_those_who_wait_to_be_accepted() {
+fn a_drain_serves_clients_that_wait_to_be_accepted() {
     drain::queue();
 }
 
@@ -275,7 +275,7 @@ fn a_drain_waits_for_backends() {
 }
 
 #[test]
-fn whoever_is_left_at_the_end_of_a_drain_is_stopped() {
+fn a_drain_stops_clients_that_are_left_at_its_end() {
     drain::left_over();
 }
 
