@@ -15,10 +15,9 @@ import tempfile
 import time
 from collections import Counter
 
-from .processes import Nats, Node, Process, free_ports
+from .processes import Process, start_cluster
 from .traffic import Publisher, Reader
 
-COUNT = 3
 PROGRESS_S = 10
 CATCH_UP_WITHIN_S = 60
 # Between two faults: twice what NATS needs for another leader.
@@ -31,10 +30,7 @@ class Soak:
 
     def __init__(self, options: argparse.Namespace, folder: pathlib.Path):
         self.options = options
-        ports = free_ports(2 * COUNT)
-        self.nats = [Nats(n, options.nats, ports[n], ports[COUNT:], folder) for n in range(COUNT)]
-        clients = [one.port for one in self.nats]
-        self.nodes = [Node(n, options.switchboard, options.option, clients, folder) for n in range(COUNT)]
+        self.nats, self.nodes = start_cluster(options.switchboard, options.nats, options.option, folder)
         channels = [f"c{number}" for number in range(options.channels)]
         self.publishers = [Publisher(name, self.nodes, options.rate / len(channels)) for name in channels]
         self.readers = [Reader(channels[n % len(channels)], self.nodes) for n in range(options.readers)]
@@ -42,11 +38,9 @@ class Soak:
         self.is_over = False
 
     async def run(self) -> bool:
-        for process in [*self.nats, *self.nodes]:
-            process.start()
         for node in self.nodes:
             await node.wait_until_ready()
-        print(f"{COUNT} NATS servers and {COUNT} nodes are ready", flush=True)
+        print(f"{len(self.nats)} NATS servers and {len(self.nodes)} nodes are ready", flush=True)
         readers = [asyncio.create_task(reader.run(lambda: self.is_over)) for reader in self.readers]
         publishers = [asyncio.create_task(one.run(self.options.seconds)) for one in self.publishers]
         faults = asyncio.create_task(self.inflict())

@@ -103,3 +103,19 @@ class Node(Process):
             self.check()
             await asyncio.sleep(0.2)
         raise AssertionError(f"{self.name} is not ready: {self.log.read_text()[-2000:]}")
+
+
+COUNT = 3
+
+
+def start_cluster(
+    switchboard: str, nats: str, options: list[str], folder: pathlib.Path
+) -> tuple[list[Nats], list[Node]]:
+    """Three NATS servers and three nodes."""
+    ports = free_ports(2 * COUNT)
+    servers = [Nats(number, nats, ports[number], ports[COUNT:], folder) for number in range(COUNT)]
+    clients = [server.port for server in servers]
+    nodes = [Node(number, switchboard, options, clients, folder) for number in range(COUNT)]
+    for process in [*servers, *nodes]:
+        process.start()
+    return servers, nodes

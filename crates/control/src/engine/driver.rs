@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use switchboard_cluster::{Answer, Place, Request, Send, Subjects};
 use switchboard_gateway::{Asker, Call, Gateway, Out, Stream};
 use switchboard_hub::{NamespaceId, Namespaces};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -77,7 +77,7 @@ impl<M: ShardMail> Driver<M> {
     }
 
     /// Runs until it is stopped. `wake` says that there is mail.
-    pub(super) async fn run(mut self, wake: &Notify, stop: &Notify) {
+    pub(super) async fn run(mut self, wake: &Notify, mut stop: watch::Receiver<bool>) {
         let mut heard = Vec::with_capacity(HEARD_MAX);
         loop {
             let may_be_more = self.turn(&mut heard).await;
@@ -87,7 +87,7 @@ impl<M: ShardMail> Driver<M> {
             let pause = Duration::from_millis(due_ms.saturating_sub(self.mail.now_ms()));
             tokio::select! {
                 biased;
-                () = stop.notified() => return,
+                _ = stop.changed() => return,
                 _ = self.queue.recv_many(&mut heard, HEARD_MAX) => {}
                 () = wake.notified() => {}
                 () = sleep(pause) => {}
@@ -120,8 +120,12 @@ impl<M: ShardMail> Driver<M> {
         for reply in out.replies {
             reply();
         }
+        let mut may_write = true;
         for call in out.calls {
-            self.call(now_ms, call).await;
+            match call {
+                Call::Publish(send) => may_write = self.publish(now_ms, send, may_write).await,
+                other => self.call(other),
+            }
         }
         has_read
     }
@@ -227,9 +231,9 @@ impl<M: ShardMail> Driver<M> {
         }
     }
 
-    async fn call(&mut self, now_ms: u64, call: Call) {
+    fn call(&mut self, call: Call) {
         match call {
-            Call::Publish(send) => self.publish(now_ms, send).await,
+            Call::Publish(_) => {}
             Call::Ask { stream, asker, request } => self.ask(stream, asker, request),
             Call::Subscribe(namespace, place) => self.listen(namespace, place),
             Call::Unsubscribe(namespace, place) => {
@@ -240,7 +244,12 @@ impl<M: ShardMail> Driver<M> {
         }
     }
 
-    async fn publish(&mut self, now_ms: u64, Send { id, outgoing }: Send) {
+    /// Sends a message, if it may. False where that took too long: it may not for the rest of the turn, for what is
+    /// not sent is not answered, and sent again.
+    async fn publish(&mut self, now_ms: u64, Send { id, outgoing }: Send, may_write: bool) -> bool {
+        if !may_write {
+            return false;
+        }
         let number = self.publications.send(now_ms, id);
         add(&self.stats.numbers().sent);
         let reply = self.connection.inbox.acknowledgement(number);
@@ -249,8 +258,7 @@ impl<M: ShardMail> Driver<M> {
         let subject = outgoing.subject.clone();
         let client = &self.connection.client;
         let sent = client.publish_with_reply_and_headers(subject, reply, headers, payload);
-        // What is not sent is not answered, and sent again.
-        let _ = timeout(WRITE_TIMEOUT, sent).await;
+        timeout(WRITE_TIMEOUT, sent).await.is_ok()
     }
 
     fn ask(&self, stream: Stream, asker: Asker, request: Request) {

@@ -23,11 +23,14 @@ mod streams;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use switchboard_cluster::NodeId;
 use switchboard_gateway::Gateway;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 pub use config::{Credentials, EngineConfig, EngineTls, Storage};
 pub use error::EngineError;
@@ -44,11 +47,15 @@ use crate::requests::LocalApi;
 /// What waits for the driver.
 const QUEUE_MAX: usize = 16_384;
 
+/// How long the end of a node waits until the others are told.
+const LEAVE_WITHIN: Duration = Duration::from_millis(500);
+
 /// The engine of a node that runs, under the id of this run.
 #[derive(Debug)]
 pub struct Engine {
     runtime: Option<Runtime>,
-    stop: Arc<Notify>,
+    stop: watch::Sender<bool>,
+    running: Option<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -70,36 +77,35 @@ impl Engine {
             .thread_name("engine")
             .enable_all()
             .build()?;
-        let stop = Arc::new(Notify::new());
-        let stopped = Arc::clone(&stop);
+        let (stop, stopped) = watch::channel(false);
         let asked = api.share();
-        runtime.spawn(async move {
+        let running = runtime.spawn(async move {
             let (heard, queue) = mpsc::channel(QUEUE_MAX);
-            match Connection::open(&config, heard.clone()).await {
-                Ok(connection) => {
-                    let nodes = Nodes::new(&config, connection.client.clone(), api, id);
-                    tokio::spawn(async move {
-                        if let Err(error) = nodes.run(asked).await {
-                            tracing::error!("other nodes cannot be heard: {error}");
-                        }
-                    });
-                    let driver =
-                        Driver::new(config, gateway, mail, connection, (heard, queue), stats);
-                    driver.run(&wake, &stopped).await;
-                }
-                Err(error) => tracing::error!("the engine cannot be used: {error}"),
+            let connection = match Connection::open(&config, heard.clone()).await {
+                Ok(connection) => connection,
+                Err(error) => return tracing::error!("the engine cannot be used: {error}"),
+            };
+            let nodes = Nodes::new(&config, connection.client.clone(), api, id);
+            let others = nodes.run(asked, stopped.clone());
+            let driver = Driver::new(config, gateway, mail, connection, (heard, queue), stats);
+            let (others, ()) = tokio::join!(others, driver.run(&wake, stopped));
+            if let Err(error) = others {
+                tracing::error!("other nodes cannot be heard: {error}");
             }
         });
-        Ok(Self { runtime: Some(runtime), stop })
+        Ok(Self { runtime: Some(runtime), stop, running: Some(running) })
     }
 }
 
 impl Drop for Engine {
     /// What is under way to NATS is not waited for: its publishers have gone.
     fn drop(&mut self) {
-        self.stop.notify_one();
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        self.stop.send_replace(true);
+        let (Some(runtime), Some(running)) = (self.runtime.take(), self.running.take()) else {
+            return;
+        };
+        // A NATS that is not there must not hold up the end of the server.
+        let _ = runtime.block_on(async { timeout(LEAVE_WITHIN, running).await });
+        runtime.shutdown_background();
     }
 }

@@ -14,7 +14,7 @@ use switchboard_cluster::{
     QuestionId, Questions, Say,
 };
 use switchboard_gateway::Sharing;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, interval};
 
 use super::config::EngineConfig;
@@ -60,8 +60,12 @@ impl Nodes {
         }
     }
 
-    /// Runs until nobody asks it any more.
-    pub(super) async fn run(mut self, mut asked: mpsc::Receiver<Asked>) -> Result<(), EngineError> {
+    /// Runs until it is stopped, and says so to the others.
+    pub(super) async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<Asked>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), EngineError> {
         let mut all = self.listen("all").await?;
         let mut own = self.listen(&self.members.own().to_string()).await?;
         let mut look = interval(LOOK_INTERVAL);
@@ -69,14 +73,17 @@ impl Nodes {
             tokio::select! {
                 Some(message) = all.next() => self.hear(&message),
                 Some(message) = own.next() => self.hear(&message),
-                question = asked.recv() => match question {
-                    Some(question) => self.ask(question).await,
-                    None => return Ok(()),
-                },
+                Some(question) = asked.recv() => self.ask(question).await,
+                _ = stop.changed() => return self.leave().await,
                 _ = look.tick() => {}
             }
             self.look_after().await;
         }
+    }
+
+    async fn leave(&self) -> Result<(), EngineError> {
+        self.say("all", &Control::new(self.members.own(), Say::Leaving)).await;
+        self.client.flush().await.map_err(EngineError::connect)
     }
 
     fn now_ms(&self) -> u64 {
