@@ -1,16 +1,22 @@
 """Nodes that share channels through NATS: whatever reaches one of them reaches the clients of all."""
 
+import contextlib
 import itertools
 import json
+import os
+import re
+import shutil
 import signal
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.nats import Nats
+from support.ports import free_port
 from support.raw_websocket import CLOSE, TEXT, RawWebSocket, frame
-from support.server import Server, flags, run_to_end
+from support.server import ROOT, Server, flags, run_to_end
 from support.tokens import SECRET, token
 from support.waiting import wait_until
 from support.ways import WAYS
@@ -339,3 +345,62 @@ def test_a_node_with_another_configuration_is_no_part_of_the_cluster(start, plan
     wait_until("it is named", lambda: "node other " in first.output())
     assert "it is no part of the cluster" in first.output()
     assert len(call(first, "info")["nodes"]) == len(call(other, "info")["nodes"]) == 1
+
+
+class Balancer:
+    """HAProxy in front of two nodes, as the document configures it. Clients take it for a server."""
+
+    BACKEND = re.search(r"```haproxy\n(.*?)```", (ROOT / "docs/cluster.md").read_text(), re.DOTALL)[1]
+
+    def __init__(self, folder, nodes):
+        self.port = free_port()
+        self.host = f"127.0.0.1:{self.port}"
+        backend = self.BACKEND
+        for (public, internal), node in zip([(8100, 8101), (8110, 8111)], nodes, strict=True):
+            assert f":{public} port {internal}" in backend, backend
+            backend = backend.replace(f":{public} port {internal}", f":{node.port} port {node.internal_port}")
+        config = folder / "haproxy.cfg"
+        config.write_text(
+            "defaults\n    mode http\n    timeout connect 2s\n    timeout client 60s\n    timeout server 60s\n"
+            f"    timeout tunnel 60s\nfrontend public\n    bind {self.host}\n    default_backend switchboard\n{backend}"
+        )
+        program = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
+        self.process = subprocess.Popen([program, "-db", "-f", str(config)], stdin=subprocess.DEVNULL)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def test_behind_haproxy_clients_go_on_at_the_node_that_is_left(start, plane, nats, tmp_path):
+    keys = keys_of(nats)
+    dying = Server(tmp_path, plane=plane, **keys)
+    (staying,) = start_nodes(start, plane, 1, 1, keys)
+    wait_until("the node is ready", lambda: is_ready(dying))
+    balancer = Balancer(tmp_path, [dying, staying])
+    try:
+        lines = []
+
+        def open_one(since=None):
+            with contextlib.suppress(OSError, AssertionError):
+                lines.append(WAYS["v1"](balancer, "a", since))
+            return bool(lines)
+
+        wait_until("the balancer serves", open_one)
+        lines.extend(WAYS["v1"](balancer, "a") for _ in range(3))
+        staying.publish("a", "1")
+        assert all(line.take(1) == ["1"] for line in lines)
+        assert dying.counter("websockets_open") > 0 and staying.counter("websockets_open") > 0
+        positions = [line.position for line in lines]
+        dying.kill()
+        staying.publish("a", "2")
+        for line in lines:
+            line.close()
+        for position in positions:
+            lines.clear()
+            wait_until("another node serves", lambda position=position: open_one(position))
+            with lines[0] as line:
+                assert line.take(1) == ["2"] and line.gaps == []
+    finally:
+        balancer.stop()
+        dying.kill()
