@@ -25,6 +25,8 @@ BATCH = 1_000
 BATCHES_IN_FLIGHT = 4
 MISSED = 100
 RESUMES = 300
+CHANNELS = 100_000
+CHANNELS_EACH = 100
 PAYLOAD = "x" * 180
 
 
@@ -129,6 +131,21 @@ async def resume(here: Node, there: Node) -> None:
             keeper.cut(with_reset=False)
 
 
+async def channels(node: Node) -> None:
+    """What a node takes for channels that its clients listen to."""
+    before_kib, wires = node.resident_kib(), []
+    began = time.monotonic()
+    for first in range(0, CHANNELS, CHANNELS_EACH):
+        names = ",".join(f"m{number}" for number in range(first, first + CHANNELS_EACH))
+        wires.append(await listen(node, names))
+    took_s = time.monotonic() - began
+    grown_mib = (node.resident_kib() - before_kib) / 1024
+    for wire in wires:
+        wire.cut(with_reset=False)
+    count = len(wires)
+    print(f"{CHANNELS:,} channels of {count:,} clients: {grown_mib:.1f} MiB more resident, joined in {took_s:.1f} s")
+
+
 async def run(options: argparse.Namespace, folder: pathlib.Path) -> None:
     storage = [f"--engine-replicas={options.replicas}", f"--engine-storage={options.storage}", *options.option]
     nats, nodes = start_cluster(options.switchboard, options.nats, storage, folder)
@@ -139,6 +156,7 @@ async def run(options: argparse.Namespace, folder: pathlib.Path) -> None:
         await latency(nodes[0], nodes[1], options.seconds)
         await throughput(nodes, options.seconds)
         await resume(nodes[0], nodes[2])
+        await channels(nodes[1])
     finally:
         for process in [*nodes, *nats]:
             process.kill()

@@ -84,6 +84,13 @@ class Node(Process):
         ]
         super().__init__(f"node-{number}", command, folder)
 
+    def resident_kib(self) -> int:
+        """Physical memory of the process."""
+        for line in pathlib.Path(f"/proc/{self.running.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        raise AssertionError(f"{self.name} is gone")
+
     async def is_ready(self) -> bool:
         """Whether a load balancer would send clients here."""
         try:
