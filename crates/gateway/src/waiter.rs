@@ -37,6 +37,11 @@ impl Waiter {
         }
     }
 
+    /// It is a client that goes on, not a publisher.
+    pub(crate) fn is_reader(&self) -> bool {
+        matches!(self, Self::Reader(_))
+    }
+
     /// The position is there, or will not be.
     pub(crate) fn answer_reader(self, out: &mut Out) {
         if let Self::Reader(to) = self {

@@ -57,6 +57,8 @@ pub struct Gateway {
     /// Channels with receipts that wait for their publications, and how many these are.
     holding: BTreeSet<ChannelName>,
     held: usize,
+    /// Clients that wait for what another node has given out. They hold up nobody.
+    readers: usize,
     /// Channels whose histories are read, by when they have something to ask.
     loading: BTreeSet<(u64, ChannelName)>,
     /// Requests of these that are under way.
@@ -97,6 +99,7 @@ impl Gateway {
             under_way: HashMap::new(),
             holding: BTreeSet::new(),
             held: 0,
+            readers: 0,
             loading: BTreeSet::new(),
             loads_asked: 0,
             last_load: 0,

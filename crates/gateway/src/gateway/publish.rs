@@ -143,15 +143,16 @@ impl Gateway {
         Position { epoch, offset }: Position,
         waiter: Waiter,
     ) -> Option<Waiter> {
-        let has_room = self.held < 2 * HELD_MAX;
+        let count = if waiter.is_reader() { &mut self.readers } else { &mut self.held };
+        let has_room = *count < 2 * HELD_MAX;
         let Some(channel) = self.channels.get_mut(name).filter(|_| has_room) else {
             return Some(waiter);
         };
+        *count += 1;
         let due_ms = now_ms + HELD_MS;
         let held = channel.held.entry(offset);
         let held = held.or_insert_with(|| Held { epoch, due_ms, waiters: Vec::new() });
         held.waiters.push(waiter);
-        self.held += 1;
         self.holding.insert(name.clone());
         None
     }
@@ -188,8 +189,10 @@ impl Gateway {
             if due.is_empty() {
                 continue;
             }
-            // What the engine repeats got lost.
-            self.spaces[channel.namespace].partition(channel.place).check_now(now_ms);
+            if due.iter().any(|(_, held)| !held.waiters.iter().all(Waiter::is_reader)) {
+                // It is stored, so what the engine repeated got lost.
+                self.spaces[channel.namespace].partition(channel.place).check_now(now_ms);
+            }
             for (offset, held) in due {
                 self.tell(now_ms, &name, offset, held, out);
             }
@@ -224,8 +227,9 @@ impl Gateway {
         Held { epoch, waiters, .. }: Held,
         out: &mut Out,
     ) {
-        self.held -= waiters.len();
         for waiter in waiters {
+            let count = if waiter.is_reader() { &mut self.readers } else { &mut self.held };
+            *count -= 1;
             let receipt = self.receipt(now_ms, name, Position { epoch, offset }, out);
             waiter.stored(receipt, out);
         }

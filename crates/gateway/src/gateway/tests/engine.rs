@@ -16,6 +16,8 @@ pub(super) struct Engine {
     pub(super) epoch: Option<Epoch>,
     /// How often it has made an epoch.
     made: u64,
+    /// How often it was asked something.
+    pub(super) asked: u64,
 }
 
 /// A message that was stored.
@@ -86,6 +88,7 @@ impl Engine {
     }
 
     pub(super) fn answer(&mut self, subjects: &Subjects, request: &Request) -> Answer {
+        self.asked += 1;
         let standing = Standing { epoch: self.epoch, last: self.last };
         match request {
             Request::Standing => Answer::Standing(standing),

@@ -259,9 +259,12 @@ fn a_client_that_was_further_on_another_node_waits_until_this_one_is_there() {
     let position = world.nodes[0].published[0].clone().unwrap().position;
     assert!(world.nodes[1].payloads().is_empty());
     world.reach(1, "a", position);
-    assert_eq!(world.nodes[1].reached, 0);
     world.run(500);
-    assert_eq!((world.nodes[1].reached, world.nodes[1].payloads()), (1, vec!["1"]));
+    assert_eq!(world.nodes[1].reached, 0);
+    world.nodes[1].is_deaf = false;
+    world.publish(0, "a", "2");
+    world.run(100);
+    assert_eq!((world.nodes[1].reached, world.nodes[1].payloads()), (1, vec!["1", "2"]));
     world.reach(1, "a", position);
     assert_eq!(world.nodes[1].reached, 2, "it is there");
     let bogus = switchboard_hub::Position { offset: position.offset + 1_000, ..position };
@@ -270,4 +273,26 @@ fn a_client_that_was_further_on_another_node_waits_until_this_one_is_there() {
     assert_eq!(world.nodes[1].reached, 2);
     world.run(300);
     assert_eq!(world.nodes[1].reached, 3, "nobody waits for ever for what was never given out");
+}
+
+#[test]
+fn readers_of_positions_that_nobody_gave_out_hold_up_no_publisher() {
+    let mut world = World::new(1);
+    world.subscribe(0, "a", Start::Now);
+    world.publish(0, "a", "1");
+    world.run(100);
+    let position = world.nodes[0].published[0].clone().unwrap().position;
+    for more in 1..=10_000 {
+        let bogus = switchboard_hub::Position { offset: position.offset + more, ..position };
+        world.reach(0, "a", bogus);
+    }
+    assert!(!world.nodes[0].gateway.is_full());
+    assert!(world.nodes[0].reached > 1_000, "beyond a bound they are answered at once");
+    let asked = world.engine.asked;
+    world.run(900);
+    world.publish(0, "a", "2");
+    world.run(2_000);
+    assert_eq!(world.nodes[0].reached, 10_000);
+    assert_eq!(world.nodes[0].payloads(), ["1", "2"]);
+    assert_eq!(world.engine.asked, asked, "and cost the engine nothing");
 }
