@@ -96,7 +96,7 @@ say "NATS: ${urls[*]}, files in $folder"
 
 for ((at = 0; at < nodes; at++)); do
     port=$((first_port + 10 * at))
-    "$server_bin" --listen "127.0.0.1:$port" --internal-listen "127.0.0.1:$((port + 1))" \
+    env -u SWITCHBOARD_BIN -u SWITCHBOARD_LOAD_BIN "$server_bin" --listen "127.0.0.1:$port" --internal-listen "127.0.0.1:$((port + 1))" \
         --engine nats --engine-servers "$(IFS=,; echo "${urls[*]}")" --engine-replicas "$servers" \
         ${options[@]+"${options[@]}"} >"$folder/node-$at.log" 2>&1 &
     pids+=($!)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pathlib
 import signal
 import socket
@@ -30,8 +31,12 @@ class Process:
         self.running: subprocess.Popen | None = None
 
     def start(self) -> None:
+        # Variables such as SWITCHBOARD_BIN are for scripts, and a server refuses them.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHBOARD_")}
         with open(self.log, "ab") as log:
-            self.running = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.running = subprocess.Popen(
+                self.command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def freeze(self) -> None:
         self.running.send_signal(signal.SIGSTOP)

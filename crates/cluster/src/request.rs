@@ -17,8 +17,9 @@ pub enum Request {
     /// How the stream stands, of the leader: `STREAM.MSG.GET` with `last_by_subj` for the epoch's marker, and
     /// `STREAM.INFO`.
     Standing,
-    /// The newest sequence of a channel and how the stream stands, of the leader: `STREAM.MSG.GET` with
-    /// `last_by_subj`, and `STREAM.INFO`.
+    /// How the stream stands, and after that the newest sequence of a channel, of the leader: as
+    /// [`Standing`](Self::Standing), and then `STREAM.MSG.GET` with `last_by_subj`. In this order, or a channel's
+    /// first message that is stored in between would be neither.
     Head {
         /// Which.
         channel: ChannelName,
@@ -47,7 +48,7 @@ pub enum Request {
 pub enum Answer {
     /// To [`Request::Standing`].
     Standing(Standing),
-    /// To [`Request::Head`]: how the stream stands, asked after the newest sequence of the channel.
+    /// To [`Request::Head`]: how the stream stands, asked before the newest sequence of the channel.
     Head(Standing, Option<u64>),
     /// To [`Request::Fetch`].
     Fetched(Fetched),

@@ -68,8 +68,11 @@ impl StreamRequests {
     }
 
     async fn head(&self, channel: &ChannelName) -> Result<Answer, Failed> {
+        // Where nothing of the channel is held, what is stored after this has yet to come. Asked the other way
+        // round, a first message between the two would be taken for old.
+        let standing = self.standing().await?;
         let head = self.newest(&self.subject(channel)).await?;
-        Ok(Answer::Head(self.standing().await?, head.map(|(sequence, _)| sequence)))
+        Ok(Answer::Head(standing, head.map(|(sequence, _)| sequence)))
     }
 
     /// The sequence and the body of the newest message of a subject, as the leader knows it.

@@ -19,6 +19,9 @@ use crate::waiter::Waiter;
 const HELD_MAX: usize = 4_096;
 /// How long a receipt waits for its publication, which the engine repeats to all nodes.
 const HELD_MS: u64 = 1_000;
+/// How long a client waits that was further on another node: longer than it takes to notice that NATS is gone,
+/// and to have it back.
+const READER_HELD_MS: u64 = 15_000;
 /// When a waiter is told to try again where the stream is not known yet.
 const RETRY_MS: u32 = 1_000;
 
@@ -149,9 +152,11 @@ impl Gateway {
             return Some(waiter);
         };
         *count += 1;
-        let due_ms = now_ms + HELD_MS;
+        let held_ms = if waiter.is_reader() { READER_HELD_MS } else { HELD_MS };
+        let due_ms = now_ms + held_ms;
         let held = channel.held.entry(offset);
         let held = held.or_insert_with(|| Held { epoch, due_ms, waiters: Vec::new() });
+        held.due_ms = held.due_ms.min(due_ms);
         held.waiters.push(waiter);
         self.holding.insert(name.clone());
         None
@@ -184,7 +189,12 @@ impl Gateway {
     pub(super) fn give_overdue(&mut self, now_ms: u64, out: &mut Out) {
         for name in self.holding.iter().cloned().collect::<Vec<_>>() {
             let Some(channel) = self.channels.get_mut(&name) else { continue };
-            let is_due = |_: &u64, held: &mut Held| held.due_ms <= now_ms;
+            let is_connected = self.is_connected;
+            let is_due = |_: &u64, held: &mut Held| {
+                // While the engine is away, nothing says that nothing comes.
+                let may_come = !is_connected && held.waiters.iter().all(Waiter::is_reader);
+                held.due_ms <= now_ms && !may_come
+            };
             let due: Vec<(u64, Held)> = channel.held.extract_if(.., is_due).collect();
             if due.is_empty() {
                 continue;
