@@ -278,6 +278,8 @@ def test_the_metrics_say_how_the_engine_does(nodes):
     assert "switchboard_engine_ready 1" in text
     assert "switchboard_engine_stored_total 1" in text
     assert "switchboard_engine_acknowledged_seconds_count 1" in text
+    documented = re.findall(r"^\| `(switchboard_engine_\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
+    assert len(documented) > 10 and all(f"# TYPE {name} " in text for name in documented), text
 
 
 def call(node, method, **params):

@@ -85,7 +85,9 @@ def test_the_document_is_what_is_served(asking):
     for family in families(asking, OPEN_METRICS).values():
         name = family.name + ("_total" if family.type == "counter" else "")
         found[name] = (family.type, family.unit, family.documentation)
-    assert found == documented()
+    # test_cluster.py looks at those of the engine.
+    alone = {name: what for name, what in documented().items() if not name.startswith("switchboard_engine_")}
+    assert found == alone
 
 
 def names_in(expression):

@@ -118,16 +118,16 @@ impl ApiError {
 
     /// The engine that several machines share has not taken a change of a channel.
     pub fn unpublished(error: Unpublished) -> Self {
-        let (status, code) = match error {
-            Unpublished::Unavailable { .. } => (503, "engine_unavailable"),
-            Unpublished::Unanswered => (503, "no_answer"),
-            Unpublished::TooLarge { .. } => (413, "too_large"),
+        let message = error.to_string();
+        match error {
+            Unpublished::Unavailable { .. } => Self::new(503, "engine_unavailable", message),
+            Unpublished::Unanswered => Self::new(503, "no_answer", message),
+            Unpublished::TooLarge { .. } => Self::new(413, "too_large", message),
             // The last two are of Centrifugo's API, which has errors of its own.
             Unpublished::Refused { .. } | Unpublished::Versioned | Unpublished::HistoryStays => {
-                (502, "engine_refused")
+                Self::new(502, "engine_refused", message)
             }
-        };
-        Self::new(status, code, error.to_string())
+        }
     }
 
     /// 408: the body took too long.

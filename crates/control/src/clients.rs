@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::channel::name_in;
 use crate::clock::unix_ms;
 use crate::error::Refused;
-use crate::nodes::{shown, target_of};
+use crate::nodes::target_of;
 use crate::state::ApiState;
 
 /// How many are listed: by default, and at most.
@@ -47,8 +47,7 @@ pub(crate) async fn subscribers(
         listeners(&state, &name, limit),
         state.ask_others(&headers, ("GET", target_of(&uri), "")),
     );
-    let own = own?.map(|own| shown(&own)).transpose()?;
-    Ok(fresh(others.added_to(own).ok_or_else(ApiError::unknown_channel)?))
+    Ok(others.answer(own?.ok_or_else(ApiError::unknown_channel))?)
 }
 
 /// The subscribers of a channel on this node; none where nobody knows it.

@@ -10,10 +10,10 @@ use serde::Serialize;
 use switchboard_api::ApiError;
 use utoipa::ToSchema;
 
-use crate::clients::{Client, SUBSCRIBERS, fresh};
+use crate::clients::{Client, SUBSCRIBERS};
 use crate::error::Refused;
 use crate::inspect::Only;
-use crate::nodes::{shown, target_of};
+use crate::nodes::target_of;
 use crate::state::ApiState;
 
 /// The connections of a user: their exact number, and a list.
@@ -32,8 +32,8 @@ pub(crate) async fn connections(
     let connections = shards.iter().map(|(connections, _)| connections).sum();
     let list: Vec<Client> =
         shards.into_iter().flat_map(|(_, list)| list).take(limit).map(Client::from).collect();
-    let own = shown(&User { connections, listed: list.len(), list })?;
-    Ok(fresh(others.added_to(Some(own))))
+    let own = User { connections, listed: list.len(), list };
+    Ok(others.answer(Ok(own))?)
 }
 
 /// Ends all connections of a user. Its tokens stay good: the backend gives it no new ones, or none with the
@@ -50,8 +50,8 @@ pub(crate) async fn disconnect(
         }),
         state.ask_others(&headers, ("DELETE", target_of(&uri), "")),
     );
-    let own = shown(&Disconnected { disconnected: shards?.iter().sum() })?;
-    Ok(fresh(others.added_to(Some(own))))
+    let own = Disconnected { disconnected: shards?.iter().sum() };
+    Ok(others.answer(Ok(own))?)
 }
 
 /// The user of a path. An empty one is that of tokens without `sub`.

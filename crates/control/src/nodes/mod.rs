@@ -5,7 +5,9 @@
 
 mod merge;
 
-use axum::http::{HeaderMap, Uri};
+use axum::Json;
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 use switchboard_api::{ApiError, NODE_SCOPE, SCOPE};
@@ -59,6 +61,23 @@ impl Nodes {
 }
 
 impl Others {
+    /// The answer of this node, with what they have to say. Its error where nobody knows better.
+    pub(crate) fn answer(
+        self,
+        own: Result<impl Serialize, ApiError>,
+    ) -> Result<Response, ApiError> {
+        let fresh = [(header::CACHE_CONTROL, "no-store")];
+        if self.is_empty() {
+            return own.map(|own| (fresh, Json(own)).into_response());
+        }
+        let (own, error) = match own {
+            Ok(own) => (Some(shown(&own)?), ApiError::no_answer()),
+            Err(error) => (None, error),
+        };
+        let sum = self.added_to(own).ok_or(error)?;
+        Ok((fresh, Json(sum)).into_response())
+    }
+
     /// Nobody else was asked, or had anything to say.
     pub(crate) fn is_empty(&self) -> bool {
         self.answers.is_empty() && self.silent.is_empty()
@@ -103,7 +122,7 @@ pub(crate) fn target_of(uri: &Uri) -> String {
 }
 
 /// An answer as the value that those of other nodes are added to.
-pub(crate) fn shown(answer: &impl Serialize) -> Result<Value, ApiError> {
+fn shown(answer: &impl Serialize) -> Result<Value, ApiError> {
     // Texts and numbers: nothing can fail.
     serde_json::to_value(answer).map_err(|_| ApiError::no_answer())
 }
