@@ -149,7 +149,9 @@ impl<P: Plane> Shard<P> {
         let more_work = self.fan_out.slice(&mut self.core, &mut self.link, events);
         self.core.delivers = more_work;
         self.end_stage();
-        self.drain_step();
+        if self.drain.is_some() {
+            self.drain_step();
+        }
         self.stop_step();
         if now_ms >= self.next_step_ms {
             self.step(now_ms);
@@ -244,8 +246,9 @@ impl<P: Plane> Shard<P> {
             return Next::Now;
         }
         let query_due_ms = self.core.presence_queries.due_ms(self.core.now_ms);
-        let others = [query_due_ms, self.drain_due_ms()];
-        Next::At(others.into_iter().flatten().fold(self.next_step_ms, u64::min))
+        let due_ms = query_due_ms.map_or(self.next_step_ms, |due_ms| due_ms.min(self.next_step_ms));
+        let drain_due_ms = if self.drain.is_some() { self.drain_due_ms() } else { None };
+        Next::At(drain_due_ms.map_or(due_ms, |drain_due_ms| drain_due_ms.min(due_ms)))
     }
 
     /// All events but the ends first, then their replies, then the ends: a peer that asks and ends
