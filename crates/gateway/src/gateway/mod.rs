@@ -42,7 +42,7 @@ const SLICES_MAX: usize = 1_024;
 ///
 /// Hand in what comes from the shards, from programs and from the engine. After each, and whenever
 /// [`due_ms`](Gateway::due_ms) has come, call [`work`](Gateway::work), and do what [`Out`] says in its order.
-/// Do not read mail while it [`is_full`](Gateway::is_full): so waiters are held back.
+/// Do not read mail while it [`is_full`](Gateway::is_full): so publishers are held back.
 ///
 /// Times are Unix milliseconds of a clock that does not go back.
 #[derive(Debug)]

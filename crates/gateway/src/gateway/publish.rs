@@ -1,4 +1,4 @@
-//! From waiters to the engine, and receipts back.
+//! From publishers to the engine, and receipts back.
 
 use switchboard_cluster::{
     Content, Direction, Failure, Headers, MessageIds, Outgoing, PublicationId, Refused,
@@ -22,11 +22,11 @@ const HELD_MS: u64 = 1_000;
 /// How long a client waits that was further on another node: longer than it takes to notice that NATS is gone,
 /// and to have it back.
 const READER_HELD_MS: u64 = 15_000;
-/// When a waiter is told to try again where the stream is not known yet.
+/// When a publisher is told to try again where the stream is not known yet.
 const RETRY_MS: u32 = 1_000;
 
 impl Gateway {
-    /// Enough is on its way to the engine: take no more from waiters for now.
+    /// Enough is on its way to the engine: take no more from publishers for now.
     pub fn is_full(&self) -> bool {
         self.is_connected && (self.publishing.is_full() || self.held >= HELD_MAX)
     }
