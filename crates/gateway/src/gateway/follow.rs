@@ -1,5 +1,6 @@
 //! From the engine to the hub: which channels are followed, and what happens in them.
 
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use switchboard_cluster::{
@@ -14,9 +15,13 @@ use crate::load::{Load, Progress};
 use crate::out::Out;
 
 impl Gateway {
-    /// Begins to follow a channel.
-    pub(super) fn begin(&mut self, name: &ChannelName, out: &mut Out) {
+    /// Begins to follow a channel, unless that has begun already.
+    pub(super) fn begin(&mut self, name: &ChannelName, out: &mut Out) -> &mut Channel {
         let namespace = self.namespace_of(name);
+        let vacant = match self.channels.entry(name.clone()) {
+            Entry::Occupied(begun) => return begun.into_mut(),
+            Entry::Vacant(vacant) => vacant,
+        };
         let space = &mut self.spaces[namespace];
         let place = space.layout.place(name);
         let mut channel = Channel::new(namespace, place);
@@ -31,10 +36,10 @@ impl Gateway {
         } else {
             space.subscribing.entry(place).or_default().push(name.clone());
         }
-        self.channels.insert(name.clone(), channel);
+        vacant.insert(channel)
     }
 
-    /// Begins anew with a channel whose bucket this node listens to.
+    /// Loads a channel again whose bucket this node is subscribed to.
     pub(super) fn join_again(&mut self, name: &ChannelName) {
         let Some(channel) = self.channels.get_mut(name) else { return };
         let stage = std::mem::replace(&mut channel.stage, Stage::Joining);

@@ -134,15 +134,10 @@ impl Gateway {
 
     /// The channel, which is followed from now on.
     fn open(&mut self, name: &ChannelName, out: &mut Out) -> &mut Channel {
-        if !self.channels.contains_key(name) {
-            self.begin(name, out);
-        } else if self.is_forgotten(name) {
-            // The hub had to make room.
+        if self.is_forgotten(name) {
             self.join_again(name);
         }
-        let namespace = self.namespace_of(name);
-        let place = self.spaces[namespace].layout.place(name);
-        self.channels.entry(name.clone()).or_insert_with(|| Channel::new(namespace, place))
+        self.begin(name, out)
     }
 
     /// Does what waits for a channel, if the hub has it.
