@@ -10,7 +10,7 @@ pub enum Phase {
     Starting,
     /// It serves clients.
     Serving,
-    /// Nobody else comes in, and its clients are told to connect elsewhere, one after another.
+    /// It accepts no new clients, and tells those it has to connect elsewhere, one after another.
     Draining,
     /// Everything that is left ends now.
     Stopping,

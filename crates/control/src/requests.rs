@@ -69,7 +69,7 @@ pub struct LocalApi {
 }
 
 impl LocalApi {
-    /// Answers a whole request of somebody who has access.
+    /// Answers a whole request whose sender has access.
     pub(crate) async fn answer(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         let answered = self.router.clone().oneshot(request.map(Body::from)).await;
         let Ok(response) = answered.map_err(|never: Infallible| match never {});

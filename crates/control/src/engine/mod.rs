@@ -47,7 +47,7 @@ use crate::requests::LocalApi;
 /// What waits for the driver.
 const QUEUE_MAX: usize = 16_384;
 
-/// How long the end of a node waits until the others are told.
+/// How long a node that stops takes at most to tell the others.
 const LEAVE_WITHIN: Duration = Duration::from_millis(500);
 
 /// The engine of a node that runs, under the id of this run.

@@ -15,7 +15,7 @@ const SUMS: [&str; 7] = [
 
 /// Adds the answer of another node. Lists are joined, counts add up, objects are joined field by field, and of
 /// anything else the first one counts: a position is the same on all nodes.
-pub(crate) fn merge(sum: &mut Value, other: Value) {
+pub(super) fn merge(sum: &mut Value, other: Value) {
     match (sum, other) {
         (Value::Object(fields), Value::Object(others)) => {
             for (name, other) in others {

@@ -14,7 +14,7 @@ use switchboard_api::{ApiError, NODE_SCOPE, SCOPE};
 use switchboard_cluster::Question;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use merge::merge;
+use merge::merge;
 
 /// Where an answer names the nodes that have not answered in time.
 const SILENT: &str = "silent_nodes";

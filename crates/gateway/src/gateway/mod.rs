@@ -123,8 +123,8 @@ impl Gateway {
         self.is_connected && partitions.all(|partition| partition.epoch().is_some())
     }
 
-    /// The connection to the engine is there, perhaps again, to a server that takes messages of so many bytes. All
-    /// that was subscribed to is subscribed to anew.
+    /// The connection to the engine is there, perhaps again, to a server that takes messages of so many bytes. The
+    /// gateway subscribes again to all it had subscribed to.
     pub fn on_connected(&mut self, now_ms: u64, max_payload: usize, out: &mut Out) {
         self.is_connected = true;
         self.publishing.on_connected(now_ms, max_payload);

@@ -22,7 +22,7 @@ const HELD_MS: u64 = 1_000;
 /// How long a client waits that was further on another node: longer than it takes to notice that NATS is gone,
 /// and to have it back.
 const READER_HELD_MS: u64 = 15_000;
-/// When a publisher is told to try again where the stream is not known yet.
+/// How long a publisher should wait before it tries again, while the stream is unknown.
 const RETRY_MS: u32 = 1_000;
 
 impl Gateway {
@@ -120,7 +120,7 @@ impl Gateway {
         }
         let Some(UnderWay { name, epoch, waiter }) = self.under_way.remove(&id) else { return };
         let position = Position { epoch, offset: sequence };
-        // Whoever has the receipt may resume behind it here.
+        // A client that has the receipt may resume from it on this node.
         let waiter = if self.is_coming(&name, position) {
             self.hold(now_ms, &name, position, waiter)
         } else {

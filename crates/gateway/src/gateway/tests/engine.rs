@@ -1,4 +1,4 @@
-//! An engine that loses nothing unless it is told to.
+//! An engine that loses only what a test tells it to lose.
 
 use std::collections::HashMap;
 
